@@ -1,0 +1,40 @@
+# help | setup | demo | test | quality | bench: everything starts from here, CI too.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# a strict editable install lists files, so it is renewed when that list changes
+FILES := $(shell git ls-files -co --exclude-standard -- evaluate hub_cards model stackgen stackmix 2>/dev/null | sort)
+LIST := $(VENV)/.files
+STAMP := $(VENV)/.installed
+
+.PHONY: help setup demo test quality bench FORCE
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(STAMP) ## make .venv with the package and the exact versions of constraints.txt (a few minutes, about 6 GB with CUDA)
+
+$(LIST): FORCE
+	@test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stackwalls needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + ": name one with make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo '$(FILES)' | cmp -s - $@ || echo '$(FILES)' > $@
+
+$(STAMP): pyproject.toml constraints.txt $(LIST)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt \
+		--config-settings editable_mode=strict --editable '.[lite0,dev]'
+	@touch $@
+
+demo: setup ## run the whole check offline, print the table, write demo/report.html (under a minute)
+	$(BIN)/stackgen demo --out demo
+
+test: setup ## run the tests (minutes, CPU, no network)
+	$(BIN)/python -m pytest -n 2
+
+quality: setup ## lint, format check, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## time what the figures in benchmarks/RESULTS.md were measured with
+	$(BIN)/python benchmarks/mix.py

@@ -1,0 +1,70 @@
+from .backbones import Backbone, load_backbone
+from .blind import BlindModel
+from .certificate import Certificate, Check, NotBlindError, certify, require_certificate
+from .checkpoints import file_sha256, load_authors_checkpoint, load_model_file, save_model
+from .errors import InputError, RunError, StackwallsError
+from .labels import (
+    NUM_ANIMALS,
+    ImageNetClass,
+    animals,
+    class_names,
+    find_class,
+    imagenet_classes,
+    parse_class,
+    parse_classes,
+)
+from .masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from .preprocessing import IMAGENET_MEAN, IMAGENET_STD, RESIZE, resize_and_crop, to_input
+from .receptive_field import derive_wall, map_size, pixels_reached
+from .registry import MODELS, WALLED_PREFIX, ModelSpec, load_model
+from .state import local_arithmetic, preserved
+from .wall import IMAGE_SIZE, VGG16_WALL, Wall
+from .walled import Walled, walled
+
+__all__ = [
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "IMAGE_SIZE",
+    "MAP_SIZE",
+    "MODELS",
+    "NUM_ANIMALS",
+    "RESIZE",
+    "VGG16_WALL",
+    "VISIBLE_ROWS",
+    "WALLED_PREFIX",
+    "Backbone",
+    "BlindModel",
+    "Certificate",
+    "Check",
+    "ImageNetClass",
+    "InputError",
+    "MaskedVGG16",
+    "ModelSpec",
+    "NotBlindError",
+    "RunError",
+    "StackwallsError",
+    "Wall",
+    "Walled",
+    "animals",
+    "certify",
+    "class_names",
+    "derive_wall",
+    "file_sha256",
+    "find_class",
+    "imagenet_classes",
+    "load_authors_checkpoint",
+    "load_backbone",
+    "load_model",
+    "load_model_file",
+    "local_arithmetic",
+    "map_size",
+    "parse_class",
+    "parse_classes",
+    "pixels_reached",
+    "preserved",
+    "require_certificate",
+    "resize_and_crop",
+    "save_model",
+    "to_input",
+    "walled",
+]

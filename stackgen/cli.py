@@ -1,0 +1,90 @@
+"""The command line: `stackgen COMMAND …`.
+
+Data goes to stdout, progress and warnings to stderr. Exit status 0: done; 1: a run that failed; 2: a wrong call;
+130: stopped by Ctrl-C. Errors are one sentence; `--debug` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import importlib
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from types import ModuleType
+
+from stackwalls.model.errors import StackwallsError
+
+COMMANDS = ("certify",)
+"""The sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
+
+_EPILOG = """\
+A first run, offline:
+  stackgen demo --out demo
+
+The check on a network of your own choice:
+  stackgen mix --source /path/to/imagenet/val --classes 100 --out stack-mix
+  stackgen evaluate stack-mix --model walled:resnet50 --out results
+"""
+
+
+def _load(name: str) -> ModuleType:
+    return importlib.import_module(f"stackwalls.stackgen.commands.{name}")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every sub-command; imports no heavy library."""
+    parser = argparse.ArgumentParser(
+        prog="stackgen",
+        description="Check whether a saliency map shows what a network cannot see.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"stackwalls {version('stackwalls')}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        module = _load(name)
+        summary, _, description = (module.__doc__ or "").partition("\n")
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary}\n{description}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"stackgen: {message}", file=sys.stderr)
+    return status
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    args = build_parser().parse_args(arguments)
+    try:
+        status: int = args.run(args)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _fail("stopped; the same command goes on where it was.", 130)
+    except BrokenPipeError:
+        # the reader of a pipe (`| head`) has gone; nothing more can be said on stdout, at exit neither
+        sys.stdout = None
+        return 0
+    except StackwallsError as error:
+        if args.debug:
+            raise
+        return _fail(str(error), error.exit_status)
+    except OSError as error:
+        if args.debug:
+            raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        what = "The disk is full" if full else (error.strerror or str(error))
+        where = f" at {error.filename}" if error.filename else ""
+        advice = ": free some space, then run the same command again." if full else "."
+        return _fail(f"{what}{where}{advice}", 1)
+    return status

@@ -1,0 +1,29 @@
+"""Prove that a network does not see its dead zone, or show where it leaks.
+
+Checks that the wall follows from the layers, that whatever is put into the dead zone leaves the logits the same to
+the last bit, and that their gradient there is exactly zero. Exit status 1 where a check fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("model", help="masked-vgg16, or walled:NAME with a backbone of torchvision's or timm's")
+    parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
+    parser.add_argument("--wall", metavar="WALL", help="the wall claimed, such as bottom:64 (default: the model's own)")
+    parser.add_argument("--seed", type=int, default=0, help="of the noise that the checks run on (default 0)")
+    parser.add_argument("--json", action="store_true", help="print the certificate as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the certificate; 0 where it passed, 1 where it did not."""
+    from stackwalls.model import Wall, certify, load_model
+
+    wall = Wall.parse(args.wall) if args.wall else None
+    claimed = wall if args.model.startswith("walled:") else None
+    certificate = certify(load_model(args.model, args.weights, claimed), wall, seed=args.seed)
+    print(certificate.to_json() if args.json else certificate.text())
+    return 0 if certificate.passed else 1

@@ -1,0 +1,160 @@
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from stackwalls.model import (
+    InputError,
+    MaskedVGG16,
+    RunError,
+    load_authors_checkpoint,
+    load_model,
+    load_model_file,
+    save_model,
+)
+from torch import nn
+from torchvision.models import vgg16
+
+
+def authors_network(classes: int) -> nn.Sequential:
+    """The authors' layout: VGG16's 30 feature layers, a flatten, the dense layers, as one `nn.Sequential`."""
+    features = list(vgg16(weights=None).features[:-1])
+    features[28] = nn.Conv2d(512, 256, 3, padding=1)
+    dense = nn.Sequential(
+        nn.Linear(256 * 14 * 14, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, 4096),
+        nn.ReLU(),
+        nn.Dropout(),
+        nn.Linear(4096, classes),
+    )
+    network = nn.Sequential(*features, nn.Flatten(), dense)
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d):
+            # He's scale, so that the logits do not vanish and a tolerance on them means something
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def authors(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Sequential, Path, Path]:
+    torch.manual_seed(0)
+    network = authors_network(classes=20)
+    folder = tmp_path_factory.mktemp("authors")
+    baseline, masked = folder / "params_vgg16_baseline.pt", folder / "params_vgg16_masked.pt"
+    torch.save(network.state_dict(), baseline)
+    network[31][0].weight.data.view(4096, 256, 14, 14)[:, :, 5:] = 0
+    torch.save(network.state_dict(), masked)
+    return network, masked, baseline
+
+
+@pytest.mark.slow
+def test_authors_layout_gives_the_same_logits(authors: tuple[nn.Sequential, Path, Path]) -> None:
+    network, masked, baseline = authors
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        expected = network(images)
+        assert expected.std() > 0.1
+        model = MaskedVGG16.from_authors_checkpoint(masked)
+        torch.testing.assert_close(model(images), expected, rtol=0, atol=1e-5)
+        assert str(model.wall) == "bottom:54"
+        network.load_state_dict(torch.load(baseline, weights_only=True))
+        torch.testing.assert_close(load_model("baseline-vgg16", baseline)(images), network(images), rtol=0, atol=1e-5)
+
+
+def test_a_masked_checkpoint_with_a_hidden_weight_is_refused(
+    authors: tuple[nn.Sequential, Path, Path], tmp_path: Path
+) -> None:
+    state = torch.load(authors[1], weights_only=True)
+    state["31.0.weight"].view(4096, 256, 14, 14)[7, 3, 11, 2] = -0.25
+    torch.save(state, tmp_path / "leaky.pt")
+    with pytest.raises(InputError, match=r"0\.25, on row 11"):
+        load_authors_checkpoint(tmp_path / "leaky.pt")
+    with pytest.raises(InputError, match="baseline"):
+        load_model("masked-vgg16", authors[2])
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pt")
+    with pytest.raises(InputError, match=r"another network.*missing.*unknown"):
+        load_authors_checkpoint(tmp_path / "other.pt")
+    torch.save([1, 2], tmp_path / "list.pt")
+    with pytest.raises(InputError, match="list"):
+        load_authors_checkpoint(tmp_path / "list.pt")
+
+
+class Exploit:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("executed",))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps(Exploit())])
+def test_damaged_files_and_pickles_are_refused_without_being_run(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bad.pt").write_bytes(content)
+    with pytest.raises(InputError, match="plain tensors"):
+        load_authors_checkpoint(tmp_path / "bad.pt")
+    assert "executed" not in capsys.readouterr().out
+
+
+def test_missing_weights_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no weights file"):
+        load_authors_checkpoint(tmp_path / "none.pt")
+    with pytest.raises(InputError, match=r"--weights params_vgg16_masked\.pt"):
+        load_model("masked-vgg16")
+
+
+def test_safetensors_round_trip(narrow_vgg: MaskedVGG16, tmp_path: Path) -> None:
+    path = save_model(narrow_vgg, tmp_path / "new" / "mini.safetensors", {"accuracy": 0.9})
+    sidecar = json.loads(path.with_suffix(".json").read_text())
+    assert sidecar["wall"] == "bottom:54"
+    assert sidecar["info"] == {"accuracy": 0.9}
+    loaded = load_model("masked-vgg16", path)
+    assert all(torch.equal(a, b) for a, b in zip(loaded.parameters(), narrow_vgg.parameters(), strict=True))
+    assert [p.name for p in path.parent.iterdir() if p.name.startswith(".")] == []
+    with pytest.raises(InputError, match="--model masked-vgg16"):
+        load_model("baseline-vgg16", path)
+
+
+def test_damaged_safetensors_are_refused(narrow_vgg: MaskedVGG16, tmp_path: Path) -> None:
+    path = save_model(narrow_vgg, tmp_path / "mini.safetensors")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="SHA-256"):
+        load_model_file(path)
+    path.with_suffix(".json").write_text("{}")
+    with pytest.raises(InputError, match="sidecar"):
+        load_model_file(path)
+    path.with_suffix(".json").unlink()
+    with pytest.raises(InputError, match="no sidecar"):
+        load_model_file(path)
+    with pytest.raises(InputError, match=r"\.safetensors"):
+        save_model(narrow_vgg, tmp_path / "mini.pt")
+
+
+def test_safetensors_of_another_network_are_refused(narrow_vgg: MaskedVGG16, tmp_path: Path) -> None:
+    path = save_model(narrow_vgg, tmp_path / "mini.safetensors")
+    save_file({"x": torch.zeros(1)}, path)
+    sidecar = json.loads(path.with_suffix(".json").read_text())
+    from stackwalls.model import file_sha256
+
+    path.with_suffix(".json").write_text(json.dumps(sidecar | {"weights_sha256": file_sha256(path)}))
+    with pytest.raises(InputError, match="another network"):
+        load_model_file(path)
+
+
+def test_a_disk_that_refuses_leaves_nothing_behind(
+    narrow_vgg: MaskedVGG16, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("stackwalls.model.checkpoints.save_file", refuse)
+    with pytest.raises(RunError, match="No space left"):
+        save_model(narrow_vgg, tmp_path / "mini.safetensors")
+    assert list(tmp_path.iterdir()) == []
