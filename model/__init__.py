@@ -1,9 +1,11 @@
 """What the network sees: the wall, the networks that are blind behind it, and the proof that they are.
 
-- the picture: `labels` (ImageNet-1k), `preprocessing` (the one transform), `wall` (the dead zone in pixels)
-- the network: `receptive_field` (which pixels a feature row reaches), `masked_vgg`, `walled`, `checkpoints`
-- the proof: `certificate`
-- `registry`: from a name on the command line to a network
+- the picture: `labels` (ImageNet-1k), `preprocessing` (the one transform), `wall` (the dead zone in pixels), and
+  `drawn/`, a world of procedural animals for where there are no photographs
+- the network: `blind` (what all of them share), `masked_vgg`, `walled` and its `backbones`, `checkpoints`,
+  `receptive_field` (which pixels a row of a map reaches), `registry` (from a name on the command line to a network)
+- the proof: `certificate`, and `state` (models come back as they were)
+- `errors`: the two kinds of failure that a user meets
 
 Imports none of the other folders. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

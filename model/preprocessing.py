@@ -41,7 +41,7 @@ def resize_and_crop(image: Image.Image, resize: int = RESIZE, crop: int = IMAGE_
         new_width, new_height = resize, int(resize * height / width)
     else:
         new_width, new_height = int(resize * width / height), resize
-    rgb = image.convert("RGB")
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
     if (width, height) != (new_width, new_height):
         rgb = rgb.resize((new_width, new_height), Image.Resampling.BILINEAR)
     left, top = round((new_width - crop) / 2), round((new_height - crop) / 2)

@@ -1,0 +1,248 @@
+"""What a run was: everything that made a dataset folder, and the hash of every file in it, in one JSON file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from stackwalls.model import InputError, Wall
+
+MANIFEST_NAME = "manifest.json"
+MANIFEST_FORMAT = 1
+KINDS = ("stack-mix", "stack-gen")
+COUNTS = ("requested", "kept", "rejected")
+
+SPEC_KEYS = {"stack-mix": ("source", "per_class", "seed", "wall"), "stack-gen": ("wall",)}
+"""What the spec of each kind must say, whatever else it says: the card and the readers use it."""
+
+VERSIONED = ("stackwalls", "datasets", "numpy", "pillow", "pyarrow")
+"""The packages that a folder's bytes depend on, whatever makes it."""
+
+_SEAL = "manifest_sha256"
+_ABSOLUTE = re.compile(r"/|~/|file:|[A-Za-z]:[\\/]|\\\\")
+"""How absolute paths begin, in the usual spellings."""
+
+_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
+"""An access token of the Hugging Face Hub."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a dataset folder was made from and holds. No dates, timings or paths: it is the same on every run.
+
+    Attributes:
+        format: version of this layout.
+        kind: "stack-mix" or "stack-gen".
+        spec: what was asked for; the same spec gives the same folder.
+        versions: of the packages that the bytes depend on.
+        inputs: what was found: hashes of the sources, revisions of models.
+        counts: "requested", "kept" (rows) and "rejected" (entries of rejected.parquet). STACK-MIX counts draws:
+            requested = kept + rejected. STACK-GEN counts images, of which several attempts may have been rejected:
+            kept <= requested <= kept + rejected, so that no hole is without a reason.
+        files: path inside the folder (POSIX) → {"sha256", "bytes"} and, of Parquet files, "rows".
+
+    Raises:
+        InputError: if a value is not what is said here, or an absolute path or a token is among them.
+    """
+
+    format: int
+    kind: str
+    spec: dict[str, Any]
+    versions: dict[str, str]
+    inputs: dict[str, Any]
+    counts: dict[str, int]
+    files: dict[str, dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        if self.format != MANIFEST_FORMAT:
+            raise InputError(
+                f"The manifest has format {self.format!r}, but this version of stackwalls reads {MANIFEST_FORMAT}: "
+                "use the version that wrote it."
+            )
+        if self.kind not in KINDS:
+            raise InputError(f"Expected the manifest's kind to be one of {', '.join(KINDS)}, but got {self.kind!r}.")
+        if missing := [key for key in SPEC_KEYS[self.kind] if key not in self.spec]:
+            what = ", ".join(missing)
+            raise InputError(f"The spec of a {self.kind} folder must say {what}, but says only {sorted(self.spec)}.")
+        Wall.parse(str(self.spec["wall"]))
+        check_publishable({"spec": self.spec, "versions": self.versions, "inputs": self.inputs})
+        _check_counts(self.kind, self.counts)
+        for path, entry in self.files.items():
+            _check_entry(path, entry)
+
+    def to_json(self) -> str:
+        """Canonical JSON, sealed by the SHA-256 of itself without the seal."""
+        return canonical_json(asdict(self) | {_SEAL: self._seal()})
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Read what `to_json` wrote.
+
+        Raises:
+            InputError: if `text` is no manifest, or was changed in any byte.
+        """
+        try:
+            content = json.loads(text)
+            seal = content.pop(_SEAL)
+            manifest = cls(**content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"It is no manifest of this package: {error!r}") from error
+        if manifest._seal() != seal or manifest.to_json() != text:
+            raise InputError("The manifest was changed after it was written: its content does not match its seal.")
+        return manifest
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Read the manifest of a dataset folder.
+
+        Raises:
+            InputError: if it is missing, damaged, or was changed; the message names the file.
+        """
+        path = folder / MANIFEST_NAME
+        try:
+            return cls.from_json(path.read_bytes().decode())
+        except (InputError, OSError, UnicodeDecodeError) as error:
+            raise InputError(f"Cannot read {path}: {error}") from error
+
+    @property
+    def wall(self) -> Wall:
+        """The wall that the dataset was made for."""
+        return Wall.parse(self.spec["wall"])
+
+    def shards(self) -> list[str]:
+        """Paths of the Parquet files that hold the rows, in order."""
+        return sorted(path for path in self.files if PurePosixPath(path).parent.name == "data")
+
+    def _seal(self) -> str:
+        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, two spaces, a newline at the end.
+
+    Raises:
+        InputError: if it holds what JSON cannot (NaN, an array, a path).
+    """
+    try:
+        return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Expected values that JSON can hold, but got others: {error}.") from error
+
+
+def as_json(value: Mapping[str, Any]) -> dict[str, Any]:
+    """`value` as it comes back from JSON: tuples become lists, keys text."""
+    result: dict[str, Any] = json.loads(canonical_json(dict(value)))
+    return result
+
+
+def package_versions(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Versions of `VERSIONED`, and what else the caller's bytes depend on."""
+    return {name: version(name) for name in VERSIONED} | dict(extra or {})
+
+
+def check_publishable(values: Mapping[str, Any]) -> None:
+    """Refuse what must not be published.
+
+    Raises:
+        InputError: if a key or a text is an absolute path or holds an access token; a token is not repeated.
+    """
+    for key, text in _texts(values):
+        if _TOKEN.search(text):
+            raise InputError(f"A manifest is published and may not hold an access token (in {_TOKEN.sub('…', key)}).")
+        if _ABSOLUTE.match(text):
+            raise InputError(
+                f"A manifest is published and may not hold the absolute path {text!r} (in {key}): give a name instead."
+            )
+
+
+def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two JSON values, by key and in the order of the keys: "seed is 0 there, 1 now"."""
+    left, right = dict(_leaves(there)), dict(_leaves(now))
+    different = [
+        path
+        for path in left.keys() | right.keys()
+        if path not in left or path not in right or _differ(left[path], right[path])
+    ]
+    return [
+        f"{_spelled(path)} is {_shown(left, path)} there, {_shown(right, path)} now"
+        for path in sorted(different, key=_spelled)
+    ]
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """The leaves of a JSON value and the way to them; empty containers are leaves."""
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(inner, (*path, name))
+    elif isinstance(value, list) and value:
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, (*path, index))
+    else:
+        yield path, value
+
+
+def _spelled(path: tuple[str | int, ...]) -> str:
+    """`model.revision`, `classes[3]`."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
+
+
+def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a JSON value, keys too, and where it stands."""
+    if isinstance(value, str):
+        yield key, value
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield key, str(name)
+            yield from _texts(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, f"{key}[{index}]")
+
+
+def _differ(left: Any, right: Any) -> bool:
+    """True differs from 1, as in JSON."""
+    return bool(left != right or isinstance(left, bool) != isinstance(right, bool))
+
+
+def _shown(values: Mapping[tuple[str | int, ...], Any], path: tuple[str | int, ...]) -> str:
+    if path not in values:
+        return "absent"
+    text = json.dumps(values[path], ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _check_counts(kind: str, counts: Mapping[str, int]) -> None:
+    if set(counts) != set(COUNTS) or not all(type(n) is int and n >= 0 for n in counts.values()):
+        raise InputError(f"Expected the manifest's counts to be whole numbers for {COUNTS}, but got {counts}.")
+    requested, kept, rejected = (counts[name] for name in COUNTS)
+    if kind == "stack-mix" and requested != kept + rejected:
+        raise InputError(
+            f"The counts disagree: {requested} were requested, but {kept} kept and {rejected} rejected make "
+            f"{kept + rejected}."
+        )
+    if not kept <= requested <= kept + rejected:
+        raise InputError(
+            f"The counts disagree: of {requested} requested {kept} were kept, and {rejected} rejected do not account "
+            "for the rest."
+        )
+
+
+def _check_entry(path: str, entry: Mapping[str, Any]) -> None:
+    parts = PurePosixPath(path)
+    numbers = [entry.get("bytes"), *([entry["rows"]] if "rows" in entry else [])]
+    if (
+        parts.is_absolute()
+        or ".." in parts.parts
+        or not re.fullmatch("[0-9a-f]{64}", str(entry.get("sha256")))
+        or not all(type(n) is int and n >= 0 for n in numbers)
+        or not entry.keys() <= {"sha256", "bytes", "rows"}
+    ):
+        raise InputError(f"The manifest's entry for the file {path!r} is not a SHA-256, a size and a row count.")

@@ -1,0 +1,131 @@
+"""What a row of a dataset is: the columns of STACK-MIX and of STACK-GEN, and of the samples turned down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+import pyarrow as pa
+from datasets import ClassLabel, Features, Image, List, Value
+
+from stackwalls.model import InputError, class_names
+
+MEANINGS: dict[str, str] = {
+    "image": "the test image, 224 x 224 RGB, losslessly encoded (lossy blocks would mix across the wall)",
+    "label": "the ImageNet-1k class, 0 to 999",
+    "image_id": "unique name of the row",
+    "top_source": "the picture that the network sees, as a path or an id inside the source",
+    "bottom_source": "the picture in the dead zone, as a path or an id inside the source",
+    "top_sha256": "SHA-256 of the file of `top_source`",
+    "bottom_sha256": "SHA-256 of the file of `bottom_source`",
+    "prompt": "what the diffusion model was asked for",
+    "seed": "the seed of the image's noise",
+    "attempt": "which attempt at this image was kept, from 0",
+    "model": "the diffusion model, by repository or folder name",
+    "revision": "the model's revision",
+    "upper_box": "box of the upper animal in the generated frame: left, top, right, bottom in pixels",
+    "lower_box": "box of the lower animal in the generated frame: left, top, right, bottom in pixels",
+    "crop": "the square cut from the generated frame: left, top, right, bottom in pixels",
+    "upper_score": "the detector's confidence in the upper animal, 0 to 1",
+    "lower_score": "the detector's confidence in the lower animal, 0 to 1",
+    "upper_seen": "share of the upper animal's box outside the dead zone, 0 to 1",
+    "lower_hidden": "share of the lower animal's box inside the dead zone, 0 to 1",
+    "background": "share of the crop that neither box covers, 0 to 1",
+}
+"""One phrase for each column, for the card."""
+
+REJECTED_SCHEMA = pa.schema([("item", pa.string()), ("reason", pa.string())])
+"""Columns of `rejected.parquet`: what was turned down, and why."""
+
+REQUIRED = ("image", "label", "image_id")
+"""The columns that both datasets share and that no row may lack."""
+
+
+def _shared() -> dict[str, Any]:
+    return {"image": Image(), "label": ClassLabel(names=list(class_names())), "image_id": Value("string")}
+
+
+def stack_mix_features() -> Features:
+    """The columns of STACK-MIX; `MEANINGS` says what each one holds."""
+    provenance = ("top_source", "bottom_source", "top_sha256", "bottom_sha256")
+    return Features(_shared() | {name: Value("string") for name in provenance})
+
+
+def stack_gen_features() -> Features:
+    """The columns of STACK-GEN; `MEANINGS` says what each one holds."""
+    box, scores = List(Value("float32"), length=4), ("upper_score", "lower_score")
+    return Features(
+        _shared()
+        | {"prompt": Value("string"), "seed": Value("int64"), "attempt": Value("int32")}
+        | {"model": Value("string"), "revision": Value("string")}
+        | {"upper_box": box, "lower_box": box, "crop": List(Value("int32"), length=4)}
+        | {name: Value("float32") for name in (*scores, "upper_seen", "lower_hidden", "background")}
+    )
+
+
+RECORDS: dict[str, Callable[[], Features]] = {"stack-mix": stack_mix_features, "stack-gen": stack_gen_features}
+"""The columns of each kind of dataset."""
+
+
+def encode_rows(rows: Sequence[Mapping[str, Any]], features: Features) -> pa.Table:
+    """Rows as an Arrow table of exactly `features`, image bytes embedded.
+
+    `Features.encode_example` would not do: it drops the bytes of an image whose `path` happens to be a file in the
+    current folder.
+
+    Args:
+        rows: one value for each column; an image is {"bytes": the encoded file, "path": its file name}, a label an
+            index or a name.
+        features: the columns.
+
+    Raises:
+        InputError: if a row has other columns, an image without bytes or with a path that is not a bare file name
+            (it would be published), or a value of another type.
+    """
+    schema = features.arrow_schema
+    try:
+        encoded = [_encode_row(row, features) for row in rows]
+    except ValueError as error:
+        raise InputError(f"A row does not fit the dataset's columns: {error}") from error
+    columns = [_column([row[field.name] for row in encoded], field) for field in schema]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _column(values: list[Any], field: pa.Field) -> pa.Array:
+    try:
+        return pa.array(values, type=field.type)
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise InputError(
+            f"Expected the column {field.name} to be {field.type}, but got other values: {error}"
+        ) from error
+
+
+def _encode_row(row: Mapping[str, Any], features: Features) -> dict[str, Any]:
+    if row.keys() != features.keys():
+        missing, unknown = sorted(features.keys() - row.keys()), sorted(row.keys() - features.keys())
+        raise ValueError(f"expected the columns {list(features)}, but {missing} are missing and {unknown} unknown.")
+    empty = [name for name in REQUIRED if name in features and row[name] is None]
+    if empty:
+        raise ValueError(f"{' and '.join(empty)} must not be empty (image_id {row.get('image_id')!r}).")
+    return {name: _encode_value(row[name], feature) for name, feature in features.items()}
+
+
+def _encode_value(value: Any, feature: Any) -> Any:
+    if isinstance(feature, Image):
+        return _encode_image(value)
+    if isinstance(feature, ClassLabel):
+        index = feature.encode_example(value)
+        if index < 0:
+            raise ValueError(f"the label {index} is no class: expected 0 to {feature.num_classes - 1}.")
+        return index
+    return value
+
+
+def _encode_image(value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not isinstance(value.get("bytes"), bytes) or not value["bytes"]:
+        raise ValueError(f"expected an image as {{'bytes': encoded file, 'path': its name}}, but got {value!r:.80}.")
+    path = value.get("path")
+    if not isinstance(path, str) or not path or path != PurePath(path).name or "\\" in path:
+        raise ValueError(f"expected an image's path to be a bare file name, but got {path!r}.")
+    return {"bytes": value["bytes"], "path": path}

@@ -1,0 +1,32 @@
+from .class_rows import ClassRows, make_class_rows
+from .composite import compose
+from .decoding import BrokenPictureError, read_picture
+from .encoding import ENCODERS, Encoder, encode, find_encoder
+from .mix_plan import MixPlan, plan_mix
+from .mix_spec import MAX_PER_CLASS, MixSpec
+from .mixing import mix
+from .pairing import class_order, image_order, most_pairs, pair_order
+from .sources import Source, open_source
+
+__all__ = [
+    "ENCODERS",
+    "MAX_PER_CLASS",
+    "BrokenPictureError",
+    "ClassRows",
+    "Encoder",
+    "MixPlan",
+    "MixSpec",
+    "Source",
+    "class_order",
+    "compose",
+    "encode",
+    "find_encoder",
+    "image_order",
+    "make_class_rows",
+    "mix",
+    "most_pairs",
+    "open_source",
+    "pair_order",
+    "plan_mix",
+    "read_picture",
+]

@@ -1,0 +1,99 @@
+"""`stackgen mix` as a user calls it."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from stackwalls.model import InputError, imagenet_classes
+from stackwalls.stackgen.commands import mix as command
+
+FolderMaker = Callable[[Mapping[str, int]], Path]
+
+
+def call(*arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+def labels(folder: Path) -> list[int]:
+    return pq.read_table(folder / "data", columns=["label"]).column("label").to_pylist()
+
+
+def test_it_says_what_was_made_and_how_to_go_on(
+    image_folder: FolderMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = image_folder({"goldfish": 3, "tench": 2, "unicorn": 1})
+    (root / "goldfish/0.png").write_bytes(b"")
+    out = tmp_path / "set"
+    assert call("--source", root, "--per-class", 2, "--seed", 5, "--wall", "top:64", "--out", out) == 0
+    printed = capsys.readouterr()
+    assert f"{out}: 4 images of 2 classes, wall top:64, from pictures, seed 5." in printed.out
+    assert f"1 pictures or classes were passed over; see {out}/rejected.parquet" in printed.out
+    assert f"load_dataset('{out}', split='test')" in printed.out
+    assert f"stackgen evaluate {out} " in printed.out
+    assert printed.err.startswith("stackgen: Left out 1 folder (unicorn): no ImageNet-1k class")
+    assert ".py" not in printed.err
+
+
+def test_json(image_folder: FolderMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = image_folder({"goldfish": 2, "tench": 2})
+    call("--source", root, "--classes", 1, "--encoder", "webp", "--workers", 1, "--json", "--out", tmp_path / "set")
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["out"] == str(tmp_path / "set")
+    assert printed["counts"] == {"requested": 1, "kept": 1, "rejected": 0}
+    assert printed["spec"]["encoder"] == "webp"
+    assert set(printed["inputs"]) == {"index_sha256", "used_sha256"}
+
+
+def test_classes_by_number_name_and_folder(image_folder: FolderMaker, tmp_path: Path) -> None:
+    root = image_folder({entry.synset: 2 for entry in imagenet_classes()[:6]})
+    call("--source", root, "--classes", "2", "--out", tmp_path / "two")
+    call("--source", root, "--classes", "goldfish", "index:4", "n01440764", "--out", tmp_path / "named")
+    call("--source", root, "--classes", tmp_path / "named", "--seed", 9, "--out", tmp_path / "same")
+    assert len(labels(tmp_path / "two")) == 2
+    assert labels(tmp_path / "named") == [1, 4, 0]
+    assert labels(tmp_path / "same") == [0, 1, 4]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (None, None),
+        (["100"], 100),
+        (["index:7"], (7,)),
+        (["great white shark", "index:12"], ("great white shark", 12)),
+        (["tench, goldfish", "index:12"], ("tench", "goldfish", 12)),
+        (["index:seven"], ("index:seven",)),
+    ],
+)
+def test_the_classes_option(values: list[str] | None, expected: object) -> None:
+    assert command.parse_classes_option(values) == expected
+
+
+BAD = {
+    "bare index in a list": (["--classes", "goldfish", "7"], "an index is written index:7"),
+    "two numbers": (["--classes", "3,7"], "an index is written index:3"),
+    "empty name": (["--classes", "goldfish,"], "Unknown class ''"),
+    "unknown class": (["--classes", "goldfsh"], "Unknown class 'goldfsh'"),
+    "more classes than there are": (["--classes", "9"], "Asked for 9 classes"),
+    "wall that does not fit": (["--wall", "bottom:224"], "'bottom:224' does not fit"),
+    "no wall": (["--wall", "floor"], "Cannot read the wall 'floor'"),
+    "unknown encoder": (["--encoder", "jpeg"], "Unknown encoder"),
+    "missing labels": (["--labels", "nothing.csv"], "holds no pictures directly"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_wrong_call_is_one_sentence_and_writes_nothing(image_folder: FolderMaker, tmp_path: Path, kind: str) -> None:
+    root = image_folder({"goldfish": 2, "tench": 1})
+    options, message = BAD[kind]
+    with pytest.raises(InputError, match=message) as error:
+        call("--source", root, *options, "--out", tmp_path / "set")
+    assert "\n" not in str(error.value)
+    assert error.value.exit_status == 2
+    assert not (tmp_path / "set").exists()
