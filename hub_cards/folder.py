@@ -35,13 +35,12 @@ from stackwalls.hub_cards.shards import (
 )
 from stackwalls.hub_cards.whole_files import (
     disk_errors,
-    file_sha256,
     put_in_place,
     sync_folder,
     whole_file,
     write_whole,
 )
-from stackwalls.model import InputError, RunError
+from stackwalls.model import InputError, RunError, file_sha256
 
 Card = Callable[[Manifest, dict[str, Any]], str]
 """From the manifest (without the card's own entry) and the first row to the text of README.md."""
@@ -179,6 +178,14 @@ class FolderWriter:
             self._manifest = self._publish(draft, rejected, card or CARDS.get(draft.kind))
         self.close()
         return self._manifest
+
+    def discard(self) -> None:
+        """Remove every part and let go of the folder: what was begun can become none."""
+        self._check_writing()
+        with disk_errors(self.path):
+            self._work.remove()
+        self._progress = Progress()
+        self.close()
 
     def close(self) -> None:
         """Let go of the folder; a run without any part leaves nothing behind. Called by `finish` and by `with`."""

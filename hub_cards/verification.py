@@ -17,8 +17,7 @@ from stackwalls.hub_cards.parts import WORK_NAME
 from stackwalls.hub_cards.pictures import UndecodableError, decode
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
 from stackwalls.hub_cards.shards import read_groups, shard_name
-from stackwalls.hub_cards.whole_files import file_sha256
-from stackwalls.model import IMAGE_SIZE, InputError, class_names
+from stackwalls.model import IMAGE_SIZE, InputError, class_names, file_sha256
 
 MOST_ROWS_NAMED = 10
 """Rows of one shard that are named one by one; the others are counted."""

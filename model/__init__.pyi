@@ -1,8 +1,9 @@
 from .backbones import Backbone, load_backbone
 from .blind import BlindModel
 from .certificate import Certificate, Check, NotBlindError, certify, require_certificate
-from .checkpoints import file_sha256, load_authors_checkpoint, load_model_file, save_model
+from .checkpoints import load_authors_checkpoint, load_model_file, save_model
 from .errors import InputError, RunError, StackwallsError
+from .hashing import file_sha256
 from .labels import (
     NUM_ANIMALS,
     ImageNetClass,

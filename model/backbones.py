@@ -10,9 +10,10 @@ from typing import Any
 import timm
 import torch
 import torchvision
+from torch import fx, nn
+
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from torch import fx, nn
 
 LITE0 = "tf_efficientnet_lite0"
 """timm's EfficientNet-Lite0; its ImageNet weights also come as a Python package (extra `lite0`), without a hub."""
@@ -94,7 +95,7 @@ def _timm_backbone(name: str, pretrained: bool) -> Backbone:
     model.eval()
     if not hasattr(model, "forward_features") or not hasattr(model, "forward_head"):
         raise InputError(f"timm's {name!r} has no forward_features and forward_head, so it cannot be split.")
-    config: dict[str, Any] = model.pretrained_cfg
+    config: Any = model.pretrained_cfg
     return Backbone(name, _TimmFeatures(model), _TimmHead(model), tuple(config["mean"]), tuple(config["std"]))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
+from torch import nn
+
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from stackwalls.model.wall import Wall
-from torch import nn
 
 
 class BlindModel(nn.Module, ABC):

@@ -13,11 +13,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+from torch import nn
+
 from stackwalls.model.blind import BlindModel
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.state import local_arithmetic, preserved
 from stackwalls.model.wall import Wall
-from torch import nn
 
 NUM_IMAGES = 2
 """Random images on which the checks run; two, so that each can get the other's dead zone."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import re
@@ -13,7 +12,9 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.hashing import file_sha256
 from stackwalls.model.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
 
 SIDECAR_FORMAT = 1
@@ -109,12 +110,6 @@ def load_authors_checkpoint(path: str | Path, masked: bool = True) -> MaskedVGG1
 
 def _sidecar(path: Path) -> Path:
     return path.with_suffix(".json")
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_model(model: MaskedVGG16, path: str | Path, info: Mapping[str, Any] | None = None) -> Path:

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
+
 from stackwalls.model.blind import BlindModel
 from stackwalls.model.errors import InputError
 from stackwalls.model.receptive_field import derive_wall
 from stackwalls.model.wall import Wall
-from torch import nn
 
 MAP_SIZE = 14
 """Rows and columns of the last activation map: VGG16 without its last max-pool, at 224 × 224."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+
 from stackwalls.model.wall import IMAGE_SIZE
 
 if TYPE_CHECKING:

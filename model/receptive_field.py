@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from torch import nn
+
 from stackwalls.model.errors import InputError
 from stackwalls.model.wall import IMAGE_SIZE, Axis, Wall
-from torch import nn
 
 _ELEMENTWISE = (
     nn.ReLU,

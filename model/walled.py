@@ -12,12 +12,13 @@ from collections.abc import Callable
 from contextlib import redirect_stderr
 
 import torch
+from torch import nn
+
 from stackwalls.model.backbones import Backbone, load_backbone
 from stackwalls.model.blind import BlindModel
 from stackwalls.model.errors import InputError
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
-from torch import nn
 
 _POOLING_TOLERANCE = 1e-3
 """Largest change of the logits, relative to their spread, when a map's positions are shuffled: rounding only."""

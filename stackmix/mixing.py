@@ -127,6 +127,8 @@ def _write(
                 writer.write_part(rows, rejected, asdict(done))
                 rows, rejected = [], []
     if done.classes < (plan.wanted or 1):
+        # with parts left behind, a repaired picture would not come back to a class that was made without it
+        writer.discard()
         raise RunError(_shortfall(plan, done, failures))
     if rows or rejected:
         writer.write_part(rows, rejected, asdict(done))

@@ -15,8 +15,7 @@ from PIL import Image
 from stackwalls.hub_cards import Manifest, stack_mix_features, verify
 from stackwalls.hub_cards.record import REJECTED_SCHEMA, encode_rows
 from stackwalls.hub_cards.shards import write_parquet
-from stackwalls.hub_cards.whole_files import file_sha256
-from stackwalls.model import InputError
+from stackwalls.model import InputError, file_sha256
 from stackwalls.stackgen.commands import verify as command
 
 SHARD = "data/test-00000-of-00001.parquet"

@@ -389,3 +389,21 @@ def test_pillows_warnings_are_quiet_and_come_back(image_folder: FolderMaker, tmp
 def test_workers_are_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least 1 worker"):
         mix(MixSpec("drawn"), tmp_path / "out", workers=0)
+
+
+def test_a_run_that_can_become_no_set_leaves_nothing_behind(image_folder: FolderMaker, tmp_path: Path) -> None:
+    """Parts were written before it failed; once the picture is repaired, the set is the one of an untouched source."""
+    names = [entry.synset for entry in imagenet_classes()[:40]]
+    root = image_folder(dict.fromkeys(names, 2))
+    spec = MixSpec(source=str(root), classes=40)
+    whole = mix(spec, tmp_path / "whole")
+    last = pq.read_table(tmp_path / "whole" / whole.shards()[0]).column("bottom_source").to_pylist()[-1]
+    content = (root / last).read_bytes()
+    (root / last).write_bytes(b"")
+    with pytest.raises(RunError, match="Only 39 of 40 classes"):
+        mix(spec, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    (root / last).write_bytes(content)
+    mix(spec, tmp_path / "out")
+    for path in (tmp_path / "whole").rglob("*.*"):
+        assert (tmp_path / "out" / path.relative_to(tmp_path / "whole")).read_bytes() == path.read_bytes()
