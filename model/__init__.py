@@ -2,7 +2,7 @@
 
 - the picture: `labels` (ImageNet-1k), `preprocessing` (the one transform), `wall` (the dead zone in pixels), and
   `drawn/`, a world of procedural animals for where there are no photographs
-- the network: `blind` (what all of them share), `masked_vgg`, `walled` and its `backbones`, `checkpoints`,
+- the network: `blind` (what all of them share), `masked_vgg`, `walled_model` and its `backbones`, `checkpoints`,
   `receptive_field` (which pixels a row of a map reaches), `registry` (from a name on the command line to a network)
 - the proof: `certificate`, and `state` (models come back as they were)
 - `errors`: the two kinds of failure that a user meets; `hashing`

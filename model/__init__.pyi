@@ -20,7 +20,7 @@ from .receptive_field import derive_wall, map_size, pixels_reached
 from .registry import MODELS, WALLED_PREFIX, ModelSpec, load_model
 from .state import local_arithmetic, preserved
 from .wall import IMAGE_SIZE, VGG16_WALL, Wall
-from .walled import Walled, walled
+from .walled_model import Walled, walled
 
 __all__ = [
     "IMAGENET_MEAN",

@@ -11,7 +11,7 @@ from stackwalls.model.blind import BlindModel
 from stackwalls.model.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.errors import InputError
 from stackwalls.model.wall import VGG16_WALL, Wall
-from stackwalls.model.walled import Walled, walled
+from stackwalls.model.walled_model import Walled, walled
 
 WALLED_PREFIX = "walled:"
 

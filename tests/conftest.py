@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from stackwalls.model import MaskedVGG16
 
 torch.set_num_threads(1)

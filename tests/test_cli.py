@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from stackwalls.model import InputError, RunError
 from stackwalls.stackgen import cli
 

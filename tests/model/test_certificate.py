@@ -2,8 +2,9 @@ import json
 
 import pytest
 import torch
-from stackwalls.model import Check, InputError, MaskedVGG16, NotBlindError, Wall, certify, require_certificate
 from torch import nn
+
+from stackwalls.model import Check, InputError, MaskedVGG16, NotBlindError, Wall, certify, require_certificate
 
 
 class LeakyHead(MaskedVGG16):

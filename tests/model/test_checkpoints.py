@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
+from torchvision.models import vgg16
+
 from stackwalls.model import (
     InputError,
     MaskedVGG16,
@@ -14,8 +17,6 @@ from stackwalls.model import (
     load_model_file,
     save_model,
 )
-from torch import nn
-from torchvision.models import vgg16
 
 
 def authors_network(classes: int) -> nn.Sequential:

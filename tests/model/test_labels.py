@@ -1,7 +1,8 @@
 import pytest
 import timm.data
-from stackwalls.model import InputError, animals, class_names, find_class, imagenet_classes, parse_class, parse_classes
 from torchvision.models._meta import _IMAGENET_CATEGORIES
+
+from stackwalls.model import InputError, animals, class_names, find_class, imagenet_classes, parse_class, parse_classes
 
 
 def test_names_and_order_are_torchvisions_and_timms() -> None:

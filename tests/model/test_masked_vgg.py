@@ -1,8 +1,9 @@
 import pytest
 import torch
-from stackwalls.model import InputError, MaskedVGG16, Wall, to_input
 from torch import nn
 from torchvision.models import vgg16
+
+from stackwalls.model import InputError, MaskedVGG16, Wall, to_input
 
 
 def test_layers_are_torchvisions_vgg16() -> None:

@@ -4,8 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, resize_and_crop, to_input
 from torchvision import transforms
+
+from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, resize_and_crop, to_input
 
 
 def picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.Image:

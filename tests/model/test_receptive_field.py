@@ -2,8 +2,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stackwalls.model import InputError, MaskedVGG16, Wall, derive_wall, map_size, pixels_reached
 from torch import nn
+
+from stackwalls.model import InputError, MaskedVGG16, Wall, derive_wall, map_size, pixels_reached
 
 
 def probed(layers: nn.Module, read: tuple[int, int], size: int, axis: str) -> tuple[int, int]:

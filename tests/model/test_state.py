@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from stackwalls.model import MaskedVGG16, local_arithmetic, preserved
 
 

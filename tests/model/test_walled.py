@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
+
 from stackwalls.model import (
     Backbone,
     InputError,
@@ -18,7 +20,6 @@ from stackwalls.model import (
     to_input,
     walled,
 )
-from torch import nn
 
 BOTTOM = Wall.parse("bottom:64")
 
@@ -60,8 +61,9 @@ def test_backbones_of_both_libraries(name: str) -> None:
 def test_without_a_wall_the_split_is_the_network_itself() -> None:
     """Features and head, taken apart and put together, are the library's own network."""
     import timm
-    from stackwalls.model import load_backbone
     from torchvision.models import resnet18
+
+    from stackwalls.model import load_backbone
 
     images = torch.randn(2, 3, 224, 224)
     makers: tuple[tuple[str, Callable[[], nn.Module]], ...] = (
