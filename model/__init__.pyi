@@ -15,6 +15,7 @@ from .labels import (
     parse_classes,
 )
 from .masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from .parallel import parallel_map
 from .preprocessing import IMAGENET_MEAN, IMAGENET_STD, RESIZE, resize_and_crop, to_input
 from .receptive_field import derive_wall, map_size, pixels_reached
 from .registry import MODELS, WALLED_PREFIX, ModelSpec, load_model
@@ -59,6 +60,7 @@ __all__ = [
     "load_model_file",
     "local_arithmetic",
     "map_size",
+    "parallel_map",
     "parse_class",
     "parse_classes",
     "pixels_reached",

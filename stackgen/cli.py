@@ -16,7 +16,7 @@ from types import ModuleType
 
 from stackwalls.model.errors import StackwallsError
 
-COMMANDS = ("mix", "verify", "certify")
+COMMANDS = ("mix", "verify", "certify", "evaluate", "report", "theory", "demo")
 """The sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
 
 _EPILOG = """\

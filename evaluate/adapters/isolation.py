@@ -1,0 +1,61 @@
+"""A call of somebody else's code that leaves nothing behind, and gives the same for the same pictures."""
+
+from __future__ import annotations
+
+import random
+import sys
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout
+
+import numpy as np
+import torch
+from torch import nn
+
+from stackwalls.evaluate.gradcam_maps import same_layers
+from stackwalls.model import preserved
+
+_SAMPLED = 8
+"""Every 8th row and column of a picture tell it from others."""
+
+
+@contextmanager
+def undisturbed(model: nn.Module, images: torch.Tensor, seed: int) -> Iterator[None]:
+    """Run a method: gradients on, its prints to stderr, random numbers of its own; afterwards all is as it was.
+
+    Args:
+        model: its modes, hooks, layers, `requires_grad` and gradients are put back, on errors too.
+        images: `(N, 3, H, W)`; with `seed`, they seed the random numbers.
+        seed: of the run.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(preserved(model))
+        stack.enter_context(same_layers(model))
+        stack.enter_context(repeatable(images, seed))
+        stack.enter_context(redirect_stdout(sys.stderr))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        for parameter in model.parameters():
+            parameter.grad = None  # a backward pass would add to the user's gradient in place
+        yield
+
+
+@contextmanager
+def repeatable(images: torch.Tensor, seed: int) -> Iterator[None]:
+    """Seed all random numbers by the pictures, and put the generators back.
+
+    So a method that draws numbers gives the same maps whatever ran before: in one process, in several, or after a
+    resumed run. The numbers are drawn for the batch; with one image a call they do not depend on the batch size either.
+    """
+    sampled = images[..., ::_SAMPLED, ::_SAMPLED].detach().float().cpu().contiguous().numpy()
+    number = zlib.crc32(sampled.tobytes(), seed)
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what others' code draws from
+    with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
+        torch.manual_seed(number)
+        np.random.seed(number)  # noqa: NPY002
+        random.seed(number)
+        try:
+            yield
+        finally:
+            random.setstate(of_python)
+            np.random.set_state(of_numpy)  # noqa: NPY002

@@ -1,0 +1,123 @@
+"""All methods of a batch from one forward pass, exact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
+
+import torch
+
+from stackwalls.evaluate.engine.ablation import ablation_weights
+from stackwalls.evaluate.engine.forward import Explained, explain_forward
+from stackwalls.evaluate.engine.kernels import reduced_dtype
+from stackwalls.evaluate.engine.score import (
+    SeenParts,
+    SeenScorer,
+    score_weights,
+    walled_scorer,
+    whole_image_scorer,
+)
+from stackwalls.evaluate.engine.seen_rows import SeenRows
+from stackwalls.evaluate.engine.single_pass import SINGLE_PASS, weighted_sum
+from stackwalls.model import BlindModel, MaskedVGG16, Walled
+
+Precision = Literal["exact", "fast"]
+
+Progress = Callable[[int, int], None]
+"""Called with (passes done, passes in all)."""
+
+ENGINE_METHODS = (*SINGLE_PASS, "AblationCAM", "ScoreCAM")
+"""The methods that the engine computes; all others run through grad-cam itself."""
+
+_CPU_BATCH = 4
+"""Masked images a call on a CPU: more do not fit its caches."""
+
+_GPU_BATCH = 64
+
+
+class Engine:
+    """Raw low-resolution maps of a batch, for any of `ENGINE_METHODS`, equal to grad-cam's.
+
+    Args:
+        model: the network, in evaluation mode; nothing in it is changed.
+        precision: "exact" computes everything in float32; "fast" runs ScoreCAM's masked passes, and nothing else, in
+            16 bits (float16 on a GPU, bfloat16 on a CPU that multiplies it natively). Where the device has no such
+            arithmetic, the attribute `precision` says "exact" afterwards.
+        batch: masked images a call; chosen by the device by default.
+    """
+
+    def __init__(self, model: BlindModel, precision: Precision = "exact", batch: int | None = None) -> None:
+        self.model = model
+        self.device = next(model.parameters()).device
+        self._dtype = torch.float32 if precision == "exact" else reduced_dtype(self.device) or torch.float32
+        self.precision: Precision = "exact" if self._dtype == torch.float32 else "fast"
+        self.batch = batch or (_CPU_BATCH if self.device.type == "cpu" else _GPU_BATCH)
+        self._scorer: SeenScorer | None = None
+
+    def raw_maps(
+        self,
+        images: torch.Tensor,
+        methods: Sequence[str],
+        targets: torch.Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[dict[str, torch.Tensor], Explained]:
+        """Raw maps, before ReLU, min–max and upsampling.
+
+        Args:
+            images: `(N, 3, 224, 224)` normalised, on the model's device.
+            methods: of `ENGINE_METHODS`.
+            targets: `(N,)` classes to explain; the predicted ones by default.
+            progress: called with (channels done, channels in all) while ScoreCAM runs.
+
+        Returns:
+            method → `(N, h, w)` float32, and the forward pass behind them.
+        """
+        explained = explain_forward(self.model, images, targets)
+        with torch.inference_mode():
+            return {method: self._raw_map(method, images, explained, progress) for method in methods}, explained
+
+    def _raw_map(
+        self, method: str, images: torch.Tensor, explained: Explained, progress: Progress | None
+    ) -> torch.Tensor:
+        activations = explained.activations
+        if method in SINGLE_PASS:
+            return SINGLE_PASS[method](activations, explained.gradients)
+        weights = self._ablation(explained) if method == "AblationCAM" else self._score(images, explained, progress)
+        return weighted_sum(weights, activations)
+
+    def _ablation(self, explained: Explained) -> torch.Tensor:
+        batch = 8 * self.batch
+        return ablation_weights(self.model, explained.activations, explained.targets, explained.scores, batch)
+
+    def _score(self, images: torch.Tensor, explained: Explained, progress: Progress | None) -> torch.Tensor:
+        if self._scorer is None:
+            self._scorer = self._make_scorer()
+        weights = torch.empty(explained.activations.shape[:2], device=images.device)
+        number, channels = weights.shape
+
+        def report(index: int, done: int) -> None:
+            if progress is not None:
+                progress(index * channels + done, number * channels)
+
+        for index, (image, activations) in enumerate(zip(images, explained.activations, strict=True)):
+            target, wall = int(explained.targets[index]), self.model.wall
+            weights[index] = score_weights(
+                self._scorer, image, activations, target, wall, self.batch, partial(report, index)
+            )
+        return weights
+
+    def _make_scorer(self) -> SeenScorer:
+        model = self.model
+        if isinstance(model, MaskedVGG16):
+            rows = SeenRows(model, self.batch, self._dtype)
+            return lambda parts, target: rows.scores(rows.features(parts[0]), target)
+        scorer = walled_scorer(model) if isinstance(model, Walled) else whole_image_scorer(model)
+        return self._reduced(scorer) if self.precision == "fast" else scorer
+
+    def _reduced(self, scorer: SeenScorer) -> SeenScorer:
+        def score(parts: SeenParts, target: int) -> torch.Tensor:
+            with torch.autocast(self.device.type, self._dtype):
+                return scorer(parts, target).float()
+
+        return score

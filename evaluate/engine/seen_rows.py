@@ -1,0 +1,83 @@
+"""MaskedVGG16's logits from the rows that can matter: what lies under the wall is neither computed nor multiplied.
+
+The head reads map rows :5. Row by row backwards, these need 6, 7 rows of the layer before, and so on: 170 of 224 input
+rows, 40 of 56 in the third block, 7 of 14 in the last, 66 % of the multiplications. A layer that gets fewer rows sees
+zeros where the next row would be, so that its own last row comes out wrong; that row is cut off, or not needed.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from stackwalls.evaluate.engine.kernels import ConvReLU, dense_layers, linear
+from stackwalls.model import IMAGE_SIZE, MaskedVGG16
+
+_CUT_BELOW = 50
+"""Cutting a wrong row off costs a copy, which pays where a row is a large share of the map: below this height."""
+
+
+def rows_needed(layers: nn.Sequential, read: int, size: int = IMAGE_SIZE) -> list[int]:
+    """Rows from the top that rows :`read` of the last layer's output depend on.
+
+    Args:
+        layers: 3×3 convolutions with padding 1, ReLUs and 2×2 max-pools, as in VGG.
+        read: rows of the last output that are read.
+        size: rows of the input.
+
+    Returns:
+        One number more than there are layers: rows of the input, then rows of each layer's output.
+    """
+    heights = [size]
+    for layer in layers:
+        heights.append(heights[-1] // 2 if isinstance(layer, nn.MaxPool2d) else heights[-1])
+    needed = [read]
+    for layer, height in zip(reversed(layers), reversed(heights[:-1]), strict=True):
+        rows = needed[0]
+        if isinstance(layer, nn.Conv2d):
+            rows += 1
+        elif isinstance(layer, nn.MaxPool2d):
+            rows *= 2
+        needed.insert(0, min(rows, height))
+    return needed
+
+
+class SeenRows:
+    """A masked VGG16's convolutions on its seen rows, and its head, for large batches of masked images.
+
+    Args:
+        model: the network; its convolutions' weights are copied into the device's fastest layout (59 MB in float32).
+        batch: images a call, for which the layout is chosen.
+        dtype: of the convolutions; the head runs in float32.
+    """
+
+    def __init__(self, model: MaskedVGG16, batch: int, dtype: torch.dtype = torch.float32) -> None:
+        self.model, self.dtype = model, dtype
+        needed = rows_needed(model.convolutions, model.visible_rows)
+        self.seen = needed[0]
+        self.steps: list[tuple[ConvReLU | None, int]] = []
+        side, channels = IMAGE_SIZE, 3
+        for layer, rows_in, rows_out in zip(model.convolutions, needed, needed[1:], strict=False):
+            if isinstance(layer, nn.Conv2d):
+                self.steps.append((ConvReLU.of(layer, (batch, channels, rows_in, side), dtype), rows_out))
+                channels = layer.out_channels
+            elif isinstance(layer, nn.MaxPool2d):
+                side //= 2
+                self.steps.append((None, rows_out))
+            # a ReLU is part of the convolution before it
+
+    def features(self, seen_images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, 170, 224)` normalised images, seen rows only, to `(N, C·5·14)` float32, the head's input."""
+        x = seen_images.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        for step, rows in self.steps:
+            x = F.max_pool2d(x, 2) if step is None else step(x)
+            if x.shape[2] > rows and (step is None or x.shape[2] < _CUT_BELOW):
+                x = x[:, :, :rows].contiguous(memory_format=torch.channels_last)
+        return x[:, :, : self.model.visible_rows].float().contiguous().flatten(1)
+
+    def scores(self, features: torch.Tensor, target: int) -> torch.Tensor:
+        """The head's logit of class `target`: `(N, C·5·14)` to `(N,)`."""
+        first, second, last = dense_layers(self.model.classifier)
+        hidden = linear(linear(features, first, relu=True), second, relu=True)
+        return hidden @ last.weight[target] + last.bias[target]

@@ -1,0 +1,97 @@
+"""The CAM methods that need one forward and one backward pass, as functions of activations and gradients.
+
+Each takes the target layer's map A and the gradient G of the explained score with respect to it, both `(N, C, h, w)`
+float32, and returns the raw low-resolution map `(N, h, w)`: before ReLU, min–max and upsampling. Definitions as in
+Taimeskhanov et al. 2024, appendix A, with the constants of grad-cam 1.5.7, the reference for the numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+SinglePass = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+_PLUS_PLUS_EPSILON = 1e-6
+_X_EPSILON = 1e-7
+
+
+def weighted_sum(weights: torch.Tensor, activations: torch.Tensor) -> torch.Tensor:
+    """Σ_v w_v A_v: weights `(N, C)` and maps `(N, C, h, w)` to `(N, h, w)`."""
+    flat = activations.flatten(2)
+    return torch.bmm(weights[:, None], flat).view(len(activations), *activations.shape[2:])
+
+
+def grad_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """w_v is the spatial mean of G_v (Selvaraju et al. 2017)."""
+    return weighted_sum(gradients.mean((2, 3)), activations)
+
+
+def grad_cam_plus_plus(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """w_v = Σ_ij α_ij ReLU(G_ij), α = G² / (2 G² + ΣA · G³) (Chattopadhay et al. 2018, Eq. 19)."""
+    squares = gradients * gradients
+    total = activations.sum((2, 3), keepdim=True)
+    alpha = squares / (2 * squares + total * (squares * gradients) + _PLUS_PLUS_EPSILON)
+    return weighted_sum((gradients.clamp_min(0) * alpha).sum((2, 3)), activations)
+
+
+def x_grad_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """w_v = Σ_ij G_ij A_ij / ΣA (Fu et al. 2020)."""
+    total = activations.sum((2, 3), keepdim=True) + _X_EPSILON
+    return weighted_sum((gradients * activations / total).sum((2, 3)), activations)
+
+
+def hi_res_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """Σ_v G_v ⊙ A_v (Draelos and Carin 2020)."""
+    return (gradients * activations).sum(1)
+
+
+def layer_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """Σ_v ReLU(G_v) ⊙ A_v (Jiang et al. 2021)."""
+    return (gradients.clamp_min(0) * activations).sum(1)
+
+
+def grad_cam_element_wise(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """Σ_v ReLU(G_v ⊙ A_v) (grad-cam's `GradCAMElementWise`)."""
+    return (gradients * activations).clamp_min(0).sum(1)
+
+
+def _first_component(maps: torch.Tensor) -> torch.Tensor:
+    """Projection of the positions' channel vectors on their first principal component, with LAPACK's sign.
+
+    The sign of a singular vector is arbitrary, and ReLU makes it matter. NumPy's is the one that grad-cam gets; torch's
+    own decompositions give another on some images.
+    """
+    projections = []
+    for activations in maps.detach().cpu().numpy():
+        vectors = activations.reshape(len(activations), -1).T
+        centred = vectors - vectors.mean(axis=0)
+        *_, components = np.linalg.svd(centred, full_matrices=False)
+        projections.append((centred @ components[0]).reshape(activations.shape[1:]))
+    return torch.from_numpy(np.stack(projections).astype(np.float32, copy=False)).to(maps.device)
+
+
+def eigen_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """The first principal component of A (Muhammad and Yeasin 2020); the gradient is not used."""
+    del gradients
+    return _first_component(activations)
+
+
+def eigen_grad_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
+    """The first principal component of G ⊙ A (grad-cam's `EigenGradCAM`)."""
+    return _first_component(gradients * activations)
+
+
+SINGLE_PASS: dict[str, SinglePass] = {
+    "GradCAM": grad_cam,
+    "GradCAM++": grad_cam_plus_plus,
+    "XGradCAM": x_grad_cam,
+    "EigenCAM": eigen_cam,
+    "HiResCAM": hi_res_cam,
+    "LayerCAM": layer_cam,
+    "GradCAMElementWise": grad_cam_element_wise,
+    "EigenGradCAM": eigen_grad_cam,
+}
+"""Method name → raw map from activations and gradients."""

@@ -1,0 +1,181 @@
+"""Mu and its company: how much of a saliency map lies in the part of the image that the network does not see.
+
+Pure functions of maps `(N, H, W)` and a wall; arrays in, arrays out, tensors in, tensors out. What has no value (a map
+that is zero everywhere has no mu) is NaN, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stackwalls.model import InputError, Wall
+
+
+def mu(maps: Any, wall: Wall) -> Any:
+    """The dead zone's share of a map's norm: ‖Λ restricted to the dead zone‖₂ / ‖Λ‖₂.
+
+    Args:
+        maps: `(N, H, W)` array or tensor of real numbers ≥ 0; only their ratios matter.
+        wall: the wall at the maps' resolution, `H = W = wall.image_size` (`wall.rescaled(size)` gives another).
+
+    Returns:
+        `(N,)` float64 in [0, 1], an array for arrays and a tensor for tensors (on the maps' device, or on the CPU where
+        that has no float64); NaN for a map that is zero everywhere. A uniform map has `wall.chance`.
+
+    Raises:
+        InputError: if `maps` has another shape or type, or holds NaN, infinite or negative values.
+
+    Source: the measure of Taimeskhanov et al. 2024, Table 1.
+    """
+    return _like(maps, lambda values: _dead_share(values, wall, power=2).sqrt(), wall)
+
+
+def energy_share(maps: Any, wall: Wall) -> Any:
+    """The dead zone's share of a map's sum: ‖Λ restricted to the dead zone‖₁ / ‖Λ‖₁.
+
+    Arguments, result and errors as of `mu`; a uniform map has `wall.share`.
+    """
+    return _like(maps, lambda values: _dead_share(values, wall, power=1), wall)
+
+
+def dead_zone_lit(maps: Any, wall: Wall) -> Any:
+    """Whether a map has any positive value in the dead zone.
+
+    Arguments and errors as of `mu`. Returns `(N,)` bool; False for a map that is zero everywhere.
+    """
+    return _like(maps, lambda values: (values[wall.index(3)] > 0).any(2).any(1), wall)
+
+
+def pointing_game(maps: Any, wall: Wall) -> Any:
+    """Whether a map's maximum lies in the dead zone: 1.0 or 0.0, or between where several pixels share the maximum.
+
+    Arguments and errors as of `mu`. Returns `(N,)` float64, the dead zone's share of the pixels that have the maximum
+    (so that a tie favours no side); NaN for a map that is zero everywhere.
+
+    Source: after the pointing game of Zhang et al., "Top-Down Neural Attention by Excitation Backprop" (2018), with the
+    dead zone in the object's place.
+    """
+
+    def share(values: torch.Tensor) -> torch.Tensor:
+        highest = values.amax((1, 2), keepdim=True)
+        at_highest = ((values == highest) & (highest > 0)).double()
+        return at_highest[wall.index(3)].sum((1, 2)) / at_highest.sum((1, 2))
+
+    return _like(maps, share, wall)
+
+
+def dead_cells(wall: Wall, size: int) -> NDArray[np.float64]:
+    """The dead share of every row (or column) of cells of a `size` × `size` map of the image, `(size,)` in [0, 1].
+
+    A cell stands for its own `image_size / size` pixel rows. The wall may cut it: with `bottom:54`, row 10 of 14 holds
+    pixel rows 160 to 175, of which 6 of 16 are dead.
+    """
+    edges = np.arange(size + 1) * (wall.image_size / size)
+    overlap = np.minimum(edges[1:], wall.stop) - np.maximum(edges[:-1], wall.start)
+    shares: NDArray[np.float64] = np.maximum(overlap, 0) / np.diff(edges)
+    return shares
+
+
+@overload
+def mu_native(raw: NDArray[Any], wall: Wall) -> NDArray[np.float64]: ...
+@overload
+def mu_native(raw: torch.Tensor, wall: Wall) -> torch.Tensor: ...
+def mu_native(raw: Any, wall: Wall) -> Any:
+    """Mu at the map's own resolution, without the upsampling that spreads a map over the wall.
+
+    A CAM has as few as 7 × 7 cells, and bilinear upsampling draws the last row that is seen into the dead zone. Here
+    each cell counts with the pixels that it stands for: mu of the map after ReLU and min–max (as for `mu`) with every
+    cell blown up to its block of pixels. Where the wall cuts a row of cells (`bottom:54` on 14 rows), the squares of
+    that row count by their dead share (`dead_cells`). So the chance level is `wall.chance` here too.
+
+    Args:
+        raw: `(N, h, w)` array or tensor, the low-resolution map before ReLU.
+        wall: the wall in pixels of the image.
+
+    Returns:
+        `(N,)` float64 in [0, 1]; NaN where nothing is positive after ReLU and min–max.
+
+    Raises:
+        InputError: if `raw` is no `(N, h, w)` of finite real numbers.
+    """
+
+    def measure(values: torch.Tensor) -> torch.Tensor:
+        positive = values.clamp_min(0)
+        shifted = _over_maximum(positive - positive.amin((1, 2), keepdim=True))
+        axis = 1 if wall.axis == "rows" else 2
+        energies = shifted.square().sum(3 - axis)  # (N, rows of cells across the wall)
+        dead = torch.from_numpy(dead_cells(wall, values.shape[axis])).to(energies.device)
+        dead_energy, seen_energy = (energies * dead).sum(1), (energies * (1 - dead)).sum(1)
+        return (dead_energy / (dead_energy + seen_energy)).sqrt()
+
+    return _like(raw, measure, None)
+
+
+def map_fault(values: NDArray[Any], shape: tuple[int, int]) -> str | None:
+    """What is wrong with one saliency map, in words, or None: it must be `shape`, finite and ≥ 0."""
+    if values.shape != shape:
+        return f"the map is {values.shape}, not {shape}"
+    if np.isnan(values).any():
+        return "the map holds NaN"
+    if not np.isfinite(values).all():
+        return "the map holds infinite values"
+    if (values < 0).any():
+        return f"the map holds negative values (down to {float(values.min()):.3g})"
+    return None
+
+
+def _like(maps: Any, measure: Callable[[torch.Tensor], torch.Tensor], wall: Wall | None) -> Any:
+    """Measure maps as float64 tensors, and answer in kind: an array for an array. Without a wall, any sign and size."""
+    values = _as_double(maps)
+    if values.ndim != 3 or 0 in values.shape[1:]:
+        raise InputError(f"Expected `maps` to be (N, H, W), but got {tuple(values.shape)}.")
+    if wall is not None and values.shape[1:] != (wall.image_size, wall.image_size):
+        raise InputError(
+            f"Expected `maps` to be (N, {wall.image_size}, {wall.image_size}), the resolution of the wall {wall}, but "
+            f"got {tuple(values.shape)}: upsample the maps, or rescale the wall with `wall.rescaled(size)`."
+        )
+    _refuse("finite numbers", "NaN or infinite values", ~values.isfinite())
+    if wall is not None:
+        _refuse("numbers ≥ 0", "negative values", values < 0)
+    measured = measure(values)
+    return measured if isinstance(maps, torch.Tensor) else measured.numpy()
+
+
+def _as_double(maps: Any) -> torch.Tensor:
+    if isinstance(maps, torch.Tensor):
+        if maps.is_complex():
+            raise InputError(f"Expected `maps` to be real numbers, but got {maps.dtype}.")
+        # Apple's GPUs have no float64
+        return maps.detach().to("cpu" if maps.device.type == "mps" else maps.device).double()
+    if not isinstance(maps, np.ndarray):
+        raise InputError(f"Expected `maps` to be a numpy array or a torch tensor, but got {type(maps).__name__}.")
+    if maps.dtype.kind not in "biuf":
+        raise InputError(f"Expected `maps` to be real numbers, but got {maps.dtype}.")
+    return torch.from_numpy(np.array(maps, dtype=np.float64))
+
+
+def _refuse(expected: str, found: str, wrong: torch.Tensor) -> None:
+    faulty = wrong.flatten(1).any(1)
+    if bool(faulty.any()):
+        first, count = int(faulty.nonzero()[0]), int(faulty.sum())
+        where = f"in {count} of {len(faulty)} maps (the first: {first})"
+        raise InputError(f"Expected `maps` to hold {expected}, but got {found} {where}.")
+
+
+def _over_maximum(values: torch.Tensor) -> torch.Tensor:
+    """Maps ≥ 0 with maximum 1, so that squares neither overflow nor vanish; zero maps stay zero."""
+    highest = values.amax((1, 2), keepdim=True)
+    return values / highest.where(highest > 0, 1)
+
+
+def _dead_share(values: torch.Tensor, wall: Wall, power: int) -> torch.Tensor:
+    energies = _over_maximum(values) ** power
+    dead = energies[wall.index(3)].sum((1, 2))
+    axis = 1 if wall.axis == "rows" else 2
+    seen = torch.stack([energies.narrow(axis, start, stop - start).sum((1, 2)) for start, stop in wall.seen]).sum(0)
+    return dead / (dead + seen)

@@ -1,0 +1,210 @@
+"""What an evaluation found: per-image rows, Table 1, certificate, samples; saved as a folder and loaded again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stackwalls.evaluate.headline import headline
+from stackwalls.evaluate.provenance import RUN_FORMAT, notes
+from stackwalls.evaluate.rows import ROW_SCHEMA, TIMINGS, as_frame
+from stackwalls.evaluate.samples import Samples
+from stackwalls.evaluate.table import Table
+from stackwalls.hub_cards import disk_errors, whole_file, write_whole
+from stackwalls.model import InputError, Wall
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+RUN_NAME = "run.json"
+"""Written last, removed first: a folder that has it is whole."""
+
+_ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME = "per_image.parquet", "timings.parquet", "samples.npz"
+_CERTIFICATE_NAME, _REPORT_NAME = "certificate.json", "report.html"
+_TABLE_NAMES = ("table.txt", "table.md", "table.csv")
+_FIGURES = "figures"
+_OURS = {RUN_NAME, _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, _CERTIFICATE_NAME, _REPORT_NAME, *_TABLE_NAMES, _FIGURES}
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What an evaluation found.
+
+    Attributes:
+        run: what was run on what (see `provenance.describe_run`).
+        certificate: the blindness certificate, as `Certificate.to_dict` gives it.
+        rows: the per-image rows as an Arrow table, `rows.ROW_SCHEMA`.
+        samples: the first images of each dataset with their maps.
+    """
+
+    run: Mapping[str, Any]
+    certificate: Mapping[str, Any]
+    rows: pa.Table
+    samples: Samples
+
+    @cached_property
+    def per_image(self) -> pd.DataFrame:
+        """One row a dataset, image and method: mu and its company, prediction, seconds, error (`rows.ROW_SCHEMA`)."""
+        return as_frame(self.rows)
+
+    @property
+    def wall(self) -> Wall:
+        """The wall by which the maps were judged."""
+        wall = self.run["wall"]
+        return Wall.parse(wall["wall"], wall["image_size"])
+
+    @cached_property
+    def summary(self) -> Table:
+        """Table 1 with its numbers."""
+        return Table.of(self.per_image, self.wall.chance)
+
+    def table(self, form: Literal["text", "markdown", "csv"] = "text") -> str:
+        """Table 1 as text.
+
+        Raises:
+            InputError: if `form` is none of the three.
+        """
+        forms = {"text": self.summary.text, "markdown": self.summary.markdown, "csv": self.summary.csv}
+        if form not in forms:
+            raise InputError(f"Expected the table's form to be one of {', '.join(forms)}, but got {form!r}.")
+        return forms[form]()
+
+    def plot(self, dataset: str | None = None) -> Figure:
+        """The paper's Figure 7 for one dataset (the first by default): sample images, overlays, the wall.
+
+        Raises:
+            InputError: if there is no dataset of this name.
+        """
+        from stackwalls.evaluate.figures import overlays
+
+        known = self.summary.datasets
+        if dataset is not None and dataset not in known:
+            raise InputError(f"There are no results on {dataset!r}: expected one of {', '.join(known)}.")
+        return overlays(self.samples.of(dataset or known[0]), self.wall)
+
+    def report_text(self) -> str:
+        """For a terminal: Table 1, the result in a sentence, what a reader must be told, why maps are missing."""
+        failures = [
+            f"{error['dataset']}, {error['method']}, {error['images']} images: {error['error']}"
+            for error in self.errors().to_dict("records")
+        ]
+        return "\n".join([self.table(), headline(self.summary, self.run["model"]), *notes(self.run), *failures])
+
+    def errors(self) -> pd.DataFrame:
+        """Why there is no map: dataset, method, error and how many images."""
+        failed = self.per_image[self.per_image["error"].notna()]
+        return failed.groupby(["dataset", "method", "error"], sort=False).size().reset_index(name="images")
+
+    def save(self, folder: str | Path, overwrite: bool = False, pdf: bool = False) -> None:
+        """Write rows, tables, certificate, figures and report, each file whole, `run.json` last.
+
+        Args:
+            folder: new or empty, or results that may be overwritten.
+            overwrite: whether results that are there already may be replaced.
+            pdf: whether to write the figures as PDF too.
+
+        Raises:
+            InputError: if the folder holds something else, or results and not `overwrite`.
+            RunError: if the disk refuses.
+        """
+        folder = claim_folder(Path(folder), overwrite)
+        with disk_errors(folder):
+            (folder / RUN_NAME).unlink(missing_ok=True)
+            _write_table(folder / _ROWS_NAME, self.rows.drop_columns(TIMINGS))
+            _write_table(folder / _TIMINGS_NAME, self.rows.select(["dataset", "image_id", "method", TIMINGS]))
+            with whole_file(folder / _SAMPLES_NAME) as file:
+                self.samples.write(file)
+            write_whole(folder / _CERTIFICATE_NAME, _json(self.certificate))
+            self.render(folder, pdf)
+            write_whole(folder / RUN_NAME, _json(self.run))
+
+    def render(self, folder: Path, pdf: bool = False) -> None:
+        """Write what follows from the rest: tables, figures and report."""
+        from stackwalls.evaluate.figures import write_figure
+        from stackwalls.evaluate.report import render_report
+
+        with disk_errors(folder):
+            for name, form in zip(_TABLE_NAMES, ("text", "markdown", "csv"), strict=True):
+                write_whole(folder / name, self.table(form).encode())  # type: ignore[arg-type]
+            (folder / _FIGURES).mkdir(exist_ok=True)
+            for number, dataset in enumerate(self.summary.datasets, 1):
+                for kind in ("png", "pdf") if pdf else ("png",):
+                    write_whole(folder / _FIGURES / f"overlays-{number}.{kind}", write_figure(self.plot(dataset), kind))
+            write_whole(folder / _REPORT_NAME, render_report(self).encode())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Results:
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: if the folder holds no finished results, or they are damaged.
+        """
+        folder = Path(folder)
+        if not (folder / RUN_NAME).is_file():
+            raise InputError(
+                f"{folder} holds no finished results (no {RUN_NAME}): expected a folder that `stackgen evaluate` wrote."
+            )
+        try:
+            run = json.loads((folder / RUN_NAME).read_text(encoding="utf-8"))
+            certificate = json.loads((folder / _CERTIFICATE_NAME).read_text(encoding="utf-8"))
+            rows = pq.read_table(folder / _ROWS_NAME)
+            seconds = pq.read_table(folder / _TIMINGS_NAME)[TIMINGS]
+            table = rows.append_column(TIMINGS, seconds).select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            raise InputError(f"The results in {folder} are damaged: {error}") from error
+        if run.get("format") != RUN_FORMAT:
+            raise InputError(
+                f"The results in {folder} have format {run.get('format')}, but this version reads {RUN_FORMAT}: "
+                "evaluate again, or use the version that wrote them."
+            )
+        return cls(run, certificate, table, Samples.read(folder / _SAMPLES_NAME))
+
+
+def check_folder(folder: Path, overwrite: bool = False) -> None:
+    """Make sure that results may be written to a folder; reads, and touches nothing.
+
+    Raises:
+        InputError: if it holds something else, or results and not `overwrite`.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file: choose a new or empty folder for the results.")
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if strange := sorted(names - _OURS):
+        raise InputError(f"{folder} holds something else ({', '.join(strange[:5])}): choose a new or empty folder.")
+    if RUN_NAME in names and not overwrite:
+        raise InputError(
+            f"{folder} holds finished results already: choose another folder, or say that they may be replaced "
+            "(--overwrite)."
+        )
+
+
+def claim_folder(folder: Path, overwrite: bool = False) -> Path:
+    """`check_folder`, and make the folder, so that a disk that refuses does so before anything is computed.
+
+    Raises:
+        InputError: as `check_folder`.
+        RunError: if it cannot be made.
+    """
+    check_folder(folder, overwrite)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write_table(path: Path, table: pa.Table) -> None:
+    with whole_file(path) as file:
+        pq.write_table(table, file)
+
+
+def _json(value: Mapping[str, Any]) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

@@ -1,0 +1,58 @@
+"""The network under test, with all that the evaluator needs to know of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, InputError, Wall
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A network, its wall and the layer that is explained.
+
+    Attributes:
+        model: `(N, 3, H, W)` normalised images to logits `(N, classes)`.
+        target_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read.
+        wall: the dead zone in pixels, by which maps are judged.
+        name: for tables and reports.
+        mean: of the RGB channels in [0, 1], subtracted from the input.
+        std: of the RGB channels in [0, 1], by which the input is divided.
+    """
+
+    model: nn.Module
+    target_layer: nn.Module
+    wall: Wall
+    name: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    @classmethod
+    def of(cls, model: nn.Module, wall: Wall | None = None, target_layer: nn.Module | None = None) -> Subject:
+        """Take wall, target layer and normalisation from a `BlindModel`, or from the call.
+
+        Raises:
+            InputError: if there is no wall or no target layer, or the layer is not part of the model.
+        """
+        if not isinstance(model, nn.Module):
+            raise InputError(f"Expected `model` to be a torch.nn.Module, but got {type(model).__name__}.")
+        name = getattr(model, "name", type(model).__name__)
+        wall = wall or getattr(model, "wall", None)
+        if wall is None:
+            raise InputError(f"{name} has no wall, so no part of a map is known to be wrong: name one (`wall=`).")
+        target_layer = target_layer if target_layer is not None else getattr(model, "target_layer", None)
+        if target_layer is None:
+            raise InputError(f"{name} names no target layer: pass the module that gives the map (`target_layer=`).")
+        if all(target_layer is not module for module in model.modules()):
+            raise InputError(f"The target layer {type(target_layer).__name__} is not a module of {name}.")
+        mean, std = getattr(model, "mean", IMAGENET_MEAN), getattr(model, "std", IMAGENET_STD)
+        return cls(model, target_layer, wall, name, mean, std)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's parameters lie."""
+        parameter = next(self.model.parameters(), None)
+        return torch.device("cpu") if parameter is None else parameter.device

@@ -1,0 +1,99 @@
+"""GradCAM, XGradCAM and HiResCAM on [CNN], written out: no automatic differentiation.
+
+The target layer is the ReLU after the filters, whose maps are B of `(R, V, h, w)`, for R networks at once. With C the
+pooled maps, W1 … WL the dense layers' weights (W1 is zero on the lower half of C), h1 … hL their outputs before ReLU,
+and c the target class, the score is y = hL[c], and by the chain rule
+
+    G = dy/dC = WL[c] · diag(h(L-1) > 0) · W(L-1) · … · diag(h1 > 0) · W1                                        (1)
+
+A window of the max-pool hands its G to one cell, the largest, and leaves the others 0. Hence, whichever cell that is,
+
+    GradCAM's coefficient     alpha_v = 1/(h w) · sum of dy/dB_v over all cells = 1/(h w) · sum of G_v           (2)
+    XGradCAM's coefficient    a_v = (sum of B_v · dy/dB_v) / (sum of B_v) = (sum of C_v · G_v) / (sum of B_v)    (3)
+    HiResCAM's map            ReLU of the sum over v of C_v · G_v, each at the cell its window was largest in    (4)
+
+In (2) neither the image nor the filters are left but through the signs of h1 … h(L-1); with one dense layer, L = 1,
+alpha_v is a plain mean of weights. (3) and (4) both add up to the score: the sum over v and all cells of a_v · B_v,
+and of B · dy/dB, is y, because y is homogeneous of degree 1 in B. HiResCAM's share of the unread cells is 0, since
+G is; GradCAM and XGradCAM multiply all of B_v by one number.
+
+Source: derived here from the methods' definitions (Selvaraju et al. 2017; Fu et al. 2020; Draelos and Carin 2020);
+(2) is what Proposition 2 of Taimeskhanov et al. 2024 is about.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from stackwalls.model.errors import InputError
+from stackwalls.model.theory.one_convolution import Networks
+
+XGRADCAM_EPSILON = 1e-7
+"""Added to the denominator of (3), so that a filter without a response has coefficient 0; as in grad-cam 1.5."""
+
+
+def pooled_gradient(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
+    """G of (1), the score's gradient in the pooled cells that the head reads.
+
+    Args:
+        networks: R networks.
+        maps: `(R, V, h, w)`, their `features` of an image.
+        target: the class, or one of each network, `(R,)` int64.
+
+    Returns:
+        `(R, V, seen_rows, w')`; on the lower half of the pooled map the gradient is 0, and left out.
+
+    Raises:
+        InputError: if `target` is no class of the networks.
+    """
+    classes = networks.spec.classes
+    chosen = torch.as_tensor(target).expand(len(networks))
+    if chosen.min() < 0 or chosen.max() >= classes:
+        raise InputError(f"Expected `target` to be a class from 0 to {classes - 1}, but got {target}.")
+    signal = F.one_hot(chosen, classes).to(maps).unsqueeze(1)  # (R, 1, out): a row vector, layer by layer
+    before = networks.preactivations(maps) if networks.spec.depth > 1 else ()
+    for layer in range(networks.spec.depth - 1, 0, -1):
+        signal = (signal @ networks.dense[layer]) * (before[layer - 1] > 0).unsqueeze(1)
+    first = networks.dense[0]
+    return (signal @ first.flatten(2)).view(len(networks), *first.shape[2:])
+
+
+def gradcam_coefficients(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
+    """GradCAM's coefficients alpha, equation (2): `(R, V)`. Arguments as for `pooled_gradient`."""
+    rows, columns = networks.spec.map_size
+    return pooled_gradient(networks, maps, target).sum(dim=(2, 3)) / (rows * columns)
+
+
+def xgradcam_coefficients(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
+    """XGradCAM's coefficients, equation (3): `(R, V)`. Arguments as for `pooled_gradient`."""
+    shares = networks.pool(maps)[0] * pooled_gradient(networks, maps, target)
+    return shares.sum(dim=(2, 3)) / (maps.sum(dim=(2, 3)) + XGRADCAM_EPSILON)
+
+
+def _weighted(coefficients: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """ReLU of the weighted sum of the maps: `(R, V)` and `(R, V, h, w)` to `(R, h, w)`."""
+    combined = coefficients.unsqueeze(1) @ maps.flatten(2)
+    return combined.relu_().view(len(maps), *maps.shape[2:])
+
+
+def gradcam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
+    """GradCAM's map at the maps' resolution, not normalised: `(R, h, w)`. Arguments as for `pooled_gradient`."""
+    return _weighted(gradcam_coefficients(networks, maps, target), maps)
+
+
+def xgradcam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
+    """XGradCAM's map at the maps' resolution, not normalised: `(R, h, w)`. Arguments as for `pooled_gradient`."""
+    return _weighted(xgradcam_coefficients(networks, maps, target), maps)
+
+
+def hirescam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
+    """HiResCAM's map at the maps' resolution, equation (4), not normalised: `(R, h, w)`.
+
+    Arguments as for `pooled_gradient`. Rows that the head does not read are exactly 0.
+    """
+    values, cells = networks.pool(maps)
+    shares = values * pooled_gradient(networks, maps, target)
+    combined = maps.new_zeros(len(maps), maps.shape[2] * maps.shape[3])
+    combined.scatter_add_(1, cells.flatten(1), shares.flatten(1))
+    return combined.relu_().view(len(maps), *maps.shape[2:])

@@ -1,0 +1,156 @@
+"""The figures of `stackgen theory`: a digit with its maps, the score of every cell, and the sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from stackwalls.model.theory.closed_forms import gradcam_map, hirescam_map
+from stackwalls.model.theory.expectation import expected_gradcam, gradcam_lower_bound, patch_norms
+from stackwalls.model.theory.gaussian import CHEBYSHEV_THRESHOLD, INEQUALITIES
+from stackwalls.model.theory.monte_carlo import Estimate
+from stackwalls.model.theory.one_convolution import Networks, OneConvolution
+from stackwalls.model.theory.sweeps import SweepPoint
+
+_COLOURS = "viridis"
+_WALL = "#e3342f"
+_SEEN = "#2b6cb0"
+_BOUNDS = {"moments": ("#dd6b20", "--", "bound by moments"), "chebyshev": ("#718096", ":", "bound by Chebyshev")}
+"""Colour, line and name of each inequality."""
+
+_ERRORS = 4
+"""Error bars reach so many standard errors to both sides, as the tests do."""
+
+_AXES = {
+    "filters": "filters V",
+    "kernel": "kernel k (pixels)",
+    "tau": "standard deviation of the weights",
+    "depth": "dense layers L",
+}
+_LOGARITHMIC_X = ("filters", "tau")
+_LOGARITHMIC_Y = ("tau",)  # the score is a power of tau
+
+
+def plot_digit(networks: Networks, image: torch.Tensor, estimate: Estimate) -> Figure:
+    """The digit, GradCAM and HiResCAM of one random network for its predicted class, and GradCAM's mean over many.
+
+    Each map is scaled to its own maximum; the part that the network does not see is hatched in red.
+
+    Args:
+        networks: the first one is shown.
+        image: `(1, H, W)` in [0, 1].
+        estimate: of the expected GradCAM map.
+
+    Source: the first two panels follow Taimeskhanov et al. 2024, Figure 3.
+    """
+    maps = networks.features(image)
+    target = networks.head(maps).argmax(dim=1)
+    panels = {
+        "the digit": image[0],
+        "GradCAM\none network": gradcam_map(networks, maps, target)[0],
+        "HiResCAM\nthe same network": hirescam_map(networks, maps, target)[0],
+        f"GradCAM\nmean of {estimate.draws:,} networks": estimate.mean,
+    }
+    figure = Figure(figsize=(9.2, 2.9), layout="constrained")
+    axes: NDArray[Any] = figure.subplots(1, len(panels))
+    for panel, (title, picture) in zip(axes, panels.items(), strict=True):
+        panel.imshow(picture.numpy(), cmap="gray" if picture is panels["the digit"] else _COLOURS, vmin=0)
+        panel.set_title(title, fontsize=9)
+        panel.set_axis_off()
+        _draw_wall(panel, networks.spec.dead_start, *picture.shape)
+    return figure
+
+
+def _draw_wall(axes: Axes, start: int, rows: int, columns: int) -> None:
+    """Hatch rows `start` to `rows`."""
+    box = (-0.5, start - 0.5), columns, rows - start
+    axes.add_patch(Rectangle(*box, fill=False, hatch="//", edgecolor=_WALL, linewidth=0, alpha=0.6))
+    axes.axhline(start - 0.5, color=_WALL, linewidth=1.5)
+
+
+def plot_pixels(spec: OneConvolution, image: torch.Tensor, estimate: Estimate) -> Figure:
+    """The simulated score of every cell against the norm of its patch, with the exact line and the bounds.
+
+    Beside it, how far the simulation is from the exact score in every cell, in standard errors.
+
+    Args:
+        spec: the shape and law of the networks.
+        image: `(C, H, W)`.
+        estimate: of the expected GradCAM map.
+    """
+    figure = Figure(figsize=(9.2, 4), layout="constrained")
+    scores, deviations = figure.subplots(1, 2, width_ratios=(1.4, 1))
+    norms, exact = patch_norms(spec, image), expected_gradcam(spec, image)
+    for name, colour, rows in (
+        ("simulated, seen", _SEEN, slice(0, spec.dead_start)),
+        ("simulated, unseen", _WALL, slice(spec.dead_start, None)),
+    ):
+        scores.errorbar(
+            norms[rows].flatten(),
+            estimate.mean[rows].flatten(),
+            _ERRORS * estimate.standard_error[rows].flatten(),
+            fmt="o",
+            markersize=3,
+            elinewidth=0.8,
+            alpha=0.5,
+            color=colour,
+            label=f"{name} (±{_ERRORS} s.e.)",
+        )
+    order = norms.flatten().argsort()
+    scores.plot(norms.flatten()[order], exact.flatten()[order], color="black", linewidth=1, label="exact", zorder=3)
+    for inequality in INEQUALITIES:
+        colour, line, label = _BOUNDS[inequality]
+        bound = gradcam_lower_bound(spec, image, inequality).flatten()[order]
+        scores.plot(norms.flatten()[order], bound, line, color=colour, label=label)
+    scores.set(xlabel="norm of the cell's patch", ylabel="expected GradCAM score", xlim=(0, None), ylim=(0, None))
+    scores.legend(fontsize=8, frameon=False)
+    shown = deviations.imshow(estimate.deviation(exact).numpy(), cmap="PuOr", vmin=-_ERRORS, vmax=_ERRORS)
+    deviations.axhline(spec.dead_start - 0.5, color=_WALL, linewidth=1.5)
+    deviations.set_title("simulated - exact, in standard errors", fontsize=9)
+    deviations.set_axis_off()
+    figure.colorbar(shown, ax=deviations, shrink=0.85)
+    return figure
+
+
+def plot_sweeps(points: Sequence[SweepPoint]) -> Figure:
+    """One panel a parameter: simulated and exact score at the brightest unseen cell, with the bounds."""
+    parameters = list(dict.fromkeys(point.parameter for point in points))
+    columns = min(2, len(parameters))
+    rows = -(-len(parameters) // columns)
+    figure = Figure(figsize=(4.6 * columns, 3.3 * rows), layout="constrained")
+    grid: NDArray[Any] = figure.subplots(rows, columns, squeeze=False)
+    for axes, parameter in zip(grid.flat, parameters, strict=False):
+        _plot_sweep(axes, [point for point in points if point.parameter == parameter])
+    for axes in grid.flat[len(parameters) :]:
+        axes.set_axis_off()
+    grid[0, 0].legend(fontsize=8, frameon=False, loc="upper left")
+    return figure
+
+
+def _plot_sweep(axes: Axes, points: Sequence[SweepPoint]) -> None:
+    parameter, values = points[0].parameter, [point.value for point in points]
+    if parameter == "filters":
+        nothing = f"V ≤ {CHEBYSHEV_THRESHOLD}: Chebyshev says nothing"
+        axes.axvspan(min(values), CHEBYSHEV_THRESHOLD, color="0.93", linewidth=0, zorder=0, label=nothing)
+    errors = [_ERRORS * point.standard_error for point in points]
+    means = [point.mean for point in points]
+    axes.errorbar(values, means, errors, fmt="o", markersize=4, capsize=2, color=_WALL, label="simulated, unseen cell")
+    axes.plot(values, [point.exact for point in points], color="black", linewidth=1, label="exact")
+    for inequality in INEQUALITIES:
+        colour, line, label = _BOUNDS[inequality]
+        axes.plot(values, [point.bounds[inequality] for point in points], line, color=colour, label=label)
+    axes.set(xlabel=_AXES[parameter], ylabel="expected GradCAM score")
+    if parameter in _LOGARITHMIC_X:
+        axes.set_xscale("log")
+    if parameter in _LOGARITHMIC_Y:
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(0, None)
+    axes.set_xticks(values, [f"{value:g}" for value in values])
+    axes.minorticks_off()

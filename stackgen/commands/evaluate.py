@@ -1,0 +1,172 @@
+"""Measure how much of each method's saliency maps lies where the network provably sees nothing.
+
+Proves first that the network is blind behind its wall, and refuses it otherwise. Then makes a map for every image and
+method, and measures mu: the share of the map's norm in the dead zone, 0 where nothing is wrong. Prints Table 1 and
+writes the results folder: per_image.parquet, table.txt, table.md, table.csv, figures, report.html, certificate.json and
+run.json.
+
+DATASET is a folder that `stackgen mix` made, an image folder with one sub-folder a class, or user/name on the Hub.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("datasets", nargs="+", metavar="DATASET", help="one or more, side by side in the table")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="NAME",
+        help="masked-vgg16, or walled:NAME with a torchvision or timm backbone",
+    )
+    parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
+    parser.add_argument(
+        "--wall",
+        metavar="WALL",
+        help="of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)",
+    )
+    parser.add_argument(
+        "--method",
+        action="append",
+        dest="methods",
+        metavar="M",
+        help="GradCAM, GradCAM++, XGradCAM, ScoreCAM, AblationCAM, EigenCAM or HiResCAM (default: all); may be "
+        "repeated; ScoreCAM=20 runs it on the first 20 images only",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N images of each dataset only")
+    parser.add_argument(
+        "--target", choices=("predicted", "label"), default="predicted", help="the class explained (default predicted)"
+    )
+    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
+    parser.add_argument(
+        "--backend",
+        choices=("auto", "grad-cam"),
+        default="auto",
+        help="auto (default): by this package's engine where it can, equal and faster; grad-cam: all by that package",
+    )
+    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
+    parser.add_argument("--seed", type=int, default=0, help="of the certificate's noise (default 0)")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder for the results")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are in DIR already")
+    parser.add_argument("--pdf", action="store_true", help="write the figures as PDF too")
+    parser.add_argument("--json", action="store_true", help="print the table and the run as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print Table 1, and write the results."""
+    from stackwalls.evaluate import evaluate, find_methods
+    from stackwalls.evaluate.results import check_folder
+    from stackwalls.hub_cards import open_dataset
+    from stackwalls.model import InputError, Wall, load_model
+
+    methods, limits = parse_methods(args.methods)
+    find_methods(methods)
+    check_folder(args.out, args.overwrite)
+    sources = [open_dataset(name) for name in args.datasets]
+    walls = {source.wall for source in sources if source.wall is not None}
+    wall = Wall.parse(args.wall) if args.wall else None
+    if wall is None and len(walls) > 1:
+        raise InputError(f"The datasets were made for different walls ({_listed(walls)}): name one with --wall.")
+    device = find_device(args.device)
+    model = load_model(args.model, args.weights, wall, next(iter(walls), None)).to(device)
+    results = evaluate(
+        model,
+        sources,
+        methods,
+        target=args.target,
+        batch_size=args.batch_size,
+        limit=args.limit,
+        limits=limits,
+        seed=args.seed,
+        backend=args.backend,
+        out=args.out,
+        overwrite=args.overwrite,
+        pdf=args.pdf,
+        provenance=_provenance(args),
+    )
+    print(_as_json(results) if args.json else as_text(results, args.out))
+    return 0 if results.per_image["error"].isna().any() else 1
+
+
+def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:
+    """`["GradCAM", "ScoreCAM=20"]` to names and limits; None stands for all methods.
+
+    Raises:
+        InputError: if what follows an equals sign is no number of at least 1.
+    """
+    from stackwalls.model import InputError
+
+    if values is None:
+        return None, {}
+    names, limits = [], {}
+    for value in values:
+        name, equals, count = value.partition("=")
+        names.append(name)
+        if equals:
+            if not count.isdecimal() or int(count) < 1:
+                raise InputError(f"Cannot read --method {value!r}: expected a method, or METHOD=N for N images.")
+            limits[name] = int(count)
+    return names, limits
+
+
+def find_device(name: str) -> Any:
+    """The torch device of this name; "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        InputError: if it is unknown or not there.
+    """
+    import torch
+
+    from stackwalls.model import InputError
+
+    if name == "auto":
+        found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(found)
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"There is no device {name!r} here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def _listed(walls: set[Any]) -> str:
+    return ", ".join(sorted(str(wall) for wall in walls))
+
+
+def _provenance(args: argparse.Namespace) -> dict[str, Any]:
+    import shlex
+    import sys
+
+    from stackwalls.model import file_sha256
+
+    about: dict[str, Any] = {"command": shlex.join(["stackgen", *sys.argv[1:]])}
+    if args.weights:
+        about["weights"] = f"{Path(args.weights).name}, SHA-256 {file_sha256(Path(args.weights))}"
+    return about
+
+
+def _as_json(results: Any) -> str:
+    import json
+
+    content = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
+    # JSON has no NaN: an undefined number is null
+    return json.dumps(_without_nan(content), indent=2, ensure_ascii=False)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def as_text(results: Any, folder: Path) -> str:
+    """Table 1, what it says, and where the report is."""
+    return f"{results.report_text()}\n\nLook at:  {folder / 'report.html'}"

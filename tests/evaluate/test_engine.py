@@ -1,0 +1,195 @@
+"""The engine against grad-cam, called as its users call it, and against slower rewrites of its shortcuts."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import pytorch_grad_cam
+import torch
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
+
+from stackwalls.evaluate.engine import (
+    ENGINE_METHODS,
+    SINGLE_PASS,
+    Engine,
+    SeenRows,
+    explain_forward,
+    normalised_maps,
+    rows_needed,
+)
+from stackwalls.evaluate.engine.kernels import reduced_dtype
+from stackwalls.model import Backbone, BlindModel, MaskedVGG16, Wall, Walled
+
+GRAD_CAM_NAMES = {"GradCAM++": "GradCAMPlusPlus"}
+
+
+def calibrated_vgg(width: float, visible_rows: int = 5) -> MaskedVGG16:
+    """Random weights whose maps are sparse and whose logits differ, as in a trained network."""
+    torch.manual_seed(0)
+    model = MaskedVGG16(visible_rows, num_classes=10, width=width).eval()
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        elif isinstance(layer, nn.Conv2d):
+            nn.init.constant_(layer.bias, -0.05)
+    return model
+
+
+def walled_cnn(wall: str) -> Walled:
+    """A small network with global pooling behind a wall; 7 × 7 maps, rectified."""
+    torch.manual_seed(1)
+    features = nn.Sequential(
+        nn.Conv2d(3, 8, 4, stride=4), nn.ReLU(), nn.Conv2d(8, 12, 3, stride=2, padding=1), nn.ReLU(),
+        nn.Conv2d(12, 24, 4, stride=4), nn.ReLU(),
+    )  # fmt: skip
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(24, 16), nn.Tanh(), nn.Linear(16, 10))
+    return Walled(Backbone("small", features, head), Wall.parse(wall)).eval()
+
+
+MODELS: dict[str, Callable[[], BlindModel]] = {
+    "vgg": lambda: calibrated_vgg(1 / 16),
+    "baseline": lambda: calibrated_vgg(1 / 16, visible_rows=14),
+    "bottom": lambda: walled_cnn("bottom:64"),
+    "left": lambda: walled_cnn("left:32"),
+    "band": lambda: walled_cnn("rows:64:128"),
+}
+
+
+def scaled(maps: np.ndarray) -> np.ndarray:
+    """grad-cam's last steps on raw maps, in NumPy and OpenCV."""
+    import cv2
+
+    def min_max(image: np.ndarray) -> np.ndarray:
+        image = image - image.min()
+        return image / (1e-7 + image.max())
+
+    upsampled = [cv2.resize(min_max(np.maximum(image, 0)), (224, 224)) for image in maps]
+    return np.stack([min_max(np.maximum(image, 0)) for image in upsampled])
+
+
+@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("method", ENGINE_METHODS)
+def test_maps_equal_grad_cams(kind: str, method: str) -> None:
+    model = MODELS[kind]()
+    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(2))
+    raw, _ = Engine(model).raw_maps(images, [method])
+    cam = getattr(pytorch_grad_cam, GRAD_CAM_NAMES.get(method, method))(model, [model.target_layer])
+    expected = cam(input_tensor=images, targets=None)
+    assert expected.max() > 0.5, "a map of nothing would agree with anything"
+    np.testing.assert_allclose(scaled(raw[method].numpy()), expected, rtol=0, atol=1e-4)
+
+
+def test_any_class_can_be_explained() -> None:
+    model = MODELS["vgg"]()
+    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(2))
+    targets = torch.tensor([3, 7])
+    raw, explained = Engine(model).raw_maps(images, ENGINE_METHODS, targets)
+    assert torch.equal(explained.targets, targets)
+    assert torch.equal(explained.scores, explained.logits[[0, 1], targets])
+    for method in ("GradCAM", "AblationCAM", "ScoreCAM"):
+        cam = getattr(pytorch_grad_cam, method)(model, [model.target_layer])
+        expected = cam(images, [ClassifierOutputTarget(3), ClassifierOutputTarget(7)])
+        np.testing.assert_allclose(scaled(raw[method].numpy()), expected, rtol=0, atol=1e-4)
+
+
+def test_the_forward_pass_is_the_networks_own() -> None:
+    model = MODELS["vgg"]()
+    images = torch.randn(3, 3, 224, 224)
+    explained = explain_forward(model, images)
+    torch.testing.assert_close(explained.logits, model(images), rtol=0, atol=0)
+    assert torch.equal(explained.targets, model(images).argmax(1))
+    assert not explained.activations.requires_grad
+    activations = model.features(images).detach().requires_grad_(True)
+    model.head(activations).max(1).values.sum().backward()
+    torch.testing.assert_close(explained.gradients, activations.grad)
+    assert (explained.gradients[:, :, 5:] == 0).all()
+
+
+def test_seen_rows_are_the_first_rows_of_the_whole() -> None:
+    model = calibrated_vgg(1 / 8)
+    images = torch.randn(3, 3, 224, 224)
+    rows = SeenRows(model, batch=2)
+    assert rows.seen == 170
+    with torch.inference_mode():
+        features = rows.features(images[:, :, : rows.seen])
+        torch.testing.assert_close(features, model.features(images)[:, :, :5].flatten(1), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(rows.scores(features, 4), model(images)[:, 4], rtol=1e-4, atol=1e-5)
+
+
+def test_rows_needed_are_those_that_the_receptive_field_names() -> None:
+    from stackwalls.model import pixels_reached
+
+    with torch.device("meta"):
+        layers = MaskedVGG16().convolutions
+    for visible in (1, 5, 8, 14):
+        needed = rows_needed(layers, visible)
+        for index in range(len(layers)):
+            height = 224 // 2 ** sum(isinstance(layer, nn.MaxPool2d) for layer in layers[:index])
+            assert pixels_reached(layers[index:], (0, visible), height) == (0, needed[index])
+
+
+def test_dead_channels_are_scored_once() -> None:
+    """Equal masks give one input: the network runs on the channels that light something, and once on nothing."""
+    model = MODELS["bottom"]()
+    image = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(5))
+    explained = explain_forward(model, image)
+    lit = int((explained.activations[0, :, :5].flatten(1) != 0).any(1).sum())
+    alive = int((explained.activations[0].flatten(1) != 0).any(1).sum())
+    passes: list[int] = []
+    model.extractor.register_forward_hook(lambda _, inputs, __: passes.append(len(inputs[0])))
+    Engine(model).raw_maps(image, ["ScoreCAM"])
+    # one for each part of the image itself, one on nothing, then the channels that show
+    assert lit < 24
+    assert lit + 1 <= sum(passes) - 2 <= alive + 1
+
+
+def test_ablation_by_splitting_equals_ablation_by_running_the_head() -> None:
+    model = calibrated_vgg(1 / 8)
+    images = torch.randn(2, 3, 224, 224)
+    explained = explain_forward(model, images)
+    raw, _ = Engine(model).raw_maps(images, ["AblationCAM"])
+    for index in range(2):
+        weights = []
+        for channel in range(explained.activations.shape[1]):
+            ablated = explained.activations[index : index + 1].clone()
+            ablated[:, channel] = 0
+            score = explained.scores[index]
+            weights.append((score - model.head(ablated)[0, explained.targets[index]]) / score)
+        expected = (torch.stack(weights)[:, None, None] * explained.activations[index]).sum(0)
+        torch.testing.assert_close(raw["AblationCAM"][index], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_fast_precision_touches_scorecam_alone() -> None:
+    model = MODELS["vgg"]()
+    images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))
+    exact, _ = Engine(model).raw_maps(images, ENGINE_METHODS)
+    engine = Engine(model, precision="fast")
+    fast, _ = engine.raw_maps(images, ENGINE_METHODS)
+    for method in (*SINGLE_PASS, "AblationCAM"):
+        assert torch.equal(exact[method], fast[method])
+    difference = np.abs(scaled(exact["ScoreCAM"].numpy()) - scaled(fast["ScoreCAM"].numpy())).max()
+    if reduced_dtype(torch.device("cpu")) is None:
+        assert engine.precision == "exact", "this CPU has no fast 16-bit arithmetic, and the engine says so"
+        assert difference == 0
+    else:
+        assert engine.precision == "fast"
+        assert 0 < difference < 0.05
+
+
+def test_hirescam_is_exactly_zero_under_the_wall() -> None:
+    model = MODELS["vgg"]()
+    raw, _ = Engine(model).raw_maps(torch.randn(4, 3, 224, 224), ["HiResCAM", "GradCAM"])
+    assert (raw["HiResCAM"][:, 5:] == 0).all()
+    assert (raw["GradCAM"][:, 5:] != 0).any()
+
+
+@pytest.mark.parametrize("method", SINGLE_PASS)
+def test_upsampling_in_torch_equals_opencvs(method: str) -> None:
+    raw, _ = Engine(MODELS["bottom"]()).raw_maps(torch.randn(2, 3, 224, 224), [method])
+    maps = normalised_maps(raw[method], 224)
+    np.testing.assert_allclose(maps.numpy(), scaled(raw[method].numpy()), rtol=0, atol=1e-5)
+
+
+def test_a_map_of_nothing_stays_nothing() -> None:
+    assert torch.equal(normalised_maps(torch.full((1, 7, 7), -1.0), 14), torch.zeros(1, 14, 14))

@@ -1,0 +1,115 @@
+"""`stackgen evaluate` and `stackgen report`: what is printed, what is written, what is refused."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from in_memory_dataset import InMemoryDataset, sparse_vgg
+from PIL import Image
+
+from stackwalls.evaluate import METHODS
+from stackwalls.model import InputError, NotBlindError, load_model, save_model
+from stackwalls.stackgen.commands import evaluate as evaluate_command
+from stackwalls.stackgen.commands import report as report_command
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pictures and weights."""
+    folder = tmp_path_factory.mktemp("place")
+    noise = InMemoryDataset([0, 1])
+    for synset, pixels in zip(("n01440764", "n01443537"), noise.images, strict=True):
+        (folder / "pictures" / synset).mkdir(parents=True)
+        Image.fromarray(pixels).save(folder / "pictures" / synset / "one.png")
+    save_model(sparse_vgg(), folder / "narrow.safetensors")
+    return folder
+
+
+def run(command: object, *arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)  # type: ignore[attr-defined]
+    status: int = command.run(parser.parse_args([str(argument) for argument in arguments]))  # type: ignore[attr-defined]
+    return status
+
+
+def evaluate(place: Path, out: Path, *more: object) -> int:
+    model = ("--model", "masked-vgg16", "--weights", place / "narrow.safetensors", "--device", "cpu")
+    return run(evaluate_command, place / "pictures", *model, "--out", out, *more)
+
+
+def test_all_seven_and_the_report_again(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(place, tmp_path / "out") == 0
+    captured = capsys.readouterr()
+    table = (tmp_path / "out" / "table.txt").read_text()
+    assert captured.out.startswith(table)
+    assert all(f"\n{name} " in table for name in METHODS)
+    assert "provably sees nothing" in captured.out
+    assert "14/14" in captured.err
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "SHA-256" in report
+    assert "narrow.safetensors" in report
+    (tmp_path / "out" / "report.html").unlink()
+    assert run(report_command, tmp_path / "out", "--pdf") == 0
+    assert (tmp_path / "out" / "report.html").read_text() == report
+    assert (tmp_path / "out" / "figures" / "overlays-1.pdf").exists()
+    assert capsys.readouterr().out.startswith(table)
+
+
+def test_json_on_stdout(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(place, tmp_path, "--method", "GradCAM", "--method", "EigenCAM=1", "--json", "--seed", 3) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(row["method"], row["n"]) for row in found["table"]] == [("GradCAM", 2), ("EigenCAM", 1)]
+    assert found["table"][1]["mu_std"] is None
+    assert found["run"]["spec"]["seed"] == 3
+    assert found["certificate"]["passed"] is True
+
+
+def test_no_map_at_all_is_a_failed_run(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def explain(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("stackwalls.evaluate.GradCamExplainer.explain", explain)
+    assert evaluate(place, tmp_path, "--method", "GradCAM", "--backend", "grad-cam") == 1
+
+
+def test_options_are_read(place: Path) -> None:
+    assert evaluate_command.parse_methods(None) == (None, {})
+    assert evaluate_command.parse_methods(["GradCAM", "ScoreCAM=20"]) == (["GradCAM", "ScoreCAM"], {"ScoreCAM": 20})
+    for wrong in ("ScoreCAM=", "ScoreCAM=0", "ScoreCAM=-1", "ScoreCAM=many"):
+        with pytest.raises(InputError, match="expected a method, or METHOD=N"):
+            evaluate_command.parse_methods([wrong])
+    assert evaluate_command.find_device("cpu") == torch.device("cpu")
+    assert evaluate_command.find_device("auto").type in ("cpu", "cuda", "mps")
+    for wrong in ("abacus", "cuda:99"):
+        with pytest.raises(InputError, match=f"no device '{wrong}' here"):
+            evaluate_command.find_device(wrong)
+
+
+def test_refusals_leave_nothing(place: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match=r"Unknown method 'GradCam'.*Did you mean 'GradCAM'"):
+        evaluate(place, out, "--method", "GradCam")
+    with pytest.raises(InputError, match="There is no folder"):
+        run(evaluate_command, tmp_path / "none", "--model", "masked-vgg16", "--out", out)
+    with pytest.raises(InputError, match="Two datasets have the same name"):
+        twice, weights = (place / "pictures", place / "pictures"), place / "narrow.safetensors"
+        run(evaluate_command, *twice, "--model", "masked-vgg16", "--weights", weights, "--out", out)
+    with pytest.raises(InputError, match="`batch_size` to be"):
+        evaluate(place, out, "--batch-size", 0)
+    with pytest.raises(InputError, match="blind behind bottom:54, not bottom:64"):
+        evaluate(place, out, "--wall", "bottom:64")
+    assert not out.exists()
+
+
+def test_a_leaky_network_is_refused(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model("masked-vgg16", place / "narrow.safetensors")
+    monkeypatch.setattr(type(model), "head", lambda self, maps: self.classifier(maps[:, :, 1:6].flatten(1)))
+    with pytest.raises(NotBlindError, match="not blind behind bottom:54"):
+        evaluate(place, tmp_path)
+
+
+def test_the_report_of_no_results(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no finished results"):
+        run(report_command, tmp_path)

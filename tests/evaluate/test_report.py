@@ -1,0 +1,195 @@
+"""The report: the table's numbers, nothing from outside, nothing unescaped; and the figures' wall at its true row."""
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
+from matplotlib.patches import Rectangle
+from PIL import Image
+
+from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
+from stackwalls.evaluate.figures import caption
+from stackwalls.evaluate.provenance import notes
+from stackwalls.evaluate.report import wall_in_words
+from stackwalls.model import VGG16_WALL, InputError, Wall
+
+EVIL = '<script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def results() -> Results:
+    data = [InMemoryDataset([0, 1], EVIL, Wall.parse("bottom:54")), InMemoryDataset([2], "b", seed=1)]
+    methods = ["GradCAM", "EigenCAM", "HiResCAM"]
+    return evaluate(
+        walled_cnn(), data, methods, limits={"EigenCAM": 1}, progress=False, provenance={"command": f"run {EVIL}"}
+    )
+
+
+class Tags(HTMLParser):
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+
+def test_nothing_comes_from_outside(results: Results) -> None:
+    text = render_report(results)
+    page = Tags(text)
+    assert not page.open
+    kinds = {tag for tag, _ in page.tags}
+    assert not kinds & {"script", "link", "iframe", "object", "embed", "base", "form", "video", "audio"}
+    sources = [attributes["src"] for tag, attributes in page.tags if "src" in attributes]
+    assert len(sources) == 3 * 4 - 1, "two datasets, three images, a picture and three maps each, one map not made"
+    assert all(source and source.startswith("data:image/") for source in sources)
+    links = [attributes["href"] for _, attributes in page.tags if "href" in attributes]
+    assert links == ["#certificate", "https://arxiv.org/abs/2404.01964"]
+    assert not re.search(r"url\(|@import|srcset|http-equiv", text)
+    anchors = {attributes.get("id") for _, attributes in page.tags}
+    assert "certificate" in anchors
+
+
+def test_nothing_is_unescaped(results: Results) -> None:
+    text = render_report(results)
+    assert EVIL not in text
+    assert text.count("&lt;script&gt;alert") >= 3
+
+
+def test_the_reports_numbers_are_the_tables(results: Results) -> None:
+    text = " ".join(" ".join(Tags(render_report(results)).text).split())
+    for line in csv.DictReader(io.StringIO(results.table("csv"))):
+        mean, std = 100 * float(line["mu_mean"]), 100 * float(line["mu_std"])
+        shown = f"{mean:.1f} ± {'–' if np.isnan(std) else f'{std:.1f}'}".split()
+        row = text[text.index("Table 1") :]
+        row = row[row.index(line["dataset"] + " (") :]
+        row = row[row.index(" " + line["method"] + " ") :].split()
+        assert row[1 : 1 + len(shown)] == shown
+        assert row[1 + len(shown) : 3 + len(shown)] == [line["n"], line["nan"]]
+    assert "uniform map 53.5" in text
+    assert results.table("csv").strip() in "".join(Tags(render_report(results)).text)
+
+
+def test_the_report_says_what_a_reader_must_know(results: Results) -> None:
+    text = " ".join(" ".join(Tags(render_report(results)).text).split())
+    for said in (
+        "pixel rows 160 to 223, 64 of 224 (28.6 %)",
+        "made for bottom:54: walled:small stands behind bottom:64, by which mu is measured; all of the second image is "
+        "hidden, and 10 rows of the first.",
+        "EigenCAM: on the first image of ",
+        "mu = 0 is necessary, not sufficient.",
+        "get 0 by construction",
+        "(here: HiResCAM)",
+        "logits bit-identical",
+        "grad-cam 1.",
+        "seed",
+    ):
+        assert said in text, said
+
+
+def test_a_report_on_failures_and_undefined_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    results = evaluate(walled_cnn(), InMemoryDataset([-1]), ["GradCAM"], target="label", progress=False)
+    text = " ".join(" ".join(Tags(render_report(results)).text).split())
+    assert "No map could be measured" in text
+    assert "no label to explain" in text
+    assert "Explained is the image's label" in text
+    assert "no labels" in text
+    assert "no map" in text
+    assert write_figure(results.plot()).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("wall", ["bottom:64", "top:32", "left:96", "rows:64:128"])
+def test_any_wall(wall: str) -> None:
+    results = evaluate(walled_cnn(wall), InMemoryDataset([0]), ["GradCAM"], progress=False)
+    assert wall_in_words(Wall.parse(wall)) in render_report(results)
+    assert write_figure(results.plot()).startswith(b"\x89PNG")
+
+
+def rows_with_red(pixels: np.ndarray) -> np.ndarray:
+    red, green, blue = (pixels[..., i].astype(int) for i in range(3))
+    return (((red - green > 90) & (red - blue > 90)).sum(1) > 0).nonzero()[0]
+
+
+def test_the_wall_is_drawn_at_its_true_row() -> None:
+    """On a grey picture all that is red is the wall: it begins at row 170 of 224 and ends at the bottom."""
+    data = InMemoryDataset([0])
+    data.images[:] = 128
+    results = evaluate(sparse_vgg(), data, ["HiResCAM"], progress=False)
+    figure = overlays(results.samples, VGG16_WALL)
+    (band,) = figure.axes[0].patches
+    assert isinstance(band, Rectangle)
+    assert (band.get_xy(), band.get_width(), band.get_height()) == ((0, 170), 224, 54)
+    pixels = np.asarray(Image.open(io.BytesIO(write_figure(figure))).convert("RGB"))
+    axes = figure.axes[0].get_window_extent()
+    scale = 160 / figure.dpi
+    top, height = pixels.shape[0] - axes.y1 * scale, axes.height * scale
+    red = rows_with_red(pixels[:, int(axes.x0 * scale) : int(axes.x1 * scale)])
+    assert (red[0] - top) / height * 224 == pytest.approx(170, abs=1.5)
+    assert (red[-1] + 1 - top) / height * 224 == pytest.approx(224, abs=1.5)
+
+
+def test_an_overlay_mixes_grey_and_colour() -> None:
+    image = np.zeros((2, 2, 3), dtype=np.uint8)
+    image[0] = 255
+    found = overlay(image, np.array([[0.0, 1.0], [0.0, 1.0]]))
+    assert found.shape == (2, 2, 3)
+    assert found.min() >= 0
+    assert found.max() <= 1
+    viridis = np.array([[0.267004, 0.004874, 0.329415], [0.993248, 0.906157, 0.143936]])
+    assert found[1] == pytest.approx(0.6 * viridis, abs=1e-4)
+    assert found[0] == pytest.approx(0.4 + 0.6 * viridis, abs=1e-4)
+
+
+def test_figures_are_the_same_bytes_each_time_and_of_two_kinds(results: Results) -> None:
+    for kind in ("png", "pdf"):
+        assert write_figure(results.plot("b"), kind) == write_figure(results.plot("b"), kind)
+    with pytest.raises(InputError, match=r"no results on 'c': expected one of .*, b"):
+        results.plot("c")
+    with pytest.raises(InputError, match="'png' or 'pdf', but got 'gif'"):
+        write_figure(results.plot("b"), "gif")
+
+
+@pytest.mark.parametrize(
+    ("label", "prediction", "said"),
+    [
+        (0, 0, "tench"),
+        (0, 1, "tench,\nseen as goldfish"),
+        (-1, 1, "seen as goldfish"),
+        (5000, 1, "class 5000,\nseen as"),
+    ],
+)
+def test_captions(label: int, prediction: int, said: str) -> None:
+    assert caption(label, prediction).startswith(said)
+
+
+def test_what_was_left_out_is_said_once() -> None:
+    data = [InMemoryDataset([0, 1, 2], "a"), InMemoryDataset([0, 1, 2], "b", seed=1)]
+    options = {"limit": 2, "limits": {"HiResCAM": 1}, "target": "label"}
+    results = evaluate(walled_cnn(), data, ["GradCAM", "HiResCAM"], progress=False, **options)
+    assert notes(results.run) == [
+        "Only the first 2 images of a and b.",
+        "HiResCAM: on the first image of a and b only.",
+        "Explained is the image's label, not the class that the network predicts.",
+    ]
+    described = results.run["datasets"][0]
+    drawn = {**results.run, "datasets": [{**described, "source": "drawn", "wall": "top:32"}]}
+    assert notes(drawn)[0].startswith("The pictures of a are drawn by this software, not photographed")
+    assert "a, made for top:32: walled:small stands behind bottom:64" in notes(drawn)[3]
+    assert notes(drawn)[3].endswith("the network sees a part of the second image.")
+    assert results.report_text().count("Only the first 2 images") == 1

@@ -1,0 +1,158 @@
+"""Table 1's numbers against pandas and NumPy, its three forms, and what it says where nothing is defined."""
+
+import io
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stackwalls.evaluate import Table
+from stackwalls.evaluate.headline import headline
+
+CHANCE = math.sqrt(54 / 224)
+
+
+def rows(mu: dict[tuple[str, str], list[float | None]], failing: int = 0) -> pd.DataFrame:
+    """Per-image rows; None is a map that is zero everywhere."""
+    generator = np.random.default_rng(0)
+    records = []
+    for (dataset, method), values in mu.items():
+        for index, value in enumerate(values):
+            known = math.nan if value is None else value
+            records.append(
+                {
+                    "dataset": dataset, "image_id": str(index), "label": 1, "prediction": index % 2,
+                    "correct": index % 2 == 1, "target": 1, "method": method, "mu": known, "mu_native": known / 2,
+                    "lit": bool(known > 0), "energy": known**2, "pointing": float(generator.integers(2)),
+                    "seconds": 0.1, "error": None,
+                }
+            )  # fmt: skip
+        records += [{**records[-1], "mu": math.nan, "lit": None, "error": "broken"} for _ in range(failing)]
+    frame = pd.DataFrame(records)
+    return frame.astype({"correct": "boolean", "lit": "boolean"})
+
+
+PAIRS = {
+    ("mix", "GradCAM"): [0.2, 0.4, None, 0.9],
+    ("mix", "HiResCAM"): [0.0, 0.0, 0.0, None],
+    ("gen", "GradCAM"): [0.5],
+    ("gen", "HiResCAM"): [None],
+}
+
+
+def test_numbers_against_pandas() -> None:
+    frame = rows(PAIRS)
+    table = Table.of(frame, CHANCE)
+    grouped = frame.groupby(["dataset", "method"])
+    for row in table.rows:
+        key = (row.dataset, row.method)
+        assert row.mu.mean == pytest.approx(grouped["mu"].mean()[key], nan_ok=True)
+        assert row.mu.std == pytest.approx(grouped["mu"].std()[key], nan_ok=True)  # pandas' std is unbiased
+        assert row.mu.n == grouped["mu"].count()[key]
+        assert row.mu.nan == grouped["mu"].size()[key] - row.mu.n
+        assert row.mu_native.mean == pytest.approx(row.mu.mean / 2, nan_ok=True)
+        assert row.lit == pytest.approx(grouped["lit"].mean()[key])
+        assert row.images == row.mu.n + row.mu.nan + row.failed
+    assert table.datasets == ("mix", "gen")
+    assert table.methods == ("GradCAM", "HiResCAM")
+
+
+def test_failures_are_in_no_other_number() -> None:
+    plain, failing = Table.of(rows(PAIRS), CHANCE), Table.of(rows(PAIRS, failing=3), CHANCE)
+    for one, other in zip(plain.rows, failing.rows, strict=True):
+        assert other.failed == 3
+        assert other.images == one.images + 3
+        assert (other.mu.n, other.mu.nan, other.lit) == (one.mu.n, one.mu.nan, one.lit)
+    assert "failed" not in plain.columns()
+    assert "failed" in failing.columns()
+    assert failing.cells("mix", "GradCAM")[:4] == ["50.0 ± 36.1", "3", "1", "3"]
+
+
+def test_the_csv_is_exact_and_reads_back() -> None:
+    table = Table.of(rows(PAIRS), CHANCE)
+    read = pd.read_csv(io.StringIO(table.csv()))
+    assert read["mu_mean"].tolist() == pytest.approx([row.mu.mean for row in table.rows], rel=1e-15, nan_ok=True)
+    assert read["mu_std"].tolist() == pytest.approx([row.mu.std for row in table.rows], rel=1e-15, nan_ok=True)
+    assert read["chance"].tolist() == [CHANCE] * 4
+    assert read["n"].tolist() == [3, 3, 1, 0]
+    assert read["nan"].tolist() == [1, 1, 0, 1]
+
+
+def test_the_text_form() -> None:
+    text = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4, None, 0.9], ("mix", "HiResCAM"): [0.0] * 4}), CHANCE).text()
+    assert text.splitlines()[:5] == [
+        "         |         mix (top-1 50.0 % of 4)",
+        "method   |    mu × 100  n  NaN    lit    native mu",
+        "GradCAM  | 50.0 ± 36.1  3    1   75 %  25.0 ± 18.0",
+        "HiResCAM |  0.0 ±  0.0  4    0    0 %   0.0 ±  0.0",
+        "chance   |        49.1          100 %         49.1",
+    ]  # fmt: skip
+    assert "undefined" not in text
+
+
+def test_undefined_numbers_are_said() -> None:
+    table = Table.of(rows(PAIRS), CHANCE)
+    assert table.cells("gen", "GradCAM") == ["50.0 ±    –", "1", "0", "100 %", "25.0 ±    –"]
+    assert table.cells("gen", "HiResCAM")[:3] == ["– ±    –", "0", "1"]
+    for form in (table.text(), table.markdown()):
+        assert "–: undefined (no mean of nothing, no std of fewer than two)." in form
+
+
+def test_datasets_side_by_side() -> None:
+    many = {(dataset, "GradCAM"): [0.1, 0.2] for dataset in ("a", "b", "c")}
+    lines = Table.of(rows(many), CHANCE).text().splitlines()
+    assert "a (top-1" in lines[0]
+    assert "b (top-1" in lines[0]
+    assert any("c (top-1" in line for line in lines[3:])
+    body = lines[: lines.index("")]
+    assert len({line.index("|") for line in body}) == 1
+    markdown = Table.of(rows(many), CHANCE).markdown().splitlines()
+    assert markdown[0].count("|") == 1 + 1 + 3 * 5
+    assert len({line.count("|") for line in markdown[:4]}) == 1
+    assert markdown[0].startswith("| method | a: mu × 100 | n |") or "a: n" in markdown[0]
+
+
+def test_a_method_missing_on_one_dataset_is_a_dash() -> None:
+    table = Table.of(rows({("a", "GradCAM"): [0.1], ("a", "EigenCAM"): [0.2], ("b", "GradCAM"): [0.3]}), CHANCE)
+    assert set(table.cells("b", "EigenCAM")) == {"–"}
+    assert table.text()
+    assert table.markdown()
+
+
+def test_unlabelled_images_have_no_accuracy() -> None:
+    frame = rows({("mix", "GradCAM"): [0.1, 0.2]})
+    frame["correct"] = pd.array([None, None], dtype="boolean")
+    assert str(Table.of(frame, CHANCE).accuracy["mix"]) == "no labels"
+
+
+@pytest.mark.parametrize(
+    ("mu", "said"),
+    [
+        (
+            {("mix", "GradCAM"): [0.2, 0.4], ("mix", "EigenCAM"): [0.6], ("mix", "HiResCAM"): [0.0]},
+            "2 of 3 methods put weight where net provably sees nothing; HiResCAM does not. Where they do, mu × 100 is "
+            "from 30.0 (GradCAM) to 60.0 (EigenCAM); right is 0, and a uniform map has 49.1. EigenCAM does no better "
+            "than a uniform map.",
+        ),
+        (
+            {("mix", "GradCAM"): [0.2]},
+            "GradCAM puts weight where net provably sees nothing. There, mu × 100 is 20.0; right is 0, and a "
+            "uniform map has 49.1.",
+        ),
+        ({("mix", "HiResCAM"): [0.0]}, "HiResCAM puts no weight where net provably sees nothing."),
+        (
+            {("mix", "HiResCAM"): [0.0], ("mix", "LayerCAM"): [0.0]},
+            "None of 2 methods puts weight where net provably sees nothing.",
+        ),
+        ({("mix", "GradCAM"): [None]}, "No map could be measured: "),
+    ],
+)
+def test_the_headline(mu: dict[tuple[str, str], list[float | None]], said: str) -> None:
+    assert headline(Table.of(rows(mu), CHANCE), "net").startswith(said)
+
+
+def test_the_headline_does_not_blame_a_method_for_upsampling() -> None:
+    frame = rows({("mix", "HiResCAM"): [0.1, 0.2], ("mix", "GradCAM"): [0.3, 0.3]})
+    frame.loc[frame["method"] == "HiResCAM", "mu_native"] = 0.0
+    assert "HiResCAM does not" in headline(Table.of(frame, CHANCE), "net")

@@ -1,0 +1,139 @@
+"""The shape of the project: imports flow one way, folders list what they hold, the README's tree is the tree."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("model", "hub_cards", "stackmix", "stackgen", "evaluate")
+MAY_IMPORT = {
+    "model": {"model"},
+    "hub_cards": {"model", "hub_cards"},
+    "stackmix": {"model", "hub_cards", "stackmix"},
+    "stackgen": {"model", "hub_cards", "stackgen"},
+    "evaluate": {"model", "hub_cards", "evaluate"},
+}
+COMPOSERS = ("stackgen/cli.py", "stackgen/commands/")
+"""The command line composes every folder."""
+HEAVY = ("torch", "torchvision", "timm", "datasets", "pyarrow", "matplotlib", "numpy", "pytorch_grad_cam", "diffusers")
+
+MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+PACKAGES = sorted(path.parent for path in MODULES if path.name == "__init__.py")
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{relative(path)}:{node.lineno}: relative imports hide the layer"
+            found.add(node.module or "")
+    return found
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(MODULES) > 20
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_imports_flow_one_way(path: Path) -> None:
+    if relative(path).startswith(COMPOSERS):
+        return
+    allowed = MAY_IMPORT[path.relative_to(ROOT).parts[0]]
+    layers = {name.split(".")[1] for name in imported(path) if name.startswith("stackwalls.")}
+    assert layers <= allowed, f"{relative(path)} imports {sorted(layers - allowed)}"
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=relative)
+def test_a_folder_lists_what_it_holds(path: Path) -> None:
+    """The docstring of `__init__.py` names every module and sub-folder."""
+    docstring = ast.get_docstring(ast.parse((path / "__init__.py").read_text(encoding="utf-8"))) or ""
+    if path.name == "commands":
+        return  # one file a sub-command; `cli.COMMANDS` lists them, see below
+    holds = {item.stem for item in path.glob("*.py") if not item.stem.startswith("__")}
+    holds |= {item.parent.name for item in path.glob("*/__init__.py")}
+    missing = sorted(name for name in holds if f"`{name}`" not in docstring and f"`{name}/`" not in docstring)
+    assert not missing, f"{relative(path)}/__init__.py does not name {missing}"
+
+
+@pytest.mark.parametrize("path", [p for p in PACKAGES if (p / "__init__.pyi").exists()], ids=relative)
+def test_every_listed_name_is_there(path: Path) -> None:
+    stub = ast.parse((path / "__init__.pyi").read_text(encoding="utf-8"))
+    named = {
+        alias.asname or alias.name for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    package = importlib.import_module("stackwalls." + relative(path).replace("/", "."))
+    assert named == set(package.__all__)
+    assert all(hasattr(package, name) for name in named)
+    modules = {item.stem for item in path.glob("*.py")}
+    assert not named & modules, "a name that is also a module's hides it"
+
+
+@pytest.mark.parametrize("path", PACKAGES, ids=relative)
+def test_init_files_hold_nothing_else(path: Path) -> None:
+    body = ast.parse((path / "__init__.py").read_text(encoding="utf-8")).body
+    assert isinstance(body[0], ast.Expr), "an __init__ begins with its docstring"
+    assert len(body) <= 3
+
+
+def test_every_command_is_listed() -> None:
+    from stackwalls.stackgen.cli import COMMANDS
+
+    files = {path.stem for path in (ROOT / "stackgen/commands").glob("*.py")} - {"__init__"}
+    assert files == set(COMMANDS)
+
+
+def test_every_package_is_installed_by_pyproject() -> None:
+    import tomllib
+
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == sorted("stackwalls." + relative(path).replace("/", ".") for path in PACKAGES)
+
+
+def test_files_stay_short() -> None:
+    long = {relative(path): n for path in MODULES if (n := len(path.read_text(encoding="utf-8").splitlines())) > 300}
+    assert not long
+
+
+def test_help_answers_at_once_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from stackwalls.stackgen.cli import build_parser; build_parser().format_help(); "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+    command = [sys.executable, "-m", "stackwalls.stackgen", "--help"]
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run(command, capture_output=True, check=True)
+        times.append(time.perf_counter() - started)
+    assert min(times) < 0.5
+
+
+def test_the_readmes_tree_is_the_tree() -> None:
+    """What the README's tree names is there, and it names every folder; modules stand in their folder's `__init__`."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    tree = re.search(r"```text\n(stackwalls/\n.*?)```", readme, re.DOTALL)
+    assert tree, "the README shows the project's files"
+    named, folder = set(), ""
+    for line in tree[1].splitlines()[1:]:
+        entry = re.match(r"( +)([\w./-]+)", line)
+        assert entry, line
+        top = len(entry[1]) == 2
+        named.add(entry[2] if top else folder + entry[2])
+        folder = entry[2] if top else folder
+    assert not [name for name in named if not (ROOT / name).exists()]
+    assert not {relative(path) + "/" for path in PACKAGES} - named
