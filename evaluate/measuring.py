@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
 from stackwalls.evaluate.evaluation_spec import Target
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
 from stackwalls.evaluate.metrics import dead_zone_lit, energy_share, map_fault, mu, mu_native, pointing_game
@@ -31,16 +32,24 @@ class PreparedBatch:
         inputs: `(N, 3, H, W)` float32 normalised, on the model's device.
         predictions: `(N,)` int64, the class of the highest logit.
         classes: number of logits.
+        refs: which images these are, for maps that were made elsewhere.
     """
 
     batch: Batch
     inputs: torch.Tensor
     predictions: NDArray[np.int64]
     classes: int
+    refs: tuple[ImageRef, ...]
 
     @classmethod
-    def of(cls, subject: Subject, batch: Batch) -> PreparedBatch:
+    def of(cls, subject: Subject, batch: Batch, dataset: str = "", start: int = 0) -> PreparedBatch:
         """Normalise the images and let the network classify them.
+
+        Args:
+            subject: the network under test.
+            batch: some rows of a dataset.
+            dataset: its name.
+            start: the first row's position in it.
 
         Raises:
             InputError: if the images have not the size of the wall's image.
@@ -54,7 +63,8 @@ class PreparedBatch:
         inputs = to_input(batch.images, subject.mean, subject.std, device=subject.device)
         with preserved(subject.model), torch.inference_mode():
             logits = subject.model(inputs)
-        return cls(batch, inputs, logits.argmax(1).cpu().numpy(), logits.shape[1])
+        refs = tuple(ImageRef(dataset, start + place, image_id) for place, image_id in enumerate(batch.image_ids))
+        return cls(batch, inputs, logits.argmax(1).cpu().numpy(), logits.shape[1], refs)
 
     def __len__(self) -> int:
         return len(self.batch)
@@ -119,13 +129,13 @@ def explain_batch(
         for start in range(0, len(known), step):
             indices = known[start : start + step]
             chosen = [targets[index] for index in indices]
-            yield from _explain(subject, explainer, prepared.inputs, indices, chosen, methods, progress)
+            yield from _explain(subject, explainer, prepared, indices, chosen, methods, progress)
 
 
 def _explain(
     subject: Subject,
     explainer: Explainer,
-    inputs: torch.Tensor,
+    prepared: PreparedBatch,
     indices: Sequence[int],
     targets: Sequence[int],
     methods: Sequence[str],
@@ -134,13 +144,16 @@ def _explain(
     """One call; where it fails on several images, one call an image, so that each has its own result or reason."""
     started = _now(subject.device)
     try:
-        found = explainer.explain(inputs[list(indices)], targets, methods, progress)
+        asked = explainer
+        if isinstance(explainer, PrecomputedExplainer):
+            asked = explainer.for_images([prepared.refs[index] for index in indices])
+        found = asked.explain(prepared.inputs[list(indices)], targets, methods, progress)
         seconds = (_now(subject.device) - started) / (len(indices) * len(methods))
         measured = {method: measure(found[method], subject.wall, len(indices)) for method in methods}
     except Exception as error:  # whatever a method raises is the reason in its row
         if len(indices) > 1:
             for index, target in zip(indices, targets, strict=True):
-                yield from _explain(subject, explainer, inputs, [index], [target], methods, progress)
+                yield from _explain(subject, explainer, prepared, [index], [target], methods, progress)
             return
         reason = f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
         yield from ((indices[0], method, _failed(targets[0], reason)) for method in methods)

@@ -27,6 +27,7 @@ def describe_run(
     spec: EvaluationSpec,
     sources: Sequence[StackDataset],
     provenance: Mapping[str, Any] | None = None,
+    method_notes: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Everything that was needed to make the results, for `run.json`; no dates, no timings.
 
@@ -35,6 +36,7 @@ def describe_run(
         spec: what was asked for.
         sources: the datasets.
         provenance: what else there is to say, such as the command line and the weights' hash.
+        method_notes: method → what was done to what it gave, where anything was.
     """
     return {
         "format": RUN_FORMAT,
@@ -45,6 +47,7 @@ def describe_run(
         "device": _device_name(subject.device),
         "versions": _versions(),
         "provenance": dict(provenance or {}),
+        "method_notes": dict(method_notes or {}),
     }
 
 
@@ -57,7 +60,7 @@ def notes(run: Mapping[str, Any]) -> list[str]:
     found = [note.format(" and ".join(names)) for note, names in about.items()]
     if run["spec"]["target"] == "label":
         found.append("Explained is the image's label, not the class that the network predicts.")
-    return found
+    return found + [f"{note}." for note in run["method_notes"].values()]
 
 
 def _picture_notes(dataset: Mapping[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,12 +15,11 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
+from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
 from stackwalls.evaluate.engine_maps import EngineExplainer, engine_methods
 from stackwalls.evaluate.evaluation_spec import Backend, EvaluationSpec, Target
-from stackwalls.evaluate.gradcam_maps import GradCamExplainer
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.measuring import Outcome, PreparedBatch, explain_batch
-from stackwalls.evaluate.methods import find_method, find_methods
 from stackwalls.evaluate.provenance import describe_run
 from stackwalls.evaluate.results import Results, claim_folder
 from stackwalls.evaluate.rows import RowSpool
@@ -41,7 +40,7 @@ _SECONDS_BETWEEN = 0.5
 def evaluate(
     model: nn.Module,
     dataset: Source | Sequence[Source],
-    methods: Iterable[str] | None = None,
+    methods: Any = None,
     *,
     wall: Wall | None = None,
     target_layer: nn.Module | None = None,
@@ -66,7 +65,8 @@ def evaluate(
     Args:
         model: a `BlindModel`, or any module if `wall` and `target_layer` are given.
         dataset: one or several: a dataset folder, an image folder, a Hub id, a `datasets.Dataset`, a `StackDataset`.
-        methods: names of `METHODS`; all by default.
+        methods: name → method in any of `adapters.FORMS` (a grad-cam class, a captum or torch-cam one, a function
+            `f(model, inputs, targets)`, maps that were made elsewhere), or names of `METHODS`; the seven by default.
         wall: the dead zone by which maps are judged; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
         target: the class that is explained: the predicted one, or the image's label.
@@ -87,19 +87,21 @@ def evaluate(
         InputError: if an argument is out of range, or `out` holds something else.
         NotBlindError: if the model is not blind behind the wall.
     """
-    names = tuple(spec.name for spec in find_methods(methods))
+    named = named_methods(methods)
+    names = tuple(named)
     spec = EvaluationSpec(names, target, batch_size, limit, dict(limits or {}), seed, backend)
     subject = Subject.of(model, wall, target_layer)
     sources = _opened(dataset)
+    explainers = _explainers(subject, spec, named, sources)
     folder = claim_folder(Path(out), overwrite) if out is not None else None
     with closing(RowSpool()) as spool, _progress_bar(spec, sources, progress) as bar, _exact_arithmetic():
         bar.set_description("blindness certificate")
         certificate = _certified(subject, certificate, seed)
         torch.manual_seed(seed)
-        run = _Run(subject, spec, _explainers(subject, spec), spool, bar)
+        run = _Run(subject, spec, explainers, spool, bar)
         for source in sources:
             run.over(source)
-        about = describe_run(subject, spec, sources, provenance)
+        about = describe_run(subject, spec, sources, provenance, _notes(explainers))
         samples = gather(run.samples, names, subject.wall.image_size)
         results = Results(about, certificate.to_dict(), spool.finish(), samples)
     if folder is not None:
@@ -124,7 +126,7 @@ class _Run:
         counts = {method: self.spec.images_for(method, len(source)) for method in self.spec.methods}
         done, needed = 0, max(counts.values())
         for batch in source.batches(self.spec.batch_size):
-            prepared = PreparedBatch.of(self.subject, _first(batch, needed - done))
+            prepared = PreparedBatch.of(self.subject, _first(batch, needed - done), source.name, done)
             left = {method: min(max(count - done, 0), len(prepared)) for method, count in counts.items()}
             outcomes = self._outcomes(prepared, left)
             self._keep_rows(source.name, prepared, outcomes)
@@ -172,12 +174,25 @@ class _Run:
             )
 
 
-def _explainers(subject: Subject, spec: EvaluationSpec) -> list[Explainer]:
-    """The engine for what it computes, grad-cam for the rest; ScoreCAM apart, as it takes longer than all others."""
-    fast = engine_methods(subject, spec.methods) if spec.backend == "auto" else ()
+def _explainers(
+    subject: Subject, spec: EvaluationSpec, named: Mapping[str, object], sources: Sequence[StackDataset]
+) -> list[Explainer]:
+    """The engine for what it computes, an adapter for the rest; ScoreCAM apart, as it takes longer than all others."""
+    fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group) for group in groups if group]
-    return explainers + [GradCamExplainer(subject, find_method(name)) for name in spec.methods if name not in fast]
+    rest = [name for name in spec.methods if name not in fast]
+    explainers += [as_explainer(name, named[name], subject, spec.seed) for name in rest]
+    for explainer in explainers:
+        if isinstance(explainer, PrecomputedExplainer):
+            explainer.check_datasets({source.name: len(source) for source in sources})
+    return explainers
+
+
+def _notes(explainers: Sequence[Explainer]) -> dict[str, str]:
+    """What the adapters did to what the methods gave."""
+    noted = {method: getattr(explainer, "note", None) for explainer in explainers for method in explainer.methods}
+    return {method: note.rstrip(".") for method, note in noted.items() if note}
 
 
 def _first(batch: Batch, count: int) -> Batch:

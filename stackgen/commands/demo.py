@@ -32,6 +32,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the set, evaluate, print the table and the report's place."""
     from stackwalls.evaluate import evaluate
     from stackwalls.model import load_model
+    from stackwalls.stackgen.commands.evaluate import as_text
     from stackwalls.stackmix import MixSpec, mix
 
     folder, results_folder = args.out / "stack-mix", args.out / "results"
@@ -40,5 +41,5 @@ def run(args: argparse.Namespace) -> int:
     model = load_model(_MODEL, dataset_wall=spec.wall)
     limits = {"ScoreCAM": min(_SCORE_CAM_PICTURES, args.classes)}
     results = evaluate(model, folder, limits=limits, seed=args.seed, out=results_folder, overwrite=True)
-    print(f"{results.report_text()}\n\nLook at:  {results_folder / 'report.html'}")
+    print(as_text(results, results_folder))
     return 0

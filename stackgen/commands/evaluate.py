@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="NAME",
-        help="masked-vgg16, or walled:NAME with a torchvision or timm backbone",
+        help="masked-vgg16, walled:NAME with a torchvision or timm backbone, or package.module:factory",
     )
     parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
     parser.add_argument(
@@ -35,8 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         dest="methods",
         metavar="M",
-        help="GradCAM, GradCAM++, XGradCAM, ScoreCAM, AblationCAM, EigenCAM or HiResCAM (default: all); may be "
-        "repeated; ScoreCAM=20 runs it on the first 20 images only",
+        help="GradCAM, GradCAM++, XGradCAM, ScoreCAM, AblationCAM, EigenCAM or HiResCAM (default: these seven), "
+        "another class of grad-cam's, package.module:name, or a file or folder of maps; may be repeated; "
+        "ScoreCAM=20 runs it on the first 20 images only",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="the first N images of each dataset only")
     parser.add_argument(
@@ -59,13 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print Table 1, and write the results."""
-    from stackwalls.evaluate import evaluate, find_methods
+    from stackwalls.evaluate import evaluate
+    from stackwalls.evaluate.adapters import named_methods
     from stackwalls.evaluate.results import check_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import InputError, Wall, load_model
+    from stackwalls.model import InputError, Wall
 
     methods, limits = parse_methods(args.methods)
-    find_methods(methods)
+    named_methods(methods)
     check_folder(args.out, args.overwrite)
     sources = [open_dataset(name) for name in args.datasets]
     walls = {source.wall for source in sources if source.wall is not None}
@@ -73,11 +75,12 @@ def run(args: argparse.Namespace) -> int:
     if wall is None and len(walls) > 1:
         raise InputError(f"The datasets were made for different walls ({_listed(walls)}): name one with --wall.")
     device = find_device(args.device)
-    model = load_model(args.model, args.weights, wall, next(iter(walls), None)).to(device)
+    model = find_model(args, wall, next(iter(walls), None)).to(device)
     results = evaluate(
         model,
         sources,
         methods,
+        wall=wall,
         target=args.target,
         batch_size=args.batch_size,
         limit=args.limit,
@@ -112,6 +115,22 @@ def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str,
                 raise InputError(f"Cannot read --method {value!r}: expected a method, or METHOD=N for N images.")
             limits[name] = int(count)
     return names, limits
+
+
+def find_model(args: argparse.Namespace, wall: Any, dataset_wall: Any) -> Any:
+    """The network that `--model` names: one of this package's, or `package.module:factory`.
+
+    Raises:
+        InputError: if it is unknown, cannot be imported, or is given weights that it brings itself.
+    """
+    from stackwalls.evaluate.adapters import is_import_spec, model_from
+    from stackwalls.model import WALLED_PREFIX, InputError, load_model
+
+    if args.model.startswith(WALLED_PREFIX) or not is_import_spec(args.model):
+        return load_model(args.model, args.weights, wall, dataset_wall)
+    if args.weights:
+        raise InputError(f"{args.model} brings its weights itself: leave out --weights.")
+    return model_from(args.model)
 
 
 def find_device(name: str) -> Any:
