@@ -28,8 +28,8 @@ from pytorch_grad_cam import ablation_cam, score_cam
 from pytorch_grad_cam.ablation_layer import AblationLayer
 from torch import nn
 
-from stackwalls.evaluate import mu, normalised_maps
-from stackwalls.evaluate.engine import Engine, explain_forward
+from stackwalls.evaluate import mu
+from stackwalls.evaluate.engine import Engine, explain_forward, normalised_maps
 from stackwalls.model import BlindModel, MaskedVGG16, load_model
 
 GROUPS = {

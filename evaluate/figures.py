@@ -42,8 +42,8 @@ def overlays(samples: Samples, wall: Wall) -> Figure:
     Source: the layout of Taimeskhanov et al. 2024, Figure 7.
     """
     lines, columns = max(len(samples), 1), 1 + len(samples.method)
-    figure = Figure(figsize=(_CELL * columns + 0.2, (_CELL + 0.27) * lines + 0.25), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0.02, hspace=0.02)  # type: ignore[union-attr,call-arg]
+    figure = Figure(figsize=(_CELL * columns + 0.2, (_CELL + 0.27) * lines + 0.4), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.05, wspace=0.02, hspace=0.02, rect=(0, 0, 1, 0.985))  # type: ignore[union-attr,call-arg]
     grid: NDArray[Any] = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()

@@ -154,7 +154,10 @@ def _torchvision_backbone(name: str, pretrained: bool) -> Backbone:
         extra = {} if "inception" not in name and name != "googlenet" else {"transform_input": False}
         model = torchvision.models.get_model(name, weights=weights, **extra).eval()
     except Exception as error:  # the download raises dozens of kinds here
-        raise RunError(f"Cannot load torchvision's weights of {name!r}: {str(error).rstrip('.')}.") from error
+        raise RunError(
+            f"Cannot load torchvision's weights of {name!r}: {str(error).rstrip('.')}. They are downloaded once, where "
+            "the network reaches them, and read from torch's cache from then on."
+        ) from error
     features, head = _split_at_pool(name, model)
     mean, std = IMAGENET_MEAN, IMAGENET_STD
     if weights is not None:

@@ -40,8 +40,10 @@ def _read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} is no checkpoint that loads as plain tensors: {reason}") from error
+        raise InputError(
+            f"{path} does not load as a state dict of plain tensors: it is damaged, of another format, or holds Python "
+            "objects, which are never executed. Expected what torch.save wrote of a model's state_dict()."
+        ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(f"Expected {path} to hold a state dict of tensors, but it holds {type(state).__name__}.")
     return dict(state)

@@ -97,7 +97,7 @@ def test_damaged_files_and_pickles_are_refused_without_being_run(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "bad.pt").write_bytes(content)
-    with pytest.raises(InputError, match="plain tensors"):
+    with pytest.raises(InputError, match="state dict of plain tensors"):
         load_authors_checkpoint(tmp_path / "bad.pt")
     assert "executed" not in capsys.readouterr().out
 
