@@ -36,5 +36,7 @@ quality: setup ## lint, format check, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup ## time what the figures in benchmarks/RESULTS.md were measured with
+bench: setup ## time STACK-MIX against plain PIL, and the engine against grad-cam (half an hour on two cores)
 	$(BIN)/python benchmarks/mix.py
+	$(BIN)/python benchmarks/engine.py --groups single ablation
+	$(BIN)/python benchmarks/engine.py --groups score --images 1

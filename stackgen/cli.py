@@ -66,11 +66,12 @@ def _fail(message: str, status: int) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     args = build_parser().parse_args(arguments)
+    resumes = getattr(_load(args.command), "RESUMES", False)
     try:
         status: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return _fail("stopped; the same command goes on where it was.", 130)
+        return _fail("stopped: the same command " + ("goes on where it was." if resumes else "begins anew."), 130)
     except BrokenPipeError:
         # the reader of a pipe (`| head`) has gone; nothing more can be said on stdout, at exit neither
         sys.stdout = None

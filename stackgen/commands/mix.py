@@ -29,6 +29,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
 
+RESUMES = True
+"""A run that was stopped goes on where it was."""
+
 Classes = int | tuple[str | int, ...] | None
 
 

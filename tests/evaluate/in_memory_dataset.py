@@ -27,10 +27,10 @@ class InMemoryDataset(StackDataset):
             yield Batch(self.ids[part], self.labels[part], self.images[part])
 
 
-def sparse_vgg() -> MaskedVGG16:
+def sparse_vgg(width: float = 1 / 16, visible_rows: int = 5) -> MaskedVGG16:
     """Random weights whose maps are sparse and whose logits differ, as in a trained network."""
     torch.manual_seed(0)
-    model = MaskedVGG16(num_classes=10, width=1 / 16).eval()
+    model = MaskedVGG16(visible_rows, num_classes=10, width=width).eval()
     for layer in model.modules():
         if isinstance(layer, nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import pytorch_grad_cam
 import torch
+from in_memory_dataset import sparse_vgg
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
@@ -24,18 +25,6 @@ from stackwalls.model import Backbone, BlindModel, MaskedVGG16, Wall, Walled
 GRAD_CAM_NAMES = {"GradCAM++": "GradCAMPlusPlus"}
 
 
-def calibrated_vgg(width: float, visible_rows: int = 5) -> MaskedVGG16:
-    """Random weights whose maps are sparse and whose logits differ, as in a trained network."""
-    torch.manual_seed(0)
-    model = MaskedVGG16(visible_rows, num_classes=10, width=width).eval()
-    for layer in model.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        elif isinstance(layer, nn.Conv2d):
-            nn.init.constant_(layer.bias, -0.05)
-    return model
-
-
 def walled_cnn(wall: str) -> Walled:
     """A small network with global pooling behind a wall; 7 × 7 maps, rectified."""
     torch.manual_seed(1)
@@ -48,8 +37,8 @@ def walled_cnn(wall: str) -> Walled:
 
 
 MODELS: dict[str, Callable[[], BlindModel]] = {
-    "vgg": lambda: calibrated_vgg(1 / 16),
-    "baseline": lambda: calibrated_vgg(1 / 16, visible_rows=14),
+    "vgg": lambda: sparse_vgg(1 / 16),
+    "baseline": lambda: sparse_vgg(1 / 16, visible_rows=14),
     "bottom": lambda: walled_cnn("bottom:64"),
     "left": lambda: walled_cnn("left:32"),
     "band": lambda: walled_cnn("rows:64:128"),
@@ -107,7 +96,7 @@ def test_the_forward_pass_is_the_networks_own() -> None:
 
 
 def test_seen_rows_are_the_first_rows_of_the_whole() -> None:
-    model = calibrated_vgg(1 / 8)
+    model = sparse_vgg(1 / 8)
     images = torch.randn(3, 3, 224, 224)
     rows = SeenRows(model, batch=2)
     assert rows.seen == 170
@@ -145,7 +134,7 @@ def test_dead_channels_are_scored_once() -> None:
 
 
 def test_ablation_by_splitting_equals_ablation_by_running_the_head() -> None:
-    model = calibrated_vgg(1 / 8)
+    model = sparse_vgg(1 / 8)
     images = torch.randn(2, 3, 224, 224)
     explained = explain_forward(model, images)
     raw, _ = Engine(model).raw_maps(images, ["AblationCAM"])
