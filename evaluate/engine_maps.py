@@ -15,6 +15,7 @@ from stackwalls.evaluate.subject import Subject
 from stackwalls.model import BlindModel, preserved
 
 _ABLATION = "AblationCAM"
+_SCORE = "ScoreCAM"
 
 
 class EngineExplainer:
@@ -34,6 +35,12 @@ class EngineExplainer:
         self.subject = subject
         self.methods = tuple(methods)
         self.engine = Engine(subject.model, precision)
+        self.note = self._precision_note() if precision == "fast" and _SCORE in self.methods else None
+
+    def _precision_note(self) -> str:
+        if self.engine.precision == "exact":
+            return f"{_SCORE}: in float32, since this device has no fast 16-bit arithmetic"
+        return f"{_SCORE}: its masked passes in 16 bits, everything else in float32"
 
     @staticmethod
     def runs_on(subject: Subject) -> bool:

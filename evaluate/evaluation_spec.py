@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from stackwalls.evaluate.engine import Precision
 from stackwalls.evaluate.methods import ALIASES, METHODS
 from stackwalls.model import InputError
 
@@ -26,6 +27,7 @@ class EvaluationSpec:
         limits: method → the most images for that method, for those that are slow.
         seed: of the certificate's noise and of methods that draw numbers.
         backend: "auto": the engine where it can, grad-cam for the rest; "grad-cam": that for all.
+        precision: "exact": everything in float32; "fast": the engine runs ScoreCAM's masked passes in 16 bits.
 
     Raises:
         InputError: if a value is out of range, or a limit is for none of the methods.
@@ -38,12 +40,17 @@ class EvaluationSpec:
     limits: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
     backend: Backend = "auto"
+    precision: Precision = "exact"
 
     def __post_init__(self) -> None:
         if self.target not in ("predicted", "label"):
             raise InputError(f"Expected `target` to be 'predicted' or 'label', but got {self.target!r}.")
         if self.backend not in ("auto", "grad-cam"):
             raise InputError(f"Expected `backend` to be 'auto' or 'grad-cam', but got {self.backend!r}.")
+        if self.precision not in ("exact", "fast"):
+            raise InputError(f"Expected `precision` to be 'exact' or 'fast', but got {self.precision!r}.")
+        if self.precision == "fast" and self.backend == "grad-cam":
+            raise InputError("The precision 'fast' is the engine's: leave out the backend 'grad-cam'.")
         _at_least_one("batch_size", self.batch_size)
         if self.limit is not None:
             _at_least_one("limit", self.limit)

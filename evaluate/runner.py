@@ -16,6 +16,7 @@ from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
+from stackwalls.evaluate.engine import Precision
 from stackwalls.evaluate.engine_maps import EngineExplainer, engine_methods
 from stackwalls.evaluate.evaluation_spec import Backend, EvaluationSpec, Target
 from stackwalls.evaluate.maps import Explainer
@@ -50,6 +51,7 @@ def evaluate(
     limits: Mapping[str, int] | None = None,
     seed: int = 0,
     backend: Backend = "auto",
+    precision: Precision = "exact",
     certificate: Certificate | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
@@ -76,6 +78,8 @@ def evaluate(
         seed: of the certificate's noise and of methods that draw numbers.
         backend: "auto" makes the maps by the engine where it can, which is faster and equal to 1e-4; "grad-cam" makes
             all of them by the grad-cam package.
+        precision: "fast" lets the engine run ScoreCAM's masked passes, and nothing else, in 16 bits where the device
+            multiplies them fast; the report says which were.
         certificate: of this model and wall, where there is one already.
         out: a new or empty folder for the results; nothing is written by default.
         overwrite: whether results that are in `out` already may be replaced.
@@ -89,7 +93,7 @@ def evaluate(
     """
     named = named_methods(methods)
     names = tuple(named)
-    spec = EvaluationSpec(names, target, batch_size, limit, dict(limits or {}), seed, backend)
+    spec = EvaluationSpec(names, target, batch_size, limit, dict(limits or {}), seed, backend, precision)
     subject = Subject.of(model, wall, target_layer)
     sources = _opened(dataset)
     explainers = _explainers(subject, spec, named, sources)
@@ -180,7 +184,7 @@ def _explainers(
     """The engine for what it computes, an adapter for the rest; ScoreCAM apart, as it takes longer than all others."""
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
-    explainers: list[Explainer] = [EngineExplainer(subject, group) for group in groups if group]
+    explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision) for group in groups if group]
     rest = [name for name in spec.methods if name not in fast]
     explainers += [as_explainer(name, named[name], subject, spec.seed) for name in rest]
     for explainer in explainers:

@@ -50,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto (default): by this package's engine where it can, equal and faster; grad-cam: all by that package",
     )
+    parser.add_argument(
+        "--precision",
+        choices=("exact", "fast"),
+        default="exact",
+        help="fast: ScoreCAM's masked passes, and nothing else, in 16 bits (default exact: float32)",
+    )
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
     parser.add_argument("--seed", type=int, default=0, help="of the certificate's noise (default 0)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder for the results")
@@ -87,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
         limits=limits,
         seed=args.seed,
         backend=args.backend,
+        precision=args.precision,
         out=args.out,
         overwrite=args.overwrite,
         pdf=args.pdf,

@@ -216,6 +216,8 @@ def test_any_source_of_pictures(tmp_path: Path) -> None:
         ({"limits": {"GradCAMM": 2}}, "a limit for GradCAMM, which is not among"),
         ({"target": "best"}, "`target` to be 'predicted' or 'label', but got 'best'"),
         ({"backend": "tpu"}, "`backend` to be 'auto' or 'grad-cam'"),
+        ({"precision": "half"}, "`precision` to be 'exact' or 'fast'"),
+        ({"precision": "fast", "backend": "grad-cam"}, "leave out the backend"),
     ],
 )
 def test_wrong_options_are_named(options: dict[str, Any], said: str) -> None:
@@ -267,3 +269,15 @@ def test_memory_holds_a_batch_not_the_dataset(monkeypatch: pytest.MonkeyPatch) -
     run(walled_cnn(), InMemoryDataset(range(12)), ["GradCAM"], batch_size=1, backend="grad-cam")
     assert len(alive) == 12
     assert most <= 2
+
+
+def test_the_report_says_what_fast_precision_did() -> None:
+    methods = ["GradCAM", "ScoreCAM"]
+    exact = run(walled_cnn(), InMemoryDataset([1, 2]), methods)
+    fast = run(walled_cnn(), InMemoryDataset([1, 2]), methods, precision="fast")
+    assert not [line for line in exact.report_text().splitlines() if line.startswith("ScoreCAM: ")]
+    (note,) = [line for line in fast.report_text().splitlines() if line.startswith("ScoreCAM: ")]
+    assert "16" in note
+    same, other = exact.per_image.set_index("method"), fast.per_image.set_index("method")
+    assert same.loc["GradCAM", "mu"].to_list() == other.loc["GradCAM", "mu"].to_list()
+    assert other.loc["ScoreCAM", "mu"].to_list() == pytest.approx(same.loc["ScoreCAM", "mu"].to_list(), abs=5e-3)
