@@ -20,6 +20,7 @@ from stackwalls.evaluate.adapters.imports import import_object, is_import_spec
 from stackwalls.evaluate.adapters.plain_function import FunctionExplainer
 from stackwalls.evaluate.adapters.precomputed import PrecomputedExplainer
 from stackwalls.evaluate.adapters.torch_cam_extractor import TorchCamExplainer
+from stackwalls.evaluate.engine import ENGINE_METHODS
 from stackwalls.evaluate.gradcam_maps import GradCamExplainer
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec
@@ -105,10 +106,9 @@ def named_methods(methods: Any = None) -> dict[str, object]:
 
 
 def registered(named: Mapping[str, object]) -> tuple[str, ...]:
-    """Those of `named_methods` that are the registry's, under their own names: the engine may make their maps."""
-    return tuple(
-        name for name, method in named.items() if name in METHODS and isinstance(method, str) and method == name
-    )
+    """Those of `named_methods` that stand for themselves by name: the engine may make their maps."""
+    known = {*METHODS, *ENGINE_METHODS}
+    return tuple(name for name, method in named.items() if isinstance(method, str) and method == name in known)
 
 
 def _same(one: object, other: object) -> bool:

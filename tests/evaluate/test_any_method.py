@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytorch_grad_cam
 import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from test_evaluate_command import evaluate as evaluate_by_command
@@ -111,3 +112,13 @@ def test_what_is_no_method_is_refused(place: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     with pytest.raises(InputError):
         evaluate(sparse_vgg(), InMemoryDataset([1]), {"mine": 3}, progress=False)
+
+
+@pytest.mark.parametrize("name", ["LayerCAM", "GradCAMElementWise", "EigenGradCAM"])
+def test_further_classes_of_grad_cam_by_name_come_from_the_engine(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = InMemoryDataset([1, 2])
+    by_class = evaluate(sparse_vgg(), data, {"cam": getattr(pytorch_grad_cam, name)}, progress=False).per_image
+    monkeypatch.delattr(pytorch_grad_cam, name)
+    by_name = evaluate(sparse_vgg(), data, [name], progress=False).per_image
+    assert by_name["error"].isna().all()
+    assert by_name["mu"].to_list() == pytest.approx(by_class["mu"].to_list(), abs=1e-5)
