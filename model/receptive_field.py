@@ -56,6 +56,8 @@ class _Window:
 
     def input_interval(self, interval: tuple[int, int], size: int) -> tuple[int, int]:
         start, stop = interval
+        if start >= stop:
+            return 0, 0  # nothing but padding is read
         first = start * self.stride - self.padding
         last = (stop - 1) * self.stride - self.padding + self.dilation * (self.kernel - 1) + 1
         return max(first, 0), min(last, size)
@@ -110,7 +112,7 @@ def pixels_reached(
         axis: "rows" or "columns".
 
     Returns:
-        The interval [start, stop) of pixels.
+        The interval [start, stop) of pixels; (0, 0) where the rows read nothing but padding.
 
     Raises:
         InputError: if a layer is of another kind, or `read` lies outside the map.
@@ -124,7 +126,7 @@ def pixels_reached(
     interval = read
     for window, input_size in zip(reversed(windows), reversed(sizes[:-1]), strict=True):
         interval = window.input_interval(interval, input_size)
-    return interval
+    return interval if interval[0] < interval[1] else (0, 0)
 
 
 def derive_wall(layers: nn.Module, read: tuple[int, int], size: int = IMAGE_SIZE, axis: Axis = "rows") -> Wall | None:

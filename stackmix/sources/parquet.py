@@ -124,7 +124,7 @@ class ParquetPictures:
     def _labels(self, file: str) -> tuple[str, PictureColumns, list[Any]]:
         try:
             with self._open(file) as (parquet, columns):
-                return file, columns, parquet.read(columns=[columns.label]).column(0).to_pylist()
+                return file, columns, parquet.read(columns=[columns.label], use_threads=False).column(0).to_pylist()
         except (OSError, pa.ArrowException) as error:
             raise InputError(f"Cannot read {file} as a Parquet file ({_first_line(error)}).") from error
 
@@ -148,7 +148,10 @@ def _pictures(parquet: pq.ParquetFile, columns: PictureColumns, rows: list[int])
         if inside:
             wanted = set(inside)
             row = first
-            for batch in parquet.iter_batches(BATCH, row_groups=[group], columns=[columns.image_bytes]):
+            # Arrow's own threads may outlive the interpreter that their file belongs to, and abort the process
+            for batch in parquet.iter_batches(
+                BATCH, row_groups=[group], columns=[columns.image_bytes], use_threads=False
+            ):
                 column = batch.column(0)
                 values = column if columns.image_bytes == columns.image else column.field("bytes")
                 for offset in range(len(values)):

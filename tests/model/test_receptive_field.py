@@ -86,3 +86,9 @@ def test_a_layer_that_mixes_positions_is_refused_by_name() -> None:
 def test_rows_outside_the_map_are_refused() -> None:
     with pytest.raises(InputError, match="0 to 224"):
         pixels_reached(nn.Sequential(nn.ReLU()), (200, 225))
+
+
+def test_rows_that_read_nothing_but_padding_reach_nothing() -> None:
+    layers = nn.Sequential(nn.Conv2d(1, 1, 2), nn.Conv2d(1, 1, 1, padding=1), nn.Conv2d(1, 1, 1))
+    assert pixels_reached(layers, (0, 1), 12) == (0, 0)
+    assert pixels_reached(layers, (0, 2), 12) == (0, 2)
