@@ -3,6 +3,7 @@
 - what is asked: `evaluation_spec`, `methods` (the registry), `subject` (the network, its wall, its target layer)
 - maps: `maps` (what an explainer gives), `gradcam_maps` (by the grad-cam package), `engine_maps` (the same, faster, by
   `engine/`), `adapters/` (methods in other forms)
+- beyond the paper: `statistics/` (intervals, tests), `checks/`
 - measures: `metrics` (pure functions of maps and a wall), `mu_metric` (mu over a stream), `measuring` (a batch)
 - the run: `runner` (`evaluate`), `rows` (one an image and method), `samples` (maps kept for figures), `provenance`
 - what comes out: `results` (the folder), `table` (Table 1), `figures` (Figure 7), `headline`, `report` (one HTML file

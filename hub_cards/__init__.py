@@ -7,6 +7,7 @@
 - reading: `reading` (`open_dataset`), made of `stack_dataset` (batches), `pictures` (decoding),
   `picture_folder` and `table_rows`
 - the card: `card`, with its text in `templates/`
+- the Hub: `publishing/`
 
 Imports only `model`. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

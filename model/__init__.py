@@ -5,8 +5,9 @@
 - the network: `blind` (what all of them share), `masked_vgg`, `walled_model` and its `backbones`, `checkpoints`,
   `receptive_field` (which pixels a row of a map reaches), `registry` (from a name on the command line to a network)
 - the proof: `certificate`, and `state` (models come back as they were)
+- `training/`: how the masked VGG16 and its baseline are trained
 - `theory/`: the one-convolution network in closed form, and what GradCAM expects of it at initialisation
-- `errors`: the two kinds of failure that a user meets; `hashing`; `parallel`
+- `errors`: the two kinds of failure that a user meets; `hashing`; `parallel`; `launcher` (this process's share)
 
 Imports none of the other folders. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

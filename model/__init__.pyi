@@ -14,6 +14,7 @@ from .labels import (
     parse_class,
     parse_classes,
 )
+from .launcher import Launch
 from .masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
 from .parallel import parallel_map
 from .preprocessing import IMAGENET_MEAN, IMAGENET_STD, RESIZE, resize_and_crop, to_input
@@ -40,6 +41,7 @@ __all__ = [
     "Check",
     "ImageNetClass",
     "InputError",
+    "Launch",
     "MaskedVGG16",
     "ModelSpec",
     "NotBlindError",

@@ -1,0 +1,5 @@
+"""Intervals and tests on per-image numbers: bootstrap, paired differences, rank stability."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""A folder on the Hugging Face Hub: plan, upload, verify."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
