@@ -1,12 +1,16 @@
 """The published contract: what a row is, what a run was, the dataset folder on disk, its card.
 
 - what: `record` (the columns), `manifest` (what a run was), `layout` (what lies where)
-- writing: `folder` (`FolderWriter`), made of `parts` (what survives a kill), `shards` (Parquet from rows alone) and
-  `whole_files` (temporary name, then rename)
+- writing: `folder` (`FolderWriter`: rows in order, one process), made of `parts` (what survives a kill);
+  `item_folder` (`ItemFolder`: items in any order, several processes, folders that grow), made of `item_work` and
+  `item_record`; both end in `finishing`, with `shards` (Parquet from rows alone) and `whole_files` (temporary name,
+  then rename)
 - checking: `verification`
-- reading: `reading` (`open_dataset`), made of `stack_dataset` (batches), `pictures` (decoding),
-  `picture_folder` and `table_rows`
-- the card: `card`, with its text in `templates/`
+- reading: `reading` (`open_dataset`), made of `stack_dataset` (batches), `pictures` (decoding), `shard_rows` (of a
+  finished set), `hub_dataset` (streamed), `picture_folder` and `table_rows`; `row_reader` (any row by its number)
+- reviewing: `decisions` (what a person decided, beside the data)
+- the card: `cards/`, with its text in `templates/`; a network as a folder with its card: `model_folder`
+- STACK-MIX without pixels: `recipe` (made from a finished folder, read from a folder or the Hub)
 - the Hub: `publishing/`
 
 Imports only `model`. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.

@@ -1,31 +1,89 @@
-from .card import CARDS, Licence, regenerate_command, stack_mix_card
-from .folder import Card, FolderWriter
-from .manifest import KINDS, MANIFEST_FORMAT, MANIFEST_NAME, Manifest
+from .cards import (
+    CardFacts,
+    Licence,
+    check_card,
+    licence_of,
+    parse_licence,
+    regenerate_command,
+    render_dataset_card,
+    render_model_card,
+    state_licence,
+)
+from .decisions import (
+    KEPT,
+    TURNED_DOWN,
+    UNDECIDED,
+    VERDICTS,
+    Decision,
+    DecisionLog,
+    current_decisions,
+    picture_sha256,
+    read_decisions,
+    turned_down,
+)
+from .finishing import Card
+from .folder import FolderWriter
+from .item_folder import ItemFolder
+from .item_record import ItemRecord
+from .layout import unfinished_spec
+from .manifest import KINDS, MANIFEST_FORMAT, MANIFEST_NAME, RECIPE_KIND, Manifest
+from .model_folder import MODEL_FILES, check_model_folder, complete_model_folder, is_model_folder, save_model_folder
 from .reading import open_dataset
-from .record import MEANINGS, encode_rows, stack_gen_features, stack_mix_features
+from .recipe import Recipe, open_recipe, recipe_folder
+from .record import MEANINGS, encode_rows, stack_gen_features, stack_mix_features, stack_mix_recipe_features
+from .row_reader import RowReader
 from .stack_dataset import Batch, StackDataset
 from .verification import verify
 from .whole_files import disk_errors, whole_file, write_whole
 
 __all__ = [
-    "CARDS",
+    "KEPT",
     "KINDS",
     "MANIFEST_FORMAT",
     "MANIFEST_NAME",
     "MEANINGS",
+    "MODEL_FILES",
+    "RECIPE_KIND",
+    "TURNED_DOWN",
+    "UNDECIDED",
+    "VERDICTS",
     "Batch",
     "Card",
+    "CardFacts",
+    "Decision",
+    "DecisionLog",
     "FolderWriter",
+    "ItemFolder",
+    "ItemRecord",
     "Licence",
     "Manifest",
+    "Recipe",
+    "RowReader",
     "StackDataset",
+    "check_card",
+    "check_model_folder",
+    "complete_model_folder",
+    "current_decisions",
     "disk_errors",
     "encode_rows",
+    "is_model_folder",
+    "licence_of",
     "open_dataset",
+    "open_recipe",
+    "parse_licence",
+    "picture_sha256",
+    "read_decisions",
+    "recipe_folder",
     "regenerate_command",
+    "render_dataset_card",
+    "render_model_card",
+    "save_model_folder",
     "stack_gen_features",
-    "stack_mix_card",
     "stack_mix_features",
+    "stack_mix_recipe_features",
+    "state_licence",
+    "turned_down",
+    "unfinished_spec",
     "verify",
     "whole_file",
     "write_whole",

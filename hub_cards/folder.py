@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import pyarrow as pa
 from datasets import Features
 from filelock import FileLock
 
-from stackwalls.hub_cards.card import CARDS
-from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, check_admissible, clear_data_folder
+from stackwalls.hub_cards.finishing import Card, finish_folder
+from stackwalls.hub_cards.layout import BASE, check_admissible
 from stackwalls.hub_cards.manifest import (
     MANIFEST_FORMAT,
     MANIFEST_NAME,
@@ -23,27 +22,10 @@ from stackwalls.hub_cards.manifest import (
     package_versions,
 )
 from stackwalls.hub_cards.parts import Progress, WorkFolder
-from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA, encode_rows
-from stackwalls.hub_cards.shards import (
-    DATA_FOLDER,
-    SHARD_BYTES,
-    read_groups,
-    regrouped,
-    shard_name,
-    write_parquet,
-    write_shards,
-)
-from stackwalls.hub_cards.whole_files import (
-    disk_errors,
-    put_in_place,
-    sync_folder,
-    whole_file,
-    write_whole,
-)
+from stackwalls.hub_cards.record import RECORDS, encode_rows
+from stackwalls.hub_cards.shards import read_groups
+from stackwalls.hub_cards.whole_files import disk_errors
 from stackwalls.model import InputError, RunError, file_sha256
-
-Card = Callable[[Manifest, dict[str, Any]], str]
-"""From the manifest (without the card's own entry) and the first row to the text of README.md."""
 
 
 class FolderWriter:
@@ -52,6 +34,8 @@ class FolderWriter:
     Killed at any moment, the next `open` with the same spec goes on after the last part that was wholly written,
     and the finished folder is the same to the byte. While a run is unfinished its parts lie in `.unfinished/`,
     with a lock that keeps a second process out and that a kill frees. Finishing needs room for the data twice.
+    A set that is to be replaced stays whole until the shards of the new one are on the disk; then the folder is an
+    unfinished one, whose parts are all there, until it is finished.
 
     Attributes:
         path: the dataset folder.
@@ -60,8 +44,11 @@ class FolderWriter:
         rows_written: rows in all parts that were wholly written.
     """
 
-    def __init__(self, path: Path, features: Features, run: Mapping[str, Any]) -> None:
+    def __init__(
+        self, path: Path, features: Features, run: Mapping[str, Any], replaces: Manifest | None = None
+    ) -> None:
         self.path = path
+        self._replaces = replaces
         self._features = features
         self._run = run
         self._work = WorkFolder(path)
@@ -79,6 +66,7 @@ class FolderWriter:
         spec: Mapping[str, Any],
         features: Features,
         versions: Mapping[str, str] | None = None,
+        replaces: Manifest | None = None,
     ) -> FolderWriter:
         """Begin a dataset folder, go on with an unfinished one, or find it finished.
 
@@ -88,19 +76,21 @@ class FolderWriter:
             spec: what is asked for, as JSON values; the same spec has to give the same rows.
             features: the kind's columns.
             versions: of further packages that the rows depend on (those that every folder depends on are known).
+            replaces: the manifest of the finished set of another spec that is there and gives way to this one. The
+                caller writes all rows of the new set, those that stay too.
 
         Raises:
             InputError: if the folder holds anything else (the message says what differs); nothing is touched then.
             RunError: if another process is writing it, or it cannot be written.
         """
         asked = as_json({"kind": kind, "spec": dict(spec), "versions": package_versions(versions)})
-        writer = cls(Path(path), features, asked | {"format": MANIFEST_FORMAT})
+        writer = cls(Path(path), features, asked | {"format": MANIFEST_FORMAT}, replaces)
         writer._draft({"requested": 0, "kept": 0, "rejected": 0}, {})  # says what is wrong with the spec
         if features != RECORDS[kind]():
             raise InputError(
                 f"Expected the columns of a {kind} folder, {list(RECORDS[kind]())}, but got {list(features)}."
             )
-        writer._manifest = check_admissible(writer.path, writer._run)
+        writer._manifest = check_admissible(writer.path, writer._run, replaces)
         if writer._manifest is None:
             writer._begin()
         else:
@@ -116,6 +106,11 @@ class FolderWriter:
     def manifest(self) -> Manifest | None:
         """The manifest of the finished folder, or None."""
         return self._manifest
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of the packages that rows written now depend on."""
+        return dict(self._run["versions"])
 
     @property
     def state(self) -> dict[str, Any] | None:
@@ -159,7 +154,7 @@ class FolderWriter:
         Args:
             requested: samples asked for (see `Manifest.counts`).
             inputs: what was found, for the manifest.
-            card: makes README.md; by default the kind's own card (none where a kind has none).
+            card: makes README.md; by default the kind's own card, with its pictures.
 
         Raises:
             InputError: if the inputs are not fit to be published or the counts disagree.
@@ -175,7 +170,14 @@ class FolderWriter:
         counts = {"requested": requested, "kept": self._progress.rows, "rejected": len(rejected)}
         draft = self._draft(counts, as_json(inputs))
         with disk_errors(self.path):
-            self._manifest = self._publish(draft, rejected, card or CARDS.get(draft.kind))
+            self._manifest = finish_folder(
+                self.path,
+                draft,
+                lambda: read_groups(self._work.checked_data(self._progress.parts)),
+                rejected,
+                card,
+                self._replaces,
+            )
         self.close()
         return self._manifest
 
@@ -217,22 +219,31 @@ class FolderWriter:
             self._work.path.mkdir(parents=True, exist_ok=True)
             self._lock = self._work.lock()
             try:
-                self._manifest = check_admissible(self.path, self._run)
+                self._manifest = check_admissible(self.path, self._run, self._replaces)
                 if self._manifest is None:
-                    self._progress = self._work.resume()
-                    self._work.begin(self._run)
+                    self._begin_run()
                 else:
                     self.close()
             except BaseException:
                 self.close()
                 raise
 
+    def _begin_run(self) -> None:
+        base = _base(self.path)
+        run = {**self._run, **({} if base is None else {BASE: base})}
+        if base is not None and self._work.read_run() != run:
+            self._work.clear()  # left by another run that was to replace a set; none of its parts is needed
+        self._progress = self._work.resume()
+        self._work.begin(run)
+
     def _sweep(self) -> None:
-        """Remove what a kill at the very end of an earlier run left beside the finished folder."""
+        """Remove what a kill at the very end of an earlier run left; not a run that is to replace the finished set."""
         if self._work.path.is_dir():
-            with suppress(RunError, OSError):  # another process is at it, or the disk is read-only: no harm
-                self._lock = self._work.lock()
-                self.close()
+            with suppress(InputError, RunError, OSError):  # another process is at it, the disk is read-only: no harm
+                begun = self._work.read_run() or {}
+                if begun.get(BASE) != _base(self.path):
+                    self._lock = self._work.lock()
+                    self.close()
 
     def _check_writing(self) -> None:
         if self._lock is None:
@@ -244,48 +255,12 @@ class FolderWriter:
         run = self._run
         return Manifest(MANIFEST_FORMAT, run["kind"], run["spec"], run["versions"], inputs, counts, {})
 
-    def _publish(self, draft: Manifest, rejected: Sequence[Mapping[str, str]], card: Card | None) -> Manifest:
-        """Shards, rejected.parquet, the card and, last, the manifest."""
-        rows = self._write_shards()
-        with whole_file(self.path / REJECTED_NAME) as file:
-            write_parquet(file, pa.Table.from_pylist(list(rejected), schema=REJECTED_SCHEMA))
-        files = {name: _entry(self.path / name) | {"rows": count} for name, count in rows.items()}
-        files[REJECTED_NAME] = _entry(self.path / REJECTED_NAME) | {"rows": len(rejected)}
-        if card is not None:
-            first = next(read_groups([self.path / next(iter(rows))])).slice(0, 1).to_pylist()[0]
-            write_whole(self.path / CARD_NAME, card(_with_files(draft, files), first).encode())
-            files[CARD_NAME] = _entry(self.path / CARD_NAME)
-        manifest = _with_files(draft, files)
-        write_whole(self.path / MANIFEST_NAME, manifest.to_json().encode())
-        return manifest
 
-    def _write_shards(self) -> dict[str, int]:
-        """Merge the parts; the shards get their names when all of them are wholly on the disk. Rows by name."""
-        data = self.path / DATA_FOLDER
-        data.mkdir(exist_ok=True)
-        clear_data_folder(data)
-        try:
-            parts = self._work.checked_data(self._progress.parts)
-            shards = write_shards(regrouped(read_groups(parts)), data, SHARD_BYTES)
-            names = [shard_name(number, len(shards)) for number in range(len(shards))]
-            for name, shard in zip(names, shards, strict=True):
-                put_in_place(shard.path, self.path / name)
-        except BaseException:
-            with suppress(OSError):
-                clear_data_folder(data)
-                data.rmdir()
-            raise
-        sync_folder(data)
-        return {name: shard.rows for name, shard in zip(names, shards, strict=True)}
+def _base(folder: Path) -> str | None:
+    """What a run that replaces the finished set in `folder` remembers of it; None where there is none."""
+    path = folder / MANIFEST_NAME
+    return file_sha256(path) if path.is_file() else None
 
 
 def _texts(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if isinstance(value, str)}
-
-
-def _entry(path: Path) -> dict[str, Any]:
-    return {"sha256": file_sha256(path), "bytes": path.stat().st_size}
-
-
-def _with_files(draft: Manifest, files: Mapping[str, dict[str, Any]]) -> Manifest:
-    return Manifest(draft.format, draft.kind, draft.spec, draft.versions, draft.inputs, draft.counts, dict(files))

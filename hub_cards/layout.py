@@ -16,8 +16,19 @@ from stackwalls.model import InputError
 CARD_NAME = "README.md"
 REJECTED_NAME = "rejected.parquet"
 
-NOT_OURS = frozenset({".git", ".gitattributes", ".cache", ".DS_Store", "Thumbs.db", "desktop.ini"})
-"""What git, the Hub's client and file managers put into a folder; passed over, never removed."""
+ASSETS_FOLDER = "assets"
+"""The pictures that a card shows."""
+
+ASSET_NAMES = tuple(f"{ASSETS_FOLDER}/{name}" for name in ("wall.png", "examples.png"))
+
+REVIEW_NAME = ".review"
+"""Name of the folder inside the dataset folder that holds what a person decided; no part of the set."""
+
+NOT_OURS = frozenset({".git", ".gitattributes", ".cache", ".DS_Store", "Thumbs.db", "desktop.ini", REVIEW_NAME})
+"""What git, the Hub's client, file managers and a review put into a folder; passed over, never removed."""
+
+BASE = "base"
+"""Key in the file of a begun run: SHA-256 of the manifest of the finished set that it replaces."""
 
 _SHARD = re.compile(r"test-\d{5}-of-\d{5}\.parquet")
 _NAMED = 5
@@ -29,16 +40,17 @@ def visible_names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name not in NOT_OURS)
 
 
-def check_admissible(folder: Path, run: Mapping[str, Any]) -> Manifest | None:
+def check_admissible(folder: Path, run: Mapping[str, Any], replaces: Manifest | None = None) -> Manifest | None:
     """Whether `run` may be written to `folder`; reads, and touches nothing.
 
     Args:
         folder: may be missing.
         run: "kind", "spec", "versions" and "format" of what is to be written.
+        replaces: of a finished set with another spec that may be there and give way.
 
     Returns:
-        The manifest where the folder is finished with the same kind and spec; None where it is new, empty or
-        unfinished with the same run.
+        The manifest where the folder is finished with the same kind and spec; None where it is new, empty,
+        unfinished with the same run, or holds the set that gives way.
 
     Raises:
         InputError: in every other case; the message says what differs and the way out.
@@ -49,21 +61,35 @@ def check_admissible(folder: Path, run: Mapping[str, Any]) -> Manifest | None:
         raise InputError(f"{folder} is a file: choose a new or empty folder for the dataset.")
     names = visible_names(folder)
     if MANIFEST_NAME in names:
-        return _check_finished(folder, run)
+        return _check_finished(folder, run, replaces)
     work = WorkFolder(folder)
     begun = work.read_run() if WORK_NAME in names else None
-    strange = [name for name in _files_below(folder, names) if not _is_part_of_a_run(name, begun is not None)]
-    if strange:
-        raise InputError(
-            f"{folder} holds something else ({_listed(strange)}): choose a new or empty folder for the dataset."
-        )
+    check_strangers(folder, begun is not None)
     # a run without a whole part has nothing to lose: another may take its place
-    if begun is not None and work.has_parts() and (found := differences(begun, run)):
+    if begun is not None and work.has_parts() and (found := differences(_without_base(begun), run)):
         raise InputError(
-            f"{folder} holds an unfinished run with other settings: {_listed(found, '; ')}. Finish it with its own "
+            f"{folder} holds an unfinished run with other settings: {listed(found, '; ')}. Finish it with its own "
             "settings, choose another folder, or delete this one."
         )
     return None
+
+
+def check_strangers(folder: Path, begun: bool) -> None:
+    """A folder without a manifest holds nothing but what a run has written.
+
+    Args:
+        folder: may be missing.
+        begun: whether a run was begun in it.
+
+    Raises:
+        InputError: naming what else there is.
+    """
+    names = visible_names(folder) if folder.exists() else []
+    strange = [name for name in _files_below(folder, names) if not _is_part_of_a_run(name, begun)]
+    if strange:
+        raise InputError(
+            f"{folder} holds something else ({listed(strange)}): choose a new or empty folder for the dataset."
+        )
 
 
 def check_present(folder: Path, manifest: Manifest) -> None:
@@ -86,19 +112,39 @@ def check_present(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def clear_data_folder(data: Path) -> None:
-    """Remove shards, and what a kill left of them, from the data folder of an unfinished run."""
+def clear_data_folder(data: Path, *, shards: bool = True) -> None:
+    """Remove shards (unless they are a finished set's), and what a kill left of others, from the data folder."""
     for path in data.iterdir():
-        if _SHARD.fullmatch(path.name) or is_temporary(path):
+        if (shards and _SHARD.fullmatch(path.name)) or is_temporary(path):
             path.unlink()
 
 
-def _check_finished(folder: Path, run: Mapping[str, Any]) -> Manifest:
+def unfinished_spec(folder: Path) -> dict[str, Any] | None:
+    """The spec of the run that was begun in a folder where no finished set stands; None where there is none.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
+    if (folder / MANIFEST_NAME).exists():
+        return None
+    begun = WorkFolder(folder).read_run()
+    return None if begun is None else dict(begun.get("spec", {}))
+
+
+def _without_base(begun: Mapping[str, Any]) -> dict[str, Any]:
+    """What a begun run asks for, whatever set it replaces."""
+    return {name: value for name, value in begun.items() if name != BASE}
+
+
+def _check_finished(folder: Path, run: Mapping[str, Any], replaces: Manifest | None) -> Manifest | None:
     manifest = Manifest.read(folder)
+    if manifest == replaces and manifest.kind == run["kind"] and manifest.spec != run["spec"]:
+        check_present(folder, manifest)
+        return None
     there = {"kind": manifest.kind, "spec": manifest.spec}
     if found := differences(there, {"kind": run["kind"], "spec": run["spec"]}):
         raise InputError(
-            f"{folder} holds a finished dataset with other settings: {_listed(found, '; ')}. Choose another folder, "
+            f"{folder} holds a finished dataset with other settings: {listed(found, '; ')}. Choose another folder, "
             "or delete this one."
         )
     check_present(folder, manifest)
@@ -106,10 +152,10 @@ def _check_finished(folder: Path, run: Mapping[str, Any]) -> Manifest:
 
 
 def _files_below(folder: Path, names: list[str]) -> list[str]:
-    """The names, with those in the data folder spelled out."""
-    data = folder / DATA_FOLDER
-    inside = [f"{DATA_FOLDER}/{name}" for name in visible_names(data)] if data.is_dir() else []
-    return [name for name in names if name != DATA_FOLDER or not data.is_dir()] + inside
+    """The names, with those in the folders for data and for the card's pictures spelled out."""
+    spelled = [name for name in (DATA_FOLDER, ASSETS_FOLDER) if (folder / name).is_dir()]
+    inside = [f"{name}/{file}" for name in spelled for file in visible_names(folder / name)]
+    return [name for name in names if name not in spelled] + inside
 
 
 def _is_part_of_a_run(name: str, begun: bool) -> bool:
@@ -117,10 +163,11 @@ def _is_part_of_a_run(name: str, begun: bool) -> bool:
     if name == WORK_NAME:
         return True
     path = Path(name)
-    ours = path.name in (CARD_NAME, REJECTED_NAME) or bool(_SHARD.fullmatch(path.name)) or is_temporary(path)
+    ours = name in (CARD_NAME, REJECTED_NAME, *ASSET_NAMES) or bool(_SHARD.fullmatch(path.name)) or is_temporary(path)
     return begun and ours
 
 
-def _listed(items: list[str], separator: str = ", ") -> str:
+def listed(items: list[str], separator: str = ", ") -> str:
+    """The first few of many, and how many more there are."""
     more = f"{separator}and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
     return separator.join(items[:_NAMED]) + more

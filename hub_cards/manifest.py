@@ -15,10 +15,14 @@ from stackwalls.model import InputError, Wall
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
-KINDS = ("stack-mix", "stack-gen")
+KINDS = ("stack-mix", "stack-mix-recipe", "stack-gen")
+RECIPE_KIND = "stack-mix-recipe"
+"""STACK-MIX without pixels."""
+
 COUNTS = ("requested", "kept", "rejected")
 
-SPEC_KEYS = {"stack-mix": ("source", "per_class", "seed", "wall"), "stack-gen": ("wall",)}
+_MIX_KEYS = ("source", "per_class", "seed", "wall")
+SPEC_KEYS = {"stack-mix": _MIX_KEYS, "stack-mix-recipe": _MIX_KEYS, "stack-gen": ("wall",)}
 """What the spec of each kind must say, whatever else it says: the card and the readers use it."""
 
 VERSIONED = ("stackwalls", "datasets", "numpy", "pillow", "pyarrow")
@@ -38,7 +42,7 @@ class Manifest:
 
     Attributes:
         format: version of this layout.
-        kind: "stack-mix" or "stack-gen".
+        kind: "stack-mix", "stack-mix-recipe" (the same without pixels) or "stack-gen".
         spec: what was asked for; the same spec gives the same folder.
         versions: of the packages that the bytes depend on.
         inputs: what was found: hashes of the sources, revisions of models.
@@ -223,7 +227,7 @@ def _check_counts(kind: str, counts: Mapping[str, int]) -> None:
     if set(counts) != set(COUNTS) or not all(type(n) is int and n >= 0 for n in counts.values()):
         raise InputError(f"Expected the manifest's counts to be whole numbers for {COUNTS}, but got {counts}.")
     requested, kept, rejected = (counts[name] for name in COUNTS)
-    if kind == "stack-mix" and requested != kept + rejected:
+    if kind != "stack-gen" and requested != kept + rejected:
         raise InputError(
             f"The counts disagree: {requested} were requested, but {kept} kept and {rejected} rejected make "
             f"{kept + rejected}."

@@ -21,6 +21,9 @@ from stackwalls.model import InputError, RunError, file_sha256
 WORK_NAME = ".unfinished"
 """Name of the work folder inside the dataset folder; it is gone when the dataset is finished."""
 
+ITEMS_NAME = "items"
+"""Name of the folder of records inside the work folder, where a run makes items (see `item_folder`)."""
+
 _RUN_NAME = "run.json"
 _LOCK_NAME = "lock"
 
@@ -95,8 +98,9 @@ class WorkFolder:
         sync_folder(self.path.parent)
 
     def has_parts(self) -> bool:
-        """Whether a part is wholly there."""
-        return next(self._whole_parts(), None) is not None
+        """Whether a part, or the record of an item, is wholly there."""
+        records = (path for path in (self.path / ITEMS_NAME).glob("*") if not is_temporary(path))
+        return next(self._whole_parts(), None) is not None or next(records, None) is not None
 
     def resume(self) -> Progress:
         """Read the done-markers; what lies beyond the first gap in them is removed, to be made again."""
@@ -142,12 +146,17 @@ class WorkFolder:
             part = self._read_marker(number)
             yield from part.rejected if part else []
 
+    def clear(self) -> None:
+        """Remove all but the lock's file; what was asked for goes first, so that a kill leaves no run half removed."""
+        (self.path / _RUN_NAME).unlink(missing_ok=True)
+        for path in sorted(self.path.iterdir()):
+            if path != self._lock_path:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
     def remove(self) -> None:
         """Remove the work folder; the lock's file last, so that it holds until then."""
         if self.path.is_dir():
-            for path in sorted(self.path.iterdir()):
-                if path != self._lock_path:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+            self.clear()
             self._lock_path.unlink(missing_ok=True)
             with suppress(OSError):  # another process that is waiting for this folder may have made its lock anew
                 self.path.rmdir()

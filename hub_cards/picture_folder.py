@@ -28,7 +28,8 @@ def open_picture_folder(folder: Path) -> StackDataset:
             "sub-folders named by synset (n01443537), name (goldfish) or index (1)."
         )
     labels = {name: _label(folder, name) for name in sorted({_class_folder(folder, path) for path in files})}
-    return StackDataset(folder.resolve().name, partial(_rows, folder, files, labels), len(files))
+    contents = "".join(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n" for path in files)
+    return StackDataset(folder.resolve().name, partial(_rows, folder, files, labels), len(files), contents=contents)
 
 
 def _rows(folder: Path, files: list[Path], labels: dict[str, int]) -> Iterator[PictureRow]:

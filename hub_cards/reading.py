@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -10,21 +11,18 @@ from pathlib import Path
 import datasets
 import huggingface_hub
 import pyarrow as pa
-from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+import pyarrow.parquet as pq
 
+from stackwalls.hub_cards.hub_dataset import HUB_PREFIX, open_hub_dataset
 from stackwalls.hub_cards.layout import check_present
-from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
+from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.parts import WORK_NAME
 from stackwalls.hub_cards.picture_folder import open_picture_folder
-from stackwalls.hub_cards.shards import read_groups
+from stackwalls.hub_cards.shard_rows import shard_rows
 from stackwalls.hub_cards.stack_dataset import PictureRow, StackDataset
 from stackwalls.hub_cards.table_rows import open_table
 from stackwalls.model import InputError, RunError
 
-SPLIT = "test"
-"""The only split of STACK-MIX and STACK-GEN."""
-
-_HUB_PREFIX = "hf://datasets/"
 _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 
@@ -35,8 +33,8 @@ def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
         source: one of
             - a finished dataset folder: every file of its manifest must be there with its size;
             - an image folder, with one sub-folder a class (see `picture_folder`);
-            - `user/name` or `user/name@revision` on the Hugging Face Hub, split `test`; what exists here under that
-              name is read instead, unless it is written `hf://datasets/user/name`;
+            - `user/name` or `user/name@revision` on the Hugging Face Hub, split `test`, which is streamed; what exists
+              here under that name is read instead, unless it is written `hf://datasets/user/name`;
             - a `datasets.Dataset` with an `image` column.
 
     Raises:
@@ -51,9 +49,10 @@ def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
             f"{type(source).__name__}."
         )
     text, path = str(source), Path(source)
-    if text.startswith(_HUB_PREFIX):
-        return _open_hub(text.removeprefix(_HUB_PREFIX), f"{text!r}")
+    if text.startswith(HUB_PREFIX):
+        return _open_hub(text.removeprefix(HUB_PREFIX), f"{text!r}")
     if path.is_dir():
+        _say_what_is_hidden(text)
         return _open_folder(path)
     if path.exists():
         raise InputError(f"Expected a folder or a Hub id, but {path} is a file: name the folder that holds it.")
@@ -83,50 +82,53 @@ def _open_folder(folder: Path) -> StackDataset:
 
 def _open_finished(folder: Path) -> StackDataset:
     manifest = Manifest.read(folder)
+    _check_has_pixels(str(folder), manifest)
     check_present(folder, manifest)
-    rows = partial(_shard_rows, [folder / name for name in manifest.shards()])
-    return StackDataset(folder.resolve().name, rows, manifest.counts["kept"], manifest.wall, manifest)
+    rows = partial(_rows_on_disk, folder, manifest)
+    name = folder.resolve().name
+    return StackDataset(name, rows, manifest.counts["kept"], manifest.wall, manifest, rows_from=rows)
 
 
-def _shard_rows(shards: list[Path]) -> Iterator[PictureRow]:
+def _check_has_pixels(name: str, manifest: Manifest) -> None:
+    if manifest.kind == RECIPE_KIND:
+        raise InputError(
+            f"{name} is a recipe of STACK-MIX without pixels: make the set from your own copy of the pictures, by "
+            f"`stackgen mix --recipe {name} --source … --out stack-mix`, and open that."
+        )
+
+
+def _rows_on_disk(folder: Path, manifest: Manifest, start: int = 0) -> Iterator[PictureRow]:
     """The rows of a folder's shards, one row group in memory at a time."""
-    for path in shards:
-        try:
-            for batch in read_groups([path], columns=["image", "label", "image_id"]):
-                for row in batch.to_pylist():
-                    yield PictureRow(row["image_id"], row["label"], row["image"]["bytes"])
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.") from error
+    path = folder
+
+    def opened(name: str) -> pq.ParquetFile:
+        nonlocal path
+        path = folder / name
+        return pq.ParquetFile(path)
+
+    try:
+        yield from shard_rows(manifest, opened, start)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.") from error
 
 
 def _open_hub(text: str, tried: str) -> StackDataset:
     match = _HUB_ID.fullmatch(text)
     if match is None:
-        raise InputError(f"Cannot read {tried}: expected {_HUB_PREFIX}user/name or user/name@revision.")
-    repository, revision = match["id"], match["revision"]
-    try:
-        table = datasets.load_dataset(_HUB_PREFIX + repository, split=SPLIT, revision=revision)
-        manifest = _hub_manifest(repository, revision)
-    except datasets.exceptions.DatasetNotFoundError as error:
-        raise InputError(
-            f"Cannot open {tried}: the Hub shows no such dataset; if it is private or gated, log in with an account "
-            f"that has access. {_first_line(error)}"
-        ) from error
-    except ValueError as error:
-        raise InputError(f"Cannot open {tried} from the Hub as split {SPLIT!r}: {_first_line(error)}") from error
-    except (ConnectionError, HfHubHTTPError, OSError) as error:
-        raise RunError(f"Cannot reach the Hub for {tried}: {_first_line(error)}") from error
-    return open_table(table, text, manifest)
+        raise InputError(f"Cannot read {tried}: expected {HUB_PREFIX}user/name or user/name@revision.")
+    found = open_hub_dataset(match["id"], match["revision"], tried)
+    if found.manifest is not None:
+        _check_has_pixels(text, found.manifest)
+    return found
 
 
-def _hub_manifest(repository: str, revision: str | None) -> Manifest | None:
-    """The manifest beside the data, where the dataset was published from a folder of this package."""
-    try:
-        path = huggingface_hub.hf_hub_download(repository, MANIFEST_NAME, repo_type="dataset", revision=revision)
-    except EntryNotFoundError:
-        return None
-    return Manifest.read(Path(path).parent)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _say_what_is_hidden(text: str) -> None:
+    """Warn where a folder here goes before a dataset of the Hub that was read from here before."""
+    if _HUB_ID.fullmatch(text):
+        cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
+        if (cache / f"datasets--{text.replace('/', '--')}").is_dir():
+            warnings.warn(
+                f"{text} is the folder of that name here, not the dataset on the Hub: write {HUB_PREFIX}{text} for "
+                "that one.",
+                stacklevel=3,
+            )

@@ -19,18 +19,20 @@ MEANINGS: dict[str, str] = {
     "bottom_source": "the picture in the dead zone, as a path or an id inside the source",
     "top_sha256": "SHA-256 of the file of `top_source`",
     "bottom_sha256": "SHA-256 of the file of `bottom_source`",
+    "image_sha256": "SHA-256 of the image's file, when the set is made",
+    "pixels_sha256": "SHA-256 of its pixels: 224 x 224 x 3 bytes, row by row",
     "prompt": "what the diffusion model was asked for",
-    "seed": "the seed of the image's noise",
-    "attempt": "which attempt at this image was kept, from 0",
+    "seed": "the seed of the frame's noise",
+    "attempt": "which attempt at this image was kept, from 0; the earlier ones stand in rejected.parquet",
     "model": "the diffusion model, by repository or folder name",
     "revision": "the model's revision",
-    "upper_box": "box of the upper animal in the generated frame: left, top, right, bottom in pixels",
-    "lower_box": "box of the lower animal in the generated frame: left, top, right, bottom in pixels",
+    "seen_box": "box of the animal that the network sees, in the generated frame: left, top, right, bottom in pixels",
+    "hidden_box": "box of the animal in the dead zone, in the generated frame: left, top, right, bottom in pixels",
     "crop": "the square cut from the generated frame: left, top, right, bottom in pixels",
-    "upper_score": "the detector's confidence in the upper animal, 0 to 1",
-    "lower_score": "the detector's confidence in the lower animal, 0 to 1",
-    "upper_seen": "share of the upper animal's box outside the dead zone, 0 to 1",
-    "lower_hidden": "share of the lower animal's box inside the dead zone, 0 to 1",
+    "seen_score": "the detector's confidence in the animal that the network sees, 0 to 1",
+    "hidden_score": "the detector's confidence in the animal in the dead zone, 0 to 1",
+    "seen_share": "share of the first animal's box in the crop that lies outside the dead zone, 0 to 1",
+    "hidden_share": "share of the other animal's box in the crop that lies inside the dead zone, 0 to 1",
     "background": "share of the crop that neither box covers, 0 to 1",
 }
 """One phrase for each column, for the card."""
@@ -52,19 +54,29 @@ def stack_mix_features() -> Features:
     return Features(_shared() | {name: Value("string") for name in provenance})
 
 
+def stack_mix_recipe_features() -> Features:
+    """The columns of a recipe: those of STACK-MIX with the hashes of the image in place of the image."""
+    hashes = {name: Value("string") for name in ("image_sha256", "pixels_sha256")}
+    return Features({name: kind for name, kind in stack_mix_features().items() if name != "image"} | hashes)
+
+
 def stack_gen_features() -> Features:
     """The columns of STACK-GEN; `MEANINGS` says what each one holds."""
-    box, scores = List(Value("float32"), length=4), ("upper_score", "lower_score")
+    box, shares = List(Value("float32"), length=4), ("seen_score", "hidden_score", "seen_share", "hidden_share")
     return Features(
         _shared()
         | {"prompt": Value("string"), "seed": Value("int64"), "attempt": Value("int32")}
         | {"model": Value("string"), "revision": Value("string")}
-        | {"upper_box": box, "lower_box": box, "crop": List(Value("int32"), length=4)}
-        | {name: Value("float32") for name in (*scores, "upper_seen", "lower_hidden", "background")}
+        | {"seen_box": box, "hidden_box": box, "crop": List(Value("int32"), length=4)}
+        | {name: Value("float32") for name in (*shares, "background")}
     )
 
 
-RECORDS: dict[str, Callable[[], Features]] = {"stack-mix": stack_mix_features, "stack-gen": stack_gen_features}
+RECORDS: dict[str, Callable[[], Features]] = {
+    "stack-mix": stack_mix_features,
+    "stack-mix-recipe": stack_mix_recipe_features,
+    "stack-gen": stack_gen_features,
+}
 """The columns of each kind of dataset."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,9 @@ from stackwalls.model import InputError, RunError, Wall
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_WORTH_A_JUMP = 100
+"""Rows to be passed over above which a reader is begun anew behind them: the row group they are in."""
 
 UNLABELLED = -1
 """The label of an image whose class is not known."""
@@ -56,6 +61,8 @@ class StackDataset:
         length: how many rows it gives.
         wall: the wall that the images were made for, where they were made for one.
         manifest: of a dataset folder, or of a dataset on the Hub that was published from one.
+        contents: what tells its rows from others where there is no manifest, such as the files' names and sizes.
+        rows_from: makes an iterator from any row on, where that is quicker than passing over those before it.
     """
 
     def __init__(
@@ -65,39 +72,68 @@ class StackDataset:
         length: int,
         wall: Wall | None = None,
         manifest: Manifest | None = None,
+        contents: str = "",
+        rows_from: Callable[[int], Iterator[PictureRow]] | None = None,
     ) -> None:
         self.name = name
         self.wall = wall
         self.manifest = manifest
         self._rows = rows
         self._length = length
+        self._contents = contents
+        self._rows_from = rows_from
 
     def __len__(self) -> int:
         return self._length
 
-    def batches(self, batch_size: int) -> Iterator[Batch]:
+    @property
+    def identity(self) -> str:
+        """SHA-256 of what tells its rows from other rows.
+
+        That is the manifest, which has every file's hash, or else the length and what the reader knows of the contents.
+        """
+        known = self._contents if self.manifest is None else self.manifest.to_json()
+        return hashlib.sha256(f"{len(self)}\n{known}".encode()).hexdigest()
+
+    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:
         """The images in order, `batch_size` at a time; the last batch may be smaller. Each call starts anew.
 
         Images of 224 × 224 are taken as they are (greyscale and others converted to RGB), all others go through
         the evaluation transform, `resize_and_crop`.
 
+        Args:
+            batch_size: images a batch.
+            spans: (start, stop) of the rows that are wanted, in order and apart; others are passed over without being
+                decoded. No batch reaches from one span into the next. All rows by default.
+
         Raises:
-            InputError: if `batch_size` is less than 1.
+            InputError: if `batch_size` is less than 1, or the spans are out of order.
             RunError: if a picture cannot be decoded; the message names it. None is left out silently.
         """
         if batch_size < 1:
             raise InputError(f"Expected a batch size of at least 1, but got {batch_size}.")
-        return self._batches(batch_size)
+        wanted = [(0, len(self))] if spans is None else list(spans)
+        edges = [edge for span in wanted for edge in span]
+        if edges != sorted(edges) or (spans and any(start == stop for start, stop in spans)):
+            raise InputError(f"Expected spans (start, stop) of rows, in order and not empty, but got {wanted}.")
+        return self._batches(batch_size, wanted)
 
-    def _batches(self, batch_size: int) -> Iterator[Batch]:
-        held: list[tuple[str, int, NDArray[np.uint8]]] = []
-        for row in self._rows():
-            held.append((row.image_id, row.label, _pixels(row, self.name)))
-            if len(held) == batch_size:
+    def _batches(self, batch_size: int, spans: list[tuple[int, int]]) -> Iterator[Batch]:
+        rows, position = iter(self._rows()), 0
+        for start, stop in spans:
+            if self._rows_from is not None and start - position > _WORTH_A_JUMP:
+                rows, position = self._rows_from(start), start
+            for _ in islice(rows, start - position):
+                pass
+            held: list[tuple[str, int, NDArray[np.uint8]]] = []
+            for row in islice(rows, stop - start):
+                held.append((row.image_id, row.label, _pixels(row, self.name)))
+                if len(held) == batch_size:
+                    yield _batch(held)
+                    held = []
+            if held:
                 yield _batch(held)
-                held = []
-        if held:
-            yield _batch(held)
+            position = stop
 
 
 def _batch(held: list[tuple[str, int, NDArray[np.uint8]]]) -> Batch:

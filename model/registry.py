@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stackwalls.model.blind import BlindModel
 from stackwalls.model.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.errors import InputError
+from stackwalls.model.masked_vgg import MaskedVGG16
+from stackwalls.model.pretrained_files import PretrainedFiles, find_pretrained, is_hub_id
 from stackwalls.model.wall import VGG16_WALL, Wall
 from stackwalls.model.walled_model import Walled, walled
 
@@ -40,14 +43,21 @@ MODELS: dict[str, ModelSpec] = {
 }
 """Networks that are loaded from a weights file; `walled:NAME` stands for any backbone of torchvision's or timm's."""
 
+ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
+    "MaskedVGG16": MaskedVGG16.restored,
+    "Walled": Walled.restored,
+}
+"""From the architecture that a config.json names to what restores it."""
+
 
 def _unknown(spec: str) -> InputError:
     near = difflib.get_close_matches(spec, MODELS, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
     known = ", ".join(MODELS)
     return InputError(
-        f"Unknown model {spec!r}: expected one of {known}, or {WALLED_PREFIX}NAME with a backbone of torchvision's "
-        f"or timm's, such as {WALLED_PREFIX}resnet50.{hint}"
+        f"Unknown model {spec!r}: expected one of {known}, {WALLED_PREFIX}NAME with a backbone of torchvision's or "
+        f"timm's, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] on the "
+        f"Hub.{hint}"
     )
 
 
@@ -65,7 +75,8 @@ def load_model(
     """The network that a name stands for.
 
     Args:
-        spec: `masked-vgg16`, `baseline-vgg16`, or `walled:NAME` (see `walled`).
+        spec: `masked-vgg16`, `baseline-vgg16`, `walled:NAME` (see `walled`), a folder that `save_pretrained` wrote,
+            or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`).
         weights: for the VGG16s: a checkpoint of the authors' (`.pt`) or a `.safetensors` of this package.
         wall: the wall asked for. A VGG16's follows from its layers, so asking for another is refused.
         dataset_wall: where `wall` is None, a walled backbone takes this one, widened to its stride of 32 pixels
@@ -80,16 +91,35 @@ def load_model(
             raise InputError(f"{spec} takes its weights from torchvision or timm: leave out --weights.")
         return _walled(spec, wall, dataset_wall)
     if spec not in MODELS:
-        raise _unknown(spec)
+        if not (Path(spec).is_dir() or is_hub_id(spec)):
+            raise _unknown(spec)
+        return _pretrained(spec, weights, wall)
     if weights is None:
+        hint = f" For the network in the folder {spec} here, write ./{spec}." if Path(spec).is_dir() else ""
         raise InputError(
             f"{spec} needs its weights: --weights {MODELS[spec].authors_file} (the paper's), or a .safetensors file "
-            "of this package."
+            f"of this package.{hint}"
         )
     model = MODELS[spec].load(Path(weights))
+    _check_asked(spec, model, wall)
+    return model
+
+
+def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
+    """The network in a folder or on the Hub."""
+    if weights is not None:
+        raise InputError(f"{spec} brings its weights itself: leave out --weights.")
+    files = find_pretrained(spec)
+    config = files.config()
+    model = ARCHITECTURES[config["architecture"]](config, files)
+    _check_asked(spec, model, wall)
+    model.origin = files.name
+    return model
+
+
+def _check_asked(spec: str, model: BlindModel, wall: Wall | None) -> None:
     if wall is not None and model.wall is not None and wall != model.wall:
         raise InputError(
             f"{spec} is blind behind {model.wall}, not {wall}: its wall follows from its layers. Leave out --wall, or "
             f"take {WALLED_PREFIX}NAME for a wall on another side."
         )
-    return model

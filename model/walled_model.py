@@ -8,8 +8,9 @@ and every CAM library can hook the stitched map, whose dead rows show the other 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stderr
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -17,8 +18,11 @@ from torch import nn
 from stackwalls.model.backbones import Backbone, load_backbone
 from stackwalls.model.blind import BlindModel
 from stackwalls.model.errors import InputError
+from stackwalls.model.pretrained import Pretrained, check_wall
+from stackwalls.model.pretrained_files import PretrainedFiles
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
+from stackwalls.model.weights import state_sha256
 
 _POOLING_TOLERANCE = 1e-3
 """Largest change of the logits, relative to their spread, when a map's positions are shuffled: rounding only."""
@@ -29,7 +33,7 @@ def _cut(tensor: torch.Tensor, wall: Wall, start: int, stop: int) -> torch.Tenso
     return tensor[:, :, start:stop] if wall.axis == "rows" else tensor[:, :, :, start:stop]
 
 
-class Walled(BlindModel):
+class Walled(BlindModel, Pretrained):
     """A pretrained CNN behind a wall (see `walled`).
 
     Args:
@@ -44,6 +48,7 @@ class Walled(BlindModel):
     def __init__(self, backbone: Backbone, wall: Wall) -> None:
         super().__init__()
         self.name = f"walled:{backbone.name}"
+        self._backbone, self._weights = backbone.name, backbone.weights
         self.extractor, self.pooled_head = backbone.features, backbone.head
         self.mean, self.std = backbone.mean, backbone.std
         self.stitched = nn.Identity()
@@ -113,6 +118,49 @@ class Walled(BlindModel):
             f"the backbone runs on pixel {wall.axis} {parts} separately, and the head pools map {wall.axis} {seen} "
             f"of {wall.image_size} only"
         )
+
+    def pretrained_config(self) -> dict[str, Any]:
+        """Backbone, whose weights, wall, and the SHA-256 of the weights' values: small, as the weights are elsewhere.
+
+        Raises:
+            InputError: if the weights are random or one's own: nobody else could load them.
+        """
+        if self._weights is None:
+            raise InputError(
+                f"{self.name} has weights that no library publishes, so a configuration cannot name them: put a "
+                "pretrained backbone of torchvision's or timm's behind the wall."
+            )
+        sha256 = state_sha256(self.state_dict())
+        return {
+            "backbone": self._backbone,
+            "weights": self._weights,
+            "wall": str(self.wall),
+            "weights_sha256": sha256,
+        }
+
+    def own_weights(self) -> None:
+        """None: the libraries have them."""
+        return
+
+    @classmethod
+    def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:
+        """The backbone behind its wall again.
+
+        Raises:
+            InputError: if the weights that the library gives now are others.
+            RunError: if they cannot be had.
+        """
+        for key in ("backbone", "weights", "wall"):
+            if not isinstance(config[key], str):
+                raise InputError(f"config.json of {files.name} has a value of another type: {key} is {config[key]!r}.")
+        model = cls(load_backbone(config["backbone"], weights=config["weights"]), Wall.parse(config["wall"])).eval()
+        check_wall(model.derive_wall(), config, files)
+        if state_sha256(model.state_dict()) != config["weights_sha256"]:
+            raise InputError(
+                f"The weights {config['weights']} of {config['backbone']} are others here than those that "
+                f"config.json of {files.name} names: install the versions that it was made with."
+            )
+        return model
 
 
 def _check_map(name: str, activations: object) -> None:

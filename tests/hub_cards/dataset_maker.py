@@ -49,8 +49,9 @@ def make_row(number: int) -> dict[str, Any]:
     }
 
 
-def open_writer(path: Path, **changes: Any) -> FolderWriter:
-    return FolderWriter.open(path, kind="stack-mix", spec=SPEC | changes, features=stack_mix_features())
+def open_writer(path: Path, *, replaces: Manifest | None = None, **changes: Any) -> FolderWriter:
+    spec = SPEC | changes
+    return FolderWriter.open(path, kind="stack-mix", spec=spec, features=stack_mix_features(), replaces=replaces)
 
 
 def parts_of(rows: int, size: int) -> Iterator[Sequence[int]]:

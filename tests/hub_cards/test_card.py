@@ -1,126 +1,282 @@
+"""What a dataset's card says follows from its manifest, rows and reasons; nothing is typed, nothing is left blank."""
+
 import argparse
 import shlex
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 import pytest
-from dataset_maker import SPEC, make_row
-from datasets import DatasetInfo
+from card_cases import COUNTS, REASONS, RECIPE, STACK_GEN, STACK_MIX, facts_of, mix_row
+from dataset_maker import SPEC, contents, write_folder
+from datasets import DatasetInfo, Image, load_dataset
 from huggingface_hub import DatasetCard
 
-from stackwalls.hub_cards import Licence, Manifest, regenerate_command, stack_mix_card, stack_mix_features
-from stackwalls.hub_cards.card import _render
+from stackwalls.hub_cards import (
+    CardFacts,
+    Licence,
+    Manifest,
+    check_card,
+    licence_of,
+    parse_licence,
+    regenerate_command,
+    render_dataset_card,
+    stack_mix_features,
+    state_licence,
+    verify,
+)
+from stackwalls.hub_cards.cards.facts import reason_kind
+from stackwalls.hub_cards.cards.rendering import flat, render
+from stackwalls.hub_cards.record import RECORDS
 from stackwalls.model import InputError, Wall, imagenet_classes
 from stackwalls.stackgen.commands import mix
 from stackwalls.stackmix import MixSpec
 
-MANIFEST = Manifest(
-    format=1,
-    kind="stack-mix",
-    spec=SPEC,
-    versions={"numpy": "2.4.6", "pillow": "13.0.0"},
-    inputs={},
-    counts={"requested": 1203, "kept": 1200, "rejected": 3},
-    files={"data/test-00000-of-00001.parquet": {"sha256": "0" * 64, "bytes": 12345, "rows": 1200}},
-)
+KINDS = [STACK_MIX, RECIPE, STACK_GEN]
 
 
-def card_of(licence: Licence | None = None, **spec: Any) -> DatasetCard:
-    manifest = replace(MANIFEST, spec=SPEC | spec)
-    return DatasetCard(partial(stack_mix_card, licence=licence)(manifest, make_row(5)))
+def card_of(manifest: Manifest = STACK_MIX, **spec: Any) -> DatasetCard:
+    return DatasetCard(render_dataset_card(facts_of(replace(manifest, spec=manifest.spec | spec))))
 
 
-def test_the_metadata() -> None:
-    data = card_of().data.to_dict()
+@pytest.mark.parametrize("manifest", KINDS, ids=lambda manifest: manifest.kind)
+def test_the_metadata(manifest: Manifest) -> None:
+    data = card_of(manifest).data.to_dict()
     assert data["configs"] == [
         {"config_name": "default", "data_files": [{"split": "test", "path": "data/test-*.parquet"}]}
     ]
     info = DatasetInfo._from_yaml_dict(data["dataset_info"])
-    assert info.features == stack_mix_features()
-    assert info.splits["test"].num_examples == 1200
+    assert info.features == RECORDS[manifest.kind]()
+    assert info.splits["test"].num_examples == manifest.counts["kept"]
     assert info.splits["test"].num_bytes == info.download_size == 12345
     assert data["task_categories"] == ["image-classification"]
-    assert data["size_categories"] == ["1K<n<10K"]
+    assert data["size_categories"] == ["1K<n<10K" if manifest.counts["kept"] == 1200 else "n<1K"]
     assert data["annotations_creators"] == ["machine-generated"]
-    assert data["source_datasets"] == ["extended"]
-    assert (data["license"], data["license_name"]) == ("other", "terms-of-the-source")
+    assert data["source_datasets"] == ["original" if manifest.kind == "stack-gen" else "extended"]
+    assert {"stackwalls", "saliency", manifest.kind} <= set(data["tags"])
 
 
 @pytest.mark.parametrize(
     ("rows", "category"), [(1, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (10**5, "100K<n<1M"), (10**6, "n>1M")]
 )
 def test_size_categories(rows: int, category: str) -> None:
-    manifest = replace(MANIFEST, counts={"requested": rows, "kept": rows, "rejected": 0})
-    assert DatasetCard(stack_mix_card(manifest, make_row(0))).data.to_dict()["size_categories"] == [category]
+    manifest = replace(STACK_MIX, counts={"requested": rows, "kept": rows, "rejected": 0})
+    assert card_of(manifest).data.to_dict()["size_categories"] == [category]
 
 
-def test_the_text_says_what_the_manifest_says() -> None:
-    text = card_of().text
-    for part in (
-        "1200, split `test`",
-        "1203 = 1200 kept + 3 rejected",
-        "`bottom:54`: rows 170 to 223, counted from 0 (24.1 % of the image)",
-        "0.491 (a uniform saliency map)",
-        "| seed | 0 |",
-        "numpy 2.4.6, pillow 13.0.0.",
-        "| `row0005` |",
-        "The first row, of class electric ray",
-        "tench, goldfish",
-        "The pixels are cut from `val` and carry that",
-        'load_dataset("path/to/this/folder", split="test")',
-        "title     = {{CAM}-Based Methods Can See through Walls}",
-        "https://arxiv.org/abs/2404.01964",
-    ):
-        assert part in text, part
-    for name in stack_mix_features():
-        assert f"| `{name}` |" in text
-    for bad in ("{{ ", "{%", "More Information Needed", "None |", "\n\n\n\n"):
-        assert bad not in text
+CHANGES: list[tuple[str, dict[str, Any], str]] = [
+    ("counts", {"requested": 1210, "kept": 1200, "rejected": 10}, "1210 = 1200 kept + 10 rejected"),
+    ("versions", {"numpy": "9.9.9"}, "numpy 9.9.9."),
+    ("spec", SPEC | {"seed": 41}, "| seed | 41 |"),
+    ("spec", SPEC | {"per_class": 3}, "| images of each class | 3 |"),
+    ("spec", SPEC | {"wall": "left:56"}, "columns 0 to 55"),
+    ("spec", SPEC | {"source": "elsewhere"}, "`elsewhere`"),
+    ("inputs", {"licence": "cc-by-4.0"}, "cc-by-4.0, as stated"),
+    ("files", {"data/test-00000-of-00001.parquet": {"sha256": "0" * 64, "bytes": 777, "rows": 1}}, "num_bytes: 777"),
+]
 
 
-def test_other_walls() -> None:
-    text = card_of(wall="left:56").text
-    assert "one beside the other" in text
-    assert "the columns in the wall come from" in " ".join(text.split())
-    assert "columns 0 to 55" in text
+@pytest.mark.parametrize(("field", "value", "text"), CHANGES)
+def test_a_changed_manifest_changes_the_card(field: str, value: dict[str, Any], text: str) -> None:
+    card = render_dataset_card(facts_of(replace(STACK_MIX, **{field: value})))
+    assert text in card
+    assert text not in render_dataset_card(facts_of(STACK_MIX))
 
 
-def test_licences() -> None:
-    stated = card_of(Licence("cc-by-4.0"))
-    assert stated.data.to_dict()["license"] == "cc-by-4.0"
-    assert "The pictures: cc-by-4.0." in stated.text
-    other = card_of(Licence("other", "my-terms", "https://example.org/terms"))
-    assert other.data.to_dict()["license_link"] == "https://example.org/terms"
-    assert "my-terms (https://example.org/terms)" in other.text
-    with pytest.raises(InputError, match="needs that name"):
-        Licence("other")
-    with pytest.raises(InputError, match="lower case"):
-        Licence("CC-BY-4.0")
+@pytest.mark.parametrize("manifest", KINDS, ids=lambda manifest: manifest.kind)
+def test_what_the_manifest_lacks_is_an_error(manifest: Manifest) -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        render("stack_mix.md", manifest=manifest)
+    asked = {name: value for name, value in RECIPE.inputs.items() if name != "transform"}
+    with pytest.raises(jinja2.UndefinedError):
+        render_dataset_card(facts_of(replace(RECIPE, inputs=asked)))
+
+
+def test_the_recipe_shows_no_pixels() -> None:
+    card = card_of(RECIPE)
+    assert "examples.png" not in card.text
+    assert "assets/wall.png" in card.text
+    assert "image" not in [entry["name"] for entry in card.data.to_dict()["dataset_info"]["features"]]
+    assert not any(isinstance(kind, Image) for kind in RECORDS["stack-mix-recipe"]().values())
+
+
+def test_what_was_turned_down_is_counted_by_its_kind() -> None:
+    kinds = [reason_kind(reason) for reason in REASONS]
+    assert kinds == ["too small", "the same file as …, byte for byte", "too small"]
+    assert facts_of(STACK_MIX).reasons == (("too small", 2), ("the same file as …, byte for byte", 1))
+    many = CardFacts.of(STACK_MIX, [mix_row(0)], [f"reason {'abcdefghijklmnop'[n]}" for n in range(16)])
+    assert "| other reasons | 4 |" in render_dataset_card(many)
+    none = CardFacts.of(STACK_MIX, [mix_row(0)], [])
+    assert "turned down for" not in render_dataset_card(none)
 
 
 def test_drawn_pictures_are_called_drawn() -> None:
     card = card_of(source="drawn", classes=4)
     assert card.data.to_dict()["source_datasets"] == ["original"]
+    assert card.data.to_dict()["license"] == "apache-2.0"
     assert "drawn by a program, not photographs" in card.text
-    assert "carry that" not in card.text
     assert "PATH/TO" not in card.text
     assert "classes asked for" not in card.text
+    assert "drawn by a program" not in card_of().text
 
 
 def test_text_from_the_source_does_not_break_the_tables() -> None:
-    text = card_of(source="a|b`c\nd").text
-    assert "| source of the pictures | `a\\|b'c d` |" in text
+    assert "| source of the pictures | `a\\|b'c d` |" in card_of(source="a|b`c\nd").text
 
 
-def test_the_text_follows_from_the_manifest_alone() -> None:
-    assert card_of().content == card_of().content
+def test_class_names_come_from_the_labels() -> None:
+    text = card_of(classes=[entry.synset for entry in imagenet_classes()[:3]]).text
+    assert "The 3 classes asked for" in text
+    assert "tench, goldfish, great white shark" in text
 
 
-def test_a_value_that_is_not_given_is_an_error() -> None:
-    with pytest.raises(jinja2.UndefinedError):
-        _render("stack_mix.md", manifest=MANIFEST)
+def test_values_are_flattened_and_what_is_empty_is_left_out() -> None:
+    value = {"a": {"b": 0.30000000000000004, "c": None}, "d": [1, 2], "e": [], "f": "", "g": False}
+    assert dict(flat(value)) == {"a.b": "0.3", "d": "1, 2", "g": "False"}
+
+
+# licences
+
+
+def licence_for(name: str, **spec: Any) -> Licence | None:
+    rows = [mix_row(number) | {"top_source": name} for number in range(2)]
+    return licence_of(CardFacts.of(replace(STACK_MIX, spec=SPEC | spec), rows, []))
+
+
+@pytest.mark.parametrize(
+    "name", ["ILSVRC2012_val_00000001.JPEG", "n01440764/ILSVRC2012_val_00000293.JPEG", "n01440764/n01440764_10026.JPEG"]
+)
+def test_imagenets_own_files_are_known_by_their_names(name: str) -> None:
+    found = licence_for(name)
+    assert found is not None
+    assert found.name == "imagenet-terms-of-access"
+
+
+def test_a_licence_is_derived_or_there_is_none() -> None:
+    assert licence_for("photo.jpg") is None
+    assert licence_for("n01440764/mine.JPEG") is None
+    hub = licence_for("validation-0.parquet#3", source="ILSVRC/imagenet-1k@abc:validation")
+    assert hub is not None
+    assert hub.identifier == "other"
+    assert str(licence_for("photo.jpg", source="drawn")) == "apache-2.0"
+    assert str(licence_of(facts_of(STACK_GEN))) == "apache-2.0"
+    rail = STACK_GEN.spec | {"model": STACK_GEN.spec["model"] | {"licence": "openrail++"}}
+    assert card_of(STACK_GEN, **rail).data.to_dict()["license"] == "openrail++"
+    unknown = STACK_GEN.spec | {"model": {"name": "mine", "licence": None}}
+    assert "license" not in card_of(STACK_GEN, **unknown).data.to_dict()
+    stated = replace(STACK_GEN, inputs={"licence": "my-terms=https://example.org/t"})
+    assert card_of(stated).data.to_dict()["license_link"] == "https://example.org/t"
+    assert "license" not in card_of().data.to_dict()
+
+
+def test_every_presets_licence_is_known() -> None:
+    from stackwalls.stackgen.diffusion.presets import PRESETS
+
+    found = {}
+    for name, preset in PRESETS.items():
+        model = STACK_GEN.spec["model"] | {"licence": preset.licence}
+        found[name] = licence_of(facts_of(replace(STACK_GEN, spec=STACK_GEN.spec | {"model": model})))
+    assert {str(found[name]) for name in ("klein", "qwen", "zimage")} == {"apache-2.0"}
+    assert (str(found["sdxl"]), str(found["sd15"])) == ("openrail++", "creativeml-openrail-m")
+    assert None not in found.values()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("CC-BY-4.0", r"lower case.*Did you mean cc-by-4.0"),
+        ("cc-by-9.0", "Did you mean"),
+        ("unknown", "knows no licence"),
+        ("other", "needs that name"),
+        ("My Terms=https://example.org", "lower case with dashes"),
+        ("my-terms=here", "NAME=URL"),
+        ("", "knows no licence"),
+    ],
+)
+def test_a_licence_that_is_none_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_licence(text)
+
+
+@pytest.mark.parametrize("text", ["apache-2.0", "openrail++", "my-terms=https://example.org/terms?a=b"])
+def test_a_licence_is_read_as_it_is_written(text: str) -> None:
+    assert str(parse_licence(text)) == text
+
+
+def test_stating_a_licence_changes_the_card_and_the_manifest_alone(tmp_path: Path) -> None:
+    write_folder(tmp_path, rows=3, part=3)
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match="nobody has said under which licence"):
+        check_card(tmp_path / "README.md")
+    manifest = state_licence(tmp_path, parse_licence("cc-by-sa-4.0"))
+    after = contents(tmp_path)
+    assert {name for name in after if after[name] != before.get(name)} == {"README.md", "manifest.json"}
+    assert manifest == Manifest.read(tmp_path)
+    assert verify(tmp_path) == []
+    check_card(tmp_path / "README.md")
+    assert state_licence(tmp_path, parse_licence("cc-by-sa-4.0")) == manifest
+    assert contents(tmp_path) == after
+    (tmp_path / "README.md").write_text("half")  # as a kill between the two files leaves it
+    state_licence(tmp_path, parse_licence("cc-by-sa-4.0"))
+    assert contents(tmp_path) == after
+
+
+# the folder
+
+
+def test_the_pictures_of_the_card_are_in_the_folder_and_in_the_manifest(tmp_path: Path) -> None:
+    from PIL import Image as Pillow
+
+    manifest = write_folder(tmp_path / "a", rows=6, part=6)
+    assert {"assets/wall.png", "assets/examples.png"} <= manifest.files.keys()
+    write_folder(tmp_path / "b", rows=6, part=1)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    with Pillow.open(tmp_path / "a/assets/wall.png") as picture:
+        pixels = np.asarray(picture)
+    # to scale: the drawing's left edge is at 16, so is its top; the hatch is red, the seen part is blue
+    seen, dead = pixels[16 + 100, 16:240], pixels[16 + 171 : 16 + 223, 20:236].reshape(-1, 3)
+    assert (seen[10:-10, 2] > seen[10:-10, 0]).all()
+    assert (dead[:, 0] > dead[:, 2]).all()
+    with Pillow.open(tmp_path / "a/assets/examples.png") as picture:
+        sheet = np.asarray(picture.convert("RGB"))
+    rows = load_dataset(str(tmp_path / "a"), split="test", cache_dir=str(tmp_path / "cache"))
+    for number in range(4):  # the examples are the images themselves, nothing is drawn over them
+        left = 8 + number * 232
+        assert np.array_equal(sheet[8:232, left : left + 224], np.asarray(rows[number]["image"]))
+
+
+def test_load_dataset_reads_the_rows_and_not_the_pictures_of_the_card(tmp_path: Path) -> None:
+    write_folder(tmp_path / "a", rows=3, part=3)
+    rows = load_dataset(str(tmp_path / "a"), split="test", cache_dir=str(tmp_path / "cache"))
+    assert len(rows) == 3
+    assert rows.features == stack_mix_features()
+
+
+def test_a_run_that_was_killed_between_the_pictures_and_the_manifest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stackwalls.hub_cards import finishing
+
+    write_folder(tmp_path / "a", rows=3, part=3)
+    real = finishing.write_whole
+
+    def dying(path: Path, content: bytes) -> None:
+        if path.name == "manifest.json":
+            raise KeyboardInterrupt
+        real(path, content)
+
+    monkeypatch.setattr(finishing, "write_whole", dying)
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(tmp_path / "b", rows=3, part=3)
+    assert (tmp_path / "b/assets/wall.png").is_file()
+    monkeypatch.undo()
+    write_folder(tmp_path / "b", rows=3, part=3)
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+# the command that makes it again
 
 
 @pytest.mark.parametrize(
@@ -128,12 +284,14 @@ def test_a_value_that_is_not_given_is_an_error() -> None:
     [("drawn", "drawn"), ("val", "PATH/TO/val"), ("my photos", "PATH/TO/my photos"), ("user/name@v1", "user/name@v1")],
 )
 @pytest.mark.parametrize("classes", [None, 7, ["n01440764", "n01443537"]])
-def test_the_command_makes_the_same_spec(source: str, place: str, classes: Any) -> None:
+@pytest.mark.parametrize("labels", [None, "val labels.csv"])
+def test_the_command_makes_the_same_spec(source: str, place: str, classes: Any, labels: str | None) -> None:
     animals = classes == 7
     asked = SPEC | {"source": source, "classes": classes, "animals": animals, "wall": "top:60", "encoder": "webp"}
+    asked |= {"labels": labels} if labels else {}
     parser = argparse.ArgumentParser()
     mix.add_arguments(parser)
-    words = shlex.split(regenerate_command(asked))
+    words = shlex.split(regenerate_command(replace(STACK_MIX, spec=asked)))
     assert words[:2] == ["stackgen", "mix"]
     args = parser.parse_args(words[2:])
     spec = MixSpec(
@@ -143,14 +301,83 @@ def test_the_command_makes_the_same_spec(source: str, place: str, classes: Any) 
         seed=args.seed,
         wall=Wall.parse(args.wall),
         encoder=args.encoder,
+        labels=args.labels,
         animals=args.animals,
     )
     assert spec.source == place
+    assert args.labels == (Path("PATH/TO") / labels if labels else None)
     assert spec.to_dict(source) == asked
 
 
-def test_class_names_come_from_the_labels() -> None:
-    classes = [entry.synset for entry in imagenet_classes()[:3]]
-    text = card_of(classes=classes).text
-    assert "The 3 classes asked for" in text
-    assert "tench, goldfish, great white shark" in text
+def test_the_command_of_a_recipe_and_of_a_stated_licence() -> None:
+    assert shlex.split(regenerate_command(RECIPE)) == [
+        *("stackgen", "mix", "--recipe", "PATH/TO/this/folder", "--source", "PATH/TO/val", "--out", "stack-mix")
+    ]
+    stated = replace(STACK_MIX, inputs={"licence": "cc-by-4.0"})
+    assert "--licence cc-by-4.0" in regenerate_command(stated)
+
+
+def test_the_command_of_stack_gen_asks_for_the_same_settings() -> None:
+    from stackwalls.stackgen.commands import generate
+
+    parser = argparse.ArgumentParser()
+    generate.add_arguments(parser)
+    spec = STACK_GEN.spec | {"batch_size": 2, "compile": True, "attention": "flash", "guidance": 3.5}
+    words = shlex.split(regenerate_command(replace(STACK_GEN, spec=spec)))
+    assert words[:2] == ["stackgen", "generate"]
+    args = vars(parser.parse_args(words[2:]))
+    expected = {
+        **{key: spec[key] for key in ("per_class", "seed", "wall", "template", "attempts", "steps", "guidance")},
+        **{key: spec[key] for key in ("batch_size", "compile", "attention", "dtype")},
+        "classes": ["n01440764,n01443537"],
+        "preset": "klein",
+        "revision": "a" * 40,
+        "localizer": "owlv2",
+        "size": "832x1216",
+    }
+    assert {key: args[key] for key in expected} == expected
+    own = spec | {"model": {"name": "my-model", "preset": None, "revision": "sha256:0"}, "width": None, "height": None}
+    args = vars(parser.parse_args(shlex.split(regenerate_command(replace(STACK_GEN, spec=own)))[2:]))
+    assert (args["model"], args["size"], args["revision"]) == ("PATH/TO/my-model", None, None)
+
+
+# the Hub's rules
+
+
+GOOD = render_dataset_card(facts_of(replace(STACK_MIX, inputs={"licence": "cc-by-4.0"})))
+
+
+def test_a_card_that_the_hub_takes() -> None:
+    check_card(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("license: cc-by-4.0\n", "", "nobody has said under which licence"),
+        ("license: cc-by-4.0", "license: CC-BY-4.0", "knows no licence 'CC-BY-4.0'"),
+        ("license: cc-by-4.0", "license: other", "without a name and a link"),
+        ("license: cc-by-4.0", "license: unknown", "nobody has said"),
+        ("- 1K<n<10K", "- 1000", "size_categories are"),
+        ("- 1K<n<10K", "- some", "no size category 'some'"),
+        ("task_categories:\n- image-classification", "task_categories: image-classification", "task_categories are"),
+        ("configs:", "config:", "names no data files"),
+        ("  splits:", "  parts:", "lacks features or splits"),
+        ("# STACK-MIX", "# [More Information Needed]", "it has a blank"),
+        ("# STACK-MIX", "# {{ card.name }}", "it has a blank"),
+        ("---\n", "---\n[", "cannot be read"),
+    ],
+)
+def test_a_card_that_the_hub_would_not_take_is_refused(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(InputError, match=message):
+        check_card(GOOD.replace(old, new, 1))
+
+
+def test_a_card_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Cannot read the card"):
+        check_card(tmp_path / "README.md")
+
+
+def test_counts_are_those_of_the_manifest() -> None:
+    assert f"{COUNTS['requested']} = {COUNTS['kept']} kept + {COUNTS['rejected']} rejected" in card_of().text

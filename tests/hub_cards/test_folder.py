@@ -17,7 +17,15 @@ from stackwalls.hub_cards.record import encode_rows
 from stackwalls.hub_cards.shards import regrouped, write_shards
 from stackwalls.model import InputError, RunError, class_names
 
-REAL_NAMES = ["README.md", "data/test-00000-of-00001.parquet", "manifest.json", "rejected.parquet"]
+SHARD = "data/test-00000-of-00001.parquet"
+REAL_NAMES = [
+    "README.md",
+    "assets/examples.png",
+    "assets/wall.png",
+    "data/test-00000-of-00001.parquet",
+    "manifest.json",
+    "rejected.parquet",
+]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +44,7 @@ def test_the_finished_folder(finished: Path) -> None:
     assert manifest.spec == SPEC
     rejected = pq.read_table(finished / "rejected.parquet").to_pylist()
     assert rejected == [{"item": f"bad{n}.JPEG", "reason": "broken"} for n in range(2)]
-    shard = pq.ParquetFile(finished / REAL_NAMES[1])
+    shard = pq.ParquetFile(finished / SHARD)
     assert [shard.metadata.row_group(n).num_rows for n in range(shard.num_row_groups)] == [100, 100, 30]
     assert datasets.Features.from_arrow_schema(shard.schema_arrow) == stack_mix_features()
     shard.close()
@@ -98,7 +106,7 @@ def test_shards_stay_below_the_limit(tmp_path: Path) -> None:
 
 
 def test_several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stackwalls.hub_cards.folder.SHARD_BYTES", 1)
+    monkeypatch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
     manifest = write_folder(tmp_path / "a", rows=230, part=64)
     assert manifest.shards() == [f"data/test-0000{n}-of-00003.parquet" for n in range(3)]
     assert [manifest.files[name]["rows"] for name in manifest.shards()] == [100, 100, 30]
@@ -202,7 +210,7 @@ def test_a_file_or_a_wrong_call_is_refused(tmp_path: Path) -> None:
 
 def test_a_finished_folder_with_a_missing_shard_is_not_taken_for_finished(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    (tmp_path / REAL_NAMES[1]).unlink()
+    (tmp_path / SHARD).unlink()
     refused(tmp_path, "data/test-00000-of-00001.parquet is missing")
 
 
@@ -303,7 +311,9 @@ import random, resource, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from dataset_maker import make_row, open_writer
-from stackwalls.hub_cards import open_dataset, reading, verify
+import pyarrow.parquet as pq
+from stackwalls.hub_cards import verify
+from stackwalls.hub_cards.shard_rows import shard_rows
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -317,7 +327,8 @@ with open_writer(Path(sys.argv[1])) as writer:
     for start in range(100, 3000, 100):
         writer.write_part([row(number) for number in range(start, start + 100)], [], {})
     manifest = writer.finish(requested=3000, inputs={})
-assert sum(1 for _ in reading._shard_rows([Path(sys.argv[1]) / name for name in manifest.shards()])) == 3000
+folder = Path(sys.argv[1])
+assert sum(1 for _ in shard_rows(manifest, lambda name: pq.ParquetFile(folder / name))) == 3000
 assert len(verify(sys.argv[1])) == 11, "noise is no picture"
 print(peak() - begin)
 """

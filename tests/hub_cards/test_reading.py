@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import datasets
-import huggingface_hub
 import numpy as np
 import pytest
-from dataset_maker import SPEC, make_row, open_writer, pixels, png, write_folder
-from huggingface_hub.errors import EntryNotFoundError
+from dataset_maker import make_row, open_writer, pixels, png, write_folder
 from PIL import Image
 
 from stackwalls.hub_cards import Manifest, StackDataset, open_dataset
+from stackwalls.hub_cards.pictures import decode
 from stackwalls.model import InputError, RunError, class_names, imagenet_classes, resize_and_crop
 
 
@@ -66,7 +65,7 @@ def test_a_dataset_folder(batch_size: int, finished: Path) -> None:
 
 
 def test_several_shards_are_read_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stackwalls.hub_cards.folder.SHARD_BYTES", 1)
+    monkeypatch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
     write_folder(tmp_path / "a", rows=210, part=100)
     assert everything(open_dataset(tmp_path / "a"), 64)[1] == list(range(210))
 
@@ -228,72 +227,11 @@ def test_tables_that_are_none_are_refused() -> None:
         everything(open_dataset(missing))
 
 
-class Hub:
-    """Stands in for the Hub: one dataset, made from a finished folder."""
-
-    def __init__(self, folder: Path, cache: Path) -> None:
-        self.folder, self.cache = folder, cache
-        self.asked: list[tuple[Any, ...]] = []
-
-    def load_dataset(self, path: str, *, split: str, revision: str | None) -> datasets.Dataset:
-        self.asked.append((path, split, revision))
-        if path != "hf://datasets/user/stack-mix":
-            raise datasets.exceptions.DatasetNotFoundError(f"Dataset '{path}' doesn't exist on the Hub.")
-        return REAL_LOAD(str(self.folder), split=split, cache_dir=str(self.cache))
-
-    def hf_hub_download(self, repository: str, name: str, *, repo_type: str, revision: str | None) -> str:
-        self.asked.append((repository, name, repo_type, revision))
-        if not (self.folder / name).is_file():
-            raise EntryNotFoundError(name)
-        return str(self.folder / name)
-
-
-REAL_LOAD = datasets.load_dataset
-
-
-@pytest.fixture
-def hub(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    fake = Hub(Path(shutil.copytree(finished, tmp_path / "hub")), tmp_path / "cache")
-    monkeypatch.setattr(datasets, "load_dataset", fake.load_dataset)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fake.hf_hub_download)
+def test_what_is_no_dataset_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    return fake
-
-
-@pytest.mark.parametrize("name", ["user/stack-mix", "hf://datasets/user/stack-mix"])
-def test_a_hub_id(name: str, hub: Hub) -> None:
-    dataset = open_dataset(name)
-    assert str(dataset.wall) == "bottom:54"
-    assert everything(dataset)[1] == list(range(11))
-    assert dataset.manifest is not None
-    assert dataset.manifest.spec == SPEC
-    assert open_dataset(f"{name}@v1.0").name.endswith("user/stack-mix@v1.0")
-    assert [asked[-1] for asked in hub.asked] == [None, None, "v1.0", "v1.0"]
-
-
-def test_a_hub_dataset_without_a_manifest(hub: Hub) -> None:
-    (hub.folder / "manifest.json").unlink()
-    dataset = open_dataset("user/stack-mix")
-    assert (dataset.manifest, dataset.wall) == (None, None)
-    assert everything(dataset)[1] == list(range(11))
-
-
-def test_what_is_here_goes_before_the_hub(hub: Hub, photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "user").mkdir()
-    photos.rename(tmp_path / "user/stack-mix")
-    assert everything(open_dataset("user/stack-mix"))[1] == [7, -1, 2, 0, 0]
-    assert hub.asked == []
-    assert len(open_dataset("hf://datasets/user/stack-mix")) == 11
-
-
-def test_what_is_neither_here_nor_on_the_hub(hub: Hub, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"'user/other' \(there is no folder .*user/other\): the Hub shows no such"):
-        open_dataset("user/other")
     for text in ("stack-mix", "./user/other", "/user/other", "user/other/more", "user/other@"):
-        hub.asked.clear()
         with pytest.raises(InputError, match="There is no folder"):
             open_dataset(text)
-        assert hub.asked == []
     with pytest.raises(InputError, match="There is no folder"):
         open_dataset(Path("user/stack-mix"))
     with pytest.raises(InputError, match="user/name"):
@@ -305,23 +243,18 @@ def test_what_is_neither_here_nor_on_the_hub(hub: Hub, tmp_path: Path) -> None:
         open_dataset(5)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (ValueError("Unknown split \"test\". Should be one of ['train']."), InputError),
-        (ConnectionError("no route"), RunError),
-        (OSError("broken pipe"), RunError),
-    ],
-)
-def test_other_failures_of_the_hub(
-    error: Exception, kind: type[Exception], hub: Hub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise error
-
-    monkeypatch.setattr(datasets, "load_dataset", fail)
-    with pytest.raises(kind, match=str(error)[:8]):
-        open_dataset("user/stack-mix")
+def test_rows_after_a_jump_are_the_rows_that_stand_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spans begin inside a row group, at its edge and behind a whole shard; what is passed over is not decoded."""
+    monkeypatch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
+    write_folder(tmp_path / "a", rows=430, part=100)
+    spans = [(3, 5), (110, 112), (300, 301), (429, 430)]
+    decoded: list[bytes] = []
+    monkeypatch.setattr(
+        "stackwalls.hub_cards.stack_dataset.decode", lambda data: [decoded.append(data), decode(data)][1]
+    )
+    batches = list(open_dataset(tmp_path / "a").batches(8, spans))
+    assert [int(label) for batch in batches for label in batch.labels] == [3, 4, 110, 111, 300, 429]
+    assert len(decoded) == 6
 
 
 def test_pictures_behind_paths(tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ GEN_ROW: dict[str, Any] = {
     "attempt": 3,
     "model": "someone/some-model",
     "revision": "0123abc",
-    "upper_box": [0.5, 1, 2, 3],
-    "lower_box": [4, 5, 6, 7],
+    "seen_box": [0.5, 1, 2, 3],
+    "hidden_box": [4, 5, 6, 7],
     "crop": [0, 0, 512, 512],
-    "upper_score": 0.5,
-    "lower_score": None,
-    "upper_seen": 1,
-    "lower_hidden": 0.25,
+    "seen_score": 0.5,
+    "hidden_score": None,
+    "seen_share": 1,
+    "hidden_share": 0.25,
     "background": 0,
 }
 
@@ -44,9 +44,9 @@ def test_generated_rows_survive_parquet_and_load_dataset(tmp_path: Path) -> None
     assert read.features == stack_gen_features()
     row = read[1]
     assert row["label"] == 0
-    assert row["upper_box"] == [0.5, 1, 2, 3]
+    assert row["seen_box"] == [0.5, 1, 2, 3]
     assert row["seed"] == 2**40
-    assert row["lower_score"] is None
+    assert row["hidden_score"] is None
     assert row["image"].size == (224, 224)
 
 

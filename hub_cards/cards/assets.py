@@ -1,0 +1,87 @@
+"""The pictures of a card: the wall as a drawing, and the first images with its edge."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from PIL import Image, ImageDraw
+
+from stackwalls.hub_cards.cards.facts import CardFacts
+from stackwalls.hub_cards.layout import ASSET_NAMES
+from stackwalls.hub_cards.pictures import UndecodableError, decode
+from stackwalls.model import Wall
+
+WALL_PICTURE, EXAMPLES_PICTURE = ASSET_NAMES
+
+_PAPER, _SEEN, _DEAD, _HATCH, _INK = "#ffffff", "#dbe7f3", "#f7dcd9", "#c0392b", "#22303c"
+_GAP = 8
+"""Pixels between and around the examples."""
+
+
+def draw_assets(facts: CardFacts) -> dict[str, bytes]:
+    """The PNG files of a card by path: the wall always, the first images where the set has pixels."""
+    found = {WALL_PICTURE: draw_wall(facts.manifest.wall)}
+    if all("image" in row for row in facts.rows):
+        found[EXAMPLES_PICTURE] = draw_examples(facts.rows, facts.manifest.wall)
+    return found
+
+
+def draw_wall(wall: Wall) -> bytes:
+    """The wall to scale: the seen part, the hatched dead zone, and which rows (or columns) each one is."""
+    size, left, top, width = wall.image_size, 16, 16, 200
+    image = Image.new("RGB", (left + size + width, top + size + 16), _PAPER)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((left, top, left + size - 1, top + size - 1), fill=_SEEN, outline=_INK)
+    zone = _zone(wall)
+    dead = Image.new("RGB", (zone[2] - zone[0], zone[3] - zone[1]), _DEAD)
+    _hatch(dead)
+    image.paste(dead, (left + zone[0], top + zone[1]))
+    draw.rectangle((left + zone[0], top + zone[1], left + zone[2] - 1, top + zone[3] - 1), outline=_HATCH)
+    lines = [f"{wall.axis} {start} to {stop - 1}: seen" for start, stop in wall.seen]
+    lines.append(f"{wall.axis} {wall.start} to {wall.stop - 1}: dead zone")
+    for number, text in enumerate([f"{size} x {size} pixels, {wall}", *lines]):
+        dead_line = number == len(lines)
+        draw.text((left + size + 16, top + 24 * number), text, fill=_HATCH if dead_line else _INK)
+    return _png(image)
+
+
+def draw_examples(rows: Sequence[Mapping[str, Any]], wall: Wall) -> bytes:
+    """The rows' images side by side, the wall's edges drawn between them, beside the pixels and not over them."""
+    size = wall.image_size
+    sheet = Image.new("RGB", (len(rows) * (size + _GAP) + _GAP, size + 2 * _GAP), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    for number, row in enumerate(rows):
+        left = _GAP + number * (size + _GAP)
+        with suppress(UndecodableError):  # `verify` names it; here its place stays empty
+            sheet.paste(decode(row["image"]["bytes"]).convert("RGB"), (left, _GAP))
+        zone = _zone(wall)
+        box = (left + zone[0], _GAP + zone[1], left + zone[2] - 1, _GAP + zone[3] - 1)
+        if wall.axis == "rows":
+            draw.rectangle((left - 4, box[1], left - 2, box[3]), fill=_HATCH)
+            draw.rectangle((left + size + 1, box[1], left + size + 3, box[3]), fill=_HATCH)
+        else:
+            draw.rectangle((box[0], 3, box[2], 5), fill=_HATCH)
+            draw.rectangle((box[0], _GAP + size + 2, box[2], _GAP + size + 4), fill=_HATCH)
+    return _png(sheet)
+
+
+def _zone(wall: Wall) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the dead zone; right and bottom exclusive."""
+    if wall.axis == "rows":
+        return 0, wall.start, wall.image_size, wall.stop
+    return wall.start, 0, wall.stop, wall.image_size
+
+
+def _hatch(image: Image.Image) -> None:
+    draw = ImageDraw.Draw(image)
+    for start in range(-image.height, image.width, 12):
+        draw.line((start, image.height, start + image.height, 0), fill=_HATCH)
+
+
+def _png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()

@@ -1,0 +1,84 @@
+"""The card of a published network: its wall, its certificate, what it was trained on, and what was measured on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from stackwalls.hub_cards.cards.licence import Licence
+from stackwalls.hub_cards.cards.rendering import flat, render
+from stackwalls.model import Certificate, MaskedVGG16, Walled, class_names
+
+_TAGS = ["explainability", "saliency", "class-activation-map", "stackwalls"]
+
+
+def render_model_card(
+    model: MaskedVGG16 | Walled,
+    certificate: Certificate | None = None,
+    results: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
+    licence: Licence | None = None,
+) -> str:
+    """The README.md of a model folder; the same arguments give the same bytes.
+
+    Args:
+        model: the network.
+        certificate: of its blindness; None for a baseline.
+        results: what `evaluate.model_index` gives: "results" (one dict for each `EvalResult`) and "table" (Markdown).
+        training: what is known of its training (JSON values); "accuracy" ({"dataset", "split", "images", "top1",
+            "top5"}) goes to the model index too.
+        licence: of the weights; without one the card states none, and is not published.
+    """
+    found = [*_accuracy(training or {}), *(results or {}).get("results", [])]
+    fields: dict[str, Any] = {
+        "pretty_name": model.name,
+        **(licence.to_dict() if licence else {}),
+        "library_name": "stackwalls",
+        "pipeline_tag": "image-classification",
+        "tags": _TAGS,
+        "datasets": ["imagenet-1k"] if isinstance(model, Walled) else None,
+    }
+    if found:
+        fields |= {"model_name": model.name, "eval_results": [EvalResult(**entry) for entry in found]}
+    config = model.pretrained_config()
+    return render(
+        "model.md",
+        metadata=ModelCardData(**{key: value for key, value in fields.items() if value is not None}).to_yaml(),
+        name=model.name,
+        wall=model.wall,
+        derivation=model.derivation(),
+        certificate=certificate,
+        config=dict(flat({key: value for key, value in config.items() if key != "classes"})),
+        classes=_names(config.get("classes")),
+        has_weights=model.own_weights() is not None,
+        training=dict(flat(training or {})),
+        results=results or {},
+        licence=licence,
+    )
+
+
+def _accuracy(training: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The accuracy that was measured when the network was trained, as entries of the model index."""
+    accuracy = training.get("accuracy")
+    if not isinstance(accuracy, Mapping) or not accuracy.get("dataset"):
+        return []
+    names = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
+    return [
+        {
+            "task_type": "image-classification",
+            "dataset_type": str(accuracy["dataset"]),
+            "dataset_name": str(accuracy["dataset"]),
+            "dataset_split": accuracy.get("split"),
+            "metric_type": "accuracy",
+            "metric_name": name,
+            "metric_value": accuracy[key],
+        }
+        for key, name in names.items()
+        if accuracy.get(key) is not None
+    ]
+
+
+def _names(classes: Sequence[int] | None) -> list[str]:
+    return [class_names()[index] for index in classes or ()]

@@ -1,0 +1,230 @@
+"""What a person decided about a dataset folder's pictures: beside the data, never part of the published set."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from stackwalls.hub_cards.layout import REVIEW_NAME
+from stackwalls.hub_cards.manifest import Manifest, check_publishable
+from stackwalls.hub_cards.row_reader import RowReader
+from stackwalls.hub_cards.whole_files import disk_errors, sync_folder
+from stackwalls.model import InputError, RunError
+
+KEPT, TURNED_DOWN, UNDECIDED = "keep", "turned down", "undecided"
+VERDICTS = (KEPT, TURNED_DOWN, UNDECIDED)
+"""What a person can say of a picture; one that nobody looked at is undecided."""
+
+MOST_COMMENT = 1000
+"""Characters of a comment."""
+
+_LOG_NAME = "decisions.jsonl"
+_LOCK_NAME = "lock"
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about one picture.
+
+    Attributes:
+        image_id: the row's.
+        picture_sha256: SHA-256 (hexadecimal) of the row's encoded image: a decision is about that picture, and says
+            nothing of another one that takes its place under the same id.
+        verdict: one of `VERDICTS`.
+        comment: the reviewer's words; published with the reason where the picture is replaced.
+
+    Raises:
+        InputError: if a value is not what is said here, or the comment holds an access token.
+    """
+
+    image_id: str
+    picture_sha256: str
+    verdict: str
+    comment: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.image_id, str) or not self.image_id:
+            raise InputError(f"Expected the image_id of a row, but got {self.image_id!r}.")
+        if not isinstance(self.picture_sha256, str) or not _SHA256.fullmatch(self.picture_sha256):
+            raise InputError(f"Expected the SHA-256 of a picture in hexadecimal, but got {self.picture_sha256!r}.")
+        if self.verdict not in VERDICTS:
+            raise InputError(f"Expected the verdict to be one of {', '.join(VERDICTS)}, but got {self.verdict!r}.")
+        if not isinstance(self.comment, str) or len(self.comment) > MOST_COMMENT:
+            raise InputError(f"Expected a comment of at most {MOST_COMMENT} characters.")
+        try:
+            self.comment.encode()
+        except UnicodeEncodeError as error:
+            raise InputError("Expected a comment of whole characters, but it holds half of one.") from error
+        check_publishable({"a comment": f"comment: {self.comment}"})
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the picture was turned down."""
+        return self.verdict == TURNED_DOWN
+
+
+def picture_sha256(encoded: bytes) -> str:
+    """The key of a decision: SHA-256 (hexadecimal) of a row's encoded image."""
+    return hashlib.sha256(encoded).hexdigest()
+
+
+def read_decisions(folder: Path) -> dict[str, Decision]:
+    """The last decision about each image_id, whatever picture stands there now; empty where nothing was reviewed.
+
+    Raises:
+        InputError: if the file of decisions was damaged; the message names the line.
+    """
+    return {decision.image_id: decision for decision in _stored(folder)}
+
+
+def current_decisions(folder: Path, rows: RowReader | None = None) -> dict[str, Decision]:
+    """The decisions about pictures that stand in a finished folder now, by image_id, in the order of the rows.
+
+    Args:
+        folder: the dataset folder.
+        rows: its rows, where they are open already. Only row groups with a decided row are read.
+
+    Raises:
+        InputError: if the folder is not finished, or the file of decisions was damaged.
+        RunError: if a shard cannot be read.
+    """
+    stored: dict[tuple[str, str], Decision] = {}
+    for decision in _stored(folder):
+        stored[decision.image_id, decision.picture_sha256] = decision
+    if not stored:
+        return {}
+    rows = rows or RowReader(folder)
+    decided = {image_id for image_id, _ in stored}
+    current: dict[str, Decision] = {}
+    for number, image_id in enumerate(rows.columns("image_id")["image_id"]):
+        if image_id in decided:
+            found = stored.get((image_id, picture_sha256(rows[number]["image"]["bytes"])))
+            if found is not None:
+                current[image_id] = found
+    return current
+
+
+def turned_down(folder: Path) -> dict[str, Decision]:
+    """Those of `current_decisions` whose verdict is "turned down"."""
+    return {image_id: decision for image_id, decision in current_decisions(folder).items() if decision.rejected}
+
+
+class DecisionLog:
+    """The one writer of a folder's decisions; made by `DecisionLog.open`. Each is on the disk when `record` returns.
+
+    While it is open no other review of the folder can begin. The set itself is not touched.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._path = folder / REVIEW_NAME / _LOG_NAME
+        self._lock: FileLock | None = None
+
+    @classmethod
+    def open(cls, folder: Path) -> DecisionLog:
+        """Take the folder's decisions for writing.
+
+        Raises:
+            InputError: if it is no finished dataset folder, or the file of decisions was damaged.
+            RunError: if another process holds them, or the disk refuses.
+        """
+        Manifest.read(folder)
+        log = cls(folder)
+        with disk_errors(folder):
+            log._path.parent.mkdir(exist_ok=True)
+            lock = FileLock(log._path.with_name(_LOCK_NAME))
+            try:
+                lock.acquire(timeout=0)
+            except Timeout as error:
+                raise RunError(
+                    f"Another process reviews {folder}, or replaces what was turned down there: end that first "
+                    "(Ctrl-C where `stackgen review` runs)."
+                ) from error
+        log._lock = lock
+        try:
+            with disk_errors(folder):
+                log._drop_torn_line()
+            read_decisions(folder)
+        except BaseException:
+            log.close()
+            raise
+        return log
+
+    def record(self, decision: Decision) -> None:
+        """Store a decision, down to the disk.
+
+        Raises:
+            InputError: if the log is closed.
+            RunError: if the disk refuses; the decision is not stored then, the earlier ones are.
+        """
+        if self._lock is None:
+            raise InputError(f"Nothing can be decided: the review of {self._folder} is closed. Open it again.")
+        line = (json.dumps(asdict(decision), ensure_ascii=False, sort_keys=True) + "\n").encode()
+        with disk_errors(self._folder):
+            new = not self._path.exists()
+            with self._path.open("ab", buffering=0) as file:
+                end = file.tell()
+                try:
+                    if file.write(line) < len(line):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+                    os.fsync(file.fileno())
+                except BaseException:
+                    with suppress(OSError):
+                        file.truncate(end)
+                    raise
+            if new:
+                sync_folder(self._path.parent)
+
+    def close(self) -> None:
+        """Let go of the decisions."""
+        if self._lock is not None:
+            lock, self._lock = self._lock, None
+            lock.release()
+
+    def __enter__(self) -> DecisionLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _drop_torn_line(self) -> None:
+        """Cut off what a kill left of the last line."""
+        if not self._path.exists():
+            return
+        with self._path.open("r+b") as file:
+            content = file.read()
+            whole = content.rfind(b"\n") + 1
+            if whole < len(content):
+                file.truncate(whole)
+                os.fsync(file.fileno())
+
+
+def _stored(folder: Path) -> Iterator[Decision]:
+    """Every decision in the order in which they were taken; a last line that was not wholly written is none."""
+    path = folder / REVIEW_NAME / _LOG_NAME
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):
+        try:
+            yield Decision(**json.loads(line))
+        except (ValueError, TypeError) as error:
+            raise InputError(
+                f"Line {number} of {path} is no decision ({error}): repair or delete that line to go on."
+            ) from error

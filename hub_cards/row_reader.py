@@ -1,0 +1,105 @@
+"""Any row of a finished dataset folder by its number, one row group in memory at a time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from itertools import accumulate
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
+from stackwalls.hub_cards.manifest import Manifest
+from stackwalls.hub_cards.shards import read_groups
+from stackwalls.model import RunError
+
+HELD_GROUPS = 4
+"""Row groups that are kept for further rows: 60 MB of images at most."""
+
+
+class RowReader:
+    """The rows of a finished folder by number, from 0, in the order of the set. May be used from several threads.
+
+    Args:
+        folder: a finished dataset folder.
+
+    Attributes:
+        manifest: the folder's.
+
+    Raises:
+        InputError: if it is no finished folder, or a file of its manifest is missing or has another size.
+        RunError: if a shard cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest = Manifest.read(folder)
+        check_present(folder, self.manifest)
+        self._folder = folder
+        self._shards = [folder / name for name in self.manifest.shards()]
+        self._groups: list[tuple[Path, int]] = []
+        sizes: list[int] = []
+        for path in self._shards:
+            try:
+                metadata = pq.read_metadata(path)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise _unreadable(path, error) from error
+            self._groups += [(path, group) for group in range(metadata.num_row_groups)]
+            sizes += [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+        self._ends = list(accumulate(sizes))
+        self._held: OrderedDict[int, pa.Table] = OrderedDict()
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return self._ends[-1] if self._ends else 0
+
+    def columns(self, *names: str) -> dict[str, list[Any]]:
+        """Whole columns, without the images; for those that are short."""
+        try:
+            batches = list(read_groups(self._shards, columns=list(names)))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _unreadable(self._shards[0].parent, error) from error
+        return {name: [value for batch in batches for value in batch.column(name).to_pylist()] for name in names}
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        """One row as stored, the image as {"bytes", "path"}.
+
+        Raises:
+            IndexError: if there is no such row.
+            RunError: if its shard cannot be read.
+        """
+        if not 0 <= number < len(self):
+            raise IndexError(f"row {number} of {len(self)}")
+        group = bisect_right(self._ends, number)
+        start = self._ends[group - 1] if group else 0
+        row: dict[str, Any] = self._group(group).slice(number - start, 1).to_pylist()[0]
+        return row
+
+    def rejected(self) -> list[dict[str, str]]:
+        """What was turned down while the set was made: {"item", "reason"}, in order."""
+        path = self._folder / REJECTED_NAME
+        try:
+            return [entry for batch in read_groups([path]) for entry in batch.to_pylist()]
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _unreadable(path, error) from error
+
+    def _group(self, group: int) -> pa.Table:
+        with self._lock:
+            if group not in self._held:
+                path, number = self._groups[group]
+                try:
+                    with pq.ParquetFile(path) as file:
+                        self._held[group] = file.read_row_group(number, use_threads=False)
+                except (pa.ArrowException, OSError, ValueError) as error:
+                    raise _unreadable(path, error) from error
+            self._held.move_to_end(group)
+            while len(self._held) > HELD_GROUPS:
+                self._held.popitem(last=False)
+            return self._held[group]
+
+
+def _unreadable(path: Path, error: Exception) -> RunError:
+    return RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.")

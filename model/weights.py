@@ -1,0 +1,73 @@
+"""Weights as safetensors: read and checked against the network that they are for. No pickle is ever read here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from stackwalls.model.errors import InputError
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a `.safetensors` file by name, on the CPU.
+
+    Raises:
+        InputError: if the file is damaged or of another format.
+    """
+    try:
+        state: dict[str, torch.Tensor] = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path} does not load as safetensors ({error}): it is damaged or of another format."
+        ) from error
+    return state
+
+
+def write_safetensors(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write tensors to a file that others may read as any new file (safetensors alone makes it private)."""
+    path.touch()
+    mode = path.stat().st_mode
+    save_file({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}, path)
+    path.chmod(mode)
+
+
+def check_fits(
+    path: Path, state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], architecture: str
+) -> None:
+    """Refuse weights of another network, naming the first thing that does not fit.
+
+    Raises:
+        InputError: if a tensor is missing, unknown or of another shape.
+    """
+    missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
+    if missing or unknown:
+        what = [
+            f"{len(keys)} {word} (first: {keys[0]!r})"
+            for keys, word in ((missing, "missing"), (unknown, "unknown"))
+            if keys
+        ]
+        raise InputError(f"{path} holds weights of another network than {architecture}: tensors {' and '.join(what)}.")
+    for key, tensor in expected.items():
+        if state[key].shape != tensor.shape:
+            raise InputError(
+                f"{path} holds weights of another network than {architecture}: tensor {key!r} has shape "
+                f"{tuple(state[key].shape)}, expected {tuple(tensor.shape)}."
+            )
+
+
+def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the tensors of a state dict in its order: dtype, shape and bytes, whatever their names.
+
+    Libraries rename their modules; the numbers are what a network is.
+    """
+    digest = hashlib.sha256()
+    for tensor in state.values():
+        plain = tensor.detach().cpu().contiguous()
+        digest.update(f"{plain.dtype} {tuple(plain.shape)}\n".encode())
+        digest.update(plain.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
