@@ -6,7 +6,11 @@ from .mix_plan import MixPlan, plan_mix
 from .mix_spec import MAX_PER_CLASS, MixSpec
 from .mixing import mix
 from .pairing import class_order, image_order, most_pairs, pair_order
+from .rebuilding import NotRebuilt, Rebuilt, rebuild
+from .recipe_pictures import RecipePictures
+from .redoing import Redone, redo_turned_down
 from .sources import Source, open_source
+from .turned_down import TurnedDownPair
 
 __all__ = [
     "ENCODERS",
@@ -16,7 +20,12 @@ __all__ = [
     "Encoder",
     "MixPlan",
     "MixSpec",
+    "NotRebuilt",
+    "Rebuilt",
+    "RecipePictures",
+    "Redone",
     "Source",
+    "TurnedDownPair",
     "class_order",
     "compose",
     "encode",
@@ -29,4 +38,6 @@ __all__ = [
     "pair_order",
     "plan_mix",
     "read_picture",
+    "rebuild",
+    "redo_turned_down",
 ]

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.model import Wall, imagenet_classes
+from stackwalls.model import RunError, Wall, imagenet_classes
 from stackwalls.stackmix.composite import compose
 from stackwalls.stackmix.decoding import BrokenPictureError, read_picture
 from stackwalls.stackmix.encoding import Encoder, encode
 from stackwalls.stackmix.pairing import most_pairs, pair_order
+from stackwalls.stackmix.turned_down import TurnedDownPair, draw, rejected_pairs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,13 +33,15 @@ class ClassRows:
     Attributes:
         index: the class.
         rows: its dataset rows; none, if it could not be given as many as asked.
-        rejected: {"item", "reason"} of what was turned down: its broken pictures, and the class itself where it
-            has no rows.
+        rejected: {"item", "reason"} of what was turned down: its broken pictures, the pairs that a person turned
+            down, and the class itself where it could not be given as many as asked.
+        usable: whether it could be given as many as asked, before a person turned any down.
     """
 
     index: int
     rows: list[dict[str, Any]]
     rejected: list[dict[str, str]]
+    usable: bool = True
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,15 @@ class UsablePictures:
 
 
 def make_class_rows(
-    source: Source, index: int, image_ids: Sequence[str], per_class: int, wall: Wall, encoder: Encoder
+    source: Source,
+    index: int,
+    image_ids: Sequence[str],
+    per_class: int,
+    wall: Wall,
+    encoder: Encoder,
+    redone: Sequence[TurnedDownPair] = (),
 ) -> ClassRows:
-    """Make the `per_class` composites of one class, all or none.
+    """Make the `per_class` composites of one class, all or none (but for those that a person turned down).
 
     Args:
         source: where the pictures are.
@@ -111,35 +120,62 @@ def make_class_rows(
         per_class: how many pairs.
         wall: the dead zone.
         encoder: the file format.
+        redone: pairs that were turned down, of this class; each gives its place to the next pair not used.
+
+    Raises:
+        InputError: if a pair was turned down in a row that the class does not have.
+        RunError: if the pairs that were turned down are not those that the pictures make now.
     """
     pictures = UsablePictures(source, image_ids)
-    entry = imagenet_classes()[index]
-    rows = []
-    for number, (first, second) in enumerate(islice(_pairs(pictures), per_class)):
-        image_id = f"{entry.synset}_{number:04d}"
+    synset = imagenet_classes()[index].synset
+    names = [f"{synset}_{number:04d}" for number in range(per_class)]
+    rows: dict[str, dict[str, Any]] = {}
+    drawn = 0
+    for image_id, (first, second) in draw(_pairs(pictures), names, redone):
         composite = compose(pictures.pixels(first), pictures.pixels(second), wall)
+        if drawn >= per_class:
+            _check_replaced(redone[drawn - per_class], rows[image_id])
         file = {"bytes": encode(composite, encoder), "path": image_id + encoder.suffix}
         top, bottom = pictures.found[first], pictures.found[second]
-        rows.append(
-            {
-                "image": file,
-                "label": index,
-                "image_id": image_id,
-                "top_source": top.image_id,
-                "bottom_source": bottom.image_id,
-                "top_sha256": top.sha256,
-                "bottom_sha256": bottom.sha256,
-            }
+        rows[image_id] = {
+            "image": file,
+            "label": index,
+            "image_id": image_id,
+            "top_source": top.image_id,
+            "bottom_source": bottom.image_id,
+            "top_sha256": top.sha256,
+            "bottom_sha256": bottom.sha256,
+        }
+        drawn += 1
+    if drawn < per_class:
+        return ClassRows(index, [], [*pictures.rejected, _too_few(index, pictures, image_ids, per_class)], usable=False)
+    gone = {pair.image_id for pair in redone[drawn - per_class :]}
+    kept = [row for image_id, row in rows.items() if image_id not in gone]
+    return ClassRows(index, kept, pictures.rejected + rejected_pairs(redone, gone))
+
+
+def _check_replaced(pair: TurnedDownPair, row: dict[str, Any]) -> None:
+    if (pair.top_source, pair.bottom_source) != (row["top_source"], row["bottom_source"]):
+        raise RunError(
+            f"The pictures of {pair.synset} are not those that the set was made from: turned down was {pair.item}, but "
+            f"that row is made of {row['top_source']} and {row['bottom_source']} now. Bring the former pictures back."
         )
-    if len(rows) < per_class:
-        usable = len(pictures.found)
-        reason = (
-            f"{usable} of its {len(image_ids)} pictures can be used, which makes {most_pairs(usable)} pairs "
-            f"instead of {per_class}"
-        )
-        pictures.rejected.append({"item": f"{entry.synset} ({entry.name})", "reason": reason})
-        rows = []
-    return ClassRows(index, rows, pictures.rejected)
+
+
+def _too_few(index: int, pictures: UsablePictures, image_ids: Sequence[str], per_class: int) -> dict[str, str]:
+    """The entry of a class that cannot be given as many pairs as asked."""
+    usable = len(pictures.found)
+    reason = (
+        f"{usable} of its {len(image_ids)} pictures can be used, which makes {most_pairs(usable)} pairs "
+        f"instead of {per_class}"
+    )
+    return {"item": class_item(index), "reason": reason}
+
+
+def class_item(index: int) -> str:
+    """How the list of what was turned down names a class."""
+    entry = imagenet_classes()[index]
+    return f"{entry.synset} ({entry.name})"
 
 
 def _pairs(pictures: UsablePictures) -> Iterator[tuple[int, int]]:

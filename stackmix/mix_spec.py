@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from stackwalls.model import IMAGE_SIZE, VGG16_WALL, InputError, Wall, imagenet_classes, parse_classes
 from stackwalls.stackmix.encoding import find_encoder
+from stackwalls.stackmix.turned_down import TurnedDownPair
 
 MAX_PER_CLASS = 1000
 """Most pairs of a class: its composites (0.1 MB each) are held in memory until all of them are made."""
@@ -27,6 +28,7 @@ class MixSpec:
         encoder: "png" or "webp", both lossless.
         labels: the list of labels that goes with a flat folder of pictures.
         animals: sample among the 398 animals only, as the paper does; not together with named classes.
+        redone: the pairs that a person turned down, in the order in which others took their place.
 
     Raises:
         InputError: if a value is out of its range, a class is unknown or named twice.
@@ -40,6 +42,7 @@ class MixSpec:
     encoder: str = "png"
     labels: Path | None = None
     animals: bool = False
+    redone: tuple[TurnedDownPair, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.classes, tuple):
@@ -62,7 +65,7 @@ class MixSpec:
 
     def to_dict(self, source_name: str) -> dict[str, Any]:
         """For the manifest: what the set follows from, the source by its name and not by its place here."""
-        return {
+        asked: dict[str, Any] = {
             "source": source_name,
             "classes": list(self.classes) if isinstance(self.classes, tuple) else self.classes,
             "animals": self.animals,
@@ -71,3 +74,5 @@ class MixSpec:
             "wall": str(self.wall),
             "encoder": self.encoder,
         }
+        asked |= {"labels": self.labels.name} if self.labels else {}
+        return asked | ({"redone": [asdict(pair) for pair in self.redone]} if self.redone else {})
