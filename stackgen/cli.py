@@ -16,7 +16,23 @@ from types import ModuleType
 
 from stackwalls.model.errors import StackwallsError
 
-COMMANDS = ("mix", "verify", "certify", "evaluate", "report", "theory", "demo")
+COMMANDS = (
+    "mix",
+    "generate",
+    "prompts",
+    "review",
+    "verify",
+    "train",
+    "certify",
+    "evaluate",
+    "report",
+    "check",
+    "walls",
+    "leaderboard",
+    "theory",
+    "publish",
+    "demo",
+)
 """The sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
 
 _EPILOG = """\

@@ -11,7 +11,11 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("model", help="masked-vgg16, or walled:NAME with a backbone of torchvision's or timm's")
+    parser.add_argument(
+        "model",
+        help="masked-vgg16, walled:NAME with a backbone of torchvision's or timm's, a model folder, or user/name[@rev] "
+        "on the Hub",
+    )
     parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
     parser.add_argument("--wall", metavar="WALL", help="the wall claimed, such as bottom:64 (default: the model's own)")
     parser.add_argument("--seed", type=int, default=0, help="of the noise that the checks run on (default 0)")

@@ -6,6 +6,10 @@ writes the results folder: per_image.parquet, table.txt, table.md, table.csv, fi
 run.json.
 
 DATASET is a folder that `stackgen mix` made, an image folder with one sub-folder a class, or user/name on the Hub.
+
+Killed at any moment, the same command goes on where it was. Several processes share the work by way of DIR alone: start
+the same command by torchrun, accelerate launch, mpirun, srun or in a SLURM array; the last to finish writes the
+results, which do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -13,6 +17,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import Any
+
+RESUMES = True
+"""The same command goes on where it was."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="NAME",
-        help="masked-vgg16, walled:NAME with a torchvision or timm backbone, or package.module:factory",
+        help="masked-vgg16, walled:NAME with a torchvision or timm backbone, a model folder, user/name[@revision] on "
+        "the Hub, or package.module:factory",
     )
     parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
     parser.add_argument(
@@ -43,7 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--target", choices=("predicted", "label"), default="predicted", help="the class explained (default predicted)"
     )
-    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
+    parser.add_argument(
+        "--batch-size", type=int, metavar="B", help="the most images a forward pass, up to 8 (default 8)"
+    )
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="what images may take on their way through the network, such as 4GB: fewer at once where it does not "
+        "suffice (default: what is free, less a margin)",
+    )
     parser.add_argument(
         "--backend",
         choices=("auto", "grad-cam"),
@@ -56,9 +72,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="exact",
         help="fast: ScoreCAM's masked passes, and nothing else, in 16 bits (default exact: float32)",
     )
-    parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--not-blind",
+        action="store_true",
+        help="let a network pass that is not blind, such as baseline-vgg16, for comparison; the results say so",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto (default), cpu, cuda (each process its own), cuda:1, mps"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the certificate's noise (default 0)")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder for the results")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are in DIR already")
     parser.add_argument("--pdf", action="store_true", help="write the figures as PDF too")
     parser.add_argument("--json", action="store_true", help="print the table and the run as JSON")
@@ -66,22 +89,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print Table 1, and write the results."""
+    import torch
+
     from stackwalls.evaluate import evaluate
     from stackwalls.evaluate.adapters import named_methods
+    from stackwalls.evaluate.memory import parse_bytes
     from stackwalls.evaluate.results import check_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import InputError, Wall
+    from stackwalls.model import VGG16_WALL, InputError, Launch, Wall
 
     methods, limits = parse_methods(args.methods)
     named_methods(methods)
-    check_folder(args.out, args.overwrite)
+    check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
+    memory = parse_bytes(args.memory) if args.memory else None
+    launch = Launch.of()
     sources = [open_dataset(name) for name in args.datasets]
     walls = {source.wall for source in sources if source.wall is not None}
     wall = Wall.parse(args.wall) if args.wall else None
     if wall is None and len(walls) > 1:
         raise InputError(f"The datasets were made for different walls ({_listed(walls)}): name one with --wall.")
-    device = find_device(args.device)
+    device = find_device(args.device, launch.local_rank)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # for methods that say .cuda()
     model = find_model(args, wall, next(iter(walls), None)).to(device)
+    if args.not_blind and wall is None and getattr(model, "wall", None) is None:
+        wall = next(iter(walls), VGG16_WALL)
     results = evaluate(
         model,
         sources,
@@ -94,8 +126,11 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         backend=args.backend,
         precision=args.precision,
+        memory=memory,
+        require_blind=not args.not_blind,
         out=args.out,
         overwrite=args.overwrite,
+        launch=launch,
         pdf=args.pdf,
         provenance=_provenance(args),
     )
@@ -140,8 +175,12 @@ def find_model(args: argparse.Namespace, wall: Any, dataset_wall: Any) -> Any:
     return model_from(args.model)
 
 
-def find_device(name: str) -> Any:
+def find_device(name: str, local_rank: int = 0) -> Any:
     """The torch device of this name; "auto" takes CUDA, then MPS, then the CPU.
+
+    Args:
+        name: "auto", or as torch names devices; "cuda" without a number is the process's own.
+        local_rank: number of this process on its machine.
 
     Raises:
         InputError: if it is unknown or not there.
@@ -151,10 +190,12 @@ def find_device(name: str) -> Any:
     from stackwalls.model import InputError
 
     if name == "auto":
-        found = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-        return torch.device(found)
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         device = torch.device(name)
+        if name == "cuda" and (count := torch.cuda.device_count()):
+            # a launcher may show each process its own GPU alone
+            device = torch.device("cuda", local_rank % count)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"There is no device {name!r} here: {str(error).splitlines()[0]}") from error

@@ -1,6 +1,10 @@
-"""Render tables, figures and report.html of a results folder again.
+"""Render tables, figures and report.html of a results folder again, or compare two of them.
 
-Everything is made from what `stackgen evaluate` left in the folder; nothing is computed anew.
+Everything is made from what `stackgen evaluate` left in the folder; no map is computed anew.
+
+With BASELINE, the results of another network on the same images (such as the unmasked one), the first folder's report
+and its comparison.md and comparison.csv show masked − unmasked image by image, with intervals and tests. The second
+folder is only read.
 """
 
 from __future__ import annotations
@@ -12,15 +16,24 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a folder that `stackgen evaluate` wrote")
+    parser.add_argument(
+        "baseline", type=Path, nargs="?", metavar="BASELINE", help="another one, of the network to compare with"
+    )
     parser.add_argument("--pdf", action="store_true", help="write the figures as PDF too")
+    parser.add_argument(
+        "--method", metavar="M", help="whose map the teaser shows (default: GradCAM, or the first that has mu)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render, and print Table 1."""
+    """Render, and print Table 1 and the comparison."""
     from stackwalls.evaluate import Results
     from stackwalls.stackgen.commands.evaluate import as_text
 
     results = Results.load(args.results)
-    results.render(args.results, pdf=args.pdf)
+    comparison = None if args.baseline is None else results.compare(Results.load(args.baseline))
+    results.render(args.results, pdf=args.pdf, method=args.method, comparison=comparison)
+    if comparison is not None:
+        print(comparison.markdown())
     print(as_text(results, args.results))
     return 0

@@ -1,4 +1,11 @@
-"""The text-to-image model: presets, devices, and pictures by seed. The only importer of diffusers."""
+"""The text-to-image model: presets, devices, and pictures by seed. The only importer of diffusers.
+
+- which: `presets` (as data), `model_source` (a preset, an id or a folder, pinned), `hub_errors` (what the Hub refuses)
+- where: `device` (device and number type), `loading` (weights, offload), `memory` (what to do when it is short)
+- how: `call` (steps, guidance, size), `text_to_image` (`TextToImage`: from prompts and seeds to frames)
+
+Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
+"""
 
 import lazy_loader
 

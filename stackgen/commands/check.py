@@ -1,0 +1,62 @@
+"""Check methods beyond mu: twins, the step at which a leak appears, EigenCAM's sign.
+
+Puts another picture behind the wall of each picture, which leaves the network's output the same to the last bit, and
+measures how much the seen part of each method's map changes nevertheless. Measures mu after each step from a method's
+raw map to the one that is shown. Shows EigenCAM with either sign. Prints a table and writes findings.md, findings.csv
+and findings.json.
+
+DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image folder, or user/name on the Hub.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("dataset", metavar="DATASET", help="what to check on")
+    parser.add_argument("--model", required=True, metavar="NAME", help="as for `stackgen evaluate`")
+    parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
+    parser.add_argument("--wall", metavar="WALL", help="of a walled backbone (default: the dataset's, widened to fit)")
+    parser.add_argument(
+        "--method",
+        action="append",
+        dest="methods",
+        metavar="M",
+        help="as for `stackgen evaluate`, or `references` for maps that know nothing of the network; may be repeated "
+        "(default: the paper's seven but ScoreCAM and AblationCAM, which take long, and the references)",
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help="the first N images only")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto (default) takes a GPU if there")
+    parser.add_argument("--seed", type=int, default=0, help="of the certificate's noise (default 0)")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder for the findings")
+
+
+_DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check, print the table, and write the findings."""
+    from stackwalls.evaluate.adapters import named_methods
+    from stackwalls.evaluate.checks import REFERENCES, beyond_mu, check_findings_folder
+    from stackwalls.hub_cards import open_dataset
+    from stackwalls.model import Wall
+    from stackwalls.stackgen.commands.evaluate import find_device, find_model
+
+    names = args.methods or _DEFAULT
+    methods = named_methods([name for name in names if name != "references"]) if set(names) != {"references"} else {}
+    if "references" in names:
+        methods = {**methods, **REFERENCES}
+    check_findings_folder(args.out)
+    source = open_dataset(args.dataset)
+    wall = Wall.parse(args.wall) if args.wall else None
+    model = find_model(args, wall, source.wall).to(find_device(args.device))
+    findings = beyond_mu(
+        model, source, methods, wall=wall, batch_size=args.batch_size, limit=args.limit, seed=args.seed
+    )
+    findings.save(args.out)
+    print(f"{findings.text()}\nWritten to {args.out}")
+    return 0 if findings.per_image["error"].isna().any() else 1

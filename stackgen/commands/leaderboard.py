@@ -1,0 +1,44 @@
+"""Make a leaderboard page from a folder of results.
+
+Reads every results folder of `stackgen evaluate` and every score file (*.json, by the schema that `--schema` prints)
+in FOLDER and below, and writes one HTML page, sortable, which asks for nothing from outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="holds results folders or score files")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default FOLDER/leaderboard.html)")
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON instead of writing a page")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a score file, and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the page and say where it is."""
+    import json
+    from dataclasses import asdict
+
+    from stackwalls.evaluate.checks import read_scores, render_leaderboard, score_schema
+    from stackwalls.hub_cards import disk_errors, write_whole
+    from stackwalls.model import InputError
+
+    if args.schema:
+        print(json.dumps(score_schema(), indent=2))
+        return 0
+    if args.folder is None:
+        raise InputError("No folder was named: expected one that holds results folders or score files.")
+    scores = read_scores(args.folder)
+    if args.json:
+        print(json.dumps([asdict(score) for score in scores], indent=2, ensure_ascii=False))
+        return 0
+    page = args.out or args.folder / "leaderboard.html"
+    with disk_errors(page.parent):
+        page.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(page, render_leaderboard(scores).encode())
+    print(f"{len(scores)} scores. Look at:  {page}")
+    return 0

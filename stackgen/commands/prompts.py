@@ -1,0 +1,71 @@
+"""Print what a text-to-image model is asked for, and the words by which the animals are found again.
+
+One line a class and attempt, with tabs between: index, class, attempt, prompt, and what a detector looks for. Attempts
+take other sentences in turn, because few-step models keep their composition when only the seed changes.
+
+TEMPLATE is one of
+  refined       sentences that say how many, which way and how close (default); side by side for walls of columns
+  paper         the paper's sentence, with the bare class name: 'A photo of cock stacked on top of cock.'
+  a sentence    of your own with {animal} in it: 'Two {animal} toys, one on the other.'
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stackwalls.model import ImageNetClass
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="CLASS",
+        help="classes by synset, name or index:7, or a dataset folder, for its classes (default: the 398 animals)",
+    )
+    parser.add_argument("--template", default="refined", metavar="TEMPLATE", help="see above (default refined)")
+    parser.add_argument("--attempts", type=int, default=1, metavar="N", help="attempts of each class (default 1)")
+    parser.add_argument("--wall", default="bottom:54", metavar="WALL", help="the dead zone (default bottom:54)")
+    parser.add_argument("--json", action="store_true", help="print a list of objects")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the prompts."""
+    import json
+
+    from stackwalls.model import InputError, Wall
+    from stackwalls.stackgen.prompts import prompt_for
+
+    if args.attempts < 1:
+        raise InputError(f"Expected --attempts of 1 or more, but got {args.attempts}.")
+    wall = Wall.parse(args.wall)
+    rows: list[dict[str, Any]] = []
+    for entry in _classes(args.classes):
+        for attempt in range(args.attempts):
+            prompt = prompt_for(entry.index, attempt, args.template, wall)
+            known = {"index": entry.index, "synset": entry.synset, "class": entry.name, "attempt": attempt}
+            rows.append(known | {"prompt": prompt.text, "nouns": list(prompt.nouns)})
+    if args.json:
+        print(json.dumps(rows, indent=1))
+        return 0
+    for row in rows:
+        print(row["index"], row["class"], row["attempt"], row["prompt"], ", ".join(row["nouns"]), sep="\t")
+    return 0
+
+
+def _classes(values: list[str] | None) -> tuple[ImageNetClass, ...]:
+    from stackwalls.model import InputError, animals, parse_classes
+    from stackwalls.stackgen.commands.mix import parse_classes_option
+
+    asked = parse_classes_option(values)
+    if asked is None:
+        return animals()
+    if isinstance(asked, int):
+        raise InputError(
+            f"Which {asked} classes are sampled is for `stackgen generate` to say: name classes here (an index is "
+            f"written index:{asked}), or leave --classes out for all 398 animals."
+        )
+    return parse_classes(asked)

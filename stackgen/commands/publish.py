@@ -1,0 +1,139 @@
+"""Publish a dataset or model folder on the Hugging Face Hub: shows what would go up; --yes does it.
+
+The files go up as they lie on the disk, in one commit: the branch shows the old ones until all the new ones are there.
+A repository that is there is updated, never wiped; a second publication of the same folder sends nothing; a run that
+was stopped goes on when the command is repeated. Files that the folder's manifest does not list stay here.
+
+STACK-MIX holds pixels of its source, and ImageNet's terms forbid giving those to people who have not accepted them.
+So it is published as a recipe (ids, crops and hashes, from which others make the same bytes with their own copy) or
+behind an access request; only what was drawn by this package goes up freely.
+
+The access token is the one of `hf auth login`, or HF_TOKEN; it is never an option, for others can read those.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from stackwalls.hub_cards.publishing import Plan, Published
+
+RESUMES = True
+"""A run that was stopped goes on where it was."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("folder", metavar="FOLDER", help="a finished dataset folder, or a model folder")
+    parser.add_argument("repository", metavar="USER/NAME", help="the repository, made where it is not there")
+    parser.add_argument("--yes", action="store_true", help="do it (default: show what would be done)")
+    pixels = parser.add_mutually_exclusive_group()
+    pixels.add_argument("--recipe", action="store_true", help="STACK-MIX without its pixels: ids, crops and hashes")
+    pixels.add_argument("--gated", action="store_true", help="behind an access request, each to be granted by you")
+    parser.add_argument("--private", action="store_true", help="show the repository to its owners only")
+    parser.add_argument(
+        "--licence",
+        metavar="ID",
+        help="write this into FOLDER's card first, with or without --yes: cc-by-4.0, or NAME=URL",
+    )
+    parser.add_argument(
+        "--results", metavar="DIR", help="write what `stackgen evaluate` found of a model into its card first, likewise"
+    )
+    parser.add_argument("--tag", metavar="TAG", help="a tag for the commit, such as v1.0")
+    parser.add_argument("--revision", default="main", metavar="BRANCH", help="the branch (default main)")
+    parser.add_argument("--collection", metavar="SLUG", help="a collection of yours to add the repository to")
+    parser.add_argument("--json", action="store_true", help="print the plan, or what was done, as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the plan; with --yes carry it out."""
+    import json
+    import tempfile
+
+    from stackwalls.hub_cards.publishing import PublishSpec, describe_plan, plan_publication, plan_record, publish
+
+    with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch:
+        folder = _recipe(args, scratch) if args.recipe else _prepared(args)
+        asked = PublishSpec(folder, args.repository, args.gated, args.private, args.tag, args.revision, args.collection)
+        plan = plan_publication(asked)
+        done = publish(plan) if args.yes else None
+    if args.json:
+        print(
+            json.dumps(plan_record(plan) | {"folder": args.folder, "commit": done.commit if done else None}, indent=2)
+        )
+    elif done is None:
+        name = f"recipe of {args.folder}" if args.recipe else args.folder
+        print(_proposal(describe_plan(plan).replace(folder, name, 1)))
+    else:
+        print(_report(plan, done))
+    return 0
+
+
+def _recipe(args: argparse.Namespace, scratch: str) -> str:
+    """The recipe of the folder, made for this publication."""
+    from stackwalls.hub_cards import parse_licence, recipe_folder
+
+    licence = parse_licence(args.licence) if args.licence else None
+    return str(recipe_folder(args.folder, f"{scratch}/recipe", licence))
+
+
+def _prepared(args: argparse.Namespace) -> str:
+    """The folder, with the licence and the results that were given written into it: it goes up as it lies here.
+
+    Raises:
+        InputError: if results are given for a dataset.
+    """
+    import sys
+    from pathlib import Path
+
+    from stackwalls.model import InputError
+
+    folder = Path(args.folder)
+    is_model = not (folder / "manifest.json").is_file() and (folder / "config.json").is_file()
+    if args.results and not is_model:
+        raise InputError(f"--results goes with a model folder, but {folder} is none.")
+    if args.licence or args.results:
+        _write_papers(args, folder, is_model)
+        print(f"stackgen: what was given now stands in the card of {folder}.", file=sys.stderr)
+    return str(args.folder)
+
+
+def _write_papers(args: argparse.Namespace, folder: Path, is_model: bool) -> None:
+    from stackwalls.evaluate import Results, model_index
+    from stackwalls.hub_cards import complete_model_folder, parse_licence, state_licence
+
+    licence = parse_licence(args.licence) if args.licence else None
+    if is_model:
+        results = model_index(Results.load(args.results)) if args.results else None
+        complete_model_folder(folder, results=results, licence=licence)
+    elif licence is not None:
+        state_licence(folder, licence)
+
+
+def _proposal(text: str) -> str:
+    import shlex
+    import sys
+
+    command = shlex.join(["stackgen", *sys.argv[1:], "--yes"])
+    return f"{text}\n\nNothing was sent. To do it:\n  {command}"
+
+
+def _report(plan: Plan, done: Published) -> str:
+    from stackwalls.hub_cards.publishing.listing import size_text, visibility
+
+    sent = sum(file.scan.size for file in done.changes.sent)
+    what = f"{len(done.changes.sent)} files, {size_text(sent)}" if done.changes else "nothing to send"
+    name = plan.spec.repository
+    lines = [
+        f"{plan.url}: {what}; every file is as it is here (commit {done.commit[:8]}).",
+        f"Visible to {visibility(plan)}.",
+    ]
+    if plan.changes.untouched:
+        lines.append(f"Left alone there: {', '.join(plan.changes.untouched)}.")
+    at = f"@{plan.spec.tag}" if plan.spec.tag else ""
+    if plan.folder.repository_kind == "dataset" and plan.folder.kind != "stack-mix-recipe":
+        lines.append(f"Look at it:  stackgen evaluate {name}{at} --model walled:tf_efficientnet_lite0 --out results")
+    return "\n".join(lines)

@@ -1,0 +1,100 @@
+"""Put a backbone behind walls on every side, one after the other, and measure each method behind each.
+
+For each wall: makes STACK-MIX with that wall from SOURCE, puts the backbone behind it, proves that it is blind there,
+and evaluates. A method that never looks down has no leak at the bottom; behind the other walls it shows. Writes a
+folder a wall (the set and its results), walls.txt, walls.md and walls.csv.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+RESUMES = True
+"""The sets and the finished walls of a run that was stopped are kept."""
+
+_WALLS = ("bottom:64", "top:64", "left:64", "right:64", "rows:64:128")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--source", required=True, metavar="SOURCE", help="of the pictures, as for `stackgen mix`")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="of a flat folder, as for `stackgen mix`")
+    parser.add_argument("--classes", type=int, default=24, metavar="N", help="classes, one picture each (default 24)")
+    parser.add_argument("--animals", action="store_true", help="sample among the 398 animals only")
+    parser.add_argument(
+        "--model",
+        default="walled:tf_efficientnet_lite0",
+        metavar="walled:NAME",
+        help="the backbone (default walled:tf_efficientnet_lite0)",
+    )
+    parser.add_argument(
+        "--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})"
+    )
+    parser.add_argument(
+        "--method",
+        action="append",
+        dest="methods",
+        metavar="M",
+        help="as for `stackgen evaluate`; may be repeated (default: the seven; ScoreCAM on 3 images a wall)",
+    )
+    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto (default) takes a GPU if there")
+    parser.add_argument("--seed", type=int, default=0, help="what the classes and pairs follow from (default 0)")
+    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write")
+
+
+_SCORE_CAM_PICTURES = 3
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make, evaluate and put together; print the table."""
+    from stackwalls.evaluate.checks import WallTable
+    from stackwalls.hub_cards import disk_errors, write_whole
+    from stackwalls.model import WALLED_PREFIX, InputError, Wall
+
+    if not args.model.startswith(WALLED_PREFIX):
+        raise InputError(
+            f"Only a walled backbone can stand behind several walls: expected walled:NAME, not {args.model}."
+        )
+    walls = [Wall.parse(text) for text in dict.fromkeys(args.walls)]
+    table = WallTable.of({wall: _results(args, wall) for wall in walls})
+    with disk_errors(args.out):
+        for name, text in (("txt", table.text()), ("md", table.markdown()), ("csv", table.csv())):
+            write_whole(args.out / f"walls.{name}", text.encode())
+    print(f"{table.text()}\nmean mu × 100 ± std; a uniform map has the chance level. Written to {args.out}")
+    return 0
+
+
+def _results(args: argparse.Namespace, wall: Any) -> Any:
+    """The results behind one wall: those that are there already, or new ones."""
+    from stackwalls.evaluate import Results, evaluate
+    from stackwalls.evaluate.results import RUN_NAME
+    from stackwalls.model import load_model
+    from stackwalls.stackgen.commands.evaluate import find_device, parse_methods
+    from stackwalls.stackmix import MixSpec, mix
+
+    methods, limits = parse_methods(args.methods)
+    if methods is None:
+        limits = {"ScoreCAM": min(_SCORE_CAM_PICTURES, args.classes)}
+    folder = args.out / str(wall).replace(":", "-")
+    spec = MixSpec(args.source, args.classes, seed=args.seed, wall=wall, labels=args.labels, animals=args.animals)
+    mix(spec, folder / "stack-mix", progress=True)
+    asked = {"model": args.model, "seed": args.seed, "methods": args.methods, "walls_command": "stackgen walls"}
+    if (folder / "results" / RUN_NAME).is_file():
+        found = Results.load(folder / "results")
+        if all(found.run["provenance"].get(key) == value for key, value in asked.items()):
+            return found
+    model = load_model(args.model, wall=wall).to(find_device(args.device))
+    return evaluate(
+        model,
+        folder / "stack-mix",
+        methods,
+        limits=limits,
+        batch_size=args.batch_size,
+        seed=args.seed,
+        out=folder / "results",
+        overwrite=True,
+        provenance=asked,
+    )

@@ -1,0 +1,160 @@
+"""How a pipeline is called: the numbers asked for, the preset's, or the pipeline's own."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+from stackwalls.model import InputError
+from stackwalls.stackgen.diffusion.model_source import ModelSource
+
+LARGEST = 4096
+"""Pixels of the longest side that is asked for without a mistake."""
+
+_GUIDANCE = ("guidance_scale", "true_cfg_scale")
+
+
+@dataclass(frozen=True)
+class Call:
+    """The arguments of every call of one pipeline.
+
+    Attributes:
+        steps: of the sampler; None: the pipeline's default.
+        guidance: how strongly the prompt guides; None: the pipeline's default.
+        width: of the frame in pixels; None: the pipeline's default.
+        height: of the frame in pixels.
+
+    Raises:
+        InputError: if a number is out of its range.
+    """
+
+    steps: int | None = None
+    guidance: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"Expected at least 1 step, but got {self.steps}.")
+        if self.guidance is not None and not 0 <= self.guidance <= 100:
+            raise InputError(f"Expected a guidance of 0 to 100, but got {self.guidance}.")
+        if (self.width is None) != (self.height is None):
+            raise InputError("Expected a width and a height, or neither.")
+        for side in (self.width, self.height):
+            if side is not None and not 1 <= side <= LARGEST:
+                raise InputError(f"Expected a frame of 1 to {LARGEST} pixels a side, but got {side}.")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Width and height from `832x1216`.
+
+    Raises:
+        InputError: if it has another form.
+    """
+    found = re.fullmatch(r"(\d{1,5})\s*[x×]\s*(\d{1,5})", text)
+    if not found:
+        raise InputError(f"Cannot read the size {text!r}: expected width x height in pixels, such as 832x1216.")
+    return int(found[1]), int(found[2])
+
+
+def complete_call(asked: Call, source: ModelSource, *, landscape: bool = False) -> Call:
+    """What is asked for, filled up from the preset and then from the pipeline's own defaults.
+
+    Args:
+        asked: None stands for what is left open.
+        source: the model.
+        landscape: turn the preset's frame, for two animals side by side.
+
+    Raises:
+        InputError: if this version of diffusers has no such pipeline, it makes no pictures from text, or the model
+            cannot make frames of that size.
+    """
+    parameters = call_parameters(source)
+    preset = source.preset
+    guidance = _guidance_argument(source, parameters)
+    if asked.guidance is not None and guidance is None:
+        raise InputError(f"{source.name} takes no guidance: leave --guidance out.")
+    if preset is not None:
+        for side in (asked.width, asked.height):
+            if side is not None and side % preset.multiple:
+                raise InputError(
+                    f"{preset.name} makes frames whose sides are divisible by {preset.multiple}, but got "
+                    f"{asked.width} × {asked.height}: the nearest is {_nearest(asked.width, preset.multiple)}x"
+                    f"{_nearest(asked.height, preset.multiple)}."
+                )
+        size = (preset.height, preset.width) if landscape else (preset.width, preset.height)
+        own = Call(preset.steps, preset.guidance, *size)
+    else:
+        own = Call(_default(parameters, "num_inference_steps"), _default(parameters, guidance))
+    return Call(
+        own.steps if asked.steps is None else asked.steps,
+        own.guidance if asked.guidance is None else asked.guidance,
+        own.width if asked.width is None else asked.width,
+        own.height if asked.height is None else asked.height,
+    )
+
+
+def call_arguments(call: Call, source: ModelSource) -> dict[str, Any]:
+    """The keyword arguments that the pipeline knows, without prompt and generator."""
+    parameters = call_parameters(source)
+    preset = source.preset
+    wanted: dict[str, Any] = {
+        "num_inference_steps": call.steps,
+        "width": call.width,
+        "height": call.height,
+        "negative_prompt": preset.negative_prompt if preset is not None else None,
+        "output_type": "pt",
+    }
+    if name := _guidance_argument(source, parameters):
+        wanted[name] = call.guidance
+    return {name: value for name, value in wanted.items() if value is not None and name in parameters}
+
+
+def call_parameters(source: ModelSource) -> dict[str, inspect.Parameter]:
+    """The named parameters of the pipeline's call.
+
+    Raises:
+        InputError: if diffusers has no such pipeline, or it makes no pictures from text alone.
+    """
+    import diffusers
+
+    pipeline = getattr(diffusers, source.pipeline, None)
+    if pipeline is None:
+        raise InputError(
+            f"{source.name} is a {source.pipeline}, which diffusers {diffusers.__version__} does not have: install a "
+            "newer diffusers, or choose another model."
+        )
+    parameters = dict(inspect.signature(pipeline.__call__).parameters)
+    needed = [
+        name
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and name not in ("self", "prompt")
+    ]
+    if "prompt" not in parameters or "generator" not in parameters or needed:
+        what = f"it needs {', '.join(needed)}" if needed else "it takes no prompt"
+        raise InputError(f"{source.name} is a {source.pipeline}, which draws no pictures from text alone ({what}).")
+    return parameters
+
+
+def with_size(call: Call, size: tuple[int, int] | None) -> Call:
+    """The call with a frame of (width, height)."""
+    return call if size is None else replace(call, width=size[0], height=size[1])
+
+
+def _guidance_argument(source: ModelSource, parameters: dict[str, inspect.Parameter]) -> str | None:
+    if source.preset is not None:
+        return source.preset.guidance_argument if source.preset.guidance_argument in parameters else None
+    return next((name for name in _GUIDANCE if name in parameters), None)
+
+
+def _default(parameters: dict[str, inspect.Parameter], name: str | None) -> Any:
+    default = parameters[name].default if name in parameters else None
+    return default if isinstance(default, int | float) else None
+
+
+def _nearest(side: int | None, multiple: int) -> int:
+    return max(multiple, round((side or 0) / multiple) * multiple)

@@ -1,0 +1,114 @@
+"""Pinned models: folders by their files, repositories by their commit, and what stands in the way."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from huggingface_hub import errors
+
+from stackwalls.model import InputError, RunError, StackwallsError
+from stackwalls.stackgen.diffusion import PRESETS, find_model
+from stackwalls.stackgen.diffusion.hub_errors import refuse
+
+TinyPipeline = Callable[[str], Path]
+COMMIT = "a" * 40
+
+
+@pytest.mark.usefixtures("no_network")
+def test_a_folder_is_pinned_by_its_files(tiny_pipeline: TinyPipeline, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    shutil.copytree(tiny_pipeline("klein"), folder)
+    first = find_model("auto", str(folder), None, "cpu")
+    assert (first.name, first.pipeline, first.preset, first.folder) == ("mine", "Flux2KleinPipeline", None, folder)
+    (folder / "notes.md").write_text("no weights")
+    assert find_model("auto", str(folder), None, "cpu").revision == first.revision
+    scheduler = folder / "scheduler/scheduler_config.json"
+    scheduler.write_text(scheduler.read_text() + " ")
+    assert find_model("auto", str(folder), None, "cpu").revision != first.revision
+
+
+@pytest.mark.usefixtures("no_network")
+def test_folders_that_are_no_pipelines(tiny_pipeline: TinyPipeline, tmp_path: Path) -> None:
+    def refused(folder: Path) -> str:
+        with pytest.raises(InputError) as error:
+            find_model("auto", str(folder), None, "cpu")
+        return str(error.value)
+
+    assert "holds no pipeline (there is no model_index.json)" in refused(tmp_path)
+    (tmp_path / "model_index.json").write_text("{}")
+    assert "holds no .safetensors weights; pickled ones are not loaded" in refused(tmp_path)
+    (tmp_path / "unet.safetensors").write_bytes(b"")
+    assert "holds no pipeline that can be read" in refused(tmp_path)
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": ["pipeline.py", "Mine"]}))
+    assert "needs code of its own" in refused(tmp_path)
+
+
+def cached(home: Path, repository: str, pipeline: str) -> None:
+    """A model's index in the Hub's cache, as a download leaves it."""
+    place = home / f"models--{repository.replace('/', '--')}"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs/main").write_text(COMMIT)
+    (place / "snapshots" / COMMIT).mkdir(parents=True)
+    (place / "snapshots" / COMMIT / "model_index.json").write_text(json.dumps({"_class_name": pipeline}))
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache, and a Hub that nobody can reach."""
+    import socket
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(socket, "getaddrinfo", unreachable)
+    return tmp_path
+
+
+def test_a_cached_model_needs_no_hub(offline: Path) -> None:
+    cached(offline, PRESETS["klein"].repository, "Flux2KleinPipeline")
+    for preset in ("auto", "klein"):
+        source = find_model(preset, None, None, "cuda:0")
+        assert (source.revision, source.pipeline, source.preset) == (COMMIT, "Flux2KleinPipeline", PRESETS["klein"])
+
+
+def test_a_model_that_cannot_be_had(offline: Path) -> None:
+    with pytest.raises(RunError, match="is not in the cache, and the Hugging Face Hub cannot be reached"):
+        find_model("zimage", None, None, "cuda:0")
+    with pytest.raises(RunError, match=r"The default model cannot be had .* --preset klein \(or sd15"):
+        find_model("auto", None, None, "cuda:0")
+    with pytest.raises(RunError, match="torch sees no accelerator"):
+        find_model("auto", None, None, "cpu")
+
+
+def answer(kind: type[errors.HfHubHTTPError], status: int) -> errors.HfHubHTTPError:
+    response: Any = SimpleNamespace(status_code=status, headers={}, request=None)
+    return kind("the Hub's words", response=response)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (answer(errors.GatedRepoError, 403), RunError, r"accept its licence: do so at https://huggingface\.co/a/b"),
+        (answer(errors.RepositoryNotFoundError, 404), InputError, r"There is no model a/b .*hf auth login"),
+        (answer(errors.RevisionNotFoundError, 404), InputError, "has no revision 'v9'"),
+        (answer(errors.RemoteEntryNotFoundError, 404), InputError, "is no pipeline of diffusers"),
+        (answer(errors.HfHubHTTPError, 401), RunError, r"refuses a/b \(401\)"),
+        (errors.LocalEntryNotFoundError("not here"), RunError, "cannot be reached"),
+        (errors.HFValidationError("bad id"), InputError, "expected owner/name"),
+        (ConnectionError("reset by peer"), RunError, "cannot be reached"),
+    ],
+)
+def test_what_the_hub_refuses_is_one_sentence(error: Exception, kind: type[StackwallsError], said: str) -> None:
+    wrapped = OSError("diffusers wraps it")
+    wrapped.__cause__ = error
+    for raised in (error, wrapped):
+        if raised is wrapped and isinstance(error, errors.HFValidationError):
+            continue
+        with pytest.raises(kind, match=said) as found:
+            refuse("a/b", "v9", raised)
+        assert "\n" not in str(found.value)

@@ -1,0 +1,189 @@
+"""Real pipelines of diffusers with tiny random weights, through the real `from_pretrained`, without a network."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stackwalls.model import InputError, RunError
+from stackwalls.stackgen.diffusion import Call, Flaw, ModelSource, Placement, TextToImage, complete_call, find_model
+from stackwalls.stackgen.diffusion.loading import quiet_libraries
+
+pytestmark = pytest.mark.usefixtures("no_network")
+
+KINDS = ("stable-diffusion", "z-image", "klein")
+CPU = Placement("cpu", "float32", "cpu test")
+SIZE = (64, 96)
+CALL = Call(steps=2, width=SIZE[0], height=SIZE[1])
+PROMPTS = ["A photo of an ox stacked on top of an ox.", "A hen on a hen", "tench"]
+SEEDS = [3, 2**62 + 1, 0]
+
+
+def load(folder: Path, call: Call = CALL, **options: Any) -> TextToImage:
+    source = find_model("auto", str(folder), None, "cpu")
+    return TextToImage.load(source, complete_call(call, source), CPU, **options)
+
+
+def pixels(frames: list[Image.Image | Flaw]) -> list[np.ndarray]:
+    assert all(isinstance(frame, Image.Image) for frame in frames), frames
+    return [np.asarray(frame) for frame in frames]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_are_those_of_the_pipeline_itself(kind: str, tiny_pipeline: Callable[[str], Path]) -> None:
+    import diffusers
+
+    folder = tiny_pipeline(kind)
+    with quiet_libraries():
+        plain = diffusers.DiffusionPipeline.from_pretrained(str(folder))
+    plain.set_progress_bar_config(disable=True)
+    generator = torch.Generator().manual_seed(SEEDS[1])
+    guidance = {"guidance_scale": 2.0}
+    expected = plain(
+        prompt=PROMPTS[1], generator=generator, num_inference_steps=2, width=SIZE[0], height=SIZE[1], **guidance
+    ).images[0]
+    frame = load(folder, replace(CALL, guidance=2.0)).draw(PROMPTS[1:2], SEEDS[1:2])[0]
+    assert isinstance(frame, Image.Image)
+    assert (frame.mode, frame.size) == ("RGB", SIZE)
+    assert np.array_equal(np.asarray(frame), np.asarray(expected))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_frame_follows_from_its_prompt_and_seed(kind: str, tiny_pipeline: Callable[[str], Path]) -> None:
+    model = load(tiny_pipeline(kind))
+    prompts = list(PROMPTS)
+    torch.manual_seed(5)
+    state = torch.random.get_rng_state()
+    one_by_one = [pixels(model.draw([prompt], [seed]))[0] for prompt, seed in zip(prompts, SEEDS, strict=True)]
+    backwards = [pixels(model.draw([PROMPTS[at]], [SEEDS[at]]))[0] for at in (2, 1, 0)]
+    assert all(map(np.array_equal, one_by_one, reversed(backwards)))
+    assert not np.array_equal(one_by_one[0], pixels(model.draw(PROMPTS[:1], [4]))[0]), "another seed"
+    assert not np.array_equal(one_by_one[0], pixels(model.draw(PROMPTS[1:2], SEEDS[:1]))[0]), "another prompt"
+    assert torch.equal(torch.random.get_rng_state(), state), "nobody else's random numbers are touched"
+    together = pixels(model.draw(prompts, SEEDS))
+    assert prompts == PROMPTS, "Z-Image writes its template into the list that it is given"
+    for frame, alone in zip(together, one_by_one, strict=True):
+        assert np.abs(frame.astype(int) - alone).max() <= 1  # measured: 1 in a few of 18,432 values
+
+
+def test_the_libraries_are_as_loud_as_before(
+    tiny_pipeline: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    from diffusers.utils import logging
+
+    logging.set_verbosity_info()
+    try:
+        load(tiny_pipeline("klein")).draw(PROMPTS[:1], SEEDS[:1])
+        assert logging.get_verbosity() == logging.INFO
+        assert logging.is_progress_bar_enabled()
+    finally:
+        logging.set_verbosity_warning()
+    assert capsys.readouterr() == ("", "")
+
+
+def broken(kind: str, tmp_path: Path, tiny_pipeline: Callable[[str], Path], value: float) -> TextToImage:
+    """A pipeline whose decoder gives the same value everywhere."""
+    model = load(tiny_pipeline(kind))
+    decoder = model._pipeline.vae.decoder.conv_out
+    with torch.no_grad():
+        decoder.weight.zero_()
+        decoder.bias.fill_(value)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (float("nan"), "the frame holds values that are no numbers (NaN)"),
+        (-1.0, "the frame is black"),
+        (0.2, "the frame is of one colour"),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_frames_that_show_nothing(
+    kind: str, value: float, reason: str, tmp_path: Path, tiny_pipeline: Callable[[str], Path]
+) -> None:
+    assert broken(kind, tmp_path, tiny_pipeline, value).draw(PROMPTS[:2], SEEDS[:2]) == [Flaw(reason), Flaw(reason)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "size", "said"),
+    [
+        ("z-image", (64, 66), "ZImagePipeline refuses to draw .*divisible by 4"),
+        ("stable-diffusion", (68, 64), "StableDiffusionPipeline refuses to draw .*divisible by 8"),
+        ("klein", (63, 64), r"Flux2KleinPipeline makes 62 × 64 of the 63 × 64 asked for: take --size 62x64"),
+    ],
+)
+def test_a_size_that_the_pipeline_cannot_make(
+    kind: str, size: tuple[int, int], said: str, tiny_pipeline: Callable[[str], Path]
+) -> None:
+    model = load(tiny_pipeline(kind), Call(steps=1, width=size[0], height=size[1]))
+    with pytest.raises(InputError, match=said):
+        model.draw(PROMPTS[:1], SEEDS[:1])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_memory_that_is_short(
+    error: Exception, tiny_pipeline: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load(tiny_pipeline("stable-diffusion"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(model._pipeline.unet, "forward", fail)
+    with pytest.raises(RunError, match=r"memory of cpu is too small.*--batch-size 1") as raised:
+        model.draw(PROMPTS[:1], SEEDS[:1])
+    assert "\n" not in str(raised.value)
+
+
+def test_other_errors_are_not_hidden(tiny_pipeline: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load(tiny_pipeline("stable-diffusion"))
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(model._pipeline.unet, "forward", fail)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        model.draw(PROMPTS[:1], SEEDS[:1])
+
+
+def test_an_attention_back_end_that_is_not_here(tiny_pipeline: Callable[[str], Path]) -> None:
+    folder = tiny_pipeline("klein")
+    with pytest.raises(InputError, match="Flux2KleinPipeline cannot use the attention back end 'flsh'"):
+        load(folder, attention="flsh")
+    one, other = (load(folder, attention=name).draw(PROMPTS[:1], SEEDS[:1]) for name in (None, "native"))
+    assert np.array_equal(pixels(one)[0], pixels(other)[0]), "torch's own is the default"
+
+
+def test_blocks_that_cannot_be_compiled(tiny_pipeline: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffusers import Flux2Transformer2DModel
+
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, *_, **__: compiled.append(type(self).__name__))
+    load(tiny_pipeline("klein"), compiled=True)
+    assert len(compiled) == 2, "one block of each of the two sorts"
+    monkeypatch.setattr(Flux2Transformer2DModel, "_repeated_blocks", [])
+    with pytest.raises(InputError, match=r"no blocks that can be compiled .*leave --compile out"):
+        load(tiny_pipeline("klein"), compiled=True)
+
+
+def test_a_pipeline_that_is_unknown_here(tmp_path: Path) -> None:
+    source = ModelSource("mine", "sha256:0", "NextYearsPipeline", None, tmp_path)
+    with pytest.raises(InputError, match=r"NextYearsPipeline, which diffusers \S+ does not have"):
+        complete_call(CALL, source)
+    with pytest.raises(InputError, match="draws no pictures from text alone"):
+        complete_call(CALL, replace(source, pipeline="DDPMPipeline"))

@@ -1,0 +1,223 @@
+"""`stackgen generate` as a user calls it, with tiny pipelines in place of large ones."""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+from PIL import Image
+from scripted_generation import contents
+
+from stackwalls.hub_cards import Manifest, stack_gen_features, verify
+from stackwalls.model import InputError, RunError
+from stackwalls.stackgen import cli
+from stackwalls.stackgen.commands import generate as command
+from stackwalls.stackgen.localising import Detections
+
+TinyPipeline = Callable[[str], Path]
+KINDS = ("stable-diffusion", "z-image", "klein")
+SMALL = ("--size", "64x96", "--steps", "1", "--localizer", "foreground")
+
+
+class HashLocalizer:
+    """Two animals on top of each other, or one, by the frame's bytes."""
+
+    name, revision = "foreground", "1"
+
+    def locate(self, frames: Sequence[Image.Image], nouns: Sequence[Sequence[str]]) -> list[Detections]:
+        return [self._found(hashlib.sha256(frame.tobytes()).digest()[0]) for frame in frames]
+
+    def _found(self, byte: int) -> Detections:
+        boxes = [[4, 8, 60, 55], [4, 55, 60, 90]][: 1 + (byte % 3 > 0)]
+        return Detections(np.array(boxes, np.float32), np.full(len(boxes), 0.5, np.float32))
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch, no_network: None) -> None:
+    monkeypatch.setattr("stackwalls.stackgen.localising.load_localizer", lambda *_: HashLocalizer())
+
+
+def call(*arguments: object) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+@pytest.mark.usefixtures("hashed")
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_set_from_a_real_pipeline(
+    kind: str,
+    tiny_pipeline: TinyPipeline,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = ("--model", tiny_pipeline(kind), "--classes", "3", *SMALL)
+    assert call(*options, "--out", tmp_path / "a") == 0
+    printed = capsys.readouterr()
+    manifest = Manifest.read(tmp_path / "a")
+    kept, made = manifest.counts["kept"], manifest.inputs["attempts"]
+    assert f"{tmp_path / 'a'}: {kept} of 3 images, wall bottom:54, by {kind} in {made} attempts" in printed.out
+    assert f"{kind} on cpu" in printed.err
+    assert "in float32" in printed.err
+    assert verify(tmp_path / "a") == []
+    model = manifest.spec["model"]
+    assert model["name"] == kind
+    assert model["revision"].startswith("sha256:")
+    assert str(tmp_path.parent.parent) not in json.dumps(manifest.spec), "no place on this machine is published"
+    table = datasets.load_dataset(str(tmp_path / "a"), split="test", cache_dir=str(tmp_path / "cache"))
+    assert table.features == stack_gen_features()
+    assert len(table) == kept > 0
+
+    for rank in (2, 0, 1):
+        for name, value in (("RANK", rank), ("WORLD_SIZE", 3), ("LOCAL_RANK", rank)):
+            monkeypatch.setenv(name, str(value))
+        assert call(*options, "--out", tmp_path / "b") == 0
+    printed = capsys.readouterr()
+    assert "process 2 of 3 has made its share" in printed.err
+    assert printed.out.count("Go on:") == 1, "the process that finished says so"
+    assert contents(tmp_path / "b") == contents(tmp_path / "a")
+
+
+@pytest.mark.usefixtures("hashed")
+def test_it_grows_and_prints_json(
+    tiny_pipeline: TinyPipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--model", tiny_pipeline("stable-diffusion"), *SMALL, "--seed", 4, "--json")
+    assert call(*options, "--classes", 2, "--out", tmp_path / "a") == 0
+    first = json.loads(capsys.readouterr().out)
+    assert set(first) == {"out", "spec", "counts", "inputs"}
+    assert first["counts"]["requested"] == 2
+    assert call(*options, "--classes", 3, "--per-class", 2, "--out", tmp_path / "a") == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["requested"] == 6
+    assert call(*options, "--classes", tmp_path / "a", "--out", tmp_path / "b") == 0
+    assert json.loads(capsys.readouterr().out)["counts"]["requested"] <= 3, "the classes of a folder's rows"
+
+
+@pytest.mark.usefixtures("hashed")
+def test_other_things_than_animals_are_allowed_and_said(
+    tiny_pipeline: TinyPipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tiny_pipeline("stable-diffusion")
+    call("--model", model, *SMALL, "--classes", "hen", "teapot", "index:900", "--out", tmp_path / "a")
+    assert "2 of the classes are no animals (teapot, water tower)" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("hashed")
+def test_what_was_given_up_is_named(
+    tiny_pipeline: TinyPipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--model", tiny_pipeline("stable-diffusion"), *SMALL, "--classes", 8, "--out", tmp_path / "a")
+    call(*options, "--attempts", 1)
+    said = capsys.readouterr().out
+    given_up = Manifest.read(tmp_path / "a").inputs["given_up"]
+    assert 0 < len(given_up) < 8
+    assert "Given up after 1 attempts each: " in said
+    assert all(image_id in said for image_id in given_up)
+    assert "--attempts 2" in said
+    call(*options, "--attempts", 6)
+    assert len(Manifest.read(tmp_path / "a").inputs["given_up"]) < len(given_up)
+
+
+@pytest.mark.usefixtures("hashed")
+def test_the_wall_may_stand_on_the_side(tiny_pipeline: TinyPipeline, tmp_path: Path) -> None:
+    call(
+        *("--model", tiny_pipeline("stable-diffusion"), *SMALL, "--classes", 3),
+        *("--wall", "top:54", "--attempts", 12, "--out", tmp_path / "a"),
+    )
+    assert Manifest.read(tmp_path / "a").spec["wall"] == "top:54"
+    for row in datasets.load_dataset(str(tmp_path / "a"), split="test", cache_dir=str(tmp_path / "cache")):
+        assert row["hidden_box"][1] < row["seen_box"][1], "the upper animal is hidden"
+
+
+BAD: dict[str, tuple[list[Any], str]] = {
+    "unknown preset": (
+        ["--preset", "kleine"],
+        "Unknown preset 'kleine': expected auto, klein, .* Did you mean 'klein'",
+    ),
+    "a size that the preset cannot make": (["--preset", "PINNED", "--size", "830x1210"], "the nearest is 832x1216"),
+    "a size that is none": (["--size", "big"], "Cannot read the size 'big'"),
+    "a size without end": (["--size", "99999x64"], "Expected a frame of 1 to 4096 pixels"),
+    "no steps": (["--steps", "0"], "at least 1 step"),
+    "negative guidance": (["--guidance", "-1"], "guidance of 0 to 100"),
+    "too many animals": (["--classes", "399"], "1 to 398 classes, the animals"),
+    "an unknown class": (["--classes", "dragonn"], "Unknown class 'dragonn'"),
+    "a class twice": (["--classes", "hen", "n01514859"], "asked for twice"),
+    "no images": (["--per-class", "0"], "1 to 100000 images"),
+    "no attempts": (["--attempts", "0"], "1 to 1000 attempts"),
+    "no batch": (["--batch-size", "0"], "frames at once"),
+    "negative seed": (["--seed", "-1"], "seed to be 0 or more"),
+    "unknown template": (["--template", "papper"], "Unknown template 'papper'.*'paper'"),
+    "unknown number type": (["--dtype", "half"], "Unknown number type 'half'"),
+    "unknown offload": (["--offload", "disk"], "Unknown offload 'disk'"),
+    "unknown attention": (["--attention", "flsh"], "cannot use the attention back end"),
+    "no wall": (["--wall", "floor"], "Cannot read the wall 'floor'"),
+    "a folder without a pipeline": (["--model", "EMPTY"], "holds no pipeline .*model_index.json"),
+    "a folder that is not there": (["--model", "./nothing"], r"There is no folder \./nothing"),
+    "a preset and a model": (["--preset", "sd15"], "Expected --preset or --model, but got both"),
+    "a revision of a folder": (["--revision", "main"], "goes with an id on the Hub"),
+    "nothing to redo": (["--redo-rejected"], "There is no folder"),
+}
+
+
+@pytest.mark.usefixtures("hashed")
+@pytest.mark.parametrize("kind", BAD)
+def test_a_wrong_call_is_one_sentence_and_writes_nothing(
+    kind: str, tiny_pipeline: TinyPipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stackwalls.stackgen.diffusion import ModelSource, find_preset
+
+    options, message = BAD[kind]
+    model: list[object] = ["--model", tiny_pipeline("stable-diffusion")]
+    if options[:2] == ["--preset", "PINNED"]:
+        source = ModelSource("black-forest-labs/FLUX.2-klein-4B", "abc", "Flux2KleinPipeline", find_preset("klein"))
+        monkeypatch.setattr("stackwalls.stackgen.diffusion.find_model", lambda *_: source)
+        options, model = options[2:], []
+    if options[0] == "--model" or options[1:] == ["kleine"]:
+        model = []
+    (tmp_path / "empty").mkdir()
+    options = [str(tmp_path / "empty") if option == "EMPTY" else option for option in options]
+    with pytest.raises(InputError, match=message) as error:
+        call("--localizer", "foreground", "--classes", 1, *model, *options, "--out", tmp_path / "set")
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "set").exists()
+
+
+def test_auto_without_an_accelerator_says_what_to_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+    with pytest.raises(RunError, match="no accelerator") as error:
+        call("--out", tmp_path / "set")
+    assert "--preset sd15" in str(error.value) or "sd15" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "set").exists()
+
+
+@pytest.mark.usefixtures("hashed")
+def test_ctrl_c_says_that_the_command_goes_on(
+    tiny_pipeline: TinyPipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stackwalls.stackgen.diffusion import TextToImage
+
+    arguments = ["generate", "--model", str(tiny_pipeline("stable-diffusion")), *SMALL, "--classes", "6"]
+    draw, count = TextToImage.draw, 0
+
+    def interrupted(self: TextToImage, *rest: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 4:
+            raise KeyboardInterrupt
+        return draw(self, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TextToImage, "draw", interrupted)
+        assert cli.main([*arguments, "--out", str(tmp_path / "a")]) == 130
+    assert capsys.readouterr().err.endswith("stackgen: stopped: the same command goes on where it was.\n")
+    assert cli.main([*arguments, "--out", str(tmp_path / "a")]) == 0
+    assert cli.main([*arguments, "--out", str(tmp_path / "b")]) == 0
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")

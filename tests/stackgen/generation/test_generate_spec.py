@@ -1,0 +1,127 @@
+"""What describes a set, its items and their seeds."""
+
+import subprocess
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scripted_generation import spec_of
+
+from stackwalls.hub_cards import Decision, ItemRecord
+from stackwalls.model import InputError, Wall, animals, parse_class
+from stackwalls.stackgen.generation import (
+    WorkItem,
+    after_review,
+    chosen_classes,
+    frame_seed,
+    grows,
+    is_done,
+    summarise,
+    work_items,
+)
+from stackwalls.stackmix.pairing import class_order
+
+
+@pytest.mark.parametrize("seed", [0, 1, 77])
+def test_a_count_takes_the_classes_of_a_mix_of_animals(seed: int) -> None:
+    synsets = [entry.synset for entry in chosen_classes(100, seed)]
+    assert synsets == class_order([entry.synset for entry in animals()], seed)[:100]
+    assert [entry.synset for entry in chosen_classes(398, seed)][:100] == synsets, "more never change the first"
+
+
+def test_items_are_class_by_class() -> None:
+    ids = [item.image_id for item in work_items(spec_of(classes=("hen", 900), per_class=2))]
+    assert ids == ["n01514859_00000", "n01514859_00001", "n04562935_00000", "n04562935_00001"]
+
+
+def test_seeds_are_fixed_for_ever_and_all_different() -> None:
+    hen, ox = parse_class("hen"), parse_class("ox")
+    seeds = {
+        (run, entry.synset, number, attempt): frame_seed(run, WorkItem(entry, number), attempt)
+        for run in range(4)
+        for entry in (hen, ox)
+        for number in range(6)
+        for attempt in range(8)
+    }
+    assert len(set(seeds.values())) == len(seeds)
+    assert all(0 <= seed < 2**63 for seed in seeds.values())
+    code = "printf 'stack-gen\\0frame\\0003\\0n01514859\\0005\\0007' | sha256sum"
+    digest = subprocess.run(["sh", "-c", code], capture_output=True, text=True, check=True).stdout.split()[0]
+    assert seeds[3, "n01514859", 5, 7] == int(digest[:16], 16) >> 1
+
+
+@given(
+    st.tuples(st.integers(1, 398), st.integers(1, 4), st.integers(1, 9)),
+    st.tuples(st.integers(1, 398), st.integers(1, 4), st.integers(1, 9)),
+)
+def test_growth_is_every_count_at_least_as_large(first: tuple[int, int, int], second: tuple[int, int, int]) -> None:
+    (classes, images, attempts), (more_classes, more_images, more_attempts) = first, second
+    there = spec_of(classes=classes, per_class=images, attempts=attempts).to_dict()
+    now = spec_of(classes=more_classes, per_class=more_images, attempts=more_attempts).to_dict()
+    expected = classes <= more_classes and images <= more_images and attempts <= more_attempts
+    assert grows(there, now) == expected
+
+
+def test_growth_between_counts_and_names() -> None:
+    names = tuple(entry.synset for entry in chosen_classes(5, 0))
+    assert grows(spec_of(classes=3).to_dict(), spec_of(classes=names[::-1]).to_dict())
+    assert not grows(spec_of(classes=6).to_dict(), spec_of(classes=names).to_dict())
+    assert grows(spec_of(classes=names).to_dict(), spec_of(classes=6).to_dict())
+    assert not grows(spec_of(classes=3).to_dict(), spec_of(classes=4, batch_size=2).to_dict())
+
+
+def record(*reasons: str, row: dict[str, Any] | None = None) -> ItemRecord:
+    return ItemRecord("n01514859_00000", reasons, row)
+
+
+def test_when_an_item_is_done() -> None:
+    assert not is_done(record(), 1)
+    assert is_done(record("none"), 1)
+    assert not is_done(record("none"), 2)
+    assert is_done(record(row={}), 8)
+    assert not is_done(record("none", "turned down in review: legs"), 2)
+    assert not is_done(record("none", "turned down in review", "none"), 2)
+    assert is_done(record("none", "turned down in review", "none", "none"), 2)
+
+
+def test_a_review_is_about_one_picture() -> None:
+    kept = record("none", row={"image": {"path": "a.png", "sha256": "a" * 64}})
+    down = Decision(kept.image_id, "a" * 64, "turned down", "five legs")
+    assert after_review(kept, {kept.image_id: down}) == record("none", "turned down in review: five legs")
+    for other in (
+        Decision(kept.image_id, "b" * 64, "turned down", "five legs"),
+        Decision(kept.image_id, "a" * 64, "keep", ""),
+    ):
+        assert after_review(kept, {kept.image_id: other}) == kept
+    assert after_review(kept, {}) == kept
+    assert after_review(record("none"), {kept.image_id: down}) == record("none")
+
+
+def test_the_summary() -> None:
+    kept = ItemRecord("a", ("none",), {"image": {}}, ("gpu",))
+    lost = ItemRecord("b", ("none", "turned down in review", "none", "none"), None, ("cpu", "gpu"))
+    assert summarise(iter([kept, lost]), 2) == {
+        "attempts": 6,
+        "given_up": ["b"],
+        "turned_down": 1,
+        "devices": ["cpu", "gpu"],
+    }
+    assert summarise(iter([kept, lost]), 3) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"classes": 0}, "1 to 398 classes"),
+        ({"classes": ()}, "at least one class"),
+        ({"classes": ("hen", "hen")}, "asked for twice"),
+        ({"wall": Wall.parse("bottom:100", 448)}, "on 224 × 224"),
+        ({"wall": Wall.parse("bottom:1")}, "No animal can be hidden"),
+        ({"wall": Wall.parse("left:54"), "template": "paper"}, "side by side"),
+        ({"batch_size": 300}, "1 to 256 frames"),
+    ],
+)
+def test_a_spec_that_is_none(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        spec_of(**changes)

@@ -1,0 +1,49 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from stackwalls.model import animals
+from stackwalls.stackgen.cli import main
+from stackwalls.stackgen.prompts import prompt_for
+
+
+def test_all_animals_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prompts"]) == 0
+    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [(line[0], line[1]) for line in lines] == [(str(entry.index), entry.name) for entry in animals()]
+    assert [line[3] for line in lines] == [prompt_for(entry.index, 0).text for entry in animals()]
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prompts", "--classes", "cock", "index:517", "--attempts", "2", "--template", "paper", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["index"], row["attempt"]) for row in rows] == [(7, 0), (7, 1), (517, 0), (517, 1)]
+    assert rows[0]["prompt"] == "A photo of cock stacked on top of cock."
+    assert rows[0]["nouns"] == ["rooster", "chicken"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--template", "refind"], "Did you mean 'refined'"),
+        (["--template", "paper", "--wall", "right:54"], "divides left from right"),
+        (["--classes", "henn"], "Did you mean 'hen'"),
+        (["--classes", "5"], "index:5"),
+        (["--attempts", "0"], "--attempts of 1 or more"),
+        (["--wall", "middle"], "Cannot read the wall"),
+    ],
+)
+def test_wrong_calls_say_what_to_do(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prompts", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert captured.out == ""
+
+
+def test_the_classes_of_a_dataset_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "mix"
+    assert main(["mix", "--source", "drawn", "--classes", "hen", "tench", "--out", str(folder)]) == 0
+    capsys.readouterr()
+    assert main(["prompts", "--classes", str(folder)]) == 0
+    assert [line.split("\t")[1] for line in capsys.readouterr().out.splitlines()] == ["tench", "hen"]
