@@ -3,19 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from stackwalls.evaluate.engine import ENGINE_METHODS, Engine, Precision, normalised_maps
+from stackwalls.evaluate.engine import (
+    ENGINE_METHODS,
+    BatchSizes,
+    Engine,
+    Explained,
+    Precision,
+    explain_head,
+    normalised_maps,
+)
 from stackwalls.evaluate.gradcam_maps import GradCamExplainer
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.methods import find_method
+from stackwalls.evaluate.stopwatch import stopwatch
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import BlindModel, preserved
 
 _ABLATION = "AblationCAM"
 _SCORE = "ScoreCAM"
+
+
+@dataclass(frozen=True, eq=False)
+class SharedPass:
+    """The forward pass of a batch, which all of the engine's methods start from and which makes the predictions.
+
+    Attributes:
+        explained: the pass.
+        seconds: an image, that it took.
+    """
+
+    explained: Explained
+    seconds: float
+
+    def at(self, indices: Sequence[int]) -> SharedPass:
+        """Those images of the batch."""
+        return SharedPass(self.explained.at(indices), self.seconds)
 
 
 class EngineExplainer:
@@ -25,17 +53,50 @@ class EngineExplainer:
         subject: a network that splits, with its own target layer (see `runs_on`).
         methods: of `ENGINE_METHODS`.
         precision: see `Engine`.
+        sizes: how much is computed at once; the device's usual ones by default.
+        shared: the forward pass of the images that it is asked for; one of its own for each call by default.
     """
 
     max_batch: int | None = None
 
-    def __init__(self, subject: Subject, methods: Sequence[str], precision: Precision = "exact") -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        methods: Sequence[str],
+        precision: Precision = "exact",
+        sizes: BatchSizes | None = None,
+        shared: SharedPass | None = None,
+    ) -> None:
         if not isinstance(subject.model, BlindModel):
             raise TypeError(f"Expected a BlindModel, but got {type(subject.model).__name__}.")
         self.subject = subject
         self.methods = tuple(methods)
-        self.engine = Engine(subject.model, precision)
+        self.engine = Engine(subject.model, precision, sizes)
         self.note = self._precision_note() if precision == "fast" and _SCORE in self.methods else None
+        self.shared = shared
+
+    def from_pass(self, shared: SharedPass) -> EngineExplainer:
+        """The explainer of the images of one forward pass."""
+        explainer = copy(self)
+        explainer.shared = shared
+        return explainer
+
+    def forward(self, images: torch.Tensor, targets: Sequence[int] | None = None) -> SharedPass:
+        """The forward pass of `(N, 3, H, W)` images; explained are the classes predicted, by default."""
+        chosen = None if targets is None else torch.as_tensor(list(targets), device=images.device)
+        with preserved(self.subject.model) as model, stopwatch(images.device) as time:
+            model.requires_grad_(False)
+            explained = self.engine.explained(images, chosen)
+        return SharedPass(explained, time.seconds / len(images))
+
+    def explaining(self, shared: SharedPass, targets: Sequence[int]) -> SharedPass:
+        """The same forward pass for other classes: the head runs again, the convolutions do not."""
+        activations = shared.explained.activations
+        chosen = torch.as_tensor(list(targets), device=activations.device)
+        with preserved(self.subject.model) as model, stopwatch(activations.device) as time:
+            model.requires_grad_(False)
+            explained = explain_head(self.engine.model, activations, chosen)
+        return SharedPass(explained, shared.seconds + time.seconds / len(activations))
 
     def _precision_note(self) -> str:
         if self.engine.precision == "exact":
@@ -56,21 +117,25 @@ class EngineExplainer:
         progress: Progress | None = None,
     ) -> dict[str, Maps]:
         """See `Explainer`."""
-        wanted = self.methods if methods is None else tuple(methods)
-        model = self.subject.model
-        with preserved(model):
+        shared = self.shared or self.forward(images, targets)
+        with preserved(self.subject.model) as model:
             model.requires_grad_(False)
-            chosen = torch.as_tensor(list(targets), device=images.device)
-            raw, explained = self.engine.raw_maps(images, wanted, chosen, progress)
-        maps = {
-            name: Maps(normalised_maps(r, images.shape[-1]).cpu().numpy(), r.cpu().numpy()) for name, r in raw.items()
-        }
-        if _ABLATION in wanted:
+            maps = {
+                name: self._maps(name, images, shared, progress)
+                for name in (self.methods if methods is None else tuple(methods))
+            }
+        if _ABLATION in maps:
             # grad-cam ablates to zero only where the map's least value is zero; elsewhere it does something of its own
-            odd = (explained.activations.amin((1, 2, 3)) != 0).nonzero()[:, 0]
+            odd = (shared.explained.activations.amin((1, 2, 3)) != 0).nonzero()[:, 0]
             if len(odd):
                 maps[_ABLATION] = self._ablated_by_grad_cam(maps[_ABLATION], images, targets, odd)
         return maps
+
+    def _maps(self, name: str, images: torch.Tensor, shared: SharedPass, progress: Progress | None) -> Maps:
+        with stopwatch(images.device) as time:
+            raw = self.engine.raw_map(name, images, shared.explained, progress)
+            maps = normalised_maps(raw, images.shape[-1]).cpu().numpy()
+        return Maps(maps, raw.cpu().numpy(), shared.seconds + time.seconds / len(images))
 
     def _ablated_by_grad_cam(self, maps: Maps, images: torch.Tensor, targets: Sequence[int], odd: torch.Tensor) -> Maps:
         explainer = GradCamExplainer(self.subject, find_method(_ABLATION))
@@ -78,7 +143,7 @@ class EngineExplainer:
         rows = odd.cpu().numpy()
         full, raw = np.array(maps.maps), np.array(maps.raw)
         full[rows], raw[rows] = found.maps, found.raw
-        return Maps(full, raw)
+        return replace(maps, maps=full, raw=raw)
 
 
 def engine_methods(subject: Subject, names: Sequence[str]) -> tuple[str, ...]:

@@ -22,12 +22,15 @@ class EvaluationSpec:
     Attributes:
         methods: names of the methods, in the order of the table.
         target: the class that is explained: the predicted one, or the image's label.
-        batch_size: images a forward pass; the results do not depend on it beyond rounding.
+        batch_size: images a forward pass, at most a block of them (see `blocks`); None: a block. The results do not
+            depend on it beyond rounding.
         limit: the most images of each dataset, its first ones; None: all.
         limits: method → the most images for that method, for those that are slow.
         seed: of the certificate's noise and of methods that draw numbers.
         backend: "auto": the engine where it can, grad-cam for the rest; "grad-cam": that for all.
         precision: "exact": everything in float32; "fast": the engine runs ScoreCAM's masked passes in 16 bits.
+        memory: bytes that may be used for images on their way through the network; None: what is free, less a margin.
+            The results do not depend on it beyond rounding.
 
     Raises:
         InputError: if a value is out of range, or a limit is for none of the methods.
@@ -35,12 +38,13 @@ class EvaluationSpec:
 
     methods: tuple[str, ...] = tuple(METHODS)
     target: Target = "predicted"
-    batch_size: int = 8
+    batch_size: int | None = None
     limit: int | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     seed: int = 0
     backend: Backend = "auto"
     precision: Precision = "exact"
+    memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.target not in ("predicted", "label"):
@@ -51,9 +55,9 @@ class EvaluationSpec:
             raise InputError(f"Expected `precision` to be 'exact' or 'fast', but got {self.precision!r}.")
         if self.precision == "fast" and self.backend == "grad-cam":
             raise InputError("The precision 'fast' is the engine's: leave out the backend 'grad-cam'.")
-        _at_least_one("batch_size", self.batch_size)
-        if self.limit is not None:
-            _at_least_one("limit", self.limit)
+        for name in ("batch_size", "limit", "memory"):
+            if (value := getattr(self, name)) is not None:
+                _at_least_one(name, value)
         limits = {ALIASES.get(name, name): count for name, count in self.limits.items()}
         for name, count in limits.items():
             _at_least_one(f"limits[{name!r}]", count)

@@ -20,10 +20,12 @@ class Maps:
     Attributes:
         maps: `(N, H, W)` float32 at the image's resolution, ≥ 0.
         raw: `(N, h, w)` float32, the map at its own resolution before ReLU and min–max; None where there is none.
+        seconds: an image, that the method would take by itself; None: the time of the call is that.
     """
 
     maps: NDArray[Any]
     raw: NDArray[Any] | None = None
+    seconds: float | None = None
 
 
 class Explainer(Protocol):

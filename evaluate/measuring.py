@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
+from stackwalls.evaluate.engine import BatchSizes, is_out_of_memory
+from stackwalls.evaluate.engine_maps import EngineExplainer, SharedPass
 from stackwalls.evaluate.evaluation_spec import Target
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
 from stackwalls.evaluate.metrics import dead_zone_lit, energy_share, map_fault, mu, mu_native, pointing_game
+from stackwalls.evaluate.stopwatch import stopwatch
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch
-from stackwalls.model import InputError, Wall, preserved, to_input
+from stackwalls.model import InputError, RunError, Wall, preserved, to_input
 
 UNKNOWN = -1
 """The label of an image whose class is not known, and the target where there is none."""
@@ -30,9 +33,10 @@ class PreparedBatch:
     Attributes:
         batch: ids, labels and pixels.
         inputs: `(N, 3, H, W)` float32 normalised, on the model's device.
-        predictions: `(N,)` int64, the class of the highest logit.
+        predictions: `(N,)` int64, the class of the highest logit; `UNKNOWN` where the logits are not finite.
         classes: number of logits.
         refs: which images these are, for maps that were made elsewhere.
+        shared: the forward pass that made the predictions, for the engine's methods.
     """
 
     batch: Batch
@@ -40,9 +44,19 @@ class PreparedBatch:
     predictions: NDArray[np.int64]
     classes: int
     refs: tuple[ImageRef, ...]
+    shared: SharedPass | None = None
 
     @classmethod
-    def of(cls, subject: Subject, batch: Batch, dataset: str = "", start: int = 0) -> PreparedBatch:
+    def of(
+        cls,
+        subject: Subject,
+        batch: Batch,
+        dataset: str = "",
+        start: int = 0,
+        engine: EngineExplainer | None = None,
+        kind: Target = "predicted",
+        sizes: BatchSizes | None = None,
+    ) -> PreparedBatch:
         """Normalise the images and let the network classify them.
 
         Args:
@@ -50,9 +64,13 @@ class PreparedBatch:
             batch: some rows of a dataset.
             dataset: its name.
             start: the first row's position in it.
+            engine: makes the one forward pass, where it makes maps too.
+            kind: which class will be explained, for the engine's backward pass.
+            sizes: how many images a forward pass without the engine; shrink where memory does not suffice.
 
         Raises:
             InputError: if the images have not the size of the wall's image.
+            RunError: if memory does not suffice for one image.
         """
         size = subject.wall.image_size
         if batch.images.shape[1:] != (size, size, 3):
@@ -61,10 +79,20 @@ class PreparedBatch:
                 f"{batch.images.shape[1:]}."
             )
         inputs = to_input(batch.images, subject.mean, subject.std, device=subject.device)
-        with preserved(subject.model), torch.inference_mode():
-            logits = subject.model(inputs)
         refs = tuple(ImageRef(dataset, start + place, image_id) for place, image_id in enumerate(batch.image_ids))
-        return cls(batch, inputs, logits.argmax(1).cpu().numpy(), logits.shape[1], refs)
+        shared = None
+        with _enough_memory():
+            if engine is None:
+                logits = _logits(subject, inputs, sizes or BatchSizes())
+            else:
+                shared = engine.forward(inputs)
+                logits = shared.explained.logits
+                if kind == "label":
+                    # rows without a class of the network's are left out later; they need some class until then
+                    known = [label if 0 <= label < logits.shape[1] else 0 for label in batch.labels.tolist()]
+                    shared = engine.explaining(shared, known)
+        predictions = logits.argmax(1).where(logits.isfinite().all(1), UNKNOWN)
+        return cls(batch, inputs, predictions.cpu().numpy(), logits.shape[1], refs, shared)
 
     def __len__(self) -> int:
         return len(self.batch)
@@ -76,15 +104,21 @@ class PreparedBatch:
             "image_id": self.batch.image_ids[index],
             "label": label,
             "prediction": prediction,
-            "correct": None if label == UNKNOWN else label == prediction,
+            "correct": None if label == UNKNOWN else label == prediction != UNKNOWN,
         }
 
     def target(self, index: int, kind: Target) -> int:
-        """The class to explain; `UNKNOWN` where that is the label and the network has no such class."""
-        if kind == "predicted":
-            return int(self.predictions[index])
-        label = int(self.batch.labels[index])
+        """The class to explain; `UNKNOWN` where there is none (see `untold`)."""
+        prediction, label = int(self.predictions[index]), int(self.batch.labels[index])
+        if kind == "predicted" or prediction == UNKNOWN:
+            return prediction
         return label if 0 <= label < self.classes else UNKNOWN
+
+    def untold(self, index: int) -> str:
+        """Why there is no class to explain."""
+        if self.predictions[index] == UNKNOWN:
+            return "the network's logits are not finite, so that there is no class to explain"
+        return f"no label to explain: it is {self.batch.labels[index]}, and the network has {self.classes} classes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +155,7 @@ def explain_batch(
         methods = [method for method in explainer.methods if counts[method] == count]
         for index in range(count):
             if targets[index] == UNKNOWN:
-                label = int(prepared.batch.labels[index])
-                reason = f"no label to explain: it is {label}, and the network has {prepared.classes} classes"
-                yield from ((index, method, _failed(UNKNOWN, reason)) for method in methods)
+                yield from ((index, method, _failed(UNKNOWN, prepared.untold(index))) for method in methods)
         known = [index for index in range(count) if targets[index] != UNKNOWN]
         step = explainer.max_batch or len(prepared)
         for start in range(0, len(known), step):
@@ -142,26 +174,39 @@ def _explain(
     progress: Progress | None,
 ) -> Iterator[tuple[int, str, Outcome]]:
     """One call; where it fails on several images, one call an image, so that each has its own result or reason."""
-    started = _now(subject.device)
     try:
-        asked = explainer
-        if isinstance(explainer, PrecomputedExplainer):
-            asked = explainer.for_images([prepared.refs[index] for index in indices])
-        found = asked.explain(prepared.inputs[list(indices)], targets, methods, progress)
-        seconds = (_now(subject.device) - started) / (len(indices) * len(methods))
+        with stopwatch(subject.device) as time:
+            asked = _for_images(explainer, prepared, indices)
+            found = asked.explain(prepared.inputs[list(indices)], targets, methods, progress)
+        call = time.seconds / (len(indices) * len(methods))
         measured = {method: measure(found[method], subject.wall, len(indices)) for method in methods}
     except Exception as error:  # whatever a method raises is the reason in its row
-        if len(indices) > 1:
-            for index, target in zip(indices, targets, strict=True):
-                yield from _explain(subject, explainer, prepared, [index], [target], methods, progress)
+        if len(indices) == 1:
+            reason = f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
+            yield from ((indices[0], method, _failed(targets[0], reason)) for method in methods)
             return
-        reason = f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
-        yield from ((indices[0], method, _failed(targets[0], reason)) for method in methods)
+        # half of them where memory did not suffice
+        step = len(indices) // 2 if is_out_of_memory(error) else 1
+    else:
+        for method in methods:
+            seconds = found[method].seconds
+            for index, target, outcome in zip(indices, targets, measured[method], strict=True):
+                outcome.columns.update(target=target, seconds=call if seconds is None else seconds)
+                yield index, method, outcome
         return
-    for method in methods:
-        for index, target, outcome in zip(indices, targets, measured[method], strict=True):
-            outcome.columns.update(target=target, seconds=seconds)
-            yield index, method, outcome
+    # after the `except`, since its error holds the frames that hold the memory
+    for start in range(0, len(indices), step):
+        part = slice(start, start + step)
+        yield from _explain(subject, explainer, prepared, indices[part], targets[part], methods, progress)
+
+
+def _for_images(explainer: Explainer, prepared: PreparedBatch, indices: Sequence[int]) -> Explainer:
+    """The explainer with what it is to know of these images."""
+    if isinstance(explainer, PrecomputedExplainer):
+        return explainer.for_images([prepared.refs[index] for index in indices])
+    if isinstance(explainer, EngineExplainer) and prepared.shared is not None:
+        return explainer.from_pass(prepared.shared.at(indices))
+    return explainer
 
 
 def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
@@ -185,12 +230,14 @@ def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
 
 
 def _measures(values: NDArray[Any], raw: NDArray[Any] | None, wall: Wall) -> dict[str, NDArray[Any]]:
-    columns = {
-        "mu": mu(values, wall),
-        "lit": dead_zone_lit(values, wall),
-        "energy": energy_share(values, wall),
-        "pointing": pointing_game(values, wall),
+    maps = torch.from_numpy(np.asarray(values, dtype=np.float64))  # converted once, not by each of them
+    measured = {
+        "mu": mu(maps, wall),
+        "lit": dead_zone_lit(maps, wall),
+        "energy": energy_share(maps, wall),
+        "pointing": pointing_game(maps, wall),
     }
+    columns = {name: column.numpy() for name, column in measured.items()}
     return columns if raw is None else columns | {"mu_native": mu_native(raw, wall)}
 
 
@@ -198,10 +245,21 @@ def _failed(target: int, reason: str) -> Outcome:
     return Outcome({"target": target, "error": reason})
 
 
-def _now(device: torch.device) -> float:
-    """The clock, after all that the device was given to do."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-    return time.perf_counter()
+def _logits(subject: Subject, inputs: torch.Tensor, sizes: BatchSizes) -> torch.Tensor:
+    def run(size: int) -> torch.Tensor:
+        return torch.cat([subject.model(part) for part in torch.split(inputs, size)])
+
+    with preserved(subject.model), torch.inference_mode():
+        return sizes.shrinking("images", run)
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Say in a sentence that one image alone does not fit."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RunError(f"Memory does not suffice for a forward pass of one image ({said}): free some.") from error

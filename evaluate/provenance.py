@@ -18,6 +18,11 @@ from stackwalls.model import Wall
 RUN_FORMAT = 1
 """Version of `run.json`'s layout."""
 
+_SIGHTED = (
+    "NOT BLIND: {model} sees the band {wall[wall]}, and its certificate failed. Its maps may lie there by right: mu is "
+    "shown for comparison with a blind network, and says nothing of a method's errors."
+)
+
 _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
 """What the numbers depend on, beside Python and OpenCV."""
 
@@ -28,6 +33,7 @@ def describe_run(
     sources: Sequence[StackDataset],
     provenance: Mapping[str, Any] | None = None,
     method_notes: Mapping[str, str] | None = None,
+    blind: bool = True,
 ) -> dict[str, Any]:
     """Everything that was needed to make the results, for `run.json`; no dates, no timings.
 
@@ -37,15 +43,17 @@ def describe_run(
         sources: the datasets.
         provenance: what else there is to say, such as the command line and the weights' hash.
         method_notes: method → what was done to what it gave, where anything was.
+        blind: whether the network is certified not to see the dead zone.
     """
     return {
         "format": RUN_FORMAT,
         "model": subject.name,
         "wall": subject.wall.to_dict(),
+        "blind": blind,
         "datasets": [_describe_source(source, spec) for source in sources],
         "spec": spec.to_dict(),
         "device": _device_name(subject.device),
-        "versions": _versions(),
+        "versions": versions(),
         "provenance": dict(provenance or {}),
         "method_notes": dict(method_notes or {}),
     }
@@ -54,10 +62,11 @@ def describe_run(
 def notes(run: Mapping[str, Any]) -> list[str]:
     """What a reader of the numbers must be told: drawn pictures, walls that differ, methods on fewer images."""
     about: dict[str, list[str]] = {}
+    sighted = [] if run.get("blind", True) else [_SIGHTED.format(**run)]
     for dataset in run["datasets"]:
         for note in (*_picture_notes(dataset), *_wall_notes(run, dataset)):
             about.setdefault(note, []).append(dataset["name"])
-    found = [note.format(" and ".join(names)) for note, names in about.items()]
+    found = sighted + [note.format(" and ".join(names)) for note, names in about.items()]
     if run["spec"]["target"] == "label":
         found.append("Explained is the image's label, not the class that the network predicts.")
     return found + [f"{note}." for note in run["method_notes"].values()]
@@ -87,6 +96,9 @@ def _wall_notes(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[
     if dataset["wall"] in (None, run["wall"]["wall"]):
         return
     of_model, of_data = Wall.parse(run["wall"]["wall"]), Wall.parse(dataset["wall"])
+    if not run.get("blind", True):
+        yield f"{{}}, made for {of_data}: mu is measured by {of_model}."
+        return
     measured = f"{{}}, made for {of_data}: {run['model']} stands behind {of_model}, by which mu is measured"
     if of_model.axis == of_data.axis and of_model.start <= of_data.start and of_data.stop <= of_model.stop:
         extra = of_model.size - of_data.size
@@ -112,6 +124,7 @@ def _device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Of everything that the numbers depend on."""
     found = {name: version(name) for name in _PACKAGES}
     return {**found, "opencv": cv2.__version__, "python": platform.python_version()}

@@ -2,39 +2,40 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from numpy.typing import NDArray
-from PIL import Image
 
-from stackwalls.evaluate.figures import caption, overlay
+from stackwalls.evaluate.distributions import distributions
+from stackwalls.evaluate.gallery import galleries
 from stackwalls.evaluate.headline import headline
+from stackwalls.evaluate.method_comparison import compare_methods, rank_stability
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.provenance import notes
-from stackwalls.evaluate.samples import Samples
 from stackwalls.evaluate.table import TableRow
+from stackwalls.evaluate.wording import UNDEFINED, difference_cell, p_cell, percent
 from stackwalls.model import Wall
 
 if TYPE_CHECKING:
+    from stackwalls.evaluate.baseline_comparison import BaselineComparison
     from stackwalls.evaluate.results import Results
+    from stackwalls.evaluate.statistics import RankAgreement
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
-_QUALITY = 88
-"""Of the WebP pictures in the report; the figures beside it are lossless."""
+_SURE = 0.95
+"""How often fewer images must rank the methods as all do to be called enough."""
 
 
-def render_report(results: Results) -> str:
+def render_report(results: Results, comparison: BaselineComparison | None = None) -> str:
     """The report as HTML text; the same text for the same results.
 
     Args:
         results: of one evaluation.
+        comparison: with another network on the same images.
     """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -44,17 +45,23 @@ def render_report(results: Results) -> str:
         lstrip_blocks=True,
     )
     table = results.summary
+    shown = galleries(results.samples, table.datasets)
     return environment.get_template("report.html.jinja").render(
-        headline=headline(table, results.run["model"]),
+        headline=headline(table, results.run["model"], results.blind),
+        blind=results.blind,
         run=results.run,
         wall=results.wall,
         where=wall_in_words(results.wall),
-        notes=notes(results.run),
+        notes=[note for note in notes(results.run) if not note.startswith("NOT BLIND")],  # the page's first box says it
         table=table,
-        bars={(row.dataset, row.method): _bar(row) for row in table.rows},
+        dots=[(method, _dots(results, method)) for method in table.methods],
+        spreads=[(name, distributions(results.per_image, name)) for name in table.datasets],
         table_csv=results.table("csv"),
         certificate=results.certificate,
-        galleries=[(name, _gallery(results.samples.of(name), results.wall)) for name in table.datasets],
+        galleries=shown,
+        comparison=comparison,
+        pairs=[(name, _pairs(results, name)) for name in table.datasets] if len(table.methods) > 1 else [],
+        stability=[(name, _stability(results, name)) for name in table.datasets] if len(table.methods) > 1 else [],
         errors=results.errors().to_dict("records"),
         by_construction=[name for name in table.methods if name in METHODS and METHODS[name].zero_by_construction],
         band=_band(results.wall),
@@ -77,37 +84,46 @@ def _band(wall: Wall) -> str:
     return f"top:0;bottom:0;left:{start:.3f}%;width:{size:.3f}%;border-width:0 {2 * last}px 0 {2 * first}px"
 
 
-def _bar(row: TableRow) -> dict[str, float] | None:
-    """Where a mean and its spread lie on a scale of 0 to 100; None where there is no mean."""
-    if not row.mu.n:
+def _dots(results: Results, method: str) -> list[dict[str, float] | None]:
+    """A method's mean and interval on each dataset, on a scale of 0 to 100; None where there is no mean."""
+    return [_dot(results.summary.find(dataset, method)) for dataset in results.summary.datasets]
+
+
+def _dot(row: TableRow | None) -> dict[str, float] | None:
+    if row is None or not row.mu.n:
         return None
-    spread = 0.0 if np.isnan(row.mu.std) else row.mu.std
-    low, high = max(row.mu.mean - spread, 0), min(row.mu.mean + spread, 1)
-    return {"mean": 100 * row.mu.mean, "low": 100 * low, "spread": 100 * (high - low)}
+    known = not math.isnan(row.interval.low)
+    low, high = (row.interval.low, row.interval.high) if known else (row.mu.mean, row.mu.mean)
+    return {"mean": 100 * row.mu.mean, "low": 100 * low, "high": 100 * high}
 
 
-def _gallery(samples: Samples, wall: Wall) -> list[dict[str, Any]]:
+def _pairs(results: Results, dataset: str) -> list[list[str]]:
+    """Every pair of methods, in words."""
     lines = []
-    for i in range(len(samples)):
-        tiles: list[dict[str, str | None]] = [{"title": "image", "below": "", "picture": _data_uri(samples.images[i])}]
-        for j, method in enumerate(samples.method):
-            values, mu = samples.maps[i, j], samples.mu[i, j]
-            below = "no mu" if np.isnan(mu) else f"mu {100 * mu:.1f}"
-            tile: dict[str, str | None] = {"title": str(method), "below": below, "picture": None}
-            if not np.isnan(values).any():
-                tile["picture"] = _data_uri(np.rint(255 * overlay(samples.images[i], values)).astype(np.uint8))
-            elif np.isnan(mu):
-                tile["below"] = "no map"
-            tiles.append(tile)
-        text = caption(int(samples.label[i]), int(samples.prediction[i]))
-        lines.append({"caption": text, "image_id": str(samples.image_id[i]), "tiles": tiles})
+    for pair in compare_methods(results.per_image, dataset):
+        found = pair.difference
+        effect = UNDEFINED if math.isnan(found.effect) else f"{found.effect:+.2f}".replace("inf", "∞")
+        counts = [effect, percent(found.above), str(found.n), str(found.dropped)]
+        lines.append([f"{pair.first} − {pair.second}", *difference_cell(found), p_cell(pair.adjusted), *counts])
     return lines
 
 
-def _data_uri(pixels: NDArray[np.uint8]) -> str:
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "WEBP", quality=_QUALITY)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+def _stability(results: Results, dataset: str) -> dict[str, Any]:
+    """Rank agreement in words: its table, and how many images would have done."""
+    found = rank_stability(results.per_image, dataset)
+    enough = _enough(found)
+    lines = []
+    for each in found:
+        tau = UNDEFINED if math.isnan(each.tau) else f"{each.tau:.2f}"
+        lines.append([str(each.images), tau, percent(each.same_order), percent(each.same_first)])
+    return {"lines": lines, "images": found[-1].images if found else 0, "enough": enough}
+
+
+def _enough(found: list[RankAgreement]) -> int | None:
+    """The least number of images, short of all, from which on the order is the same in 95 % of the subsets."""
+    fewer = found[:-1]
+    sure = [index for index in range(len(fewer)) if all(each.same_order >= _SURE for each in fewer[index:])]
+    return fewer[sure[0]].images if sure else None
 
 
 def _facts(results: Results) -> list[tuple[str, str]]:
@@ -118,7 +134,7 @@ def _facts(results: Results) -> list[tuple[str, str]]:
         ("wall", f"{run['wall']['wall']}: {wall_in_words(results.wall)}"),
         ("explained class", "the predicted one" if spec["target"] == "predicted" else "the image's label"),
         ("seed", str(spec["seed"])),
-        ("batch size", str(spec["batch_size"])),
+        ("batch size", str(spec["batch_size"] or "by the memory that was free")),
         ("device", run["device"]),
         ("versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())),
     ]

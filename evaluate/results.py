@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from stackwalls.evaluate.headline import headline
 from stackwalls.evaluate.provenance import RUN_FORMAT, notes
+from stackwalls.evaluate.rendered import RENDERED
 from stackwalls.evaluate.rows import ROW_SCHEMA, TIMINGS, as_frame
 from stackwalls.evaluate.samples import Samples
 from stackwalls.evaluate.table import Table
@@ -24,14 +25,14 @@ from stackwalls.model import InputError, Wall
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from stackwalls.evaluate.baseline_comparison import BaselineComparison
+
 RUN_NAME = "run.json"
 """Written last, removed first: a folder that has it is whole."""
 
 _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME = "per_image.parquet", "timings.parquet", "samples.npz"
-_CERTIFICATE_NAME, _REPORT_NAME = "certificate.json", "report.html"
-_TABLE_NAMES = ("table.txt", "table.md", "table.csv")
-_FIGURES = "figures"
-_OURS = {RUN_NAME, _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, _CERTIFICATE_NAME, _REPORT_NAME, *_TABLE_NAMES, _FIGURES}
+_CERTIFICATE_NAME = "certificate.json"
+_OURS = {RUN_NAME, _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, _CERTIFICATE_NAME, *RENDERED}
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,7 @@ class Results:
         run: what was run on what (see `provenance.describe_run`).
         certificate: the blindness certificate, as `Certificate.to_dict` gives it.
         rows: the per-image rows as an Arrow table, `rows.ROW_SCHEMA`.
-        samples: the first images of each dataset with their maps.
+        samples: images of each dataset with their maps, all or 100 at equal distances.
     """
 
     run: Mapping[str, Any]
@@ -77,8 +78,13 @@ class Results:
             raise InputError(f"Expected the table's form to be one of {', '.join(forms)}, but got {form!r}.")
         return forms[form]()
 
-    def plot(self, dataset: str | None = None) -> Figure:
-        """The paper's Figure 7 for one dataset (the first by default): sample images, overlays, the wall.
+    @property
+    def blind(self) -> bool:
+        """Whether the network is proven blind; False for a baseline, which sees the band."""
+        return bool(self.run.get("blind", True))
+
+    def plot(self, dataset: str | None = None, images: int = 6) -> Figure:
+        """The paper's Figure 7 for one dataset (the first by default): its first images, overlays, the wall.
 
         Raises:
             InputError: if there is no dataset of this name.
@@ -88,7 +94,18 @@ class Results:
         known = self.summary.datasets
         if dataset is not None and dataset not in known:
             raise InputError(f"There are no results on {dataset!r}: expected one of {', '.join(known)}.")
-        return overlays(self.samples.of(dataset or known[0]), self.wall)
+        samples = self.samples.of(dataset or known[0])
+        return overlays(samples.at(range(min(images, len(samples)))), self.wall)
+
+    def compare(self, baseline: Results) -> BaselineComparison:
+        """This network minus another on the same images, method by method, with intervals and tests.
+
+        Raises:
+            InputError: if the walls differ, or they have no image and method in common.
+        """
+        from stackwalls.evaluate.baseline_comparison import BaselineComparison
+
+        return BaselineComparison.of(self, baseline)
 
     def report_text(self) -> str:
         """For a terminal: Table 1, the result in a sentence, what a reader must be told, why maps are missing."""
@@ -96,7 +113,8 @@ class Results:
             f"{error['dataset']}, {error['method']}, {error['images']} images: {error['error']}"
             for error in self.errors().to_dict("records")
         ]
-        return "\n".join([self.table(), headline(self.summary, self.run["model"]), *notes(self.run), *failures])
+        said = headline(self.summary, self.run["model"], self.blind)
+        return "\n".join([self.table(), said, *notes(self.run), *failures])
 
     def errors(self) -> pd.DataFrame:
         """Why there is no map: dataset, method, error and how many images."""
@@ -126,19 +144,13 @@ class Results:
             self.render(folder, pdf)
             write_whole(folder / RUN_NAME, _json(self.run))
 
-    def render(self, folder: Path, pdf: bool = False) -> None:
-        """Write what follows from the rest: tables, figures and report."""
-        from stackwalls.evaluate.figures import write_figure
-        from stackwalls.evaluate.report import render_report
+    def render(
+        self, folder: Path, pdf: bool = False, method: str | None = None, comparison: BaselineComparison | None = None
+    ) -> None:
+        """Write what follows from the rest: tables, figures and report; arguments and errors as of `rendering`'s."""
+        from stackwalls.evaluate.rendering import render
 
-        with disk_errors(folder):
-            for name, form in zip(_TABLE_NAMES, ("text", "markdown", "csv"), strict=True):
-                write_whole(folder / name, self.table(form).encode())  # type: ignore[arg-type]
-            (folder / _FIGURES).mkdir(exist_ok=True)
-            for number, dataset in enumerate(self.summary.datasets, 1):
-                for kind in ("png", "pdf") if pdf else ("png",):
-                    write_whole(folder / _FIGURES / f"overlays-{number}.{kind}", write_figure(self.plot(dataset), kind))
-            write_whole(folder / _REPORT_NAME, render_report(self).encode())
+        render(self, folder, pdf, method, comparison)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -186,6 +198,15 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
             f"{folder} holds finished results already: choose another folder, or say that they may be replaced "
             "(--overwrite)."
         )
+
+
+def fingerprint_in(folder: Path) -> str | None:
+    """Which run made the finished results in a folder (see `unfinished`); None where there are none, or older ones."""
+    try:
+        found = json.loads((folder / RUN_NAME).read_bytes()).get("fingerprint")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return str(found) if found else None
 
 
 def claim_folder(folder: Path, overwrite: bool = False) -> Path:

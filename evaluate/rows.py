@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 ROW_SCHEMA = pa.schema(
     [
@@ -24,48 +19,18 @@ ROW_SCHEMA = pa.schema(
         pa.field("lit", pa.bool_()),
         pa.field("energy", pa.float64()),
         pa.field("pointing", pa.float64()),
-        pa.field("seconds", pa.float64()),  # of the call, shared by its images and methods; differs from run to run
+        pa.field("seconds", pa.float64()),  # an image, as if the method ran by itself (*)
         pa.field("error", pa.string()),  # why there is no map; null where there is one
     ]
 )
-"""Columns of the per-image rows. The measures are NaN where they are undefined and null where there is no map."""
+"""Columns of the per-image rows. The measures are NaN where they are undefined and null where there is no map.
+
+(*) A method's own time and, of the engine's methods, the forward pass that they share, in full for each: what the
+method alone would take. Averaged over the images of a call; differs from run to run.
+"""
 
 TIMINGS = "seconds"
 """Kept in a file of its own, so that everything else is the same on every run."""
-
-_ROWS_PER_GROUP = 4096
-
-
-class RowSpool:
-    """Takes rows as they come and holds them on disk, so that memory does not grow with their number."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile(suffix=".parquet")  # noqa: SIM115 - closed by `close`
-        self._writer = pq.ParquetWriter(self._file, ROW_SCHEMA)
-        self._held: list[Mapping[str, Any]] = []
-
-    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add rows; columns that a row does not have are null."""
-        self._held.extend(rows)
-        if len(self._held) >= _ROWS_PER_GROUP:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._held:
-            self._writer.write_table(pa.Table.from_pylist(self._held, schema=ROW_SCHEMA))
-            self._held = []
-
-    def finish(self) -> pa.Table:
-        """All rows, in the order in which they came; nothing can be added afterwards."""
-        self._flush()
-        self._writer.close()
-        self._file.seek(0)
-        return pq.read_table(self._file)
-
-    def close(self) -> None:
-        """Remove the file."""
-        self._writer.close()
-        self._file.close()
 
 
 def as_frame(rows: pa.Table) -> pd.DataFrame:

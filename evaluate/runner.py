@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import math
-import time
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import datasets
+import pyarrow as pa
 import torch
 from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
-from stackwalls.evaluate.engine import Precision
+from stackwalls.evaluate.block_run import BlockRun
+from stackwalls.evaluate.block_store import BlockStore, joined_samples
+from stackwalls.evaluate.blocks import Block, blocks_of, share_of
+from stackwalls.evaluate.engine import BatchSizes, Precision
 from stackwalls.evaluate.engine_maps import EngineExplainer, engine_methods
 from stackwalls.evaluate.evaluation_spec import Backend, EvaluationSpec, Target
+from stackwalls.evaluate.identity import what_is_asked
 from stackwalls.evaluate.maps import Explainer
-from stackwalls.evaluate.measuring import Outcome, PreparedBatch, explain_batch
+from stackwalls.evaluate.memory import batch_sizes, parse_bytes
 from stackwalls.evaluate.provenance import describe_run
-from stackwalls.evaluate.results import Results, claim_folder
-from stackwalls.evaluate.rows import RowSpool
-from stackwalls.evaluate.samples import SAMPLES_PER_DATASET, Sample, gather
+from stackwalls.evaluate.results import Results, check_folder, claim_folder, fingerprint_in
+from stackwalls.evaluate.samples import Samples, gather
 from stackwalls.evaluate.subject import Subject
-from stackwalls.hub_cards import Batch, StackDataset, open_dataset
-from stackwalls.model import Certificate, InputError, NotBlindError, Wall, require_certificate
+from stackwalls.evaluate.unfinished import ShareDone, UnfinishedRun
+from stackwalls.hub_cards import StackDataset, open_dataset
+from stackwalls.model import Certificate, InputError, Launch, NotBlindError, Wall, certify, require_certificate
 
 Source: TypeAlias = str | Path | datasets.Dataset | StackDataset
 """Anything that `open_dataset` takes, or what it gives."""
 
 _SLOWEST = "ScoreCAM"
-
-_SECONDS_BETWEEN = 0.5
-"""Between two updates of the bar while a single call runs."""
 
 
 def evaluate(
@@ -46,15 +48,18 @@ def evaluate(
     wall: Wall | None = None,
     target_layer: nn.Module | None = None,
     target: Target = "predicted",
-    batch_size: int = 8,
+    batch_size: int | None = None,
     limit: int | None = None,
     limits: Mapping[str, int] | None = None,
     seed: int = 0,
     backend: Backend = "auto",
     precision: Precision = "exact",
+    memory: int | str | None = None,
     certificate: Certificate | None = None,
+    require_blind: bool = True,
     out: str | Path | None = None,
     overwrite: bool = False,
+    launch: Launch | None = None,
     pdf: bool = False,
     progress: bool = True,
     provenance: Mapping[str, Any] | None = None,
@@ -64,6 +69,8 @@ def evaluate(
     The blindness certificate comes first; a network that is not blind behind the wall is refused. A method that fails
     on an image is a row with its reason. The model comes back as it was.
 
+    With `out`, a run that was killed goes on when it is called again with the same arguments, and gives the same files.
+
     Args:
         model: a `BlindModel`, or any module if `wall` and `target_layer` are given.
         dataset: one or several: a dataset folder, an image folder, a Hub id, a `datasets.Dataset`, a `StackDataset`.
@@ -72,7 +79,7 @@ def evaluate(
         wall: the dead zone by which maps are judged; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
         target: the class that is explained: the predicted one, or the image's label.
-        batch_size: images a forward pass.
+        batch_size: the most images a forward pass, at most 8, which is the default.
         limit: the most images of each dataset, its first ones.
         limits: method → the most images for that method (ScoreCAM and AblationCAM take long).
         seed: of the certificate's noise and of methods that draw numbers.
@@ -80,9 +87,16 @@ def evaluate(
             all of them by the grad-cam package.
         precision: "fast" lets the engine run ScoreCAM's masked passes, and nothing else, in 16 bits where the device
             multiplies them fast; the report says which were.
+        memory: bytes, or text such as "4GB", that images may take on their way through the network; what is free, less
+            a margin, by default. Where it does not suffice, fewer images are taken at once.
         certificate: of this model and wall, where there is one already.
-        out: a new or empty folder for the results; nothing is written by default.
-        overwrite: whether results that are in `out` already may be replaced.
+        require_blind: False lets a network pass that is not blind, for comparison (`wall` must be given where it has
+            none of its own); the results say so everywhere.
+        out: a folder for the results: new, empty, or with an unfinished run of the same arguments; results that the
+            same run has finished are returned as they are. Nothing is kept on disk by default.
+        overwrite: whether results that are in `out` already may be replaced; for a single process.
+        launch: this process among several that share the run by way of `out`, such as `Launch.of()`; a single process
+            by default. The results do not depend on their number.
         pdf: whether to write the figures to `out` as PDF too.
         progress: whether to show a progress bar on stderr.
         provenance: what else the report should say of the run, such as the command line.
@@ -90,101 +104,128 @@ def evaluate(
     Raises:
         InputError: if an argument is out of range, or `out` holds something else.
         NotBlindError: if the model is not blind behind the wall.
+        ShareDone: no error: if this process's share is done and others' is not; the last one returns the results.
     """
     named = named_methods(methods)
-    names = tuple(named)
-    spec = EvaluationSpec(names, target, batch_size, limit, dict(limits or {}), seed, backend, precision)
+    room = parse_bytes(memory) if isinstance(memory, str) else memory
+    spec = EvaluationSpec(tuple(named), target, batch_size, limit, dict(limits or {}), seed, backend, precision, room)
+    launch = launch or Launch()
+    _check_sharing(launch, out, overwrite)
     subject = Subject.of(model, wall, target_layer)
     sources = _opened(dataset)
-    explainers = _explainers(subject, spec, named, sources)
-    folder = claim_folder(Path(out), overwrite) if out is not None else None
-    with closing(RowSpool()) as spool, _progress_bar(spec, sources, progress) as bar, _exact_arithmetic():
-        bar.set_description("blindness certificate")
-        certificate = _certified(subject, certificate, seed)
-        torch.manual_seed(seed)
-        run = _Run(subject, spec, explainers, spool, bar)
-        for source in sources:
-            run.over(source)
-        about = describe_run(subject, spec, sources, provenance, _notes(explainers))
-        samples = gather(run.samples, names, subject.wall.image_size)
-        results = Results(about, certificate.to_dict(), spool.finish(), samples)
-    if folder is not None:
-        results.save(folder, overwrite=overwrite, pdf=pdf)
-    return results
+    if out is not None:
+        check_folder(Path(out), overwrite=True)
+    sizes = batch_sizes(subject, room, batch_size, launch.world, _say)
+    explainers = _explainers(subject, spec, named, sources, sizes)
+    blocks = blocks_of([max(spec.images_for(name, len(source)) for name in named) for source in sources])
+    with _exact_arithmetic():
+        certificate = _certified(subject, certificate, seed, require_blind)
+        about = describe_run(subject, spec, sources, provenance, _notes(explainers), certificate.passed)
+        job = _Job(subject, spec, sources, explainers, sizes, blocks, certificate, about, progress and not launch.rank)
+        if out is None:
+            return job.in_passing()
+        asked = what_is_asked(subject, spec, sources, named)
+        return job.into(Path(out), asked, launch, overwrite, pdf)
 
 
-@dataclass(eq=False)
-class _Run:
-    """What stays the same over datasets and batches."""
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """A run that is ready to begin."""
 
     subject: Subject
     spec: EvaluationSpec
+    sources: Sequence[StackDataset]
     explainers: Sequence[Explainer]
-    spool: RowSpool
-    bar: tqdm[Any]
-    samples: list[Sample] = field(default_factory=list)
-    _shown: float = -math.inf
+    sizes: BatchSizes
+    blocks: Sequence[Block]
+    certificate: Certificate
+    about: dict[str, Any]
+    progress: bool
 
-    def over(self, source: StackDataset) -> None:
-        """Every row of a dataset into the spool, and its first images among the samples."""
-        counts = {method: self.spec.images_for(method, len(source)) for method in self.spec.methods}
-        done, needed = 0, max(counts.values())
-        for batch in source.batches(self.spec.batch_size):
-            prepared = PreparedBatch.of(self.subject, _first(batch, needed - done), source.name, done)
-            left = {method: min(max(count - done, 0), len(prepared)) for method, count in counts.items()}
-            outcomes = self._outcomes(prepared, left)
-            self._keep_rows(source.name, prepared, outcomes)
-            self._keep_samples(source.name, prepared, outcomes, SAMPLES_PER_DATASET - done)
-            done += len(prepared)
-            if done >= needed:
-                break
+    def in_passing(self) -> Results:
+        """By this process alone, with nothing left on disk."""
+        with TemporaryDirectory(prefix="stackwalls-") as place:
+            store = BlockStore(Path(place))
+            self._compute(self.blocks, store)
+            return self._results(*store.joined(self.blocks), self.about)
 
-    def _outcomes(self, prepared: PreparedBatch, left: Mapping[str, int]) -> dict[tuple[int, str], Outcome]:
-        outcomes = {}
-        for explainer in self.explainers:
-            first, *others = explainer.methods
-            self.bar.set_description(f"{first} and {len(others)} more" if others else first)
-            for index, method, outcome in explain_batch(
-                self.subject, explainer, prepared, left, self.spec.target, self._on_pass
-            ):
-                outcomes[index, method] = outcome
-                self.bar.update()
-            self.bar.set_postfix_str("", refresh=False)
-        return outcomes
+    def into(self, folder: Path, asked: Mapping[str, Any], launch: Launch, overwrite: bool, pdf: bool) -> Results:
+        """This process's share into a folder, and the results if it is the last one."""
+        claim_folder(folder, overwrite=True)
+        run = UnfinishedRun(folder, asked, launch, lambda fingerprint: fingerprint_in(folder) == fingerprint)
+        if fingerprint_in(folder) != run.fingerprint:
+            check_folder(folder, overwrite)
+        about = {**self.about, "fingerprint": run.fingerprint}
+        with run.begun(anew=overwrite) as to_do:
+            if not to_do:
+                _say(f"The results in {folder} are those of this run already.")
+                return Results.load(folder)
+            own = share_of(self.blocks, launch)
+            missing = [block for block in own if not run.store.has(block)]
+            if len(missing) < len(own):
+                _say(f"Going on: {len(own) - len(missing)} of {len(own)} blocks of images were done already.")
+            self._compute(missing, run.store)
+            finished: list[Results] = []
 
-    def _on_pass(self, done: int, total: int) -> None:
-        if done == total or time.monotonic() - self._shown > _SECONDS_BETWEEN:
-            self._shown = time.monotonic()
-            self.bar.set_postfix_str(f"pass {done} of {total}")
+            def finish(rows: pa.Table, samples: list[Samples]) -> None:
+                finished.append(self._results(rows, samples, about))
+                finished[0].save(folder, overwrite=True, pdf=pdf)
 
-    def _keep_rows(self, dataset: str, prepared: PreparedBatch, outcomes: Mapping[tuple[int, str], Outcome]) -> None:
-        """Image by image, so that the order does not depend on the batch size."""
-        for index in range(len(prepared)):
-            common = {"dataset": dataset, **prepared.columns(index)}
-            found = [(method, outcomes[index, method]) for method in self.spec.methods if (index, method) in outcomes]
-            self.spool.append([{**common, "method": method, **outcome.columns} for method, outcome in found])
+            if not run.merge(self.blocks, finish):
+                raise ShareDone(
+                    f"This process's share ({len(own)} of {len(self.blocks)} blocks) is done, and others' is not: the "
+                    f"last one writes the results to {folder}. Should one fail, the same command does what is missing."
+                )
+        return finished[0] if finished else Results.load(folder)
 
-    def _keep_samples(
-        self, dataset: str, prepared: PreparedBatch, outcomes: Mapping[tuple[int, str], Outcome], room: int
-    ) -> None:
-        for index in range(min(room, len(prepared))):
-            own = {method: found for (i, method), found in outcomes.items() if i == index}
-            maps = {method: found.map for method, found in own.items() if found.map is not None}
-            mu = {method: outcomes[index, method].columns["mu"] for method in maps}
-            about = prepared.columns(index)
-            image = prepared.batch.images[index]
-            self.samples.append(
-                Sample(dataset, about["image_id"], about["label"], about["prediction"], image, maps, mu)
-            )
+    def _compute(self, blocks: Sequence[Block], store: BlockStore) -> None:
+        with self._bar(blocks) as bar:
+            run = BlockRun(self.subject, self.spec, self.sources, self.explainers, self.sizes, bar)
+            for block, rows, samples in run.over(blocks):
+                store.write(block, rows, samples)
+
+    def _results(self, rows: pa.Table, samples: Sequence[Samples], about: Mapping[str, Any]) -> Results:
+        empty = gather([], self.spec.methods, self.subject.wall.image_size)
+        return Results(about, self.certificate.to_dict(), rows, joined_samples(samples or [empty]))
+
+    @contextmanager
+    def _bar(self, blocks: Sequence[Block]) -> Iterator[tqdm[Any]]:
+        """Counts maps, over all datasets and methods."""
+        counts = [{m: self.spec.images_for(m, len(source)) for m in self.spec.methods} for source in self.sources]
+        total = sum(
+            min(max(count - block.start, 0), len(block)) for block in blocks for count in counts[block.dataset].values()
+        )
+        with tqdm(total=total, unit="map", disable=not self.progress, smoothing=0.05) as bar:
+            yield bar
+
+
+def _say(text: str) -> None:
+    tqdm.write(text, file=sys.stderr)
+
+
+def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> None:
+    if launch.world == 1:
+        return
+    if out is None:
+        raise InputError("Several processes can share a run only by way of a folder: name one (`out=`, --out).")
+    if overwrite:
+        raise InputError(
+            f"Several processes cannot agree on who replaces the results in {out}: delete them, or choose another "
+            "folder, and leave out --overwrite."
+        )
 
 
 def _explainers(
-    subject: Subject, spec: EvaluationSpec, named: Mapping[str, object], sources: Sequence[StackDataset]
+    subject: Subject,
+    spec: EvaluationSpec,
+    named: Mapping[str, object],
+    sources: Sequence[StackDataset],
+    sizes: BatchSizes,
 ) -> list[Explainer]:
     """The engine for what it computes, an adapter for the rest; ScoreCAM apart, as it takes longer than all others."""
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
-    explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision) for group in groups if group]
+    explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
     rest = [name for name in spec.methods if name not in fast]
     explainers += [as_explainer(name, named[name], subject, spec.seed) for name in rest]
     for explainer in explainers:
@@ -197,12 +238,6 @@ def _notes(explainers: Sequence[Explainer]) -> dict[str, str]:
     """What the adapters did to what the methods gave."""
     noted = {method: getattr(explainer, "note", None) for explainer in explainers for method in explainer.methods}
     return {method: note.rstrip(".") for method, note in noted.items() if note}
-
-
-def _first(batch: Batch, count: int) -> Batch:
-    if len(batch) <= count:
-        return batch
-    return Batch(batch.image_ids[:count], batch.labels[:count], batch.images[:count])
 
 
 def _opened(dataset: Source | Sequence[Source]) -> list[StackDataset]:
@@ -218,25 +253,18 @@ def _opened(dataset: Source | Sequence[Source]) -> list[StackDataset]:
     return sources
 
 
-def _certified(subject: Subject, certificate: Certificate | None, seed: int) -> Certificate:
+def _certified(subject: Subject, certificate: Certificate | None, seed: int, require_blind: bool) -> Certificate:
     if certificate is None:
-        return require_certificate(subject.model, subject.wall, seed)
+        make = require_certificate if require_blind else certify
+        return make(subject.model, subject.wall, seed=seed)
     if certificate.model != subject.name or certificate.wall != str(subject.wall):
         raise InputError(
             f"The certificate is for {certificate.model} behind {certificate.wall}, not for {subject.name} behind "
             f"{subject.wall}: leave it out, and it is made anew."
         )
-    if not certificate.passed:
+    if require_blind and not certificate.passed:
         raise NotBlindError(f"{subject.name} is not blind behind {subject.wall}: {'; '.join(certificate.failures)}.")
     return certificate
-
-
-@contextmanager
-def _progress_bar(spec: EvaluationSpec, sources: Sequence[StackDataset], show: bool) -> Iterator[tqdm[Any]]:
-    """Counts maps, over all datasets and methods."""
-    total = sum(spec.images_for(method, len(source)) for source in sources for method in spec.methods)
-    with tqdm(total=total, unit="map", disable=not show, smoothing=0.05) as bar:
-        yield bar
 
 
 @contextmanager

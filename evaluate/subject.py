@@ -42,7 +42,10 @@ class Subject:
         name = getattr(model, "name", type(model).__name__)
         wall = wall or getattr(model, "wall", None)
         if wall is None:
-            raise InputError(f"{name} has no wall, so no part of a map is known to be wrong: name one (`wall=`).")
+            raise InputError(
+                f"{name} has no wall, so no part of a map is known to be wrong: name one (`wall=`), and for a network "
+                "that sees everything say that it is measured for comparison (`require_blind=False`, --not-blind)."
+            )
         target_layer = target_layer if target_layer is not None else getattr(model, "target_layer", None)
         if target_layer is None:
             raise InputError(f"{name} names no target layer: pass the module that gives the map (`target_layer=`).")

@@ -1,23 +1,34 @@
-"""Table 1: mu of every method on every dataset, with its chance level, as text, Markdown and CSV."""
+"""Table 1: mu of every method on every dataset, with its interval and chance level, as text, Markdown and CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from stackwalls.evaluate.mu_metric import Summary, summarise
+from stackwalls.evaluate.paired_values import paired_values
+from stackwalls.evaluate.statistics import Interval, bootstrap_intervals
+from stackwalls.evaluate.table_text import aligned, beside, fitting
+from stackwalls.evaluate.wording import UNDEFINED, interval_cell, mean_and_std, percent, times_100, times_chance
 
-UNDEFINED = "–"
-"""What a table shows where a number does not exist."""
+_WIDTH = 100
+"""Of a terminal, in characters; datasets stand side by side as far as they fit."""
 
-_DATASETS_PER_LINE = 2
-"""Datasets side by side in the text form; more would not fit a terminal."""
+_BRIEF = {
+    "mu × 100": "mu × 100",
+    "95 % interval": "95 %",
+    "n": "n",
+    "NaN": "NaN",
+    "failed": "failed",
+    "native mu": "native",
+}
+"""What the terminal shows, under shorter headings; the other forms show everything."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,7 @@ class TableRow:
         method: name.
         images: how many were tried: `mu.n + mu.nan + failed`.
         mu: of the maps that have one; `mu.nan` maps are zero everywhere.
+        interval: of the mean of mu: the bootstrap's 95 % (`statistics.bootstrap`).
         mu_native: the same at the map's own resolution.
         failed: images on which the method failed or gave no valid map.
         lit: share of the maps with any positive value in the dead zone.
@@ -41,6 +53,7 @@ class TableRow:
     method: str
     images: int
     mu: Summary
+    interval: Interval
     mu_native: Summary
     failed: int
     lit: float
@@ -69,7 +82,7 @@ class Table:
     Attributes:
         rows: by dataset, then method, in the order of the run.
         accuracy: dataset → how the network classifies it.
-        chance: mu of a uniform map.
+        chance: mu of a uniform map; its energy and pointing game are the square of it, the dead zone's share.
     """
 
     rows: tuple[TableRow, ...]
@@ -80,7 +93,8 @@ class Table:
     def of(cls, per_image: pd.DataFrame, chance: float) -> Table:
         """From the per-image rows (see `rows.ROW_SCHEMA`)."""
         groups = per_image.groupby(["dataset", "method"], sort=False)
-        rows = [_row(str(dataset), str(method), group) for (dataset, method), group in groups]
+        intervals = _intervals(per_image)
+        rows = [_row(str(name), str(method), group, intervals[name, method]) for (name, method), group in groups]
         accuracy = {str(name): _accuracy(group) for name, group in per_image.groupby("dataset", sort=False)}
         order = list(dict.fromkeys(per_image["method"]))
         rows.sort(key=lambda row: (list(accuracy).index(row.dataset), order.index(row.method)))
@@ -99,40 +113,69 @@ class Table:
     def columns(self) -> list[str]:
         """Headings of one dataset's cells; "failed" only where something did."""
         failed = ["failed"] if any(row.failed for row in self.rows) else []
-        return ["mu × 100", "n", "NaN", *failed, "lit", "native mu"]
+        shares = ["lit", "energy", "pointing"]
+        return ["mu × 100", "95 % interval", "mu/chance", "n", "NaN", *failed, *shares, "native mu"]
 
     def cells(self, dataset: str, method: str) -> list[str]:
         """One dataset's cells of a method's line, as `columns` heads them."""
-        row = next((row for row in self.rows if (row.dataset, row.method) == (dataset, method)), None)
+        row = self.find(dataset, method)
         if row is None:
             return [UNDEFINED] * len(self.columns())
-        failed = [str(row.failed)] if "failed" in self.columns() else []
-        lit, native = percent(row.lit), mean_and_std(row.mu_native)
-        return [mean_and_std(row.mu), str(row.mu.n), str(row.mu.nan), *failed, lit, native]
+        found = {
+            "mu × 100": mean_and_std(row.mu),
+            "95 % interval": interval_cell(row.interval),
+            "mu/chance": times_chance(row.mu.mean, self.chance),
+            "n": str(row.mu.n),
+            "NaN": str(row.mu.nan),
+            "failed": str(row.failed),
+            "lit": percent(row.lit),
+            "energy": percent(row.energy, 1),
+            "pointing": percent(row.pointing),
+            "native mu": mean_and_std(row.mu_native),
+        }
+        return [found[head] for head in self.columns()]
 
     def chance_cells(self) -> list[str]:
         """The line below the methods: what a uniform map has."""
-        empty = [""] * (len(self.columns()) - 3)
-        return [f"{100 * self.chance:.1f}", *empty, percent(1), f"{100 * self.chance:.1f}"]
+        mu, share = times_100(self.chance), self.chance**2
+        found = {"mu × 100": mu, "mu/chance": "1.00", "lit": "100 %", "native mu": mu}
+        found |= {"energy": percent(share, 1), "pointing": percent(share)}
+        return [found.get(head, "") for head in self.columns()]
+
+    def find(self, dataset: str, method: str) -> TableRow | None:
+        """The line of a method on a dataset, where there is one."""
+        return next((row for row in self.rows if (row.dataset, row.method) == (dataset, method)), None)
 
     def text(self) -> str:
-        """For a terminal: datasets side by side, two a line, and what the columns mean."""
-        groups = [self.datasets[i : i + _DATASETS_PER_LINE] for i in range(0, len(self.datasets), _DATASETS_PER_LINE)]
-        lines = ["\n".join(_side_by_side(self, group)) for group in groups]
-        return "\n\n".join([*lines, "\n".join(self.legend())]) + "\n"
+        """For a terminal: datasets side by side as far as they fit 100 columns, the main columns, what they mean."""
+        blocks = [self._block(dataset) for dataset in self.datasets]
+        names = ["", *aligned([["method"], *([method] for method in self.methods), ["chance"]], left=True)]
+        tables = [beside([names, *group]) for group in fitting(names, blocks, _WIDTH)]
+        return "\n\n".join("\n".join(lines) for lines in [*tables, self.brief_legend()]) + "\n"
+
+    def _block(self, dataset: str) -> list[str]:
+        """A dataset's title and lines, of the columns that the terminal shows."""
+        places = [place for place, head in enumerate(self.columns()) if head in _BRIEF]
+        lines = [[_BRIEF.get(head, "") for head in self.columns()]]
+        lines += [self.cells(dataset, method) for method in self.methods] + [self.chance_cells()]
+        native = self.columns().index("native mu")
+        for line in lines:
+            line[native] = line[native].partition(" ±")[0]
+        body = aligned([[line[place] for place in places] for line in lines])
+        title = f"{dataset} ({self.accuracy[dataset]})"
+        width = max(len(title), len(body[0]))
+        return [title.center(width), *(line.rjust(width) for line in body)]
 
     def markdown(self) -> str:
-        """As a GitHub table; the dataset's name is part of its headings where there are several."""
-        several = len(self.datasets) > 1
-        heads = [f"{name}: {head}" if several else head for name in self.datasets for head in self.columns()]
-        lines = [["method", *heads], ["---", *["---:"] * len(heads)]]
-        lines += [
-            [method, *(cell for name in self.datasets for cell in self.cells(name, method))] for method in self.methods
-        ]
-        lines.append(["*uniform map (chance)*", *self.chance_cells() * len(self.datasets)])
-        table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-        accuracy = [f"{name}: {accuracy}." for name, accuracy in self.accuracy.items()]
-        return table + "\n\n" + "\n".join(f"- {line}" for line in [*accuracy, *self.legend()]) + "\n"
+        """A GitHub table a dataset, and what the columns mean."""
+        parts = []
+        for dataset in self.datasets:
+            lines = [["method", *self.columns()], ["---", *["---:"] * len(self.columns())]]
+            lines += [[method, *self.cells(dataset, method)] for method in self.methods]
+            lines.append(["*uniform map (chance)*", *self.chance_cells()])
+            parts.append(f"**{dataset}** ({self.accuracy[dataset]})")
+            parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+        return "\n\n".join([*parts, "\n".join(f"- {line}" for line in self.legend())]) + "\n"
 
     def csv(self) -> str:
         """One line a dataset and method, full precision, in [0, 1]; `nan` where a number does not exist."""
@@ -149,12 +192,30 @@ class Table:
 
     def legend(self) -> list[str]:
         """What the columns mean, and what is undefined and why."""
-        lines = [
-            f"mu × 100: mean ± std (unbiased) over n maps; a uniform map has {100 * self.chance:.1f} (chance).",
-            "NaN: maps that are zero everywhere, which have no mu. "
-            "lit: share of the maps with any positive value in the dead zone, be it by upsampling.",
-            "native mu: mu × 100 of the map before upsampling, which draws the last row that is seen over the wall.",
+        return [
+            *self._first_words(),
+            "95 % interval: of the mean, by bootstrap over the images (BCa). mu/chance: a uniform map has 1.",
+            "lit: share of the maps with any positive value in the dead zone, be it by upsampling. energy: the dead "
+            "zone's share of a map's sum. pointing: how often a map's maximum lies there.",
+            *self._last_words(),
         ]
+
+    def brief_legend(self) -> list[str]:
+        """`legend` for the columns that the terminal shows."""
+        return [
+            *self._first_words(),
+            "95 %: interval of the mean, by bootstrap over the images. More columns: table.md, table.csv, report.html.",
+            *self._last_words(),
+        ]
+
+    def _first_words(self) -> list[str]:
+        return [
+            f"mu × 100: mean ± std (unbiased) over n maps; a uniform map has {times_100(self.chance)} (chance).",
+            "NaN: maps that are zero everywhere, which have no mu.",
+        ]
+
+    def _last_words(self) -> list[str]:
+        lines = ["native mu: mu × 100 before upsampling, which draws the last row that is seen over the wall."]
         if "failed" in self.columns():
             lines.append("failed: images without a valid map; the per-image rows say why.")
         if any(math.isnan(value) for row in self.rows for value in (row.mu.std, row.mu_native.std)):
@@ -162,24 +223,24 @@ class Table:
         return lines
 
 
-def mean_and_std(summary: Summary) -> str:
-    """`22.7 ± 13.4`: both × 100, of equal width in a column."""
-    mean, std = (UNDEFINED if math.isnan(value) else f"{100 * value:.1f}" for value in (summary.mean, summary.std))
-    return f"{mean} ± {std:>4}"
+def _intervals(per_image: pd.DataFrame) -> dict[tuple[Any, Any], Interval]:
+    """(dataset, method) → interval of the mean of mu; a dataset's methods are resampled together."""
+    found = {}
+    for dataset, rows in per_image.groupby("dataset", sort=False):
+        values = paired_values(rows)
+        for method, interval in zip(values.columns, bootstrap_intervals(values), strict=True):
+            found[dataset, method] = interval
+    return found
 
 
-def percent(share: float, digits: int = 0) -> str:
-    """`98 %`, or what stands for undefined."""
-    return UNDEFINED if math.isnan(share) else f"{100 * share:.{digits}f} %"
-
-
-def _row(dataset: str, method: str, group: pd.DataFrame) -> TableRow:
+def _row(dataset: str, method: str, group: pd.DataFrame, interval: Interval) -> TableRow:
     measured = group[group["error"].isna()]
     return TableRow(
         dataset=dataset,
         method=method,
         images=len(group),
         mu=summarise(measured["mu"]),
+        interval=interval,
         mu_native=summarise(measured["mu_native"]),
         failed=len(group) - len(measured),
         lit=float(measured["lit"].mean()) if len(measured) else math.nan,
@@ -205,35 +266,13 @@ def _record(row: TableRow, chance: float) -> dict[str, Any]:
         "failed": row.failed,
         "mu_mean": row.mu.mean,
         "mu_std": row.mu.std,
+        "mu_low": row.interval.low,
+        "mu_high": row.interval.high,
         "chance": chance,
+        "mu_over_chance": row.mu.mean / chance if chance else math.nan,
         "lit": row.lit,
         "native_mu_mean": row.mu_native.mean,
         "native_mu_std": row.mu_native.std,
         "energy_mean": row.energy,
         "pointing_mean": row.pointing,
     }
-
-
-def _side_by_side(table: Table, datasets: Sequence[str]) -> list[str]:
-    first = _aligned([["method"], *([method] for method in table.methods), ["chance"]], left=True)
-    blocks = [["", *first]]
-    for name in datasets:
-        lines = _aligned(
-            [table.columns(), *(table.cells(name, method) for method in table.methods), table.chance_cells()]
-        )
-        title = f"{name} ({table.accuracy[name]})"
-        width = max(len(title), len(lines[0]))
-        blocks.append([title.center(width), *(line.rjust(width) for line in lines)])
-    return [" | ".join(parts).rstrip() for parts in zip(*_padded(blocks), strict=True)]
-
-
-def _padded(blocks: Sequence[list[str]]) -> Iterator[list[str]]:
-    for block in blocks:
-        width = max(len(line) for line in block)
-        yield [line.ljust(width) for line in block]
-
-
-def _aligned(lines: Sequence[Sequence[str]], left: bool = False) -> list[str]:
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    pad = str.ljust if left else str.rjust
-    return ["  ".join(pad(cell, width) for cell, width in zip(line, widths, strict=True)) for line in lines]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from stackwalls.evaluate.adapters.configured import Configured
@@ -63,13 +65,30 @@ class Adapter(ABC):
         methods: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> dict[str, Maps]:
-        """See `Explainer`. Raises whatever the method raises, with the model as it was."""
+        """See `Explainer`. Raises whatever the method raises, with the model as it was.
+
+        A method that draws random numbers is called image by image, since what it draws for a batch depends on who
+        else is in it.
+        """
         del methods, progress  # there is only one, and it tells nothing
-        with undisturbed(self.subject.model, images, self.seed):
+        with undisturbed(self.subject.model, images, zlib.crc32(self.name.encode(), self.seed)) as draws:
             chosen = torch.as_tensor(list(targets), dtype=torch.int64, device=images.device)
             values = self._values(images.detach().clone(), chosen)
             maps = values if isinstance(values, Maps) else to_maps(values, images.shape[-1], self.reduce)
-        return {self.name: maps}
+        if not draws.any or len(images) == 1:
+            return {self.name: maps}
+        self.max_batch = 1
+        parts = [self.explain(images[i : i + 1], targets[i : i + 1])[self.name] for i in range(len(images))]
+        return {self.name: _joined(parts)}
+
+
+def _joined(parts: Sequence[Maps]) -> Maps:
+    """Maps of single images as those of a batch."""
+    raw = [part.raw for part in parts if part.raw is not None]
+    return Maps(
+        np.concatenate([np.asarray(part.maps) for part in parts]),
+        np.concatenate(raw) if len(raw) == len(parts) else None,
+    )
 
 
 def _said(value: object) -> str:

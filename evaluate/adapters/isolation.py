@@ -7,6 +7,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,28 +21,38 @@ _SAMPLED = 8
 
 
 @contextmanager
-def undisturbed(model: nn.Module, images: torch.Tensor, seed: int) -> Iterator[None]:
+def undisturbed(model: nn.Module, images: torch.Tensor, seed: int) -> Iterator[Draws]:
     """Run a method: gradients on, its prints to stderr, random numbers of its own; afterwards all is as it was.
 
     Args:
         model: its modes, hooks, layers, `requires_grad` and gradients are put back, on errors too.
         images: `(N, 3, H, W)`; with `seed`, they seed the random numbers.
-        seed: of the run.
+        seed: of the run and the method.
+
+    Yields:
+        Whether random numbers were drawn, as `repeatable` does.
     """
     with ExitStack() as stack:
         stack.enter_context(preserved(model))
         stack.enter_context(same_layers(model))
-        stack.enter_context(repeatable(images, seed))
+        draws = stack.enter_context(repeatable(images, seed))
         stack.enter_context(redirect_stdout(sys.stderr))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         for parameter in model.parameters():
             parameter.grad = None  # a backward pass would add to the user's gradient in place
-        yield
+        yield draws
+
+
+@dataclass
+class Draws:
+    """Whether random numbers were drawn, known afterwards."""
+
+    any: bool = False
 
 
 @contextmanager
-def repeatable(images: torch.Tensor, seed: int) -> Iterator[None]:
+def repeatable(images: torch.Tensor, seed: int) -> Iterator[Draws]:
     """Seed all random numbers by the pictures, and put the generators back.
 
     So a method that draws numbers gives the same maps whatever ran before: in one process, in several, or after a
@@ -54,8 +65,24 @@ def repeatable(images: torch.Tensor, seed: int) -> Iterator[None]:
         torch.manual_seed(number)
         np.random.seed(number)  # noqa: NPY002
         random.seed(number)
+        draws, before = Draws(), _states(images.device)
         try:
-            yield
+            yield draws
         finally:
+            draws.any = _states(images.device) != before
             random.setstate(of_python)
             np.random.set_state(of_numpy)  # noqa: NPY002
+
+
+def _states(device: torch.device) -> tuple[object, ...]:
+    """Of all generators that a method may draw from."""
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    of_device = torch.cuda.get_rng_state(device).numpy().tobytes() if device.type == "cuda" else b""
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        of_device,
+        random.getstate(),
+        name,
+        np.asarray(keys).tobytes(),
+        *rest,
+    )

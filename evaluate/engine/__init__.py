@@ -3,9 +3,11 @@
 - `single_pass`: the methods that need activations and gradients only, as functions
 - `ablation`, `score`: AblationCAM's and ScoreCAM's weights without running what cannot matter
 - `forward`: one forward pass, and a backward pass through the head alone
+- `features`: the convolutions on whole images, as the device runs them fastest
 - `seen_rows`: MaskedVGG16's convolutions on the rows that the head can depend on
 - `kernels`: convolutions and dense layers in the device's fastest layout
 - `raw_maps`: all of it for a batch
+- `batch_sizes`: how much at once, and less where memory does not suffice
 - `upsampling`: from raw maps to saliency maps at the image's size
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.

@@ -1,4 +1,5 @@
-from .forward import Explained, explain_forward
+from .batch_sizes import BatchSizes, is_out_of_memory
+from .forward import Explained, explain_forward, explain_head
 from .raw_maps import ENGINE_METHODS, Engine, Precision
 from .seen_rows import SeenRows, rows_needed
 from .single_pass import SINGLE_PASS
@@ -7,11 +8,14 @@ from .upsampling import normalised_maps
 __all__ = [
     "ENGINE_METHODS",
     "SINGLE_PASS",
+    "BatchSizes",
     "Engine",
     "Explained",
     "Precision",
     "SeenRows",
     "explain_forward",
+    "explain_head",
+    "is_out_of_memory",
     "normalised_maps",
     "rows_needed",
 ]

@@ -13,6 +13,9 @@ import torch
 from stackwalls.evaluate.engine.kernels import dense_layers, linear
 from stackwalls.model import BlindModel, MaskedVGG16
 
+_MAPS_PER_IMAGE = 8
+"""How many ablated maps of a head's batch take about as much memory as one image's shares of the dense layer."""
+
 
 def _dense_first_scores(model: MaskedVGG16, activations: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """Score of the target class without each channel: `(N, C, h, w)` to `(N, C)`."""
@@ -53,13 +56,15 @@ def ablation_weights(
         activations: `(N, C, h, w)` map of the target layer, rectified.
         targets: `(N,)` explained classes.
         scores: `(N,)` their logits, y; where one is near 0 the weights blow up, as they do in grad-cam.
-        batch: ablated maps a call of the head, for heads that are not dense first.
+        batch: ablated maps a call of the head; the split takes images in proportion.
 
     Returns:
         `(N, C)` float32.
     """
     if isinstance(model, MaskedVGG16):
-        without = _dense_first_scores(model, activations, targets)
+        images = max(1, batch // _MAPS_PER_IMAGE)
+        parts = zip(torch.split(activations, images), torch.split(targets, images), strict=True)
+        without = torch.cat([_dense_first_scores(model, *part) for part in parts])
     else:
         without = _head_scores(model, activations, targets, batch)
     return (scores[:, None] - without) / scores[:, None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 
@@ -30,6 +31,20 @@ class Explained:
         """`(N,)` the explained logits."""
         return self.logits.gather(1, self.targets[:, None])[:, 0]
 
+    def at(self, indices: Sequence[int]) -> Explained:
+        """Those images of the batch; itself where that is all of them."""
+        chosen = list(indices)
+        if chosen == list(range(len(self.logits))):
+            return self
+        return Explained(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Explained]) -> Explained:
+        """Several batches as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(**{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)})
+
 
 def explain_forward(model: BlindModel, images: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
     """Run the network once, and the head backwards.
@@ -42,14 +57,17 @@ def explain_forward(model: BlindModel, images: torch.Tensor, targets: torch.Tens
         targets: `(N,)` classes to explain; the predicted ones by default.
     """
     with torch.no_grad():
-        # images as they come: another memory format would be faster, but rounds otherwise, and the sign that LAPACK
-        # gives EigenCAM's component can hang on the last bit
         activations = model.features(images).contiguous()
-    leaf = activations.requires_grad_(True)
+    return explain_head(model, activations, targets)
+
+
+def explain_head(model: BlindModel, activations: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
+    """The head forwards and backwards, from maps `(N, C, h, w)` that are there; the rest as `explain_forward`."""
+    leaf = activations.detach().requires_grad_(True)
     with torch.enable_grad():
         logits = model.head(leaf)
         if targets is None:
             targets = logits.detach().argmax(1)
         # images do not interact in evaluation mode: one backward pass of the sum gives every image's own gradient
         (gradients,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), leaf)
-    return Explained(activations.detach(), gradients, logits.detach(), targets)
+    return Explained(leaf.detach(), gradients, logits.detach(), targets)

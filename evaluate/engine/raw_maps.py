@@ -9,7 +9,9 @@ from typing import Literal
 import torch
 
 from stackwalls.evaluate.engine.ablation import ablation_weights
-from stackwalls.evaluate.engine.forward import Explained, explain_forward
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes
+from stackwalls.evaluate.engine.features import Features, fast_features
+from stackwalls.evaluate.engine.forward import Explained, explain_head
 from stackwalls.evaluate.engine.kernels import reduced_dtype
 from stackwalls.evaluate.engine.score import (
     SeenParts,
@@ -30,11 +32,6 @@ Progress = Callable[[int, int], None]
 ENGINE_METHODS = (*SINGLE_PASS, "AblationCAM", "ScoreCAM")
 """The methods that the engine computes; all others run through grad-cam itself."""
 
-_CPU_BATCH = 4
-"""Masked images a call on a CPU: more do not fit its caches."""
-
-_GPU_BATCH = 64
-
 
 class Engine:
     """Raw low-resolution maps of a batch, for any of `ENGINE_METHODS`, equal to grad-cam's.
@@ -44,16 +41,34 @@ class Engine:
         precision: "exact" computes everything in float32; "fast" runs ScoreCAM's masked passes, and nothing else, in
             16 bits (float16 on a GPU, bfloat16 on a CPU that multiplies it natively). Where the device has no such
             arithmetic, the attribute `precision` says "exact" afterwards.
-        batch: masked images a call; chosen by the device by default.
+        sizes: how much is computed at once; chosen by the device by default. They shrink where memory does not suffice.
     """
 
-    def __init__(self, model: BlindModel, precision: Precision = "exact", batch: int | None = None) -> None:
+    def __init__(self, model: BlindModel, precision: Precision = "exact", sizes: BatchSizes | None = None) -> None:
         self.model = model
         self.device = next(model.parameters()).device
         self._dtype = torch.float32 if precision == "exact" else reduced_dtype(self.device) or torch.float32
         self.precision: Precision = "exact" if self._dtype == torch.float32 else "fast"
-        self.batch = batch or (_CPU_BATCH if self.device.type == "cpu" else _GPU_BATCH)
+        self.sizes = sizes or BatchSizes.usual(self.device)
+        self._features: Features | None = None
         self._scorer: SeenScorer | None = None
+
+    def explained(self, images: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
+        """The forward pass behind all methods, in batches of at most `sizes.images`.
+
+        Args:
+            images: `(N, 3, 224, 224)` normalised, on the model's device.
+            targets: `(N,)` classes to explain; the predicted ones by default.
+        """
+        features = self._features = self._features or fast_features(self.model)
+
+        def run(size: int) -> Explained:
+            chosen = [None] * len(images) if targets is None else torch.split(targets, size)
+            parts = zip(torch.split(images, size), chosen, strict=False)
+            with torch.no_grad():
+                return Explained.joined([explain_head(self.model, features(part), classes) for part, classes in parts])
+
+        return self.sizes.shrinking("images", run)
 
     def raw_maps(
         self,
@@ -73,26 +88,26 @@ class Engine:
         Returns:
             method → `(N, h, w)` float32, and the forward pass behind them.
         """
-        explained = explain_forward(self.model, images, targets)
-        with torch.inference_mode():
-            return {method: self._raw_map(method, images, explained, progress) for method in methods}, explained
+        explained = self.explained(images, targets)
+        return {method: self.raw_map(method, images, explained, progress) for method in methods}, explained
 
-    def _raw_map(
-        self, method: str, images: torch.Tensor, explained: Explained, progress: Progress | None
+    def raw_map(
+        self, method: str, images: torch.Tensor, explained: Explained, progress: Progress | None = None
     ) -> torch.Tensor:
+        """One method's `(N, h, w)` from a forward pass that was made."""
         activations = explained.activations
-        if method in SINGLE_PASS:
-            return SINGLE_PASS[method](activations, explained.gradients)
-        weights = self._ablation(explained) if method == "AblationCAM" else self._score(images, explained, progress)
-        return weighted_sum(weights, activations)
+        with torch.inference_mode():
+            if method in SINGLE_PASS:
+                return SINGLE_PASS[method](activations, explained.gradients)
+            weights = self._ablation(explained) if method == "AblationCAM" else self._score(images, explained, progress)
+            return weighted_sum(weights, activations)
 
     def _ablation(self, explained: Explained) -> torch.Tensor:
-        batch = 8 * self.batch
-        return ablation_weights(self.model, explained.activations, explained.targets, explained.scores, batch)
+        given = self.model, explained.activations, explained.targets, explained.scores
+        return self.sizes.shrinking("ablated", lambda size: ablation_weights(*given, size))
 
     def _score(self, images: torch.Tensor, explained: Explained, progress: Progress | None) -> torch.Tensor:
-        if self._scorer is None:
-            self._scorer = self._make_scorer()
+        scorer = self._scorer = self._scorer or self._make_scorer()
         weights = torch.empty(explained.activations.shape[:2], device=images.device)
         number, channels = weights.shape
 
@@ -101,16 +116,15 @@ class Engine:
                 progress(index * channels + done, number * channels)
 
         for index, (image, activations) in enumerate(zip(images, explained.activations, strict=True)):
-            target, wall = int(explained.targets[index]), self.model.wall
-            weights[index] = score_weights(
-                self._scorer, image, activations, target, wall, self.batch, partial(report, index)
-            )
+            given = scorer, image, activations, int(explained.targets[index]), self.model.wall
+            told = partial(report, index)
+            weights[index] = self.sizes.shrinking("masked", partial(score_weights, *given, report=told))
         return weights
 
     def _make_scorer(self) -> SeenScorer:
         model = self.model
         if isinstance(model, MaskedVGG16):
-            rows = SeenRows(model, self.batch, self._dtype)
+            rows = SeenRows(model, self.sizes.masked, self._dtype)
             return lambda parts, target: rows.scores(rows.features(parts[0]), target)
         scorer = walled_scorer(model) if isinstance(model, Walled) else whole_image_scorer(model)
         return self._reduced(scorer) if self.precision == "fast" else scorer

@@ -107,9 +107,10 @@ def score_weights(
     nothing = scorer([torch.zeros_like(part)[None] for part in parts], target)
     scores = nothing.expand(len(activations)).clone()
     done = len(activations) - len(lit)
+    groups = torch.split(lit, batch) if len(lit) else ()  # a map of nothing has no mask
     # on a CPU, calls side by side instead of kernels divided among threads; a GPU takes one after another
     with parallel_map() if image.device.type == "cpu" else nullcontext(map) as mapped:
-        for channels, found in mapped(masked_scores, torch.split(lit, batch)):
+        for channels, found in mapped(masked_scores, groups):
             scores[channels] = found
             done += batch
             report(min(done, len(activations)))

@@ -50,11 +50,14 @@ class SeenRows:
         model: the network; its convolutions' weights are copied into the device's fastest layout (59 MB in float32).
         batch: images a call, for which the layout is chosen.
         dtype: of the convolutions; the head runs in float32.
+        read: rows of the last map that are wanted; those that the head reads by default.
     """
 
-    def __init__(self, model: MaskedVGG16, batch: int, dtype: torch.dtype = torch.float32) -> None:
-        self.model, self.dtype = model, dtype
-        needed = rows_needed(model.convolutions, model.visible_rows)
+    def __init__(
+        self, model: MaskedVGG16, batch: int, dtype: torch.dtype = torch.float32, read: int | None = None
+    ) -> None:
+        self.model, self.dtype, self.read = model, dtype, read or model.visible_rows
+        needed = rows_needed(model.convolutions, self.read)
         self.seen = needed[0]
         self.steps: list[tuple[ConvReLU | None, int]] = []
         side, channels = IMAGE_SIZE, 3
@@ -69,12 +72,16 @@ class SeenRows:
 
     def features(self, seen_images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, 170, 224)` normalised images, seen rows only, to `(N, C·5·14)` float32, the head's input."""
+        return self.maps(seen_images).flatten(1)
+
+    def maps(self, seen_images: torch.Tensor) -> torch.Tensor:
+        """The same as maps, `(N, C, 5, 14)`."""
         x = seen_images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         for step, rows in self.steps:
             x = F.max_pool2d(x, 2) if step is None else step(x)
             if x.shape[2] > rows and (step is None or x.shape[2] < _CUT_BELOW):
                 x = x[:, :, :rows].contiguous(memory_format=torch.channels_last)
-        return x[:, :, : self.model.visible_rows].float().contiguous().flatten(1)
+        return x[:, :, : self.read].float().contiguous()
 
     def scores(self, features: torch.Tensor, target: int) -> torch.Tensor:
         """The head's logit of class `target`: `(N, C·5·14)` to `(N,)`."""

@@ -21,10 +21,11 @@ class InMemoryDataset(StackDataset):
         self.labels = np.array(labels, dtype=np.int64)
         self.ids = [f"{name}-{index}" for index in range(len(labels))]
 
-    def batches(self, batch_size: int) -> Iterator[Batch]:
-        for start in range(0, len(self), batch_size):
-            part = slice(start, start + batch_size)
-            yield Batch(self.ids[part], self.labels[part], self.images[part])
+    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:
+        for first, last in [(0, len(self))] if spans is None else spans:
+            for start in range(first, last, batch_size):
+                part = slice(start, min(start + batch_size, last))
+                yield Batch(self.ids[part], self.labels[part], self.images[part])
 
 
 def sparse_vgg(width: float = 1 / 16, visible_rows: int = 5) -> MaskedVGG16:

@@ -72,7 +72,7 @@ def test_limits_are_the_first_images() -> None:
     eigen = results.per_image.query("dataset == 'a' and method == 'EigenCAM'")
     assert eigen["image_id"].tolist() == ["a-0", "a-1", "a-2"]
     assert results.run["datasets"][0]["images"] == {"GradCAM": 4, "EigenCAM": 3}
-    assert len(results.samples) == 3 + 2
+    assert len(results.samples) == 4 + 2
 
 
 def test_the_label_can_be_explained_and_a_missing_one_is_a_row() -> None:

@@ -9,7 +9,7 @@ import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg
 from PIL import Image
 
-from stackwalls.evaluate import METHODS
+from stackwalls.evaluate import METHODS, ShareDone
 from stackwalls.model import InputError, NotBlindError, load_model, save_model
 from stackwalls.stackgen.commands import evaluate as evaluate_command
 from stackwalls.stackgen.commands import report as report_command
@@ -53,7 +53,7 @@ def test_all_seven_and_the_report_again(place: Path, tmp_path: Path, capsys: pyt
     (tmp_path / "out" / "report.html").unlink()
     assert run(report_command, tmp_path / "out", "--pdf") == 0
     assert (tmp_path / "out" / "report.html").read_text() == report
-    assert (tmp_path / "out" / "figures" / "overlays-1.pdf").exists()
+    assert len(list((tmp_path / "out" / "figures").glob("overlays-*.pdf"))) == 1
     assert capsys.readouterr().out.startswith(table)
 
 
@@ -113,3 +113,40 @@ def test_a_leaky_network_is_refused(place: Path, tmp_path: Path, monkeypatch: py
 def test_the_report_of_no_results(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no finished results"):
         run(report_command, tmp_path)
+
+
+def test_each_process_has_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
+    found = [str(evaluate_command.find_device(name, 6)) for name in ("auto", "cuda", "cuda:1", "cpu")]
+    assert found == ["cuda:2", "cuda:2", "cuda:1", "cpu"]
+
+
+def test_the_launchers_processes_share_one_run(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As torchrun starts them: with so few images one has all of them, and the other nothing."""
+    method = ("--method", "GradCAM")
+    assert evaluate(place, tmp_path / "one", *method) == 0
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    with pytest.raises(ShareDone, match="0 of 1 blocks"):
+        evaluate(place, tmp_path / "two", *method)
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        assert evaluate(place, tmp_path / "two", *method, "--memory", "1GB") == 0
+    assert "are those of this run already" in capsys.readouterr().err
+    for name in ("table.csv", "per_image.parquet"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+    assert evaluate_command.RESUMES
+
+
+def test_a_baseline_for_comparison(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_model(sparse_vgg(visible_rows=14), tmp_path / "baseline.safetensors")
+    weights = ("--weights", tmp_path / "baseline.safetensors", "--device", "cpu")
+    call = (evaluate_command, place / "pictures", "--model", "baseline-vgg16", *weights, "--out", tmp_path / "out")
+    with pytest.raises(InputError, match="baseline-vgg16 has no wall"):
+        run(*call)
+    assert run(*call, "--method", "GradCAM", "--not-blind") == 0
+    assert "NOT BLIND: baseline-vgg16 sees the band bottom:54" in capsys.readouterr().out

@@ -9,6 +9,7 @@ import pytest
 
 from stackwalls.evaluate import Table
 from stackwalls.evaluate.headline import headline
+from stackwalls.evaluate.statistics import bootstrap_interval
 
 CHANCE = math.sqrt(54 / 224)
 
@@ -66,7 +67,7 @@ def test_failures_are_in_no_other_number() -> None:
         assert (other.mu.n, other.mu.nan, other.lit) == (one.mu.n, one.mu.nan, one.lit)
     assert "failed" not in plain.columns()
     assert "failed" in failing.columns()
-    assert failing.cells("mix", "GradCAM")[:4] == ["50.0 ± 36.1", "3", "1", "3"]
+    assert failing.cells("mix", "GradCAM")[:6] == ["50.0 ± 36.1", "20.0–90.0", "1.02", "3", "1", "3"]
 
 
 def test_the_csv_is_exact_and_reads_back() -> None:
@@ -75,6 +76,9 @@ def test_the_csv_is_exact_and_reads_back() -> None:
     assert read["mu_mean"].tolist() == pytest.approx([row.mu.mean for row in table.rows], rel=1e-15, nan_ok=True)
     assert read["mu_std"].tolist() == pytest.approx([row.mu.std for row in table.rows], rel=1e-15, nan_ok=True)
     assert read["chance"].tolist() == [CHANCE] * 4
+    assert read["mu_over_chance"].tolist() == pytest.approx((read["mu_mean"] / CHANCE).tolist(), nan_ok=True)
+    assert read["mu_low"].tolist() == pytest.approx([row.interval.low for row in table.rows], nan_ok=True)
+    assert read["mu_high"].tolist() == pytest.approx([row.interval.high for row in table.rows], nan_ok=True)
     assert read["n"].tolist() == [3, 3, 1, 0]
     assert read["nan"].tolist() == [1, 1, 0, 1]
 
@@ -82,19 +86,23 @@ def test_the_csv_is_exact_and_reads_back() -> None:
 def test_the_text_form() -> None:
     text = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4, None, 0.9], ("mix", "HiResCAM"): [0.0] * 4}), CHANCE).text()
     assert text.splitlines()[:5] == [
-        "         |         mix (top-1 50.0 % of 4)",
-        "method   |    mu × 100  n  NaN    lit    native mu",
-        "GradCAM  | 50.0 ± 36.1  3    1   75 %  25.0 ± 18.0",
-        "HiResCAM |  0.0 ±  0.0  4    0    0 %   0.0 ±  0.0",
-        "chance   |        49.1          100 %         49.1",
+        "         |        mix (top-1 50.0 % of 4)",
+        "method   |    mu × 100       95 %  n  NaN  native",
+        "GradCAM  | 50.0 ± 36.1  20.0–90.0  3    1    25.0",
+        "HiResCAM |  0.0 ±  0.0    0.0–0.0  4    0     0.0",
+        "chance   |        49.1                       49.1",
     ]  # fmt: skip
     assert "undefined" not in text
 
 
 def test_undefined_numbers_are_said() -> None:
     table = Table.of(rows(PAIRS), CHANCE)
-    assert table.cells("gen", "GradCAM") == ["50.0 ±    –", "1", "0", "100 %", "25.0 ±    –"]
-    assert table.cells("gen", "HiResCAM")[:3] == ["– ±    –", "0", "1"]
+    shown = dict(zip(table.columns(), table.cells("gen", "GradCAM"), strict=True))
+    assert shown == {
+        "mu × 100": "50.0 ±    –", "95 % interval": "–", "mu/chance": "1.02", "n": "1", "NaN": "0", "lit": "100 %",
+        "energy": "25.0 %", "pointing": "0 %", "native mu": "25.0 ±    –",
+    }  # fmt: skip
+    assert table.cells("gen", "HiResCAM")[:5] == ["– ±    –", "–", "–", "0", "1"]
     for form in (table.text(), table.markdown()):
         assert "–: undefined (no mean of nothing, no std of fewer than two)." in form
 
@@ -107,10 +115,41 @@ def test_datasets_side_by_side() -> None:
     assert any("c (top-1" in line for line in lines[3:])
     body = lines[: lines.index("")]
     assert len({line.index("|") for line in body}) == 1
-    markdown = Table.of(rows(many), CHANCE).markdown().splitlines()
-    assert markdown[0].count("|") == 1 + 1 + 3 * 5
-    assert len({line.count("|") for line in markdown[:4]}) == 1
-    assert markdown[0].startswith("| method | a: mu × 100 | n |") or "a: n" in markdown[0]
+
+
+def test_the_text_fits_a_terminal() -> None:
+    """Two sets of the paper's size stand side by side; where numbers are wide, one stands below the other."""
+    generator = np.random.default_rng(0)
+    methods = ("GradCAM", "GradCAM++", "XGradCAM", "ScoreCAM", "AblationCAM", "EigenCAM", "HiResCAM")
+    for images, side_by_side in ((100, True), (12_000, False)):
+        many: dict[tuple[str, str], list[float | None]] = {
+            (name, method): list(generator.random(images)) for name in ("stack-mix", "stack-gen") for method in methods
+        }
+        lines = Table.of(rows(many), CHANCE).text().splitlines()
+        assert max(len(line) for line in lines[:10]) <= 100
+        assert ("stack-gen" in lines[0]) == side_by_side
+
+
+def test_markdown_is_a_table_a_dataset() -> None:
+    markdown = Table.of(rows({("a", "GradCAM"): [0.1, 0.2], ("b", "GradCAM"): [0.3]}), CHANCE).markdown().splitlines()
+    assert [line for line in markdown if line.startswith("**")] == [
+        "**a** (top-1 50.0 % of 2)",
+        "**b** (top-1 0.0 % of 1)",
+    ]
+    assert len({line.count("|") for line in markdown if line.startswith("|")}) == 1
+    chance = "| *uniform map (chance)* | 49.1 |  | 1.00 |  |  | 100 % | 24.1 % | 24 % | 49.1 |"
+    assert markdown.count(chance) == 2
+
+
+def test_intervals_are_of_the_methods_own_images() -> None:
+    """The shared resampling is that of each column alone; a method on fewer images has its own."""
+    generator = np.random.default_rng(0)
+    first, second = list(generator.random(30)), list(generator.random(12))
+    table = Table.of(rows({("mix", "GradCAM"): [*first, None], ("mix", "ScoreCAM"): second}, failing=1), CHANCE)
+    for row, values in zip(table.rows, (first, second), strict=True):
+        alone = bootstrap_interval(values)
+        assert (row.interval.low, row.interval.high) == pytest.approx((alone.low, alone.high), rel=1e-12)
+        assert row.interval.n == row.mu.n == len(values)
 
 
 def test_a_method_missing_on_one_dataset_is_a_dash() -> None:
@@ -156,3 +195,22 @@ def test_the_headline_does_not_blame_a_method_for_upsampling() -> None:
     frame = rows({("mix", "HiResCAM"): [0.1, 0.2], ("mix", "GradCAM"): [0.3, 0.3]})
     frame.loc[frame["method"] == "HiResCAM", "mu_native"] = 0.0
     assert "HiResCAM does not" in headline(Table.of(frame, CHANCE), "net")
+
+
+def test_the_headline_of_a_network_that_sees_the_band() -> None:
+    table = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4], ("mix", "EigenCAM"): [0.6]}), CHANCE)
+    assert headline(table, "net", blind=False) == (
+        "net is NOT BLIND: it sees the band, so weight there is no error, and mu judges no method here. "
+        "For comparison: mu × 100 is from 30.0 (GradCAM) to 60.0 (EigenCAM); a uniform map has 49.1."
+    )
+
+
+def test_the_headline_says_on_which_set_a_method_is_no_better_than_chance() -> None:
+    values = {
+        ("mix", "EigenCAM"): [0.6],
+        ("gen", "EigenCAM"): [0.2],
+        ("mix", "GradCAM"): [0.7],
+        ("gen", "GradCAM"): [0.8],
+    }
+    said = headline(Table.of(rows(values), CHANCE), "net")
+    assert said.endswith("EigenCAM (on mix) and GradCAM do no better than a uniform map.")

@@ -1,0 +1,85 @@
+"""Maps of any methods for a batch, and the activations behind them: what the checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stackwalls.evaluate.adapters import as_explainer, registered
+from stackwalls.evaluate.engine_maps import EngineExplainer, engine_methods
+from stackwalls.evaluate.maps import Explainer, Maps
+from stackwalls.evaluate.metrics import map_fault
+from stackwalls.evaluate.subject import Subject
+from stackwalls.model import preserved
+
+
+class MapMaker:
+    """Methods on one network: by the engine where it can, by an adapter each for the rest.
+
+    Args:
+        subject: the network under test.
+        named: name → method, as `adapters.named_methods` gives it.
+        seed: of the random numbers that methods draw.
+    """
+
+    def __init__(self, subject: Subject, named: Mapping[str, object], seed: int = 0) -> None:
+        self.subject = subject
+        fast = engine_methods(subject, registered(named))
+        self._explainers: list[Explainer] = [EngineExplainer(subject, fast)] if fast else []
+        self._explainers += [as_explainer(name, named[name], subject, seed) for name in named if name not in fast]
+        self.methods = tuple(named)
+
+    def maps(self, images: torch.Tensor, targets: Sequence[int]) -> dict[str, Maps | str]:
+        """Method → maps of the batch, or why there are none.
+
+        Args:
+            images: `(N, 3, H, W)` normalised, on the model's device.
+            targets: N classes to explain.
+        """
+        found: dict[str, Maps | str] = {}
+        for explainer in self._explainers:
+            try:
+                found |= self._in_steps(explainer, images, targets)
+            except Exception as error:  # a method of anybody's may raise anything, and is told of
+                found |= dict.fromkeys(explainer.methods, f"{type(error).__name__}: {error}")
+        return {name: _faultless(found[name]) for name in self.methods}
+
+    @staticmethod
+    def _in_steps(explainer: Explainer, images: torch.Tensor, targets: Sequence[int]) -> dict[str, Maps]:
+        step = explainer.max_batch or len(images)
+        parts = [
+            explainer.explain(images[start : start + step], targets[start : start + step], explainer.methods)
+            for start in range(0, len(images), step)
+        ]
+        return {name: _joined([part[name] for part in parts]) for name in explainer.methods}
+
+    def activations(self, images: torch.Tensor) -> NDArray[np.float32]:
+        """`(N, C, h, w)` float32 of the target layer."""
+        kept: list[torch.Tensor] = []
+        with preserved(self.subject.model), torch.inference_mode():
+            self.subject.target_layer.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+            self.subject.model(images)
+        activations: NDArray[np.float32] = kept[-1].float().cpu().numpy()
+        return activations
+
+
+def _joined(parts: Sequence[Maps]) -> Maps:
+    if len(parts) == 1:
+        return parts[0]
+    raw = [part.raw for part in parts if part.raw is not None]
+    return Maps(
+        np.concatenate([np.asarray(part.maps) for part in parts]),
+        np.concatenate(raw) if len(raw) == len(parts) else None,
+    )
+
+
+def _faultless(found: Maps | str) -> Maps | str:
+    """The maps, or what is wrong with the first of them that has something wrong."""
+    if isinstance(found, str):
+        return found
+    values = np.asarray(found.maps)
+    size = values.shape[-1]
+    return next((fault for one in values if (fault := map_fault(one, (size, size)))), found)

@@ -1,0 +1,113 @@
+"""`pytest --stackwalls package.module:method`: the check of a saliency method among its own library's tests.
+
+Adds a test for each aspect of each method behind each wall (see `method_check`), which together take seconds:
+
+    pytest --stackwalls mylib.cams:MyCAM --stackwalls-json verdicts.json
+
+Nothing but pytest is imported unless the option is given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from stackwalls.evaluate.checks import Verdict
+
+_VERDICTS = pytest.StashKey[dict[str, dict[str, "list[Verdict]"]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare `--stackwalls` and `--stackwalls-json`."""
+    group = parser.getgroup("stackwalls", "does a saliency map show what the network cannot see?")
+    group.addoption(
+        "--stackwalls",
+        action="append",
+        default=[],
+        metavar="METHOD",
+        help="check a saliency method: package.module:name of a grad-cam class, a captum attribution, a torch-cam "
+        "extractor or a function f(model, inputs, targets), or a name such as HiResCAM; may be repeated",
+    )
+    group.addoption("--stackwalls-json", metavar="FILE", help="write what was found to FILE as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A place for what was found."""
+    config.stash[_VERDICTS] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Add a test for every aspect of every method behind every wall."""
+    for method in dict.fromkeys(config.getoption("stackwalls")):
+        items.extend(_items(session, method))
+
+
+def _items(session: pytest.Session, method: str) -> Iterator[pytest.Item]:
+    from stackwalls.evaluate.adapters import as_explainer
+    from stackwalls.evaluate.checks import ASPECTS, NETWORKS
+    from stackwalls.evaluate.subject import Subject
+    from stackwalls.model import StackwallsError
+
+    try:
+        as_explainer(method, method, Subject.of(next(iter(NETWORKS.values()))()))
+    except StackwallsError as error:
+        raise pytest.UsageError(f"--stackwalls {method}: {error}") from error
+    for wall in NETWORKS:
+        for aspect in ASPECTS:
+            name = f"stackwalls[{method}, {wall}, {aspect}]"
+            yield AspectItem.from_parent(session, name=name, method=method, wall=wall, aspect=aspect)
+
+
+class AspectFailedError(Exception):
+    """An aspect does not hold."""
+
+
+class AspectItem(pytest.Item):
+    """One aspect of one method behind one wall."""
+
+    def __init__(self, *, method: str, wall: str, aspect: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.method, self.wall, self.aspect = method, wall, aspect
+
+    def runtest(self) -> None:
+        """Look the verdict up; the first aspect of a method behind a wall runs the method."""
+        from stackwalls.evaluate.checks import check_method
+
+        known = self.config.stash[_VERDICTS].setdefault(self.method, {})
+        if self.wall not in known:
+            known[self.wall] = check_method(self.method, self.wall)
+        verdict = next(verdict for verdict in known[self.wall] if verdict.aspect == self.aspect)
+        if verdict.passed is None:
+            pytest.skip(verdict.found)
+        if not verdict.passed:
+            raise AspectFailedError(verdict.found)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """A sentence, not a traceback, for an aspect that does not hold."""
+        from stackwalls.evaluate.checks import ASPECTS
+
+        if isinstance(excinfo.value, AspectFailedError):
+            return f"{self.method} behind {self.wall}: {excinfo.value}.\nExpected: {ASPECTS[self.aspect]}."
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Where pytest says that the test is: nowhere but in its name."""
+        return self.config.rootpath, None, self.name
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the JSON."""
+    path = session.config.getoption("stackwalls_json")
+    found = session.config.stash[_VERDICTS]
+    if not path or not found:
+        return
+    from stackwalls.evaluate.checks import summarised
+
+    flat = {method: [verdict for part in walls.values() for verdict in part] for method, walls in found.items()}
+    Path(path).write_text(json.dumps(summarised(flat), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,62 @@
+"""Maps that know nothing of the network: what a method must beat before its mu means anything."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+CENTRE_WIDTH = 0.25
+"""Standard deviation of the centre-bias map, in parts of the image's side."""
+
+_LUMA = (0.299, 0.587, 0.114)
+"""ITU-R BT.601."""
+
+
+def uniform(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The same everywhere: `(N, H, W)` of ones, whose mu is the chance level."""
+    del model, targets
+    return inputs.new_ones(inputs.shape[0], *inputs.shape[2:])
+
+
+def centre(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """A Gaussian in the middle of the image, `(N, H, W)` in (0, 1]: photographers centre what they photograph."""
+    del model, targets
+    height, width = inputs.shape[2:]
+    rows, columns = (
+        torch.exp(-0.5 * ((torch.arange(n, device=inputs.device) + 0.5) / n - 0.5).square() / CENTRE_WIDTH**2)
+        for n in (height, width)
+    )
+    return torch.outer(rows, columns).expand(inputs.shape[0], -1, -1).clone()
+
+
+def edges(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The strength of the image's edges: `(N, H, W)`, the magnitude of Sobel's gradient of its luma.
+
+    An edge detector is the reference of Adebayo et al., "Sanity Checks for Saliency Maps" (NeurIPS 2018): it looks like
+    an explanation, and depends on no network.
+    """
+    del model, targets
+    luma = (inputs * inputs.new_tensor(_LUMA).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    across = inputs.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
+    kernels = torch.stack([across, across.T])[:, None]
+    slopes = F.conv2d(F.pad(luma, (1, 1, 1, 1), mode="replicate"), kernels)
+    return slopes.square().sum(1).sqrt()
+
+
+REFERENCES: dict[str, str | Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "uniform": uniform,
+    "centre": centre,
+    "edges": edges,
+    "RandomCAM": "RandomCAM",  # grad-cam's: a weight between -1 and 1 for each channel, drawn anew for each image
+}
+"""Reference maps beside the methods, in the forms that `evaluate` takes."""
+
+
+def centre_mu(start: int, stop: int, size: int) -> float:
+    """Mu of `centre` behind a wall of rows (or columns) `start` to `stop` of `size`, in closed form but for the sum."""
+    squares = [math.exp(-(((i + 0.5) / size - 0.5) ** 2) / CENTRE_WIDTH**2) for i in range(size)]
+    return math.sqrt(sum(squares[start:stop]) / sum(squares))

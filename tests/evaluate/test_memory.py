@@ -1,0 +1,186 @@
+"""Batch sizes from the memory there is; less at once where it does not suffice, and the same results."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
+
+from stackwalls.evaluate import METHODS, Subject, evaluate, memory
+from stackwalls.evaluate.engine import BatchSizes, Engine, is_out_of_memory
+from stackwalls.evaluate.memory import batch_sizes, free_bytes, parse_bytes, pass_bytes
+from stackwalls.model import InputError, RunError, Walled, certify
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4GB", 4 * 10**9), ("512MiB", 512 * 2**20), ("1.5 gb", 1500 * 10**6), ("100000", 10**5), ("2kib", 2048)],
+)
+def test_amounts_are_read(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "GB", "-1GB", "0", "0.5", "4TBB", "4 G B"])
+def test_what_is_no_amount_is_named(text: str) -> None:
+    with pytest.raises(InputError, match="expected a number of bytes, such as 4GB"):
+        parse_bytes(text)
+
+
+def test_what_is_free_is_the_least_that_system_and_container_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
+    assert free_bytes(CPU) == int(0.8 * 4e9), "where nobody says"
+    (tmp_path / "meminfo").write_text("MemTotal:  100 kB\nMemAvailable:   2000000 kB\n")
+    assert free_bytes(CPU) == int(0.8 * 2_048_000_000)
+    assert free_bytes(CPU, processes=4) == int(0.8 * 2_048_000_000 / 4)
+    (tmp_path / "memory.max").write_text("1000000000\n")
+    (tmp_path / "memory.current").write_text("400000000\n")
+    assert free_bytes(CPU) == int(0.8 * 600_000_000)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert free_bytes(CPU) == int(0.8 * 2_048_000_000)
+
+
+def test_a_pass_takes_the_largest_layers_inputs_and_outputs() -> None:
+    subject = Subject.of(sparse_vgg())
+    # the first block at a sixteenth of the width: 4 channels of 224 × 224 before a layer, and after it
+    assert pass_bytes(subject) == (2 * 4 * (4 + 4) * 224 * 224, 4 * 16 * 14 * 14)
+    assert not any(module._forward_hooks for module in subject.model.modules())
+
+
+def test_sizes_follow_from_the_memory() -> None:
+    subject = Subject.of(sparse_vgg())
+    image, _ = pass_bytes(subject)
+
+    def sizes(room: int | None, batch_size: int | None = None) -> tuple[int, int, int]:
+        found = batch_sizes(subject, room, batch_size, 1, pytest.fail)
+        return found.images, found.ablated, found.masked
+
+    assert sizes(10**12) == sizes(None) == (8, 32, 4)
+    assert sizes(10**12, 3)[0] == 3
+    assert sizes(4 * image)[::2] == (4, 4)
+    assert sizes(2 * image)[::2] == (2, 2)
+    assert sizes(1) == (1, 1, 1)
+
+
+def test_which_errors_mean_that_memory_did_not_suffice() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert is_out_of_memory(MemoryError())
+    said = "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
+    assert is_out_of_memory(RuntimeError(said))
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"))
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))
+    assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_the_cpus_own_refusal_is_known() -> None:
+    with pytest.raises(RuntimeError) as refused:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(refused.value)
+
+
+ERRORS = (torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("can't allocate memory"))
+
+
+def with_room_for(count: int, error: Exception) -> tuple[Walled, list[int]]:
+    """A network whose head fails on more than `count` maps at once, and the sizes of its calls."""
+    model, calls = walled_cnn(), []
+    original = model.head
+
+    def head(activations: torch.Tensor) -> torch.Tensor:
+        calls.append(len(activations))
+        if len(activations) > count:
+            raise error
+        return original(activations)
+
+    model.head = head  # type: ignore[method-assign]
+    return model, calls
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_less_at_once_and_the_same_maps(error: Exception) -> None:
+    images = torch.randn(8, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    methods = ["GradCAM", "AblationCAM", "HiResCAM"]
+    expected, _ = Engine(walled_cnn()).raw_maps(images, methods)
+    said: list[str] = []
+    sizes = BatchSizes(say=said.append)
+    model, calls = with_room_for(3, error)
+    found, _ = Engine(model, sizes=sizes).raw_maps(images, methods)
+    assert calls[:7] == [8, 4, 2, 2, 2, 2, 12], "8 images shrink to pairs, then 12 ablated maps"
+    assert (sizes.images, sizes.ablated) == (2, 2)
+    assert said == ["Memory did not suffice for 8 images at once: going on with 4, and fewer yet."]
+    for method in methods:
+        torch.testing.assert_close(found[method], expected[method], rtol=1e-4, atol=1e-5)
+
+
+def test_masked_passes_shrink_too() -> None:
+    image = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    expected, _ = Engine(walled_cnn()).raw_maps(image, ["ScoreCAM"])
+    model, calls = walled_cnn(), []
+    original = model.pooled_head
+
+    class Limited(torch.nn.Module):
+        def forward(self, maps: torch.Tensor) -> Any:
+            calls.append(len(maps))
+            if len(maps) > 1:
+                raise MemoryError
+            return original(maps)
+
+    model.pooled_head = Limited()
+    sizes = BatchSizes(say=lambda _: None)
+    found, _ = Engine(model, sizes=sizes).raw_maps(image, ["ScoreCAM"])
+    assert sizes.masked == 1
+    assert {1, 2, 4} <= set(calls)
+    torch.testing.assert_close(found["ScoreCAM"], expected["ScoreCAM"], rtol=1e-4, atol=1e-5)
+
+
+def test_a_run_goes_on_with_less(capsys: pytest.CaptureFixture[str]) -> None:
+    data = InMemoryDataset(range(11))
+    expected = evaluate(walled_cnn(), data, tuple(METHODS), progress=False).per_image
+    model, _ = with_room_for(2, ERRORS[0])
+    found = evaluate(model, data, tuple(METHODS), progress=False).per_image
+    assert capsys.readouterr().err.count("Memory did not suffice") == 1
+    assert found["error"].isna().all()
+    for column in ("mu", "mu_native", "energy"):
+        assert found[column].to_numpy() == pytest.approx(expected[column].to_numpy(), abs=1e-5, nan_ok=True)
+
+
+def test_a_method_of_ones_own_gets_fewer_images() -> None:
+    calls: list[int] = []
+
+    def method(model: Any, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        calls.append(len(inputs))
+        if len(inputs) > 2:
+            raise MemoryError
+        return inputs.abs().mean(1)
+
+    rows = evaluate(walled_cnn(), InMemoryDataset(range(8)), {"m": method}, progress=False).per_image
+    assert calls == [8, 4, 2, 2, 4, 2, 2]
+    assert rows["error"].isna().all()
+
+
+def test_one_image_that_does_not_fit_is_a_sentence() -> None:
+    model, _ = with_room_for(0, ERRORS[0])
+    certificate = certify(walled_cnn())
+    with pytest.raises(RunError, match="Memory does not suffice for a forward pass of one image"):
+        evaluate(model, InMemoryDataset([0]), ["GradCAM"], progress=False, certificate=certificate)
+
+
+def test_the_rows_do_not_depend_on_the_memory() -> None:
+    data = InMemoryDataset(range(5))
+    much, little = (
+        evaluate(sparse_vgg(), data, tuple(METHODS), progress=False, memory=size).per_image for size in (None, "1MB")
+    )
+    for column in ("mu", "mu_native", "energy"):
+        assert little[column].to_numpy() == pytest.approx(much[column].to_numpy(), abs=1e-5, nan_ok=True)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpus_memory_is_its_own() -> None:
+    device = torch.device("cuda")
+    assert 0 < free_bytes(device, processes=8) <= torch.cuda.mem_get_info(device)[1]
