@@ -1,56 +1,64 @@
-"""The engine against grad-cam, side by side in one run, alternating: seconds an image, ratios, largest differences.
+"""The engine against grad-cam, torch-cam and captum, in one run, alternating: seconds an image, ratios, differences.
 
-    python benchmarks/engine.py                      # MaskedVGG16, random calibrated weights, 2 threads
+    python benchmarks/engine.py                                   # MaskedVGG16, random calibrated weights, 2 threads
+    python benchmarks/engine.py --allocator tuned                 # glibc keeps freed blocks, for all sides
+    python benchmarks/engine.py --groups all --images 1 --repeats 1
+    python benchmarks/engine.py --groups single ablation score --peers grad-cam torch-cam captum
     python benchmarks/engine.py --model walled:tf_efficientnet_lite0 --groups single
-    python benchmarks/engine.py --tuned              # glibc keeps freed blocks, for both sides
-    python benchmarks/engine.py --device cuda --precision fast --images 16
+    python benchmarks/engine.py --model walled:resnet50 --groups single       # random weights
+    python benchmarks/engine.py --device cuda --precision fast --images 16 --groups all
 
 Images are Gaussian noise with a fixed seed; weights of MaskedVGG16 are He-initialised and then calibrated layer by
-layer so that the last map is sparse, as in a trained network (its speed depends on how many channels are dead).
+layer so that the last map is sparse, as in a trained network (its speed depends on how many channels are dead). The
+group `evaluate` times `stackwalls.evaluate.evaluate` as a whole instead of its engine: images from memory to rows.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
+import os
 import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 
 import numpy as np
-import pytorch_grad_cam
 import torch
-from pytorch_grad_cam import ablation_cam, score_cam
-from pytorch_grad_cam.ablation_layer import AblationLayer
+from peers import MU_IS_ITS_OWN, PEERS
 from torch import nn
 
-from stackwalls.evaluate import mu
-from stackwalls.evaluate.engine import Engine, explain_forward, normalised_maps
-from stackwalls.model import BlindModel, MaskedVGG16, load_model
+from stackwalls.evaluate import evaluate, mu
+from stackwalls.evaluate.engine import Engine, Explained, explain_forward, normalised_maps
+from stackwalls.evaluate.engine.score import channel_masks
+from stackwalls.evaluate.engine.seen_rows import rows_needed
+from stackwalls.hub_cards import Batch, StackDataset
+from stackwalls.model import VGG16_WALL, BlindModel, MaskedVGG16, certify, load_model, walled
 
+SINGLE = ["GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM"]
 GROUPS = {
-    "single": ["GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM"],
+    "single": SINGLE,
     "ablation": ["AblationCAM"],
+    "single+ablation": [*SINGLE, "AblationCAM"],
     "score": ["ScoreCAM"],
+    "all": [*SINGLE, "AblationCAM", "ScoreCAM"],
+    "evaluate": SINGLE,
 }
-GRAD_CAM = {"GradCAM++": "GradCAMPlusPlus"}
+
+TUNED = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": "4294967295",
+    "MALLOC_TOP_PAD_": "268435456",
+}
+"""glibc: do not hand big blocks back to the system at each operation. Read when a process begins."""
 
 
-def keep_freed_memory() -> None:
-    """glibc: do not hand big blocks back to the system at each operation (M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD)."""
-    libc = ctypes.CDLL("libc.so.6")
-    for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 256 << 20)):
-        libc.mallopt(option, value)
-
-
-def calibrated_masked_vgg16(seed: int) -> MaskedVGG16:
+def calibrated_masked_vgg16(seed: int, width: float = 1.0) -> MaskedVGG16:
     """Random weights with standardised pre-activations, 21 % of the last map alive, and dense layers of He's scale."""
     torch.manual_seed(seed)
-    model = MaskedVGG16().eval().requires_grad_(False)
+    model = MaskedVGG16(width=width).eval().requires_grad_(False)
     x = torch.randn(2, 3, 224, 224)
     with torch.no_grad():
         for layer in model.convolutions:
@@ -67,28 +75,35 @@ def calibrated_masked_vgg16(seed: int) -> MaskedVGG16:
     return model
 
 
-def load(name: str, device: str, seed: int) -> BlindModel:
-    model = calibrated_masked_vgg16(seed) if name == "masked-vgg16" else load_model(name)
+def load(name: str, device: str, seed: int, width: float) -> BlindModel:
+    if name == "masked-vgg16":
+        model: BlindModel = calibrated_masked_vgg16(seed, width)
+    elif name == "walled:resnet50":
+        torch.manual_seed(seed)
+        model = walled("resnet50", VGG16_WALL.widened(32), pretrained=False)
+    else:
+        model = load_model(name)
     return model.eval().requires_grad_(False).to(device)
 
 
-def by_grad_cam(model: BlindModel, methods: list[str], images: torch.Tensor) -> dict[str, np.ndarray]:
-    """Each method called as grad-cam's README calls it."""
-    maps = {}
-    for method in methods:
-        extra = {"ablation_layer": AblationLayer()} if method == "AblationCAM" else {}
-        make = getattr(pytorch_grad_cam, GRAD_CAM.get(method, method))
-        model.requires_grad_(True)
-        with make(model=model, target_layers=[model.target_layer], **extra) as cam:
-            maps[method] = cam(input_tensor=images, targets=None)
-        model.requires_grad_(False)
-        model.zero_grad()
-    return maps
-
-
-def by_engine(engine: Engine, methods: list[str], images: torch.Tensor) -> dict[str, np.ndarray]:
+def by_engine(engine: Engine, methods: Sequence[str], images: torch.Tensor) -> dict[str, np.ndarray]:
     raw, _ = engine.raw_maps(images, methods)
     return {method: normalised_maps(maps, images.shape[-1]).cpu().numpy() for method, maps in raw.items()}
+
+
+class Noise(StackDataset):
+    """The images of the run as a dataset, undone to pixels."""
+
+    def __init__(self, images: torch.Tensor) -> None:
+        super().__init__("noise", lambda: iter(()), len(images))
+        pixels = (images.cpu() * 64 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+        self.images = pixels.contiguous().numpy()
+
+    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:
+        for first, last in spans or [(0, len(self))]:
+            for start in range(first, last, batch_size):
+                part = self.images[start : min(start + batch_size, last)]
+                yield Batch([str(start + i) for i in range(len(part))], np.full(len(part), -1), part)
 
 
 def timed(run: Callable[[], dict[str, np.ndarray]]) -> tuple[float, dict[str, np.ndarray]]:
@@ -109,73 +124,127 @@ def convolution_rate(device: str) -> float:
     return 4 * 56 * 56 * 256 * 256 * 9 / seconds
 
 
+def score_rate(model: BlindModel, engine: Engine, images: torch.Tensor) -> float | None:
+    """Multiply-adds a second of ScoreCAM's convolutions, for MaskedVGG16, over its whole time."""
+    if not isinstance(model, MaskedVGG16):
+        return None
+    needed, side, a_pass = rows_needed(model.convolutions, model.visible_rows), 224, 0
+    for layer, rows in zip(model.convolutions, needed, strict=False):
+        if isinstance(layer, nn.MaxPool2d):
+            side //= 2
+        elif isinstance(layer, nn.Conv2d):
+            a_pass += rows * side * layer.in_channels * layer.out_channels * 9
+    explained = engine.explained(images[:1])
+    seconds, _ = timed(lambda: {"": engine.raw_map("ScoreCAM", images[:1], explained)})
+    return (shown(model, explained) + 1) * a_pass / seconds
+
+
+def shown(model: BlindModel, explained: Explained) -> int:
+    """How many channels have a mask that shows something outside the wall."""
+    masks = channel_masks(explained.activations[0], 224)
+    return int((masks[:, : VGG16_WALL.start].flatten(1) > 0).any(1).sum())
+
+
 def compare(
-    model: BlindModel, engine: Engine, methods: list[str], images: torch.Tensor, repeats: int
+    model: BlindModel,
+    engine: Engine,
+    library: str,
+    methods: list[str],
+    images: torch.Tensor,
+    repeats: int,
+    whole: bool = False,
 ) -> dict[str, object]:
     """Alternate the two; report medians, the spread of the pairwise ratios, and the largest differences."""
     by_engine(engine, methods, images[:1])  # warm up, and lay out the weights
+    data, certificate = Noise(images), certify(model) if whole else None
+
+    def ours_once() -> dict[str, np.ndarray]:
+        if not whole:
+            return by_engine(engine, methods, images)
+        evaluate(model, data, methods, certificate=certificate, progress=False)
+        return {}
+
     ours, theirs, differences, mus = [], [], [], []
     for _ in range(repeats):
-        seconds, expected = timed(lambda: by_grad_cam(model, methods, images))
+        seconds, expected = timed(lambda: PEERS[library](model, methods, images))
         theirs.append(seconds / len(images))
-        seconds, found = timed(lambda: by_engine(engine, methods, images))
+        seconds, found = timed(ours_once)
         ours.append(seconds / len(images))
-        differences += [float(np.abs(found[m] - expected[m]).max()) for m in methods]
-        mus += [float(np.nanmax(np.abs(mu(found[m], model.wall) - mu(expected[m], model.wall)))) for m in methods]
+        pairs = [(found[method], expected[method]) for method in found]
+        differences += [float(np.abs(a - b).max()) for a, b in pairs]
+        mus += [float(np.nanmax(np.abs(mu(a, model.wall) - mu(b, model.wall)))) for a, b in pairs]
     ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
     return {
         "methods": methods,
         "engine_s_per_image": statistics.median(ours),
-        "grad_cam_s_per_image": statistics.median(theirs),
+        f"{library}_s_per_image": statistics.median(theirs),
         "ratio": statistics.median(ratios),
         "ratio_min": min(ratios),
         "ratio_max": max(ratios),
-        "largest_map_difference": max(differences),
-        "largest_mu_difference": max(mus),
+        "largest_map_difference": max(differences, default=None),
+        "largest_mu_difference": max(mus, default=None),
+        **({"note": MU_IS_ITS_OWN[library]} if library in MU_IS_ITS_OWN else {}),
     }
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="masked-vgg16")
+    parser.add_argument("--width", type=float, default=1.0, help="of a masked VGG16, for a quick try")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--images", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", choices=["exact", "fast"], default="exact")
-    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=list(GROUPS))
-    parser.add_argument("--tuned", action="store_true", help="let glibc keep freed blocks, for both sides")
+    parser.add_argument("--groups", nargs="+", choices=GROUPS, default=["single", "ablation", "score"])
+    parser.add_argument("--peers", nargs="+", choices=PEERS, default=["grad-cam"])
+    parser.add_argument("--allocator", choices=["default", "tuned"], default="default", help="for all sides")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = arguments()
+    if args.allocator == "tuned" and any(os.environ.get(name) != value for name, value in TUNED.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **TUNED})  # glibc reads them at the start
     torch.set_num_threads(args.threads)
     torch.backends.cudnn.allow_tf32 = False
-    if args.tuned:
-        keep_freed_memory()
-    for module in (ablation_cam, score_cam):
-        module.tqdm.tqdm = lambda items, **_: items  # grad-cam's own progress bars
-    model = load(args.model, args.device, args.seed)
+    model = load(args.model, args.device, args.seed, args.width)
     engine = Engine(model, precision=args.precision)
     images = torch.randn(args.images, 3, 224, 224, generator=torch.Generator().manual_seed(args.seed)).to(args.device)
     alive = float((explain_forward(model, images).activations != 0).float().mean())
-    name = (
-        torch.cuda.get_device_name() if args.device == "cuda" else f"{platform.machine()} CPU, {args.threads} threads"
-    )
+    on_gpu = args.device.startswith("cuda")
+    name = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU, {args.threads} threads"
     setting = {
         "command": " ".join(["python", *sys.argv]),
         "device": name,
         "model": args.model,
+        "width": args.width,
         "images": args.images,
         "seed": args.seed,
         "precision": engine.precision,
+        "allocator": args.allocator,
         "share_of_map_alive": round(alive, 3),
         "torch": torch.__version__,
-        "grad-cam": version("grad-cam"),
+        **{library: version(package) for library, package in VERSIONS.items() if library in args.peers},
         "convolution_GMAC_per_s": round(convolution_rate(args.device) / 1e9, 1),
     }
-    print(json.dumps(setting))
+    print(json.dumps(setting), flush=True)
     for group in args.groups:
-        print(json.dumps({"group": group, **compare(model, engine, GROUPS[group], images, args.repeats)}), flush=True)
+        for library in args.peers:
+            shared = [method for method in GROUPS[group] if method in PEERS[library].methods]
+            if shared:
+                found = compare(model, engine, library, shared, images, args.repeats, whole=group == "evaluate")
+                print(json.dumps({"group": group, "against": library, **found}), flush=True)
+        if "ScoreCAM" in GROUPS[group] and (rate := score_rate(model, engine, images)):
+            # measured anew, right beside it: the machine may be busier than at the start
+            dense = convolution_rate(args.device)
+            share = {"scorecam_GMAC_per_s": rate / 1e9, "convolution_GMAC_per_s": dense / 1e9, "share": rate / dense}
+            print(json.dumps({"group": group, **share}), flush=True)
     return 0
+
+
+VERSIONS = {"grad-cam": "grad-cam", "torch-cam": "torchcam", "captum": "captum"}
 
 
 if __name__ == "__main__":

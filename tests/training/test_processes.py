@@ -1,0 +1,55 @@
+"""Two processes learn what one learns from the same batches."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stackwalls.model.training import Recipe, Running, TrainingSpec, open_data, train
+
+TIMED = {"images_per_s", "waiting"}
+
+
+def history(folder: Path) -> list[dict[str, float]]:
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key not in TIMED} for row in rows]
+
+
+def launched(out: Path, pictures: Path, recipe: Recipe) -> str:
+    """What `stackgen train` under torchrun printed."""
+    values = {name: value for name, value in recipe.to_dict().items() if not isinstance(value, list | bool)}
+    flags = [text for name, value in values.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    command = ["train", "--data", str(pictures), "--recipe", "tiny", "--masked", "--out", str(out), "--device", "cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [*launcher, "-m", "stackwalls.stackgen", *command, "--log-steps", "1", *flags],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_two_processes_have_the_losses_of_one(pictures: Path, recipe: Recipe, tmp_path: Path) -> None:
+    # AdamW divides a gradient by its own size, and so makes large what is the rounding error of a sum that cancels
+    recipe = recipe.with_values(width=1 / 32, optimizer="sgd", learning_rate=0.02)
+    spec, data = TrainingSpec(recipe), open_data(str(pictures))
+    train(data, spec, tmp_path / "one", Running(device="cpu", log_steps=1))
+    printed = launched(tmp_path / "two", pictures, recipe)
+    alone, both = history(tmp_path / "one"), history(tmp_path / "two")
+    assert len(alone) == len(both) == 6 + 2
+    for one, two in zip(alone, both, strict=True):
+        assert one.keys() == two.keys()
+        for key in one:
+            assert two[key] == pytest.approx(one[key], abs=1e-5), (one["step"], key)
+    losses = [row["loss"] for row in alone if "loss" in row]
+    assert max(losses) - min(losses) > 0.01, "it did learn"
+    assert printed.count("masked-vgg16") == 1, "one process writes and speaks"
+    # one process may go on with what two began
+    train(data, spec, tmp_path / "two", Running(device="cpu", log_steps=1, accumulation=2), resume=True)
+    assert history(tmp_path / "two") == both

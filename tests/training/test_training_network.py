@@ -1,0 +1,107 @@
+"""What is trained is the plain network: same logits, same gradients, nothing from behind the wall."""
+
+import copy
+
+import pytest
+import torch
+
+from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, MaskedVGG16, to_input
+from stackwalls.model.seen_rows import rows_needed, seen_pixel_rows
+from stackwalls.model.training import TrainingNetwork
+from stackwalls.model.training.dropout import SeededDropout
+from stackwalls.model.training.initialisation import calibrate
+
+
+@pytest.fixture(params=[5, 14], ids=["masked", "baseline"])
+def model(request: pytest.FixtureRequest) -> MaskedVGG16:
+    torch.manual_seed(0)
+    made = MaskedVGG16(request.param, num_classes=7, width=1 / 16)
+    calibrate(TrainingNetwork(made, 0.0), torch.randint(0, 256, (4, 3, 224, 224), dtype=torch.uint8))
+    return made
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.randint(0, 256, (3, 3, 224, 224), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+
+
+def test_logits_and_gradients_are_the_plain_networks(model: MaskedVGG16, images: torch.Tensor) -> None:
+    plain = copy.deepcopy(model).double().eval()
+    network = TrainingNetwork(model, dropout=0.0).train()
+    logits = network(images)
+    mean, std = (torch.tensor(v, dtype=torch.float64).view(1, 3, 1, 1) for v in (IMAGENET_MEAN, IMAGENET_STD))
+    expected = plain((images.double() / 255 - mean) / std)
+    torch.testing.assert_close(logits.double(), expected, rtol=1e-4, atol=1e-5)
+    weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(2))
+    (logits * weights).sum().backward()
+    (expected * weights).sum().backward()
+    for (name, found), wanted in zip(model.named_parameters(), plain.parameters(), strict=True):
+        assert found.grad is not None
+        assert wanted.grad is not None
+        scale = float(wanted.grad.abs().max())
+        assert float((found.grad.double() - wanted.grad).abs().max()) <= 1e-4 * scale, name
+
+
+def test_the_normalisation_is_the_one_of_the_evaluation(model: MaskedVGG16, images: torch.Tensor) -> None:
+    network = TrainingNetwork(model, dropout=0.0)
+    expected = to_input(images.permute(0, 2, 3, 1))[:, :, : network.rows]
+    torch.testing.assert_close(network.normalised(images), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_what_lies_under_the_wall_is_not_even_read(images: torch.Tensor) -> None:
+    network = TrainingNetwork(MaskedVGG16(width=1 / 16), dropout=0.0)
+    assert network.rows == 170
+    assert network.normalised(images).shape == (3, 3, 170, 224)
+    cut = images[:, :, :170]
+    assert torch.equal(network(images), network(cut))
+
+
+def test_rows_needed_are_those_of_the_receptive_field() -> None:
+    model = MaskedVGG16(width=1 / 64)
+    needed = rows_needed(model.convolutions, 5)
+    assert needed[0] == model.wall.start == 170  # type: ignore[union-attr]
+    assert needed[-1] == 5
+    assert seen_pixel_rows(MaskedVGG16(14, width=1 / 64)) == 224
+
+
+def test_calibrated_outputs_have_mean_zero_and_variance_one(images: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    model = MaskedVGG16(14, num_classes=5, width=1 / 16)
+    calibrate(TrainingNetwork(model, 0.0), images)
+    x = to_input(images.permute(0, 2, 3, 1))
+    model.requires_grad_(False)
+    for layer in model.convolutions:
+        x = layer(x)
+        if isinstance(layer, torch.nn.Conv2d):
+            assert float(x.mean((0, 2, 3)).abs().max()) < 1e-2
+            assert float((x.var((0, 2, 3)) - 1).abs().max()) < 2e-2
+
+
+class TestSeededDropout:
+    def test_pieces_of_a_batch_are_dropped_as_the_whole_batch_is(self) -> None:
+        dropout, x = SeededDropout(0.3), torch.rand(12, 50)
+        dropout.place(5, 0, 12)
+        whole = dropout(x)
+        pieces = []
+        for first in (0, 4, 8):
+            dropout.place(5, first, 12)
+            pieces.append(dropout(x[first : first + 4]))
+        assert torch.equal(torch.cat(pieces), whole)
+        dropout.place(6, 0, 12)
+        assert not torch.equal(dropout(x), whole)
+
+    def test_it_drops_its_share_and_scales_the_rest(self) -> None:
+        dropout, x = SeededDropout(0.3), torch.ones(400, 500)
+        dropout.place(0, 0, 400)
+        dropped = dropout(x)
+        # 200,000 draws: a standard error of 0.001
+        assert float((dropped == 0).float().mean()) == pytest.approx(0.3, abs=0.005)
+        assert dropped.unique().tolist() == [0.0, pytest.approx(1 / 0.7)]
+
+    def test_it_does_nothing_in_evaluation_and_leaves_the_random_state(self) -> None:
+        dropout, x = SeededDropout(0.5), torch.rand(4, 4)
+        before = torch.get_rng_state()
+        dropout.place(1, 0, 4)
+        dropout(x)
+        assert torch.equal(torch.get_rng_state(), before)
+        assert torch.equal(dropout.eval()(x), x)
