@@ -7,7 +7,8 @@
   then rename)
 - checking: `verification`
 - reading: `reading` (`open_dataset`), made of `stack_dataset` (batches), `pictures` (decoding), `shard_rows` (of a
-  finished set), `hub_dataset` (streamed), `picture_folder` and `table_rows`; `row_reader` (any row by its number)
+  finished set), `hub_dataset` (streamed), `picture_folder` and `table_rows`; `row_reader` (any row by its number),
+  `label_column` (the classes of a set, here or on the Hub)
 - reviewing: `decisions` (what a person decided, beside the data)
 - the card: `cards/`, with its text in `templates/`; a network as a folder with its card: `model_folder`
 - STACK-MIX without pixels: `recipe` (made from a finished folder, read from a folder or the Hub)

@@ -25,6 +25,7 @@ from .finishing import Card
 from .folder import FolderWriter
 from .item_folder import ItemFolder
 from .item_record import ItemRecord
+from .label_column import dataset_classes
 from .layout import unfinished_spec
 from .manifest import KINDS, MANIFEST_FORMAT, MANIFEST_NAME, RECIPE_KIND, Manifest
 from .model_folder import MODEL_FILES, check_model_folder, complete_model_folder, is_model_folder, save_model_folder
@@ -64,6 +65,7 @@ __all__ = [
     "check_model_folder",
     "complete_model_folder",
     "current_decisions",
+    "dataset_classes",
     "disk_errors",
     "encode_rows",
     "is_model_folder",

@@ -58,19 +58,19 @@ def open_hub_dataset(repository: str, revision: str | None, tried: str) -> Stack
         RunError: if the Hub refuses access, or cannot be reached.
     """
     name = f"{repository}@{revision}" if revision else repository
-    with _opening(repository, tried):
+    with opening(repository, tried):
         try:
             commit = huggingface_hub.HfApi().repo_info(repository, repo_type="dataset", revision=revision).sha
         except OfflineModeIsEnabled:
             return _open_cached(repository, revision, name)
-        manifest = _manifest(repository, str(commit))
+        manifest = manifest_at(repository, str(commit))
         if manifest is None:
             return _open_foreign(repository, str(commit), name)
     rows = partial(_streamed, repository, str(commit), manifest)
     return StackDataset(name, rows, manifest.counts["kept"], manifest.wall, manifest, rows_from=rows)
 
 
-def _manifest(repository: str, commit: str) -> Manifest | None:
+def manifest_at(repository: str, commit: str) -> Manifest | None:
     """The manifest beside the data, where the dataset was published from a folder of this package."""
     try:
         path = huggingface_hub.hf_hub_download(repository, MANIFEST_NAME, repo_type="dataset", revision=commit)
@@ -81,15 +81,19 @@ def _manifest(repository: str, commit: str) -> Manifest | None:
     return Manifest.read(Path(path).parent)
 
 
+@contextmanager
+def opened_shard(repository: str, commit: str, name: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file on the Hub, of which only what is read travels."""
+    where = f"datasets/{repository}@{commit}/{name}"
+    with (
+        huggingface_hub.HfFileSystem().open(where, "rb", block_size=_BLOCK) as remote,
+        pq.ParquetFile(remote) as file,
+    ):
+        yield file
+
+
 def _streamed(repository: str, commit: str, manifest: Manifest, start: int = 0) -> Iterator[PictureRow]:
-    system = huggingface_hub.HfFileSystem()
-
-    @contextmanager
-    def opened(name: str) -> Iterator[pq.ParquetFile]:
-        where = f"datasets/{repository}@{commit}/{name}"
-        with system.open(where, "rb", block_size=_BLOCK) as remote, pq.ParquetFile(remote) as file:
-            yield file
-
+    opened = partial(opened_shard, repository, commit)
     try:
         with hub_sentences("read", repository):
             yield from _ahead(shard_rows(manifest, opened, start), READ_AHEAD)
@@ -147,7 +151,7 @@ def _open_prepared(repository: str, revision: str | None, name: str) -> StackDat
 
 
 @contextmanager
-def _opening(repository: str, tried: str) -> Iterator[None]:
+def opening(repository: str, tried: str) -> Iterator[None]:
     """One sentence for whatever goes wrong while a dataset is opened.
 
     Raises:

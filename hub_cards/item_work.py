@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from stackwalls.hub_cards.item_record import SUFFIX, ItemRecord, read_header, reasons_by_item, write_record
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, check_strangers, listed
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, check_same_kind, check_strangers, listed
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest, differences
 from stackwalls.hub_cards.parts import ITEMS_NAME, WorkFolder
 from stackwalls.hub_cards.shards import read_groups
@@ -146,15 +146,15 @@ class ItemWork:
         if there is None:
             check_strangers(self._folder, begun is not None)
             if begun is not None and self._work.has_parts():
-                _check(self._folder, "an unfinished run", _without_base(begun), run, grows)
+                _check(self._folder, "an unfinished", _without_base(begun), run, grows)
             return None, begun
         check_present(self._folder, there)
         finished = {"kind": there.kind, "spec": there.spec, "versions": there.versions, "format": there.format}
         if begun is not None and there.spec != run["spec"]:
-            _check(self._folder, "an unfinished run", _without_base(begun), run, grows)
+            _check(self._folder, "an unfinished", _without_base(begun), run, grows)
         if there.kind == run["kind"] and there.spec == run["spec"]:
             return there, begun
-        _check(self._folder, "a finished dataset", finished, run, grows)
+        _check(self._folder, "a finished", finished, run, grows)
         return there, begun
 
     def _begin(self, run: Mapping[str, Any], grows: Grows, revise: Revise | None) -> Manifest | None:
@@ -227,14 +227,16 @@ def _check(folder: Path, what: str, there: Mapping[str, Any], run: Mapping[str, 
     found = differences(there, run)
     if not found:
         return
+    check_same_kind(folder, what, str(there.get("kind")), run["kind"])
     same = {key: value for key, value in there.items() if key != "spec"}
-    if there.get("kind") == run["kind"] and grows(there["spec"], run["spec"]):
+    if grows(there["spec"], run["spec"]):
         found = differences(same, {key: value for key, value in run.items() if key != "spec"})
         if not found:
             return
     raise InputError(
-        f"{folder} holds {what} with other settings: {listed(found, '; ')}. It can grow by asking for more classes, "
-        "images a class or attempts with the same settings; for others, choose another folder, or delete this one."
+        f"{folder} holds {what} set with other settings: {listed(found, '; ')}. It can grow by asking for more "
+        "classes, images a class or attempts with the same settings; for others, choose another folder, or delete this "
+        "one."
     )
 
 

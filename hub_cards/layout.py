@@ -66,7 +66,10 @@ def check_admissible(folder: Path, run: Mapping[str, Any], replaces: Manifest | 
     begun = work.read_run() if WORK_NAME in names else None
     check_strangers(folder, begun is not None)
     # a run without a whole part has nothing to lose: another may take its place
-    if begun is not None and work.has_parts() and (found := differences(_without_base(begun), run)):
+    if begun is None or not work.has_parts():
+        return None
+    check_same_kind(folder, "an unfinished", str(begun.get("kind")), run["kind"])
+    if found := differences(_without_base(begun), run):
         raise InputError(
             f"{folder} holds an unfinished run with other settings: {listed(found, '; ')}. Finish it with its own "
             "settings, choose another folder, or delete this one."
@@ -89,6 +92,19 @@ def check_strangers(folder: Path, begun: bool) -> None:
     if strange:
         raise InputError(
             f"{folder} holds something else ({listed(strange)}): choose a new or empty folder for the dataset."
+        )
+
+
+def check_same_kind(folder: Path, what: str, there: str, wanted: str) -> None:
+    """Where a folder holds a set of another kind, its settings need not be compared.
+
+    Raises:
+        InputError: if it does.
+    """
+    if there != wanted:
+        raise InputError(
+            f"{folder} holds {what} {there} set, and this would be a {wanted} set: choose another folder, or delete "
+            "this one."
         )
 
 
@@ -141,8 +157,8 @@ def _check_finished(folder: Path, run: Mapping[str, Any], replaces: Manifest | N
     if manifest == replaces and manifest.kind == run["kind"] and manifest.spec != run["spec"]:
         check_present(folder, manifest)
         return None
-    there = {"kind": manifest.kind, "spec": manifest.spec}
-    if found := differences(there, {"kind": run["kind"], "spec": run["spec"]}):
+    check_same_kind(folder, "a finished", manifest.kind, run["kind"])
+    if found := differences({"spec": manifest.spec}, {"spec": run["spec"]}):
         raise InputError(
             f"{folder} holds a finished dataset with other settings: {listed(found, '; ')}. Choose another folder, "
             "or delete this one."

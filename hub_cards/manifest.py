@@ -113,6 +113,11 @@ class Manifest:
         path = folder / MANIFEST_NAME
         try:
             return cls.from_json(path.read_bytes().decode())
+        except FileNotFoundError as error:
+            raise InputError(
+                f"There is no finished dataset folder {folder} (no {MANIFEST_NAME} in it): name one on this disk that "
+                "`stackgen mix` or `generate` made."
+            ) from error
         except (InputError, OSError, UnicodeDecodeError) as error:
             raise InputError(f"Cannot read {path}: {error}") from error
 

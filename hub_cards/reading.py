@@ -23,7 +23,7 @@ from stackwalls.hub_cards.stack_dataset import PictureRow, StackDataset
 from stackwalls.hub_cards.table_rows import open_table
 from stackwalls.model import InputError, RunError
 
-_HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 
 def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
@@ -57,7 +57,7 @@ def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
     if path.exists():
         raise InputError(f"Expected a folder or a Hub id, but {path} is a file: name the folder that holds it.")
     tried = f"There is no folder {path.absolute()}"
-    if isinstance(source, str) and _HUB_ID.fullmatch(text):
+    if isinstance(source, str) and HUB_ID.fullmatch(text):
         return _open_hub(text, f"{text!r} ({tried[0].lower()}{tried[1:]})")
     raise InputError(
         f"{tried}, and {text!r} is no Hub id either: expected a dataset folder, an image folder, or "
@@ -113,7 +113,7 @@ def _rows_on_disk(folder: Path, manifest: Manifest, start: int = 0) -> Iterator[
 
 
 def _open_hub(text: str, tried: str) -> StackDataset:
-    match = _HUB_ID.fullmatch(text)
+    match = HUB_ID.fullmatch(text)
     if match is None:
         raise InputError(f"Cannot read {tried}: expected {HUB_PREFIX}user/name or user/name@revision.")
     found = open_hub_dataset(match["id"], match["revision"], tried)
@@ -124,7 +124,7 @@ def _open_hub(text: str, tried: str) -> StackDataset:
 
 def _say_what_is_hidden(text: str) -> None:
     """Warn where a folder here goes before a dataset of the Hub that was read from here before."""
-    if _HUB_ID.fullmatch(text):
+    if HUB_ID.fullmatch(text):
         cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
         if (cache / f"datasets--{text.replace('/', '--')}").is_dir():
             warnings.warn(

@@ -12,13 +12,20 @@ from typing import Any
 import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HfHubHTTPError,
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from stackwalls.hub_cards.cards.licence import Licence
 from stackwalls.hub_cards.folder import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.pictures import decode
+from stackwalls.hub_cards.publishing.hub_failures import quiet_client
 from stackwalls.hub_cards.record import stack_mix_recipe_features
 from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import IMAGE_SIZE, RESIZE, InputError, RunError, file_sha256
@@ -152,14 +159,10 @@ def open_recipe(source: str | Path) -> Recipe:
     if text.startswith(_HUB_PREFIX) or (not path.exists() and match):
         if match is None:
             raise InputError(f"Cannot read the recipe {text!r}: expected {_HUB_PREFIX}user/name[@revision].")
-        path = _download(match["id"], match["revision"])
+        path = _download(match["id"], match["revision"], text)
     if not path.is_dir():
         raise InputError(f"There is no recipe {text!r}: expected a folder, or user/name[@revision] on the Hub.")
-    manifest = Manifest.read(path)
-    if manifest.kind != RECIPE_KIND:
-        raise InputError(
-            f"{text} is no recipe but a finished {manifest.kind} set: load it as it is (`datasets.load_dataset`)."
-        )
+    manifest = _manifest(path, text)
     check_present(path, manifest)
     for name in (*manifest.shards(), REJECTED_NAME):
         if file_sha256(path / name) != manifest.files[name]["sha256"]:
@@ -167,11 +170,24 @@ def open_recipe(source: str | Path) -> Recipe:
     return Recipe(path, manifest, file_sha256(path / MANIFEST_NAME))
 
 
-def _download(repository: str, revision: str | None) -> Path:
-    """The whole repository at one commit; a recipe is small."""
+def _manifest(folder: Path, text: str) -> Manifest:
+    manifest = Manifest.read(folder)
+    if manifest.kind != RECIPE_KIND:
+        raise InputError(
+            f"{text} is no recipe but a finished {manifest.kind} set: load it as it is (`datasets.load_dataset`)."
+        )
+    return manifest
+
+
+def _download(repository: str, revision: str | None, text: str) -> Path:
+    """The whole repository at one commit; a recipe is small, and a set with its pixels is refused by its manifest."""
     at = f"{repository}@{revision}" if revision else repository
+    where: dict[str, Any] = {"repo_id": repository, "repo_type": "dataset"}
     try:
-        found = huggingface_hub.snapshot_download(repository, repo_type="dataset", revision=revision)
+        with quiet_client():
+            first = Path(huggingface_hub.hf_hub_download(filename=MANIFEST_NAME, revision=revision, **where))
+            _manifest(first.parent, text)
+            return Path(huggingface_hub.snapshot_download(revision=first.parent.name, **where))
     except GatedRepoError as error:
         raise InputError(
             f"The recipe {at} is gated: ask for access on its page on the Hub, then log in with `hf auth login`."
@@ -183,7 +199,8 @@ def _download(repository: str, revision: str | None) -> Path:
             f"There is no folder {repository} here, and the Hub shows no dataset of that name; if it is private, log "
             "in with an account that has access."
         ) from error
+    except RemoteEntryNotFoundError as error:
+        raise InputError(f"{at} is no recipe: it has no {MANIFEST_NAME}.") from error
     except (HfHubHTTPError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RunError(f"Cannot reach the Hub for the recipe {at}: {reason}") from error
-    return Path(found)

@@ -15,8 +15,12 @@ results, which do not depend on the number of processes.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stackwalls.hub_cards import StackDataset
 
 RESUMES = True
 """The same command goes on where it was."""
@@ -29,8 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="NAME",
-        help="masked-vgg16, walled:NAME with a torchvision or timm backbone, a model folder, user/name[@revision] on "
-        "the Hub, or package.module:factory",
+        help="masked-vgg16 or baseline-vgg16 with --weights, mini-masked-vgg16 or mini-baseline-vgg16 (weights in the "
+        "package), walled:NAME with a torchvision or timm backbone, a model folder, user/name[@revision] on the Hub, "
+        "or package.module:factory",
     )
     parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
     parser.add_argument(
@@ -132,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
         overwrite=args.overwrite,
         launch=launch,
         pdf=args.pdf,
-        provenance=_provenance(args),
+        provenance=_provenance(args, model, sources),
     )
     print(_as_json(results) if args.json else as_text(results, args.out))
     return 0 if results.per_image["error"].isna().any() else 1
@@ -206,7 +211,8 @@ def _listed(walls: set[Any]) -> str:
     return ", ".join(sorted(str(wall) for wall in walls))
 
 
-def _provenance(args: argparse.Namespace) -> dict[str, Any]:
+def _provenance(args: argparse.Namespace, model: Any, sources: Sequence[StackDataset]) -> dict[str, Any]:
+    """What the results follow from beside the settings: a branch or a folder may hold something else tomorrow."""
     import shlex
     import sys
 
@@ -215,6 +221,10 @@ def _provenance(args: argparse.Namespace) -> dict[str, Any]:
     about: dict[str, Any] = {"command": shlex.join(["stackgen", *sys.argv[1:]])}
     if args.weights:
         about["weights"] = f"{Path(args.weights).name}, SHA-256 {file_sha256(Path(args.weights))}"
+    if origin := getattr(model, "origin", None):
+        about["network read from"] = origin
+    for source in sources:
+        about[f"contents of {source.name}"] = f"SHA-256 {source.identity}"
     return about
 
 

@@ -61,7 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="N|CLASS",
         help="a number: so many classes, sampled by the seed from those with pictures enough; or the classes by "
-        "synset, name or index:7; or a dataset folder, for its classes (default: all that have pictures enough)",
+        "synset, name or index:7; or a dataset, here or on the Hub, for its classes (default: all that have pictures "
+        "enough)",
     )
     parser.add_argument("--animals", action="store_true", help="sample among the 398 animals only, as the paper does")
     parser.add_argument("--per-class", type=int, default=1, metavar="K", help="pairs of each class (default 1)")
@@ -178,18 +179,22 @@ def _sameness(made: Rebuilt) -> str:
 def parse_classes_option(values: list[str] | None) -> Classes:
     """The value of `--classes`: a count, classes (indices as integers, the rest as written) or None for all.
 
-    One number alone is a count, so that an index is written `index:7`; one folder with a manifest stands for the
-    classes of that dataset. Commas divide as spaces do.
+    One number alone is a count, so that an index is written `index:7`; one folder with a manifest, or one
+    `user/name[@revision]` on the Hub, stands for the classes of that dataset. Commas divide as spaces do.
 
     Raises:
-        InputError: if a bare number stands among several values.
+        InputError: if a bare number stands among several values, or there is no such dataset.
+        RunError: if the Hub refuses the dataset, or cannot be reached.
     """
     from stackwalls.model import InputError
 
     if values is None:
         return None
-    if len(values) == 1 and (Path(values[0]) / "manifest.json").is_file():
-        return _classes_of(Path(values[0]))
+    # no class has a slash in its name
+    if len(values) == 1 and ("/" in values[0] or (Path(values[0]) / "manifest.json").is_file()):
+        from stackwalls.hub_cards import dataset_classes
+
+        return dataset_classes(values[0])
     values = [part.strip() for value in values for part in value.split(",")]
     if len(values) == 1 and values[0].isdecimal():
         return int(values[0])
@@ -205,18 +210,6 @@ def parse_classes_option(values: list[str] | None) -> Classes:
 def _index_or_text(value: str) -> str | int:
     kind, _, number = value.partition(":")
     return int(number) if kind == "index" and number.isdecimal() else value
-
-
-def _classes_of(folder: Path) -> tuple[int, ...]:
-    """The classes of the rows of a dataset folder, in index order."""
-    import pyarrow.parquet as pq
-
-    from stackwalls.hub_cards import Manifest
-
-    labels: set[int] = set()
-    for shard in Manifest.read(folder).shards():
-        labels.update(pq.read_table(folder / shard, columns=["label"]).column("label").to_pylist())
-    return tuple(sorted(labels))
 
 
 @contextmanager
@@ -251,8 +244,10 @@ def _account(out: Path, redone: Redone) -> str:
 
 
 def _report(out: Path, manifest: Manifest) -> str:
+    from stackwalls.hub_cards import dataset_classes
+
     spec, rows, rejected = manifest.spec, manifest.counts["kept"], manifest.counts["rejected"]
-    classes = len(_classes_of(out))
+    classes = len(dataset_classes(out))
     local = out if out.is_absolute() else f"./{out}"
     look = f"from datasets import load_dataset; print(load_dataset('{local}', split='test')[0])"
     lines = [

@@ -14,6 +14,8 @@ The access token is the one of `hf auth login`, or HF_TOKEN; it is never an opti
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
     from stackwalls.hub_cards.publishing import PublishSpec, describe_plan, plan_publication, plan_record, publish
 
-    with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch, _by_its_name(args, scratch):
         folder = _recipe(args, scratch) if args.recipe else _prepared(args)
         asked = PublishSpec(folder, args.repository, args.gated, args.private, args.tag, args.revision, args.collection)
         plan = plan_publication(asked)
@@ -65,11 +67,34 @@ def run(args: argparse.Namespace) -> int:
             json.dumps(plan_record(plan) | {"folder": args.folder, "commit": done.commit if done else None}, indent=2)
         )
     elif done is None:
-        name = f"recipe of {args.folder}" if args.recipe else args.folder
-        print(_proposal(describe_plan(plan).replace(folder, name, 1)))
+        print(_proposal(describe_plan(plan).replace(folder, _name(args), 1)))
     else:
         print(_report(plan, done))
     return 0
+
+
+def _name(args: argparse.Namespace) -> str:
+    """What goes up, as the user knows it."""
+    return f"recipe of {args.folder}" if args.recipe else str(args.folder)
+
+
+@contextmanager
+def _by_its_name(args: argparse.Namespace, scratch: str) -> Iterator[None]:
+    """A recipe lies in a scratch folder, which is gone when its name is read in a message."""
+    import re
+
+    from stackwalls.model import StackwallsError
+
+    place = _scratch_recipe(scratch)
+    try:
+        yield
+    except StackwallsError as error:
+        said = re.sub(rf"{re.escape(place)}/([\w./-]*\w)", lambda found: f"{found[1]} of {place}", str(error))
+        raise type(error)(said.replace(place, f"the {_name(args)}")) from error
+
+
+def _scratch_recipe(scratch: str) -> str:
+    return f"{scratch}/recipe"
 
 
 def _recipe(args: argparse.Namespace, scratch: str) -> str:
@@ -77,7 +102,7 @@ def _recipe(args: argparse.Namespace, scratch: str) -> str:
     from stackwalls.hub_cards import parse_licence, recipe_folder
 
     licence = parse_licence(args.licence) if args.licence else None
-    return str(recipe_folder(args.folder, f"{scratch}/recipe", licence))
+    return str(recipe_folder(args.folder, _scratch_recipe(scratch), licence))
 
 
 def _prepared(args: argparse.Namespace) -> str:
@@ -133,7 +158,15 @@ def _report(plan: Plan, done: Published) -> str:
     ]
     if plan.changes.untouched:
         lines.append(f"Left alone there: {', '.join(plan.changes.untouched)}.")
-    at = f"@{plan.spec.tag}" if plan.spec.tag else ""
-    if plan.folder.repository_kind == "dataset" and plan.folder.kind != "stack-mix-recipe":
-        lines.append(f"Look at it:  stackgen evaluate {name}{at} --model walled:tf_efficientnet_lite0 --out results")
-    return "\n".join(lines)
+    branch = plan.spec.revision if plan.spec.revision != "main" else None
+    at = f"@{plan.spec.tag or branch}" if plan.spec.tag or branch else ""
+    return "\n".join([*lines, _next(plan.folder.kind, name + at)])
+
+
+def _next(kind: str, name: str) -> str:
+    """What others type with it."""
+    if kind == "model":
+        return f"Look at it:  stackgen certify {name}"
+    if kind == "stack-mix-recipe":
+        return f"Rebuild it:  stackgen mix --recipe {name} --source … --out stack-mix"
+    return f"Look at it:  stackgen evaluate {name} --model walled:tf_efficientnet_lite0 --out results"

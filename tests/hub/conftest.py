@@ -1,18 +1,22 @@
 """The Hub on this machine, for every test of this folder."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 from loopback_hub import WRITE_TOKEN, LoopbackHub
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "hub_cards"))  # `dataset_maker`
 
-Client = Callable[..., CompletedProcess[str]]
+if TYPE_CHECKING:
+    from publications import Client
 
 
 @pytest.fixture

@@ -1,13 +1,24 @@
-"""Folders to publish, and publishing them in this process."""
+"""Folders to publish, and publishing them, in this process or in one of its own."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
+from card_cases import STACK_GEN, gen_row
 from dataset_maker import contents, make_row, open_writer
 from huggingface_hub import HfApi
+from loopback_hub import LoopbackHub
 
-from stackwalls.hub_cards import Manifest
+from stackwalls.hub_cards import FolderWriter, Manifest, stack_gen_features
 from stackwalls.hub_cards.publishing import Patience, Published, PublishSpec, plan_publication, publish
+
+Client = Callable[..., CompletedProcess[str]]
+"""The fixture `client`: code in a process of its own, with the Hub's clients as they are."""
+
+PUBLISH = ("-m", "stackwalls.stackgen", "publish")
 
 AT_ONCE = Patience(wait=0)
 """Tries as often as a user's run, without waiting."""
@@ -52,12 +63,39 @@ def drawn(
     return path
 
 
+def generated(path: Path, rows: int = 3) -> Path:
+    """A STACK-GEN folder with its own card, of the same pictures as `drawn`."""
+    with FolderWriter.open(path, kind="stack-gen", spec=STACK_GEN.spec, features=stack_gen_features()) as writer:
+        made = [gen_row(number) for number in range(rows)]
+        writer.write_part(made, [], {})
+        writer.finish(requested=rows, inputs={"attempts": rows, "given_up": [], "turned_down": 0, "devices": ["cuda"]})
+    return path
+
+
 def put(folder: Path, name: str, api: HfApi | None = None, patience: Patience = AT_ONCE, **asked: Any) -> Published:
     """Plan and publish, as the command does with --yes."""
     plan = plan_publication(PublishSpec(str(folder), name, **asked), api, patience)
     return publish(plan, api, patience)
 
 
+def begun(hub: LoopbackHub, tmp_path: Path, xet: bool, *words: str) -> subprocess.Popen[bytes]:
+    """`stackgen publish …` in a process of its own, which is not waited for."""
+    return subprocess.Popen(
+        [sys.executable, *PUBLISH, *words],
+        env=hub.environment(tmp_path / "home", xet=xet),
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def published(folder: Path) -> dict[str, bytes]:
     """What the Hub should hold of a folder without anything else in it."""
     return contents(folder)
+
+
+def whole_states(hub: LoopbackHub, name: str, *folders: Path) -> None:
+    """The watcher saw nothing on the branch but an empty repository and whole sets."""
+    allowed = [{}, *map(published, folders)]
+    for tree in hub.trees(name):
+        assert {path: hub.state.content(entry) for path, entry in tree.items()} in allowed

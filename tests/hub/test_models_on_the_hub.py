@@ -103,3 +103,15 @@ def test_a_recipe_goes_up_and_the_set_comes_out(hub: LoopbackHub, tmp_path: Path
         open_recipe("user/none")
     with pytest.raises(InputError, match="has no revision 'v9'"):
         open_recipe("user/stack-mix@v9")
+
+
+def test_what_is_no_recipe_is_refused_before_its_pictures_travel(hub: LoopbackHub, tmp_path: Path) -> None:
+    mix(MixSpec("drawn", classes=1), tmp_path / "set")
+    put(tmp_path / "set", "user/pixels")
+    hub.state.requests.clear()
+    with pytest.raises(InputError, match="user/pixels is no recipe but a finished stack-mix set"):
+        open_recipe("user/pixels")
+    assert not [path for _, path in hub.state.requests if path.endswith(".parquet")]
+    hub.api().create_repo("user/theirs", repo_type="dataset")
+    with pytest.raises(InputError, match=r"user/theirs is no recipe: it has no manifest\.json"):
+        open_recipe("user/theirs")

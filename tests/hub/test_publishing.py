@@ -196,6 +196,7 @@ def test_the_command(
     assert said.err.count("\n") == 1
     with pytest.raises(SystemExit):
         command("stack-mix", "user/other", "--token", WRITE_TOKEN)
+    assert "unrecognized arguments: --token hf_…" in capsys.readouterr().err
 
 
 def test_a_recipe_is_published_and_is_the_same_every_time(
@@ -204,11 +205,15 @@ def test_a_recipe_is_published_and_is_the_same_every_time(
     drawn(tmp_path / "photos", source="val")
     assert command("photos", "user/stack-mix", "--yes") == 2
     assert "--recipe (ids, crops and hashes, no pixels) or --gated" in capsys.readouterr().err
+    assert command("photos", "user/stack-mix", "--recipe", "--yes") == 2
+    assert "stackgen: README.md of the recipe of photos would not do on the Hub" in capsys.readouterr().err
     assert hub.state.repositories == {}
     for changes in ("new", "unchanged"):
         assert command("photos", "user/stack-mix", "--recipe", "--licence", "cc-by-4.0", "--yes", "--json") == 0
         record = json.loads(capsys.readouterr().out)
         assert {file["change"] for file in record["files"]} == {changes}
+    assert command("photos", "user/stack-mix", "--recipe", "--licence", "cc-by-4.0", "--yes", "--tag", "v1") == 0
+    assert "Rebuild it:  stackgen mix --recipe user/stack-mix@v1 --source …" in capsys.readouterr().out
     files = hub.files("user/stack-mix")
     assert Manifest.from_json(files["manifest.json"].decode()).kind == "stack-mix-recipe"
     assert not [name for name, data in files.items() if b"\x89PNG" in data and not name.startswith("assets/")]

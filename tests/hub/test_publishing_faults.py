@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from loopback_hub import LoopbackHub
-from publications import AT_ONCE, drawn, published, put
+from publications import AT_ONCE, drawn, published, put, whole_states
 
 from stackwalls.hub_cards.publishing import Patience
 from stackwalls.model import RunError
@@ -31,13 +31,6 @@ def old_and_new(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         patch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1, raising=False)
         drawn(folder / "old", rows=210, part=100)
     return folder / "old", drawn(folder / "new", rows=9, seed=1)
-
-
-def whole_states(hub: LoopbackHub, name: str, *folders: Path) -> None:
-    """The watcher saw nothing on the branch but an empty repository and whole sets."""
-    allowed = [{}, *map(published, folders)]
-    for tree in hub.trees(name):
-        assert {path: hub.state.content(entry) for path, entry in tree.items()} in allowed
 
 
 def forget(hub: LoopbackHub, files: dict[str, bytes], kept: dict[str, bytes]) -> None:

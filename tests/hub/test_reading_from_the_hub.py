@@ -11,7 +11,14 @@ from dataset_maker import pixels
 from loopback_hub import BAD_TOKEN, OTHER_TOKEN, LoopbackHub
 from publications import drawn, put
 
-from stackwalls.hub_cards import Manifest, StackDataset, open_dataset
+from stackwalls.hub_cards import (
+    Manifest,
+    StackDataset,
+    dataset_classes,
+    open_dataset,
+    parse_licence,
+    recipe_folder,
+)
 from stackwalls.model import InputError, RunError
 
 
@@ -161,3 +168,24 @@ def test_a_folder_here_that_hides_a_dataset_there_is_said(there: LoopbackHub, tm
     with pytest.warns(UserWarning, match="write hf://datasets/user/stack-mix for that one"):
         assert len(open_dataset("user/stack-mix")) == 2
     assert len(open_dataset("hf://datasets/user/stack-mix")) == 230
+
+
+def test_the_classes_of_a_set_of_the_hub(there: LoopbackHub, folder: Path, tmp_path: Path) -> None:
+    """`--classes user/name`: labels travel, pictures do not; a recipe has classes too."""
+    from stackwalls.stackgen.commands.mix import parse_classes_option
+
+    assert dataset_classes("user/stack-mix@v1.0") == dataset_classes(folder) == tuple(range(230))
+    put(recipe_folder(drawn(tmp_path / "few", rows=4), tmp_path / "recipe", parse_licence("mit")), "user/recipe")
+    assert parse_classes_option(["user/recipe"]) == parse_classes_option([str(tmp_path / "few")]) == (0, 1, 2, 3)
+    for source, said in (
+        ("user/none", "the Hub shows no such dataset"),
+        ("user/stack-mix@v9", "no such revision"),
+        (tmp_path / "no/such/folder", "it is no Hub id either"),
+        (str(tmp_path), "There is no finished dataset folder"),
+    ):
+        with pytest.raises(InputError, match=said) as caught:
+            dataset_classes(source)
+        assert "\n" not in str(caught.value)
+    datasets.Dataset.from_dict({"label": [0]}).push_to_hub("user/theirs", split="test")
+    with pytest.raises(InputError, match=r"no manifest\.json, so it is no set of this package"):
+        dataset_classes("user/theirs")

@@ -3,43 +3,43 @@
 import hashlib
 import json
 import signal
-import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Client
 from dataset_maker import pixels
 from loopback_hub import BAD_TOKEN, OTHER_TOKEN, WRITE_TOKEN, LoopbackHub
 from loopback_hub_xet import XetStore
-from publications import drawn, published, put
-
-PUBLISH = ("-m", "stackwalls.stackgen", "publish")
-
+from publications import PUBLISH, Client, begun, drawn, generated, published, put
 
 LOAD = """
 import datasets, hashlib, json
 datasets.config.USE_PARQUET_EXPORT = False
-from stackwalls.hub_cards import stack_mix_features
+from stackwalls.hub_cards import {features}
 for name, options in (
-    ("./user-mix", {}),
-    ("user/stack-mix", {"revision": "v1.0"}),
-    ("user/stack-mix", {"streaming": True}),
+    ("./here", {{}}),
+    ("user/there", {{"revision": "v1.0"}}),
+    ("user/there", {{"streaming": True}}),
 ):
     table = datasets.load_dataset(name, split="test", **options)
-    assert table.features == stack_mix_features()
-    rows = [row | {"image": hashlib.sha256(row["image"].tobytes()).hexdigest()} for row in table]
+    assert table.features == {features}()
+    rows = [row | {{"image": hashlib.sha256(row["image"].tobytes()).hexdigest()}} for row in table]
     print(json.dumps(rows))
 """
 
 
-def test_folder_to_hub_to_load_dataset_gives_equal_rows(hub: LoopbackHub, client: Client, tmp_path: Path) -> None:
-    """Pixel for pixel, from the folder, from the Hub and streamed."""
-    drawn(tmp_path / "user-mix", rows=9, card=None)  # the set's own card
-    put(tmp_path / "user-mix", "user/stack-mix", tag="v1.0")
-    here, there, streamed = map(json.loads, client(LOAD).stdout.splitlines())
+@pytest.mark.parametrize("kind", ["stack_mix", "stack_gen"])
+def test_folder_to_hub_to_load_dataset_gives_equal_rows(
+    kind: str, hub: LoopbackHub, client: Client, tmp_path: Path
+) -> None:
+    """Pixel for pixel, from the folder, from the Hub and streamed; both sets with their own cards."""
+    make = {"stack_mix": partial(drawn, rows=9, card=None), "stack_gen": partial(generated, rows=9)}[kind]
+    put(make(tmp_path / "here"), "user/there", tag="v1.0")
+    done = client(LOAD.format(features=f"{kind}_features"))
+    here, there, streamed = map(json.loads, done.stdout.splitlines())
     assert here == there == streamed
     assert [row["image"] for row in here] == [hashlib.sha256(pixels(n).tobytes()).hexdigest() for n in range(9)]
 
@@ -58,17 +58,6 @@ for token in {[OTHER_TOKEN, BAD_TOKEN]}:
     assert gated.startswith("DatasetNotFoundError Dataset 'user/stack-mix' is a gated dataset on the Hub")
     assert bad.startswith("HfHubHTTPError")
     assert "Invalid credentials in Authorization header" in bad
-
-
-def begun(hub: LoopbackHub, tmp_path: Path, xet: bool, *words: str) -> subprocess.Popen[bytes]:
-    environment = hub.environment(tmp_path / "home", xet=xet)
-    return subprocess.Popen(
-        [sys.executable, *PUBLISH, *words],
-        env=environment,
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
 
 
 @pytest.fixture(scope="module")

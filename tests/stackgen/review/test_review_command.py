@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,7 +16,10 @@ from stackwalls.stackgen.cli import main
 
 def test_it_prints_the_address_and_ctrl_c_says_what_was_decided(mix_folder: Path) -> None:
     command = [sys.executable, "-m", "stackwalls.stackgen", "review", str(mix_folder), "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # a shell lets what it runs in the background ignore Ctrl-C, and children inherit that
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, text=True, preexec_fn=heed, **pipes) as process:
         assert process.stdout is not None
         address = urlsplit(process.stdout.readline().strip())
         connection = http.client.HTTPConnection("127.0.0.1", address.port or 0, timeout=10)
@@ -35,7 +39,7 @@ def test_it_prints_the_address_and_ctrl_c_says_what_was_decided(mix_folder: Path
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--port", "70000"], "Expected a port from 1 to 65535"), ([], "manifest.json")],
+    [(["--port", "70000"], "Expected a port from 1 to 65535"), ([], "no manifest.json in it")],
 )
 def test_a_wrong_call(tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str) -> None:
     assert main(["review", str(tmp_path), "--no-browser", *arguments]) == 2

@@ -25,8 +25,10 @@ ARGUMENTS = (
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if CHROMIUM is None and os.environ.get("STACKWALLS_BROWSER"):
+        pytest.fail("STACKWALLS_BROWSER is set, but there is no Chromium on the PATH: install one")
     if CHROMIUM is None:
-        pytest.skip("no Chromium at hand")
+        pytest.skip("no Chromium on the PATH (with STACKWALLS_BROWSER=1 that is a failure)")
     with playwright.sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
         yield chromium
