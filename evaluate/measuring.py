@@ -31,14 +31,16 @@ class PreparedBatch:
     """A batch on the device, with the network's predictions.
 
     Attributes:
+        subject: the network.
         batch: ids, labels and pixels.
         inputs: `(N, 3, H, W)` float32 normalised, on the model's device.
-        predictions: `(N,)` int64, the class of the highest logit; `UNKNOWN` where the logits are not finite.
+        predictions: `(N,)` int64, the highest logit; `UNKNOWN` where the logits are not finite.
         classes: number of logits.
         refs: which images these are, for maps that were made elsewhere.
         shared: the forward pass that made the predictions, for the engine's methods.
     """
 
+    subject: Subject
     batch: Batch
     inputs: torch.Tensor
     predictions: NDArray[np.int64]
@@ -89,17 +91,17 @@ class PreparedBatch:
                 logits = shared.explained.logits
                 if kind == "label":
                     # rows without a class of the network's are left out later; they need some class until then
-                    known = [label if 0 <= label < logits.shape[1] else 0 for label in batch.labels.tolist()]
+                    known = [subject.logit_of(label, logits.shape[1]) or 0 for label in batch.labels.tolist()]
                     shared = engine.explaining(shared, known)
         predictions = logits.argmax(1).where(logits.isfinite().all(1), UNKNOWN)
-        return cls(batch, inputs, predictions.cpu().numpy(), logits.shape[1], refs, shared)
+        return cls(subject, batch, inputs, predictions.cpu().numpy(), logits.shape[1], refs, shared)
 
     def __len__(self) -> int:
         return len(self.batch)
 
     def columns(self, index: int) -> dict[str, Any]:
         """What every row of this image says, whatever the method."""
-        label, prediction = int(self.batch.labels[index]), int(self.predictions[index])
+        label, prediction = int(self.batch.labels[index]), self.subject.class_of(int(self.predictions[index]))
         return {
             "image_id": self.batch.image_ids[index],
             "label": label,
@@ -108,11 +110,12 @@ class PreparedBatch:
         }
 
     def target(self, index: int, kind: Target) -> int:
-        """The class to explain; `UNKNOWN` where there is none (see `untold`)."""
+        """The logit to explain; `UNKNOWN` where there is none (see `untold`)."""
         prediction, label = int(self.predictions[index]), int(self.batch.labels[index])
         if kind == "predicted" or prediction == UNKNOWN:
             return prediction
-        return label if 0 <= label < self.classes else UNKNOWN
+        logit = self.subject.logit_of(label, self.classes)
+        return UNKNOWN if logit is None else logit
 
     def untold(self, index: int) -> str:
         """Why there is no class to explain."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,7 @@ def render(
     pdf: bool = False,
     method: str | None = None,
     comparison: BaselineComparison | None = None,
+    sections: Mapping[str, str] | None = None,
 ) -> None:
     """Write tables, figures and report; the same bytes for the same results.
 
@@ -42,6 +43,7 @@ def render(
         pdf: whether to write the figures as PDF too.
         method: whose map the teaser shows; by default GradCAM's, or the first one's that has mu.
         comparison: with another network.
+        sections: more for the report, title → text as it is to stand.
 
     Raises:
         InputError: if there are no maps of `method`.
@@ -63,7 +65,7 @@ def render(
         for name, figure in made:
             for kind in ("png", "pdf") if pdf else ("png",):
                 write_whole(folder / FIGURES / f"{name}.{kind}", write_figure(figure, kind))
-        write_whole(folder / REPORT_NAME, render_report(results, comparison).encode())
+        write_whole(folder / REPORT_NAME, render_report(results, comparison, sections).encode())
 
 
 def figures(results: Results, method: str | None = None) -> Iterator[tuple[str, Figure]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,15 @@ _SURE = 0.95
 """How often fewer images must rank the methods as all do to be called enough."""
 
 
-def render_report(results: Results, comparison: BaselineComparison | None = None) -> str:
+def render_report(
+    results: Results, comparison: BaselineComparison | None = None, sections: Mapping[str, str] | None = None
+) -> str:
     """The report as HTML text; the same text for the same results.
 
     Args:
         results: of one evaluation.
         comparison: with another network on the same images.
+        sections: more to stand before the certificate, title → text, shown as it is.
     """
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -60,6 +64,7 @@ def render_report(results: Results, comparison: BaselineComparison | None = None
         certificate=results.certificate,
         galleries=shown,
         comparison=comparison,
+        sections=sections or {},
         pairs=[(name, _pairs(results, name)) for name in table.datasets] if len(table.methods) > 1 else [],
         stability=[(name, _stability(results, name)) for name in table.datasets] if len(table.methods) > 1 else [],
         errors=results.errors().to_dict("records"),

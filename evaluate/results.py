@@ -145,12 +145,17 @@ class Results:
             write_whole(folder / RUN_NAME, _json(self.run))
 
     def render(
-        self, folder: Path, pdf: bool = False, method: str | None = None, comparison: BaselineComparison | None = None
+        self,
+        folder: Path,
+        pdf: bool = False,
+        method: str | None = None,
+        comparison: BaselineComparison | None = None,
+        sections: Mapping[str, str] | None = None,
     ) -> None:
         """Write what follows from the rest: tables, figures and report; arguments and errors as of `rendering`'s."""
         from stackwalls.evaluate.rendering import render
 
-        render(self, folder, pdf, method, comparison)
+        render(self, folder, pdf, method, comparison, sections)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:

@@ -21,6 +21,7 @@ class Subject:
         name: for tables and reports.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
+        class_indices: the ImageNet-1k index of each logit, or None: logit i is class i.
     """
 
     model: nn.Module
@@ -29,6 +30,7 @@ class Subject:
     name: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    class_indices: tuple[int, ...] | None = None
 
     @classmethod
     def of(cls, model: nn.Module, wall: Wall | None = None, target_layer: nn.Module | None = None) -> Subject:
@@ -52,7 +54,17 @@ class Subject:
         if all(target_layer is not module for module in model.modules()):
             raise InputError(f"The target layer {type(target_layer).__name__} is not a module of {name}.")
         mean, std = getattr(model, "mean", IMAGENET_MEAN), getattr(model, "std", IMAGENET_STD)
-        return cls(model, target_layer, wall, name, mean, std)
+        return cls(model, target_layer, wall, name, mean, std, getattr(model, "class_indices", None))
+
+    def class_of(self, logit: int) -> int:
+        """The class that a logit stands for; negative numbers stay."""
+        return logit if self.class_indices is None or logit < 0 else self.class_indices[logit]
+
+    def logit_of(self, label: int, logits: int) -> int | None:
+        """The logit of a class, of so many; None where the network does not know it."""
+        if self.class_indices is None:
+            return label if 0 <= label < logits else None
+        return self.class_indices.index(label) if label in self.class_indices else None
 
     @property
     def device(self) -> torch.device:

@@ -22,14 +22,20 @@ def _dense_first_scores(model: MaskedVGG16, activations: torch.Tensor, targets: 
     first, second, last = dense_layers(model.classifier)
     number, channels = activations.shape[:2]
     seen = activations[:, :, : model.visible_rows].flatten(2)  # (N, C, 5·14)
-    whole = linear(seen.flatten(1), first)
     # (C, 5·14, dense): a view of the layer's own weights
     weights = first.weight.view(first.out_features, channels, seen.shape[2]).permute(1, 2, 0)
     shares = torch.bmm(seen.transpose(0, 1), weights)  # (C, N, dense)
-    scores = activations.new_empty(number, channels)
+    whole = shares.sum(0) + first.bias
+    alive = seen.any(2)  # taking a channel away that is nothing changes nothing
+    scores = torch.empty_like(activations[:, :, 0, 0])
     for index in range(number):
-        hidden = linear((whole[index] - shares[:, index]).relu_(), second, relu=True)
-        scores[index] = hidden @ last.weight[targets[index]] + last.bias[targets[index]]
+        taken = alive[index].nonzero()[:, 0]
+        # the last row takes nothing away
+        before = torch.cat([whole[index] - shares[taken, index], whole[index : index + 1]]).relu_()
+        hidden = linear(before, second, relu=True)
+        found = hidden @ last.weight[targets[index]] + last.bias[targets[index]]
+        scores[index] = found[-1]
+        scores[index, taken] = found[:-1]
     return scores
 
 

@@ -37,7 +37,7 @@ class BatchSizes:
 
     images: int = 8
     ablated: int = 32
-    masked: int = 4
+    masked: int = 8
     say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)  # noqa: T201
     _said: bool = False
 

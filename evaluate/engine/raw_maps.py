@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -125,13 +126,13 @@ class Engine:
         model = self.model
         if isinstance(model, MaskedVGG16):
             rows = SeenRows(model, self.sizes.masked, self._dtype)
-            return lambda parts, target: rows.scores(rows.features(parts[0]), target)
+            return SeenScorer(lambda parts, _: rows.features(parts[0]), rows.scores)
         scorer = walled_scorer(model) if isinstance(model, Walled) else whole_image_scorer(model)
         return self._reduced(scorer) if self.precision == "fast" else scorer
 
     def _reduced(self, scorer: SeenScorer) -> SeenScorer:
-        def score(parts: SeenParts, target: int) -> torch.Tensor:
+        def run(parts: SeenParts, target: int) -> torch.Tensor:
             with torch.autocast(self.device.type, self._dtype):
-                return scorer(parts, target).float()
+                return scorer.run(parts, target)
 
-        return score
+        return replace(scorer, run=run)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +23,20 @@ _MIN_MAX_EPSILON = 1e-8
 SeenParts = list[torch.Tensor]
 """The seen intervals of a batch of images, one tensor each (two around a band)."""
 
-SeenScorer = Callable[[SeenParts, int], torch.Tensor]
-"""Seen parts of `(N, 3, …)` masked images and a class index to that class's logits `(N,)`."""
+
+@dataclass(frozen=True)
+class SeenScorer:
+    """A network's logit from the seen parts of masked images, in two steps.
+
+    Attributes:
+        run: seen parts of `(N, 3, …)` masked images and a class index to something of `(N, …)` float32, a few images
+            at a time.
+        finish: that of all images of a map, and the class index, to the class's logits `(N,)`. A dense head is worth
+            its own step: for few images, reading its weights takes longer than multiplying by them.
+    """
+
+    run: Callable[[SeenParts, int], torch.Tensor]
+    finish: Callable[[torch.Tensor, int], torch.Tensor] = lambda found, _: found
 
 
 def seen_parts(images: torch.Tensor, wall: Wall | None) -> SeenParts:
@@ -49,9 +62,9 @@ def walled_scorer(model: Walled) -> SeenScorer:
         axis = 2 if model.wall.axis == "rows" else 3
         maps = [model.extractor(part.contiguous(memory_format=torch.channels_last)) for part in parts]
         logits: torch.Tensor = model.pooled_head(torch.cat(maps, axis))
-        return logits[:, target]
+        return logits[:, target].float()
 
-    return score
+    return SeenScorer(score)
 
 
 def whole_image_scorer(model: BlindModel) -> SeenScorer:
@@ -63,9 +76,9 @@ def whole_image_scorer(model: BlindModel) -> SeenScorer:
         for part, view in zip(parts, seen_parts(images, model.wall), strict=True):
             view.copy_(part)
         logits: torch.Tensor = model(images)
-        return logits[:, target]
+        return logits[:, target].float()
 
-    return score
+    return SeenScorer(score)
 
 
 def score_weights(
@@ -94,24 +107,29 @@ def score_weights(
     parts = seen_parts(image, wall)
     lit = activations.flatten(1).any(1).nonzero()[:, 0]
 
-    def masked_scores(channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Those of `channels` whose masks show something, and their scores."""
+    def masked_runs(channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Those of `channels` whose masks show something, and what the first step makes of them."""
         with torch.inference_mode():
             masks = seen_parts(channel_masks(activations[channels], image.shape[-1]), wall)
             shows = torch.stack([mask.flatten(1).any(1) for mask in masks]).any(0)
             if not shows.any():
-                return channels[shows], image.new_empty(0)
+                return channels[shows], nothing[:0]
             masked = [part * mask[shows, None] for part, mask in zip(parts, masks, strict=True)]
-            return channels[shows], scorer(masked, target)
+            return channels[shows], scorer.run(masked, target)
 
-    nothing = scorer([torch.zeros_like(part)[None] for part in parts], target)
-    scores = nothing.expand(len(activations)).clone()
+    nothing = scorer.run([torch.zeros_like(part)[None] for part in parts], target)
+    shown, runs = [], [nothing]
     done = len(activations) - len(lit)
     groups = torch.split(lit, batch) if len(lit) else ()  # a map of nothing has no mask
     # on a CPU, calls side by side instead of kernels divided among threads; a GPU takes one after another
     with parallel_map() if image.device.type == "cpu" else nullcontext(map) as mapped:
-        for channels, found in mapped(masked_scores, groups):
-            scores[channels] = found
+        for channels, found in mapped(masked_runs, groups):
+            shown.append(channels)
+            runs.append(found)
             done += batch
             report(min(done, len(activations)))
+    found = scorer.finish(torch.cat(runs), target)
+    scores = found[:1].expand(len(activations)).clone()
+    if shown:
+        scores[torch.cat(shown)] = found[1:]
     return torch.softmax(scores, 0)

@@ -43,12 +43,16 @@ def rows_needed(layers: nn.Sequential, read: int, size: int = IMAGE_SIZE) -> lis
     return needed
 
 
+_CPU_IMAGES = 1
+"""Images at once on a CPU: the maps of more do not fit its caches, and rows of one image are cut off without a copy."""
+
+
 class SeenRows:
-    """A masked VGG16's convolutions on its seen rows, and its head, for large batches of masked images.
+    """A masked VGG16's convolutions on its seen rows, and its head, for batches of masked images.
 
     Args:
         model: the network; its convolutions' weights are copied into the device's fastest layout (59 MB in float32).
-        batch: images a call, for which the layout is chosen.
+        batch: images a call, for which the layout is chosen; a CPU takes them one by one.
         dtype: of the convolutions; the head runs in float32.
         read: rows of the last map that are wanted; those that the head reads by default.
     """
@@ -57,13 +61,15 @@ class SeenRows:
         self, model: MaskedVGG16, batch: int, dtype: torch.dtype = torch.float32, read: int | None = None
     ) -> None:
         self.model, self.dtype, self.read = model, dtype, read or model.visible_rows
+        on_cpu = next(model.parameters()).device.type == "cpu"
+        self.batch = min(batch, _CPU_IMAGES) if on_cpu else batch
         needed = rows_needed(model.convolutions, self.read)
         self.seen = needed[0]
         self.steps: list[tuple[ConvReLU | None, int]] = []
         side, channels = IMAGE_SIZE, 3
         for layer, rows_in, rows_out in zip(model.convolutions, needed, needed[1:], strict=False):
             if isinstance(layer, nn.Conv2d):
-                self.steps.append((ConvReLU.of(layer, (batch, channels, rows_in, side), dtype), rows_out))
+                self.steps.append((ConvReLU.of(layer, (self.batch, channels, rows_in, side), dtype), rows_out))
                 channels = layer.out_channels
             elif isinstance(layer, nn.MaxPool2d):
                 side //= 2
@@ -76,6 +82,9 @@ class SeenRows:
 
     def maps(self, seen_images: torch.Tensor) -> torch.Tensor:
         """The same as maps, `(N, C, 5, 14)`."""
+        return torch.cat([self._maps(part) for part in torch.split(seen_images, self.batch)])
+
+    def _maps(self, seen_images: torch.Tensor) -> torch.Tensor:
         x = seen_images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         for step, rows in self.steps:
             x = F.max_pool2d(x, 2) if step is None else step(x)

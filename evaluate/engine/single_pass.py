@@ -8,9 +8,15 @@ Taimeskhanov et al. 2024, appendix A, with the constants of grad-cam 1.5.7, the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from stackwalls.model import parallel_map
 
 SinglePass = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -64,13 +70,26 @@ def _first_component(maps: torch.Tensor) -> torch.Tensor:
     The sign of a singular vector is arbitrary, and ReLU makes it matter. NumPy's is the one that grad-cam gets; torch's
     own decompositions give another on some images.
     """
-    projections = []
-    for activations in maps.detach().cpu().numpy():
-        vectors = activations.reshape(len(activations), -1).T
-        centred = vectors - vectors.mean(axis=0)
-        *_, components = np.linalg.svd(centred, full_matrices=False)
-        projections.append((centred @ components[0]).reshape(activations.shape[1:]))
-    return torch.from_numpy(np.stack(projections).astype(np.float32, copy=False)).to(maps.device)
+    vectors = maps.detach().flatten(2).transpose(1, 2).cpu().numpy()  # (N, h·w, C)
+    # one image a thread: LAPACK's own threads wait for each other most of the time on matrices as small as these
+    with _blas().limit(limits=1, user_api="blas"), parallel_map() as mapped:
+        projections = np.stack(list(mapped(_projection, vectors)))
+    found = torch.from_numpy(projections.astype(np.float32, copy=False))
+    return found.view(len(maps), *maps.shape[2:]).to(maps.device)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """NumPy's linear algebra library, looked up once."""
+    return ThreadpoolController()
+
+
+def _projection(vectors: NDArray[Any]) -> NDArray[Any]:
+    """Vectors `(positions, C)` on their first principal component, `(positions,)`."""
+    centred = vectors - vectors.mean(axis=0)
+    *_, components = np.linalg.svd(centred, full_matrices=False)
+    projection: NDArray[Any] = centred @ components[0]
+    return projection
 
 
 def eigen_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:

@@ -3,13 +3,21 @@
 For each wall: makes STACK-MIX with that wall from SOURCE, puts the backbone behind it, proves that it is blind there,
 and evaluates. A method that never looks down has no leak at the bottom; behind the other walls it shows. Writes a
 folder a wall (the set and its results), walls.txt, walls.md and walls.csv.
+
+With --results instead of --source, only puts together what `stackgen evaluate` found behind one wall each: on sets that
+`stackgen generate --wall` made, or on any others.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stackwalls.evaluate import Results
+    from stackwalls.model import Wall
 
 RESUMES = True
 """The sets and the finished walls of a run that was stopped are kept."""
@@ -19,7 +27,11 @@ _WALLS = ("bottom:64", "top:64", "left:64", "right:64", "rows:64:128")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--source", required=True, metavar="SOURCE", help="of the pictures, as for `stackgen mix`")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--source", metavar="SOURCE", help="of the pictures, as for `stackgen mix`")
+    given.add_argument(
+        "--results", nargs="+", type=Path, metavar="DIR", help="results folders, one a wall, instead of making any"
+    )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="of a flat folder, as for `stackgen mix`")
     parser.add_argument("--classes", type=int, default=24, metavar="N", help="classes, one picture each (default 24)")
     parser.add_argument("--animals", action="store_true", help="sample among the 398 animals only")
@@ -52,6 +64,32 @@ def run(args: argparse.Namespace) -> int:
     """Make, evaluate and put together; print the table."""
     from stackwalls.evaluate.checks import WallTable
     from stackwalls.hub_cards import disk_errors, write_whole
+
+    table = WallTable.of(_made(args) if args.results is None else _given(args.results))
+    with disk_errors(args.out):
+        args.out.mkdir(parents=True, exist_ok=True)
+        for name, text in (("txt", table.text()), ("md", table.markdown()), ("csv", table.csv())):
+            write_whole(args.out / f"walls.{name}", text.encode())
+    print(f"{table.text()}\nmean mu × 100 ± std; a uniform map has the chance level. Written to {args.out}")
+    return 0
+
+
+def _given(folders: Sequence[Path]) -> dict[Wall, Results]:
+    """The results in folders, by their walls."""
+    from stackwalls.evaluate import Results
+    from stackwalls.model import InputError
+
+    found: dict[Wall, Results] = {}
+    for folder in folders:
+        results = Results.load(folder)
+        if results.wall in found:
+            raise InputError(f"{folder} is behind {results.wall}, as another folder is: expected one folder a wall.")
+        found[results.wall] = results
+    return found
+
+
+def _made(args: argparse.Namespace) -> dict[Wall, Results]:
+    """The results behind each wall, made from the source."""
     from stackwalls.model import WALLED_PREFIX, InputError, Wall
 
     if not args.model.startswith(WALLED_PREFIX):
@@ -59,15 +97,10 @@ def run(args: argparse.Namespace) -> int:
             f"Only a walled backbone can stand behind several walls: expected walled:NAME, not {args.model}."
         )
     walls = [Wall.parse(text) for text in dict.fromkeys(args.walls)]
-    table = WallTable.of({wall: _results(args, wall) for wall in walls})
-    with disk_errors(args.out):
-        for name, text in (("txt", table.text()), ("md", table.markdown()), ("csv", table.csv())):
-            write_whole(args.out / f"walls.{name}", text.encode())
-    print(f"{table.text()}\nmean mu × 100 ± std; a uniform map has the chance level. Written to {args.out}")
-    return 0
+    return {wall: _results(args, wall) for wall in walls}
 
 
-def _results(args: argparse.Namespace, wall: Any) -> Any:
+def _results(args: argparse.Namespace, wall: Wall) -> Results:
     """The results behind one wall: those that are there already, or new ones."""
     from stackwalls.evaluate import Results, evaluate
     from stackwalls.evaluate.results import RUN_NAME

@@ -1,6 +1,7 @@
 """Scores as JSON by their schema, and the page made of them, in a real browser."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -76,8 +77,10 @@ def test_what_a_name_holds_does_not_become_markup(results: tuple[Results, Path])
 
 def test_the_page_sorts_in_a_browser(results: tuple[Results, Path], tmp_path: Path) -> None:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None and os.environ.get("STACKWALLS_BROWSER"):
+        pytest.fail("STACKWALLS_BROWSER is set, but there is no Chromium on the PATH: install one")
     if chromium is None:
-        pytest.skip("no Chromium: install it to test pages in a browser")
+        pytest.skip("no Chromium on the PATH (with STACKWALLS_BROWSER=1 that is a failure)")
     from playwright.sync_api import sync_playwright
 
     scores = scores_of(results[0])

@@ -70,6 +70,7 @@ def test_killed_and_gone_on_with(whole: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_killed_twenty_times(tmp_path: Path) -> None:
     run(tmp_path / "whole", figures=True)
     killed(tmp_path, 20, seed=2, whole=contents(tmp_path / "whole"), figures=True)

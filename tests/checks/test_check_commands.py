@@ -1,0 +1,125 @@
+"""`stackgen walls`, `check` and `leaderboard`, as a user calls them."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
+from PIL import Image
+
+from stackwalls.evaluate import Results, evaluate
+from stackwalls.model import Wall, save_model
+from stackwalls.stackgen.cli import main
+
+
+@pytest.fixture(scope="module")
+def two_walls(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Results behind a wall at the bottom and one on the left, of sets that were made elsewhere."""
+    folders = []
+    for wall in ("bottom:64", "left:64"):
+        folders.append(tmp_path_factory.mktemp("walls") / wall.replace(":", "-"))
+        evaluate(walled_cnn(wall), InMemoryDataset([0, 1]), ["GradCAM", "HiResCAM"], out=folders[-1], progress=False)
+    return folders
+
+
+def test_walls_on_every_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stackwalls.model.load_model", lambda _, wall: walled_cnn(str(wall)))
+    sides = ["bottom:64", "top:64", "left:64", "right:64", "rows:64:128"]
+    call = ["walls", "--source", "drawn", "--classes", "2", "--method", "GradCAM", "--method", "HiResCAM"]
+    assert main([*call, "--device", "cpu", "--out", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith((tmp_path / "walls.txt").read_text())
+    lines = list(csv.DictReader((tmp_path / "walls.csv").read_text().splitlines()))
+    assert [(line["method"], line["wall"]) for line in lines] == [
+        (m, s) for m in ("GradCAM", "HiResCAM") for s in sides
+    ]
+    for line in lines:
+        folder = tmp_path / line["wall"].replace(":", "-")
+        found = Results.load(folder / "results")
+        assert found.wall == Wall.parse(line["wall"])
+        rows = found.per_image.query("method == @line['method']")
+        assert float(line["mu_mean"]) == pytest.approx(rows["mu"].mean(), nan_ok=True)
+        assert line["n"] == str(rows["mu"].notna().sum())
+    # called again, nothing is computed, and another method is
+    before = (tmp_path / "walls.md").read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr("stackwalls.evaluate.evaluate", lambda *_, **__: pytest.fail("computed again"))
+        assert main([*call, "--device", "cpu", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "walls.md").read_bytes() == before
+
+
+def test_walls_from_results(two_walls: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What STACK-GEN's sets gave behind each wall, in one table."""
+    given = [str(folder) for folder in two_walls]
+    assert main(["walls", "--results", *given, "--out", str(tmp_path / "table")]) == 0
+    assert capsys.readouterr().out.splitlines()[0].split() == [
+        "method", "bottom:64", "left:64", "worst", "mu", "/", "chance",
+    ]  # fmt: skip
+    lines = list(csv.DictReader((tmp_path / "table/walls.csv").read_text().splitlines()))
+    for line, folder in zip(lines, two_walls, strict=False):
+        row = Results.load(folder).summary.rows[0]
+        assert float(line["mu_mean"]) == pytest.approx(row.mu.mean)
+    assert main(["walls", "--results", given[0], given[0], "--out", str(tmp_path / "twice")]) == 2
+    assert "expected one folder a wall" in capsys.readouterr().err
+    assert not (tmp_path / "twice").exists()
+    assert main(["walls", "--results", str(tmp_path), "--out", str(tmp_path / "none")]) == 2
+    assert "holds no finished results" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "one of the arguments --source --results is required"),
+        (["--source", "drawn", "--results", "a"], "not allowed with argument"),
+        (["--source", "drawn", "--model", "masked-vgg16"], "Only a walled backbone can stand behind several walls"),
+    ],
+)
+def test_wrong_calls_of_walls(
+    arguments: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status: Any = main(["walls", *arguments, "--out", str(tmp_path / "out")])
+    except SystemExit as stop:  # argparse's own
+        status = stop.code
+    assert status == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for synset, pixels in zip(("n01440764", "n01443537"), InMemoryDataset([0, 1]).images, strict=True):
+        (tmp_path / "pictures" / synset).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / synset / "one.png")
+    save_model(sparse_vgg(), tmp_path / "narrow.safetensors")
+    call = ["check", str(tmp_path / "pictures"), "--model", "masked-vgg16", "--device", "cpu"]
+    call += ["--weights", str(tmp_path / "narrow.safetensors"), "--method", "HiResCAM", "--method", "references"]
+    assert main([*call, "--out", str(tmp_path / "findings")]) == 0
+    assert "HiResCAM" in capsys.readouterr().out
+    found = json.loads((tmp_path / "findings/findings.json").read_text())
+    assert "HiResCAM" in json.dumps(found)
+    table = (tmp_path / "findings/findings.csv").read_text()
+    lines = {line["method"]: line for line in csv.DictReader(table.splitlines())}
+    assert {"HiResCAM", "uniform", "centre", "edges", "RandomCAM"} <= set(lines)
+    (tmp_path / "findings/mine.txt").write_text("mine")
+    assert main([*call, "--out", str(tmp_path / "findings")]) == 2
+    assert "something else (mine.txt)" in capsys.readouterr().err
+
+
+def test_leaderboard(two_walls: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = two_walls[0].parent
+    page = tmp_path / "new/board.html"
+    assert main(["leaderboard", str(folder), "--out", str(page)]) == 0
+    assert capsys.readouterr().out == f"2 scores. Look at:  {page}\n"
+    assert all(name in page.read_text() for name in ("GradCAM", "HiResCAM"))
+    assert main(["leaderboard", str(folder), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    row = Results.load(two_walls[0]).summary.rows[0]
+    assert [score["mu"] for score in scores if score["method"] == "GradCAM"] == [pytest.approx(row.mu.mean)]
+    assert main(["leaderboard", "--schema"]) == 0
+    assert json.loads(capsys.readouterr().out)["type"] == "object"
+    assert main(["leaderboard"]) == 2
+    assert "No folder was named" in capsys.readouterr().err
