@@ -25,18 +25,18 @@ $(STAMP): pyproject.toml constraints.txt $(LIST)
 		--config-settings editable_mode=strict --editable '.[lite0,dev]'
 	@touch $@
 
-demo: setup ## run the whole check offline, print the table, write demo/results/report.html (a minute)
+demo: setup ## run the whole check offline, print the tables, write demo/results/report.html (a minute and a half)
 	$(BIN)/stackgen demo --out demo
 
-test: setup ## run the tests (minutes, CPU, no network)
-	$(BIN)/python -m pytest -n 2
+test: setup ## run the tests (minutes, CPU, no network); python -m pytest -m slow runs those that take longer
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 quality: setup ## lint, format check, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup ## time STACK-MIX against plain PIL, and the engine against grad-cam (half an hour on two cores)
+bench: setup ## time STACK-MIX against plain PIL, and the evaluator against grad-cam and others (an hour on two cores)
 	$(BIN)/python benchmarks/mix.py
-	$(BIN)/python benchmarks/engine.py --groups single ablation
-	$(BIN)/python benchmarks/engine.py --groups score --images 1
+	$(BIN)/python benchmarks/evaluator.py
+	$(BIN)/python benchmarks/scaling.py

@@ -21,7 +21,8 @@ from .preprocessing import IMAGENET_MEAN, IMAGENET_STD, RESIZE, resize_and_crop,
 from .pretrained import Pretrained
 from .pretrained_files import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained, is_hub_id
 from .receptive_field import derive_wall, map_size, pixels_reached
-from .registry import MODELS, WALLED_PREFIX, ModelSpec, load_model
+from .registry import MINIATURES, MODELS, WALLED_PREFIX, ModelSpec, load_model
+from .sampling import class_order, drawing_rank
 from .state import local_arithmetic, preserved
 from .wall import IMAGE_SIZE, VGG16_WALL, Wall
 from .walled_model import Walled, walled
@@ -32,6 +33,7 @@ __all__ = [
     "IMAGENET_STD",
     "IMAGE_SIZE",
     "MAP_SIZE",
+    "MINIATURES",
     "MODELS",
     "NUM_ANIMALS",
     "RESIZE",
@@ -58,7 +60,9 @@ __all__ = [
     "animals",
     "certify",
     "class_names",
+    "class_order",
     "derive_wall",
+    "drawing_rank",
     "file_sha256",
     "find_class",
     "find_pretrained",

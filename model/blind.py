@@ -22,7 +22,7 @@ class BlindModel(nn.Module, ABC):
         std: of the RGB channels in [0, 1], by which the input is divided.
         class_indices: the ImageNet-1k index of each logit, for a network that was trained on some of the classes
             only; None where logit i is class i.
-        origin: the folder or the `user/name@commit` that the network was read from, where it was.
+        origin: the folder, the `user/name@commit` or the package's files that the network was read from, where it was.
     """
 
     name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ MODELS: dict[str, ModelSpec] = {
 }
 """Networks that are loaded from a weights file; `walled:NAME` stands for any backbone of torchvision's or timm's."""
 
+MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16"}
+"""Networks whose weights come with the package → their folder in `miniature/`: narrow, trained on drawn animals."""
+
 ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
     "Walled": Walled.restored,
@@ -51,9 +55,9 @@ ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindMod
 
 
 def _unknown(spec: str) -> InputError:
-    near = difflib.get_close_matches(spec, MODELS, n=1)
+    near = difflib.get_close_matches(spec, [*MODELS, *MINIATURES], n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
-    known = ", ".join(MODELS)
+    known = ", ".join([*MODELS, *MINIATURES])
     return InputError(
         f"Unknown model {spec!r}: expected one of {known}, {WALLED_PREFIX}NAME with a backbone of torchvision's or "
         f"timm's, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] on the "
@@ -75,8 +79,9 @@ def load_model(
     """The network that a name stands for.
 
     Args:
-        spec: `masked-vgg16`, `baseline-vgg16`, `walled:NAME` (see `walled`), a folder that `save_pretrained` wrote,
-            or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`).
+        spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
+            `walled:NAME` (see `walled`), a folder that `save_pretrained` wrote, or `user/name[@revision]` on the
+            Hugging Face Hub (see `find_pretrained`).
         weights: for the VGG16s: a checkpoint of the authors' (`.pt`) or a `.safetensors` of this package.
         wall: the wall asked for. A VGG16's follows from its layers, so asking for another is refused.
         dataset_wall: where `wall` is None, a walled backbone takes this one, widened to its stride of 32 pixels
@@ -90,6 +95,8 @@ def load_model(
         if weights is not None:
             raise InputError(f"{spec} takes its weights from torchvision or timm: leave out --weights.")
         return _walled(spec, wall, dataset_wall)
+    if spec in MINIATURES:
+        return _miniature(spec, weights, wall)
     if spec not in MODELS:
         if not (Path(spec).is_dir() or is_hub_id(spec)):
             raise _unknown(spec)
@@ -105,15 +112,23 @@ def load_model(
     return model
 
 
-def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
+def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder: Path | None = None) -> BlindModel:
     """The network in a folder or on the Hub."""
     if weights is not None:
         raise InputError(f"{spec} brings its weights itself: leave out --weights.")
-    files = find_pretrained(spec)
+    files = find_pretrained(folder or spec)
     config = files.config()
     model = ARCHITECTURES[config["architecture"]](config, files)
     _check_asked(spec, model, wall)
     model.origin = files.name
+    return model
+
+
+def _miniature(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
+    """A network of the package, under the name that it was asked for by."""
+    folder = Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[spec])))
+    model = _pretrained(spec, weights, wall, folder)
+    model.name, model.origin = spec, f"stackwalls.model.miniature, {MINIATURES[spec]}"
     return model
 
 

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from types import ModuleType
+from typing import NoReturn
 
 from stackwalls.model.errors import StackwallsError
 
@@ -23,6 +24,7 @@ COMMANDS = (
     "review",
     "verify",
     "train",
+    "miniature",
     "certify",
     "evaluate",
     "report",
@@ -49,9 +51,18 @@ def _load(name: str) -> ModuleType:
     return importlib.import_module(f"stackwalls.stackgen.commands.{name}")
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its complaints quote what was typed, and what was typed may hold an access token."""
+
+    def error(self, message: str) -> NoReturn:
+        from stackwalls.hub_cards.publishing.token_search import without_tokens
+
+        super().error(without_tokens(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser of every sub-command; imports no heavy library."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="stackgen",
         description="Check whether a saliency map shows what a network cannot see.",
         epilog=_EPILOG,

@@ -5,7 +5,7 @@ from .encoding import ENCODERS, Encoder, encode, find_encoder
 from .mix_plan import MixPlan, plan_mix
 from .mix_spec import MAX_PER_CLASS, MixSpec
 from .mixing import mix
-from .pairing import class_order, image_order, most_pairs, pair_order
+from .pairing import image_order, most_pairs, pair_order
 from .rebuilding import NotRebuilt, Rebuilt, rebuild
 from .recipe_pictures import RecipePictures
 from .redoing import Redone, redo_turned_down
@@ -26,7 +26,6 @@ __all__ = [
     "Redone",
     "Source",
     "TurnedDownPair",
-    "class_order",
     "compose",
     "encode",
     "find_encoder",

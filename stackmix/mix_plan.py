@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from stackwalls.model import ImageNetClass, InputError, imagenet_classes, parse_class
+from stackwalls.model import ImageNetClass, InputError, class_order, imagenet_classes, parse_class
 from stackwalls.stackmix.mix_spec import MixSpec
-from stackwalls.stackmix.pairing import class_order, image_order, most_pairs
+from stackwalls.stackmix.pairing import image_order, most_pairs
 
 Index = Mapping[int, Sequence[str]]
 

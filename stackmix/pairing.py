@@ -1,4 +1,4 @@
-"""Which classes, which pictures and which pairs a seed chooses: pure, and by hashes, so that it never changes.
+"""Which pictures and which pairs a seed chooses: pure, and by hashes, so that it never changes.
 
 Things are drawn without replacement in the order of the SHA-256 of (what is drawn, seed, class, picture). Unlike
 a shuffle, that order does not depend on a library's random stream, nor on what else there is to draw from: a
@@ -7,18 +7,14 @@ class that comes to the source leaves the pairs of the others as they were.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 
-
-def class_order(synsets: Iterable[str], seed: int) -> list[str]:
-    """The synsets in the order in which they are drawn; the first n are the sample of n classes."""
-    return sorted(synsets, key=lambda synset: _rank("class", seed, synset))
+from stackwalls.model import drawing_rank
 
 
 def image_order(image_ids: Iterable[str], synset: str, seed: int) -> list[str]:
     """The ids of one class's pictures in the order in which they are drawn."""
-    return sorted(image_ids, key=lambda image_id: _rank("image", seed, synset, image_id))
+    return sorted(image_ids, key=lambda image_id: drawing_rank("image", seed, synset, image_id))
 
 
 def pair_order(count: int) -> Iterator[tuple[int, int]]:
@@ -36,8 +32,3 @@ def pair_order(count: int) -> Iterator[tuple[int, int]]:
 def most_pairs(count: int) -> int:
     """How many ordered pairs of two different pictures `count` pictures make."""
     return count * (count - 1)
-
-
-def _rank(*parts: object) -> bytes:
-    """The place of a thing in its drawing order: uniform, and fixed by the parts."""
-    return hashlib.sha256("\0".join(map(str, ("stack-mix", *parts))).encode()).digest()

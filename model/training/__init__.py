@@ -1,6 +1,7 @@
 """Training of the masked VGG16 and its baseline.
 
-- what is to be done: `recipes` (the paper's and a tiny one), `spec` (one training, and how this machine runs it)
+- what is to be done: `recipes` (the paper's, a tiny one, the miniature's), `spec` (one training, and how this machine
+  runs it)
 - the pictures: `data/`
 - the parts: `training_network` (only the rows that reach the head), `building`, `initialisation`, `dropout`,
   `optimisation`, `validation`, `failures` (what a device refuses), `interruption` (Ctrl-C)

@@ -39,17 +39,32 @@ class Outcome:
 
 
 def measure_outcome(
-    weights: Path, data: TrainingData, described: dict[str, Any], best: dict[str, float], device: torch.device
+    weights: Path,
+    data: TrainingData,
+    described: dict[str, Any],
+    best: dict[str, float],
+    device: torch.device,
+    half: bool = False,
 ) -> Outcome:
     """Read the best weights, certify and measure them.
 
     While it was trained, the network got only the rows that it sees, perhaps in 16 bits. Here it gets whole pictures
     in float32, by its own `forward`: what anyone who loads the file will see.
 
+    Args:
+        weights: what `save_model` wrote.
+        data: validation pictures.
+        described: recipe, wall, seed and data, as JSON values.
+        best: what is known of the best validation.
+        device: where it is measured.
+        half: whether the weights are rounded to 16 bits first.
+
     Raises:
         NotBlindError: if the network sees its dead zone.
     """
     model = load_model_file(weights)
+    if half:
+        model.rounded_to_half()
     certificate = require_certificate(model) if model.wall else None
     model.to(device)
     found = validation_of(
@@ -67,6 +82,7 @@ def measure_outcome(
         "data_details": {key: value for key, value in described["data"].items() if key not in ("name", "classes")},
         "accuracy": accuracy,
         "best_step": best.get("step"),
+        "stored": "fp16" if half else "fp32",
         "device": name,
         "versions": {package: version(package) for package in _VERSIONS},
     }

@@ -1,4 +1,4 @@
-"""How a network is trained, as data: the paper's recipe, and a tiny one that ends within minutes."""
+"""How a network is trained, as data: the paper's recipe, a tiny one that ends within minutes, and the miniature's."""
 
 from __future__ import annotations
 
@@ -40,9 +40,13 @@ class Recipe:
             outputs on training pictures have mean 0 and variance 1 (Mishkin and Matas, "All you need is a good
             init", ICLR 2016), without which a narrow VGG hardly begins to learn.
         precision: of the passes: "fp32", "fp16", "bf16", or "auto" for the best that the device is fast in.
-        crop_area: range of the share of a picture's area that a random crop takes.
+        crop_area: range of the share of a picture's area that a random crop takes; above 1, the picture becomes
+            smaller and its edge pixels go on around it.
         crop_ratio: range of a crop's width over its height.
         flip: whether every other crop is mirrored.
+        softening: range of the factor by which a crop is shrunk before it is enlarged to the network's input, as are
+            parts of small pictures; 1 for not at all.
+        colour: largest change of each colour channel, and of all of them together, in parts of 1; 0 for none.
 
     Raises:
         InputError: if a value is out of its range.
@@ -67,6 +71,8 @@ class Recipe:
     crop_area: Range = (0.1, 1.0)
     crop_ratio: Range = (0.8, 1.25)
     flip: bool = True
+    softening: Range = (1.0, 1.0)
+    colour: float = 0.0
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
@@ -76,7 +82,7 @@ class Recipe:
             value = getattr(self, name)
             if not low <= value <= high:  # NaN is refused too
                 raise InputError(f"Expected `{name}` to be {low:g} to {high:g}, but got {value}.")
-        for name, largest in (("crop_area", 1.0), ("crop_ratio", 100.0)):
+        for name, largest in _LARGEST.items():
             low, high = getattr(self, name)
             if not 0 < low <= high <= largest:
                 raise InputError(f"Expected `{name}` to be two rising numbers, 0 to {largest:g}, but got {low} {high}.")
@@ -118,7 +124,9 @@ _LIMITS: dict[str, Range] = {
     "clip_norm": (0, 1e6),
     "label_smoothing": (0, 0.99),
     "dropout": (0, 0.99),
+    "colour": (0, 0.9),
 }
+_LARGEST = {"crop_area": 4.0, "crop_ratio": 100.0, "softening": 1.0}
 
 RECIPES: dict[str, Recipe] = {
     # Taimeskhanov, Sicre, Garreau 2024, section 4.2 and the authors' training script
@@ -139,6 +147,24 @@ RECIPES: dict[str, Recipe] = {
         crop_area=(0.6, 1.0),
         crop_ratio=(0.9, 1.1),
     ),
+    # the networks of the package: animals of other sizes and light, and enlarged from small pictures, too
+    "mini": Recipe(
+        width=1 / 16,
+        epochs=6,
+        batch_size=64,
+        optimizer="adamw",
+        learning_rate=2e-3,
+        weight_decay=0.05,
+        schedule="one-cycle",
+        warm_up=0.15,
+        clip_norm=1.0,
+        dropout=0.1,
+        initialisation="calibrated",
+        crop_area=(0.5, 1.8),
+        crop_ratio=(0.9, 1.1),
+        softening=(0.4, 1.0),
+        colour=0.15,
+    ),
 }
 
 
@@ -154,5 +180,5 @@ def find_recipe(name: str) -> Recipe:
         InputError: if there is none of that name.
     """
     if name not in RECIPES:
-        raise InputError(f"Unknown recipe {name!r}: expected {' or '.join(RECIPES)}.")
+        raise InputError(f"Unknown recipe {name!r}: expected {', '.join(RECIPES)}.")
     return RECIPES[name]

@@ -49,6 +49,7 @@ class Running:
         checkpoint_steps: steps between two checkpoints; 0 for by time alone.
         log_steps: steps between two lines of the history.
         tracker: "tensorboard", "wandb" or another of accelerate's, or None.
+        half: whether the finished weights are rounded to 16 bits, for files of half the size; they are measured so.
 
     Raises:
         InputError: if a value is out of its range.
@@ -63,6 +64,7 @@ class Running:
     checkpoint_steps: int = 0
     log_steps: int = 20
     tracker: str | None = None
+    half: bool = False
 
     def __post_init__(self) -> None:
         limits = {"accumulation": 1, "log_steps": 1, "checkpoint_steps": 0, "checkpoint_minutes": 0}

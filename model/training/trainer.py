@@ -292,6 +292,5 @@ class _Training:
         self.accelerator.wait_for_everyone()
         if not self.first:
             return None
-        return measure_outcome(
-            self.out / BEST, self.data, self.described, self.progress.best or {}, self.accelerator.device
-        )
+        best, device = self.progress.best or {}, self.accelerator.device
+        return measure_outcome(self.out / BEST, self.data, self.described, best, device, self.running.half)

@@ -13,8 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "model",
-        help="masked-vgg16, walled:NAME with a backbone of torchvision's or timm's, a model folder, or user/name[@rev] "
-        "on the Hub",
+        help="masked-vgg16 with --weights, mini-masked-vgg16 (weights in the package), walled:NAME with a backbone of "
+        "torchvision's or timm's, a model folder, or user/name[@rev] on the Hub",
     )
     parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
     parser.add_argument("--wall", metavar="WALL", help="the wall claimed, such as bottom:64 (default: the model's own)")

@@ -6,10 +6,11 @@ images a class or attempts, a finished folder grows, and what is there stays. An
   torchrun --nproc_per_node 8 -m stackwalls.stackgen generate …    (or accelerate launch, srun, a SLURM array)
 
 PRESET is one of
-  auto          klein, where there is a GPU and its weights are in the cache or on a hub in reach
+  auto          klein, where there is a GPU and its weights are in the cache or on a hub in reach; else mini
   klein         FLUX.2-klein-4B, 4 steps (Apache-2.0)           zimage-turbo  Z-Image-Turbo, 8 steps (Apache-2.0)
   zimage        Z-Image, 50 steps (Apache-2.0)                  qwen          Qwen-Image-2512, 50 steps (Apache-2.0)
   sdxl          Stable Diffusion XL (OpenRAIL++-M)              sd15          Stable Diffusion 1.5 (OpenRAIL-M)
+  mini          drawings of some animals, on any computer, offline: its weights are part of this package (Apache-2.0)
 
 MODEL takes its place: an id on the Hugging Face Hub or a folder, whatever diffusers' DiffusionPipeline loads from
 safetensors without code of its own.
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 RESUMES = True
 """A run that was stopped goes on where it was."""
 
+_LOCALIZER = "owlv2"
+"""What finds the animals in the frames of a model of one's own."""
+
 _NAMED = 10
 """So many images that could not be made are named on the terminal."""
 
@@ -43,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="N|CLASS",
         help="a number: so many animals, sampled by the seed (default 100); or the classes by synset, name or index:7; "
-        "or a dataset folder, for its classes",
+        "or a dataset, here or on the Hub, for its classes",
     )
     add("--per-class", type=int, default=1, metavar="K", help="images of each class (default 1)")
     add("--seed", type=int, default=0, help="what the classes and all frames follow from (default 0)")
@@ -60,10 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--attempts", type=int, default=8, metavar="N", help="most frames that are drawn for one image (default 8)")
     add(
         "--localizer",
-        default="owlv2",
         metavar="NAME",
         help="what finds the animals: owlv2 (default), owlv2-large, grounding-dino, foreground (no weights, for plain "
-        "backgrounds), or a folder or an id on the Hub",
+        "backgrounds; mini's default), or a folder or an id on the Hub",
     )
     add("--steps", type=int, metavar="N", help="of the sampler (default: the preset's)")
     add("--guidance", type=float, metavar="X", help="how strongly the prompt guides (default: the preset's)")
@@ -88,12 +91,15 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.stackgen.localising import load_localizer
 
     launch = Launch.of()
+    asked = _asked(args)
     device = find_device(launch.local_rank)
     source = find_model(args.preset, args.model, args.revision, device)
     placement = _placement(args, source, device)
-    localizer = load_localizer(args.localizer, device)
-    spec = _spec(args, source, placement, localizer)
+    name = args.localizer or (source.preset.localizer if source.preset else _LOCALIZER)
+    localizer = load_localizer(name, device)
+    spec = _spec(asked, source, placement, _public_name(name), localizer)
     if launch.rank == 0:
+        _say_instead(asked, spec)
         _say_non_animals(spec)
     manifest = generate(
         spec,
@@ -112,30 +118,47 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _spec(args: argparse.Namespace, source: ModelSource, placement: Placement, localizer: Localizer) -> GenerateSpec:
+def _asked(args: argparse.Namespace) -> GenerateSpec:
+    """What the options say, without a model yet: a wrong one is said before anything is looked up or downloaded."""
     from stackwalls.model import Wall
     from stackwalls.stackgen.commands.mix import parse_classes_option
-    from stackwalls.stackgen.diffusion import Call, complete_call, parse_size
+    from stackwalls.stackgen.diffusion import Call, ModelSource, parse_size
     from stackwalls.stackgen.generation import GenerateSpec
 
-    wall = Wall.parse(args.wall)
     width, height = parse_size(args.size) if args.size else (None, None)
-    asked = Call(args.steps, args.guidance, width, height)
     return GenerateSpec(
-        model=source,
-        call=complete_call(asked, source, landscape=wall.axis == "columns"),
-        dtype=placement.dtype,
-        localizer=_public_name(args.localizer),
-        localizer_revision=localizer.revision,
+        model=ModelSource("", "", ""),
+        call=Call(args.steps, args.guidance, width, height),
+        dtype="",
+        localizer="",
         classes=100 if args.classes is None else parse_classes_option(args.classes) or 100,
         per_class=args.per_class,
         seed=args.seed,
-        wall=wall,
+        wall=Wall.parse(args.wall),
         template=args.template,
         attempts=args.attempts,
         batch_size=args.batch_size,
         compiled=args.compile,
         attention=args.attention,
+    )
+
+
+def _spec(
+    asked: GenerateSpec, source: ModelSource, placement: Placement, name: str, localizer: Localizer
+) -> GenerateSpec:
+    """The same with the model and the localizer that were found."""
+    from dataclasses import replace
+
+    from stackwalls.stackgen.diffusion import complete_call
+
+    call = complete_call(asked.call, source, landscape=asked.wall.axis == "columns")
+    return replace(
+        asked,
+        model=source,
+        call=call,
+        dtype=placement.dtype,
+        localizer=name,
+        localizer_revision=localizer.revision,
     )
 
 
@@ -161,6 +184,23 @@ def _load(args: argparse.Namespace, spec: GenerateSpec, placement: Placement) ->
 def _public_name(localizer: str) -> str:
     """A localizer's name without the place of a folder here."""
     return Path(localizer).resolve().name if Path(localizer).is_dir() else localizer
+
+
+def _say_instead(asked: GenerateSpec, spec: GenerateSpec) -> None:
+    """Loudly, where `auto` is not what it means elsewhere."""
+    import sys
+
+    if spec.model.instead is None:
+        return
+    fewer = ""
+    if isinstance(asked.classes, int) and len(spec.entries()) < asked.classes:
+        fewer = f" It draws {len(spec.entries())} animals, so these are made instead of {asked.classes}."
+    print(
+        f"stackgen: NO PHOTOGRAPHS: {spec.model.instead}, so the miniature of this package makes drawings.{fewer} For "
+        "photographs run where there is a GPU and the Hugging Face Hub or its cache, or name a model (--preset sd15 is "
+        "the smallest; on a CPU it takes minutes an image).",
+        file=sys.stderr,
+    )
 
 
 def _say_non_animals(spec: GenerateSpec) -> None:

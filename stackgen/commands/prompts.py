@@ -24,8 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes",
         nargs="+",
         metavar="CLASS",
-        help="classes by synset, name or index:7, or a dataset folder, for its classes (default: the 398 animals)",
+        help="classes by synset, name or index:7, or a dataset, for its classes (default: the 398 animals)",
     )
+    parser.add_argument("--preset", metavar="PRESET", help="without --classes: those that this model draws")
     parser.add_argument("--template", default="refined", metavar="TEMPLATE", help="see above (default refined)")
     parser.add_argument("--attempts", type=int, default=1, metavar="N", help="attempts of each class (default 1)")
     parser.add_argument("--wall", default="bottom:54", metavar="WALL", help="the dead zone (default bottom:54)")
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"Expected --attempts of 1 or more, but got {args.attempts}.")
     wall = Wall.parse(args.wall)
     rows: list[dict[str, Any]] = []
-    for entry in _classes(args.classes):
+    for entry in _classes(args.classes, args.preset):
         for attempt in range(args.attempts):
             prompt = prompt_for(entry.index, attempt, args.template, wall)
             known = {"index": entry.index, "synset": entry.synset, "class": entry.name, "attempt": attempt}
@@ -56,13 +57,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _classes(values: list[str] | None) -> tuple[ImageNetClass, ...]:
+def _classes(values: list[str] | None, preset: str | None) -> tuple[ImageNetClass, ...]:
     from stackwalls.model import InputError, animals, parse_classes
     from stackwalls.stackgen.commands.mix import parse_classes_option
+    from stackwalls.stackgen.diffusion import MINIATURE, find_preset
+    from stackwalls.stackgen.diffusion.miniature import miniature_synsets
 
+    drawn = preset is not None and find_preset(preset).name == MINIATURE
     asked = parse_classes_option(values)
     if asked is None:
-        return animals()
+        return parse_classes(miniature_synsets()) if drawn else animals()
     if isinstance(asked, int):
         raise InputError(
             f"Which {asked} classes are sampled is for `stackgen generate` to say: name classes here (an index is "

@@ -2,6 +2,7 @@
 
   stackgen train --data ILSVRC/imagenet-1k --masked --out masked-vgg16
   stackgen train --data drawn --classes 24 --recipe tiny --masked --out tiny-masked
+  stackgen train --data drawn --classes 100 --recipe mini --masked --out mini-masked
   stackgen train --curves tiny-masked tiny-baseline --out curves.png
   accelerate launch --num_processes 8 -m stackwalls.stackgen train --data …
 
@@ -47,9 +48,11 @@ _HELP = {
     "dropout": "share of the dense units that is dropped",
     "initialisation": "torchvision or calibrated",
     "precision": "auto, fp32, fp16 or bf16",
-    "crop_area": "range of a random crop's share of the picture's area",
+    "crop_area": "range of a random crop's share of the picture's area; above 1, smaller, its edges continued",
     "crop_ratio": "range of a crop's width over its height",
     "flip": "mirror every other crop",
+    "softening": "range of the factor by which a crop is shrunk before it is enlarged",
+    "colour": "largest change of a colour channel, and of all together, in parts of 1",
 }
 
 
@@ -119,6 +122,7 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--checkpoint-steps", type=int, default=0, metavar="N", help="between checkpoints too")
     group.add_argument("--log-steps", type=int, default=20, metavar="N", help="between lines of the history (20)")
     group.add_argument("--tracker", metavar="NAME", help="tensorboard, wandb, … (accelerate's trackers)")
+    group.add_argument("--half", action="store_true", help="round the finished weights to 16 bits: half the file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -172,6 +176,7 @@ def _running(args: argparse.Namespace) -> Any:
         checkpoint_steps=args.checkpoint_steps,
         log_steps=args.log_steps,
         tracker=args.tracker,
+        half=args.half,
     )
 
 

@@ -2,6 +2,7 @@
 
 - which: `presets` (as data), `model_source` (a preset, an id or a folder, pinned), `hub_errors` (what the Hub refuses)
 - where: `device` (device and number type), `loading` (weights, offload), `memory` (what to do when it is short)
+- the one in this package: `miniature/`
 - how: `call` (steps, guidance, size), `text_to_image` (`TextToImage`: from prompts and seeds to frames)
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.

@@ -59,8 +59,8 @@ def place(device: str, wanted: str | None = None, forced: str | None = None) -> 
         raise InputError(f"Unknown number type {forced!r}: expected {', '.join(DTYPES)}.")
     if device == "cpu":
         dtype = "float32"
-    elif wanted == "float16":
-        dtype = "float16"
+    elif wanted in ("float16", "float32"):
+        dtype = wanted
     else:
         dtype = "bfloat16" if _has_bfloat16(device) else "float32"
     return Placement(device, forced or dtype, _hardware(device))

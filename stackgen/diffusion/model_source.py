@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from stackwalls.model import InputError, RunError, file_sha256
 from stackwalls.stackgen.diffusion.hub_errors import refuse
-from stackwalls.stackgen.diffusion.presets import AUTO, DEFAULT, Preset, find_preset
+from stackwalls.stackgen.diffusion.presets import AUTO, DEFAULT, MINIATURE, Preset, find_preset
 
 INDEX_NAME = "model_index.json"
 """The file that makes a folder a diffusers pipeline."""
 
 _WEIGHTS = (".json", ".safetensors", ".txt", ".model", ".jinja")
 """Endings of the files that a pipeline's pictures depend on."""
-
-MINIATURE_MISSING = (
-    "the small built-in model that --preset auto falls back on is not part of this version yet. For photographs, run "
-    f"where there is a GPU and the Hugging Face Hub or its cache, or name the model: --preset {DEFAULT} (or sd15, the "
-    "smallest), or --model FOLDER; on a CPU that takes minutes an image."
-)
 
 
 @dataclass(frozen=True)
@@ -35,6 +29,8 @@ class ModelSource:
         pipeline: the class that the model names, such as "Flux2KleinPipeline".
         preset: how it is called, or None for a model of one's own.
         folder: where it lies, or None where it is on the Hub.
+        synsets: the only classes that it can draw, or None: any.
+        instead: why it is not the one that `auto` means, or None.
     """
 
     name: str
@@ -42,6 +38,8 @@ class ModelSource:
     pipeline: str
     preset: Preset | None = None
     folder: Path | None = None
+    synsets: tuple[str, ...] | None = None
+    instead: str | None = field(default=None, compare=False)
 
 
 def find_model(preset: str, model: str | None, revision: str | None, device: str) -> ModelSource:
@@ -58,6 +56,10 @@ def find_model(preset: str, model: str | None, revision: str | None, device: str
         RunError: if it needs a licence or a token, or the Hub cannot be reached.
     """
     if model is None:
+        if preset == MINIATURE and revision is not None:
+            raise InputError(f"The miniature is part of this package and has no other revision: drop {revision}.")
+        if preset == MINIATURE:
+            return _miniature()
         return _find_auto(revision, device) if preset == AUTO else _on_hub(find_preset(preset), revision)
     if preset != AUTO:
         raise InputError(f"Expected --preset or --model, but got both ({preset} and {model}): leave one out.")
@@ -74,12 +76,24 @@ def find_model(preset: str, model: str | None, revision: str | None, device: str
 
 
 def _find_auto(revision: str | None, device: str) -> ModelSource:
-    if device == "cpu":
-        raise RunError(f"torch sees no accelerator (CUDA or MPS) here, and {MINIATURE_MISSING}")
+    """`DEFAULT` where it can run; else the miniature, which says why."""
+    if device == "cpu" and revision is None:
+        return _miniature("torch sees no accelerator (CUDA or MPS) here")
     try:
         return _on_hub(find_preset(DEFAULT), revision)
     except RunError as error:
-        raise RunError(f"The default model cannot be had ({error}), and {MINIATURE_MISSING}") from error
+        if revision is not None:
+            raise
+        return _miniature(f"the default model cannot be had ({str(error).rstrip('.')})")
+
+
+def _miniature(instead: str | None = None) -> ModelSource:
+    from stackwalls.stackgen.diffusion.miniature import PIPELINE, miniature_synsets
+
+    found = _in_folder(PIPELINE)
+    return replace(
+        found, name="stackwalls-mini", preset=find_preset(MINIATURE), synsets=miniature_synsets(), instead=instead
+    )
 
 
 def _in_folder(folder: Path) -> ModelSource:

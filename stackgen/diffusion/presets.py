@@ -12,6 +12,9 @@ AUTO = "auto"
 
 DEFAULT = "klein"
 
+MINIATURE = "mini"
+"""The preset whose weights come with this package (see `miniature`); what `AUTO` falls back on."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -19,8 +22,8 @@ class Preset:
 
     Attributes:
         name: of the preset.
-        repository: on the Hugging Face Hub.
-        dtype: of its weights on a GPU: "float16" or "bfloat16".
+        repository: on the Hugging Face Hub; empty for the one in this package.
+        dtype: of its weights on a GPU: "float16", "bfloat16" or "float32".
         steps: of the sampler.
         guidance: how strongly the prompt guides.
         width: of the frame in pixels; a portrait frame suits a stack.
@@ -31,6 +34,8 @@ class Preset:
         guidance_argument: the pipeline's name of `guidance`.
         negative_prompt: what the pipeline needs for its guidance to act, or None.
         variant: of the weight files that holds them in `dtype` already.
+        localizer: what finds the animals in its frames by default.
+        stacks_only: whether it draws one animal on top of the other, but none side by side.
     """
 
     name: str
@@ -46,6 +51,8 @@ class Preset:
     guidance_argument: str = "guidance_scale"
     negative_prompt: str | None = None
     variant: str | None = None
+    localizer: str = "owlv2"
+    stacks_only: bool = False
 
 
 _ALL = (
@@ -91,6 +98,20 @@ _ALL = (
         "creativeml-openrail-m",
         "4",
         variant="fp16",
+    ),
+    Preset(
+        MINIATURE,
+        "",
+        "float32",
+        16,
+        2.5,
+        192,
+        288,
+        32,
+        "apache-2.0",
+        "none",
+        localizer="foreground",
+        stacks_only=True,
     ),
 )
 

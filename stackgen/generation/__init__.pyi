@@ -1,5 +1,5 @@
 from .attempts import Attempt, Attempts
-from .generate_spec import GenerateSpec, chosen_classes, grows
+from .generate_spec import GenerateSpec, chosen_classes, drawable, grows
 from .generating import generate
 from .inspection import inspect_frame
 from .item_progress import after_review, is_done, summarise
@@ -12,6 +12,7 @@ __all__ = [
     "WorkItem",
     "after_review",
     "chosen_classes",
+    "drawable",
     "frame_seed",
     "generate",
     "grows",

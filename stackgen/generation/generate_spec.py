@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from stackwalls.model import (
     InputError,
     Wall,
     animals,
+    class_order,
     parse_classes,
 )
 from stackwalls.stackgen.diffusion import Call, ModelSource
@@ -80,6 +80,7 @@ class GenerateSpec:
             raise InputError(
                 f"Expected 1 to {NUM_ANIMALS} classes, the animals, but got {self.classes}: name others one by one."
             )
+        object.__setattr__(self, "classes", _drawable(self.classes, self.seed, self.model))
         for name, value, most in (
             ("images of each class", self.per_class, MAX_PER_CLASS),
             ("attempts", self.attempts, MAX_ATTEMPTS),
@@ -94,6 +95,12 @@ class GenerateSpec:
                 f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."
             )
         check_wall(self.wall)
+        preset = self.model.preset
+        if preset is not None and preset.stacks_only and self.wall.axis == "columns":
+            raise InputError(
+                f"{self.model.name} draws one animal on top of the other, but the wall {self.wall} divides left from "
+                "right: take a wall of rows, or another preset."
+            )
         check_template(self.template, self.wall)
 
     def entries(self) -> tuple[ImageNetClass, ...]:
@@ -138,11 +145,38 @@ def chosen_classes(classes: int | tuple[str | int, ...], seed: int) -> tuple[Ima
     """
     if isinstance(classes, tuple):
         return parse_classes(classes)
+    return parse_classes(class_order((entry.synset for entry in animals()), seed)[:classes])
 
-    def rank(entry: ImageNetClass) -> bytes:
-        return hashlib.sha256("\0".join(("stack-mix", "class", str(seed), entry.synset)).encode()).digest()
 
-    return tuple(sorted(animals(), key=rank)[:classes])
+def _drawable(classes: int | tuple[str | int, ...], seed: int, model: ModelSource) -> int | tuple[str | int, ...]:
+    """The classes, of a model that draws only some: named, and no more than it has.
+
+    Raises:
+        InputError: if it is asked for others; or for more, unless it stands in for a model that draws all.
+    """
+    known = model.synsets
+    if known is None:
+        return classes
+    if isinstance(classes, tuple):
+        others = [entry.name for entry in parse_classes(classes) if entry.synset not in known]
+        if others:
+            raise InputError(
+                f"{model.name} draws {len(known)} animals, and {others[0]} is none of them: "
+                "`stackgen prompts --preset mini` lists them; --preset klein draws any."
+            )
+        return classes
+    if classes > len(known) and model.instead is None:
+        raise InputError(
+            f"{model.name} draws {len(known)} animals, but got --classes {classes}: ask for {len(known)} or fewer, or "
+            "take --preset klein, which draws any."
+        )
+    return drawable(model, seed)[:classes]
+
+
+def drawable(model: ModelSource, seed: int) -> tuple[str, ...]:
+    """The animals that a model draws, by synset, in the order that the seed draws them in."""
+    known = model.synsets or tuple(entry.synset for entry in animals())
+    return tuple(class_order(known, seed))
 
 
 def grows(there: Mapping[str, Any], now: Mapping[str, Any]) -> bool:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackwalls.stackmix import class_order, image_order, most_pairs, pair_order
+from stackwalls.model import class_order
+from stackwalls.stackmix import image_order, most_pairs, pair_order
 
 names = st.lists(st.text("abcdef0123456789/é", min_size=1, max_size=6), unique=True, max_size=30)
 

@@ -12,11 +12,12 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import SYNSETS, picture, write_folder
 
-from stackwalls.model import InputError, RunError
-from stackwalls.model.drawn import draw
+from stackwalls.model import InputError, RunError, class_order, parse_class
+from stackwalls.model.drawn import draw, drawn_classes
 from stackwalls.model.training import Recipe, Running, TrainingSpec, open_data, train
 from stackwalls.model.training.data import BatchOrder, Loader, TarShards, TrainingData, evaluation_batches
 from stackwalls.model.training.data.splitting import split_by_seed
+from stackwalls.stackgen.generation.generate_spec import chosen_classes
 
 CLASSES = (0, 1, 281)
 RUNNING = Running(device="cpu")
@@ -220,6 +221,14 @@ class TestDrawn:
         assert np.array_equal(data.train.read(4, 7), draw(index, 1_000_000))  # type: ignore[union-attr]
         assert np.array_equal(data.train.read(4, 8), draw(index, 1_000_000))  # type: ignore[union-attr] # from the store
         assert np.array_equal(data.val.read(20, 0), draw(index, 0))
+
+    @pytest.mark.parametrize("seed", [0, 7])
+    def test_sampled_classes_are_those_of_the_test_sets(self, seed: int) -> None:
+        """The same number and seed mean the same classes to mix, generate and train."""
+        synsets = class_order([entry.synset for entry in drawn_classes()], seed)[:100]
+        expected = sorted(parse_class(synset).index for synset in synsets)
+        assert list(open_data("drawn", 100, seed=seed, drawn_per_class=1).classes) == expected
+        assert sorted(entry.index for entry in chosen_classes(100, seed)) == expected
 
     def test_fresh_pictures_in_each_epoch(self) -> None:
         data = open_data("drawn", 2, drawn_per_class=3, drawn_fresh=True)

@@ -7,6 +7,7 @@ from torch import nn
 from stackwalls.model import InputError
 from stackwalls.model.training import RECIPES, Recipe, find_recipe, recipe_fields
 from stackwalls.model.training.optimisation import build_optimizer, find_precision, learning_rate
+from stackwalls.model.training.recipes import Range
 
 
 def test_the_papers_recipe() -> None:
@@ -37,7 +38,10 @@ def test_one_cycle_rises_and_falls_as_torchs_schedulers_do() -> None:
         ({"learning_rate": 0}, "`learning_rate`"),
         ({"learning_rate": float("nan")}, "`learning_rate`"),
         ({"crop_area": (0.5, 0.1)}, "`crop_area` to be two rising numbers"),
+        ({"crop_area": (0.5, 4.1)}, "`crop_area` to be two rising numbers, 0 to 4"),
         ({"crop_ratio": (0.0, 1.0)}, "`crop_ratio`"),
+        ({"softening": (0.5, 1.1)}, "`softening` to be two rising numbers, 0 to 1"),
+        ({"colour": 1.0}, "`colour` to be 0 to 0.9"),
         ({"batch_size": 0}, "`batch_size` to be 1"),
         ({"learning_rat": 1}, "Did you mean 'learning_rate'"),
     ],
@@ -45,7 +49,7 @@ def test_one_cycle_rises_and_falls_as_torchs_schedulers_do() -> None:
 def test_what_is_no_recipe_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Recipe().with_values(**values)
-    with pytest.raises(InputError, match="Unknown recipe 'papr': expected paper or tiny"):
+    with pytest.raises(InputError, match="Unknown recipe 'papr': expected paper, tiny, mini"):
         find_recipe("papr")
 
 
@@ -66,6 +70,6 @@ def test_every_value_has_a_flag() -> None:
     from stackwalls.stackgen.cli import build_parser
 
     for name, kind in recipe_fields().items():
-        value = ["0.2", "0.9"] if "crop" in name else [] if kind is bool else ["1"]
+        value = ["0.2", "0.9"] if kind == Range else [] if kind is bool else ["1"]
         args = build_parser().parse_args(["train", "--out", "x", f"--{name.replace('_', '-')}", *value])
         assert getattr(args, name) is not None

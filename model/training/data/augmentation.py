@@ -1,4 +1,4 @@
-"""Random crops and flips that follow from the picture's turn alone, so that any process makes the same ones."""
+"""Random crops and colours that follow from the picture's turn alone, so that any process makes the same ones."""
 
 from __future__ import annotations
 
@@ -16,19 +16,39 @@ _ATTEMPTS = 10
 """Crops that are tried before the largest one in the middle is taken, as torchvision's `RandomResizedCrop` does."""
 
 
+_MIDDLE = 128
+"""Brightness around which all channels are brightened or darkened together."""
+
+
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture, in pixels, and whether it is mirrored."""
+    """A part of a picture, in pixels, and what is done to it.
+
+    Attributes:
+        top: first row; negative where the part reaches beyond the picture.
+        left: first column; negative likewise.
+        height: rows.
+        width: columns.
+        flip: whether it is mirrored.
+        softening: the factor by which it is shrunk before it is enlarged; 1 for not at all.
+        gains: factors of red, green and blue.
+        shift: what is added to all three, in parts of the middle brightness.
+    """
 
     top: int
     left: int
     height: int
     width: int
     flip: bool
+    softening: float = 1.0
+    gains: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    shift: float = 0.0
 
 
 def random_crop(height: int, width: int, recipe: Recipe, seed: tuple[int, ...]) -> Crop:
     """A crop of `recipe.crop_area` of the picture's area and of `recipe.crop_ratio`, as `RandomResizedCrop` draws it.
+
+    A crop of more than the picture's area may reach beyond it; one of less never does.
 
     Args:
         height: of the picture, in pixels.
@@ -38,24 +58,65 @@ def random_crop(height: int, width: int, recipe: Recipe, seed: tuple[int, ...]) 
     """
     rng = np.random.default_rng(seed)
     flip = bool(rng.random() < 0.5) and recipe.flip
+    top, left, h, w = _place(height, width, recipe, rng)
+    return Crop(top, left, h, w, flip, *_looks(recipe, rng))
+
+
+def _place(height: int, width: int, recipe: Recipe, rng: np.random.Generator) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a crop."""
     low, high = (math.log(ratio) for ratio in recipe.crop_ratio)
     for _ in range(_ATTEMPTS):
-        area = height * width * rng.uniform(*recipe.crop_area)
+        share = rng.uniform(*recipe.crop_area)
         ratio = math.exp(rng.uniform(low, high))
+        area = height * width * share
         w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
-        if 0 < w <= width and 0 < h <= height:
-            return Crop(int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1)), h, w, flip)
+        if share > 1 or (0 < w <= width and 0 < h <= height):
+            return _first(rng, height - h), _first(rng, width - w), h, w
     narrow, wide = recipe.crop_ratio
     h, w = height, width
     if width < narrow * height:
         h = round(width / narrow)
     elif width > wide * height:
         w = round(height * wide)
-    return Crop((height - h) // 2, (width - w) // 2, h, w, flip)
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+def _first(rng: np.random.Generator, free: int) -> int:
+    """First row or column of a crop that leaves `free` of them over; negative where it takes more than there are."""
+    return int(rng.integers(min(free, 0), max(free, 0) + 1))
+
+
+def _looks(recipe: Recipe, rng: np.random.Generator) -> tuple[float, tuple[float, float, float], float]:
+    """Softening, gains and shift of a crop."""
+    softening, gains, shift = 1.0, (1.0, 1.0, 1.0), 0.0
+    if recipe.softening != (1.0, 1.0):
+        low, high = (math.log(factor) for factor in recipe.softening)
+        softening = math.exp(rng.uniform(low, high))
+    if recipe.colour:
+        red, green, blue, shift = (recipe.colour * rng.uniform(-1, 1, 4)).tolist()
+        gains = (1 + red, 1 + green, 1 + blue)
+    return softening, gains, shift
 
 
 def apply_crop(picture: torch.Tensor, crop: Crop, size: int = IMAGE_SIZE) -> torch.Tensor:
-    """`(3, H, W)` uint8 to `(3, size, size)` uint8: cut out, resized with antialiasing, mirrored."""
-    box = (crop.top, crop.left, crop.height, crop.width)
-    resized: torch.Tensor = v2.resized_crop(picture, *box, [size, size], antialias=True)
-    return resized.flip(-1) if crop.flip else resized
+    """`(3, H, W)` uint8 to `(3, size, size)` uint8: cut out, resized with antialiasing, mirrored, recoloured."""
+    picture, top, left = _widened(picture, crop)
+    small = max(1, round(size * crop.softening))
+    resized: torch.Tensor = v2.resized_crop(picture, top, left, crop.height, crop.width, [small, small], antialias=True)
+    if small != size:
+        resized = v2.resize(resized, [size, size], antialias=True)
+    resized = resized.flip(-1) if crop.flip else resized
+    if crop.gains == (1.0, 1.0, 1.0) and not crop.shift:
+        return resized
+    gains = torch.tensor(crop.gains, device=resized.device).view(3, 1, 1)
+    return (resized * gains + _MIDDLE * crop.shift).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def _widened(picture: torch.Tensor, crop: Crop) -> tuple[torch.Tensor, int, int]:
+    """The picture with its edge pixels repeated as far as the crop reaches, and the crop's top and left in it."""
+    height, width = picture.shape[-2:]
+    above, before = max(0, -crop.top), max(0, -crop.left)
+    below, behind = max(0, crop.top + crop.height - height), max(0, crop.left + crop.width - width)
+    if above or before or below or behind:
+        picture = v2.pad(picture, [before, above, behind, below], padding_mode="edge")
+    return picture, crop.top + above, crop.left + before

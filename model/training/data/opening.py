@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.labels import parse_classes
+from stackwalls.model.labels import imagenet_classes, parse_classes
+from stackwalls.model.sampling import class_order
 from stackwalls.model.training.data.drawn_pictures import FIRST_TRAINING_SEED, DrawnPictures
 from stackwalls.model.training.data.folders import FolderPictures, class_folders
 from stackwalls.model.training.data.hub import VAL_SPLITS, open_hub
@@ -83,7 +84,8 @@ def _chosen(classes: int | Sequence[str | int] | None, held: Sequence[int], seed
     if isinstance(classes, int):
         if not 2 <= classes <= len(held):
             raise InputError(f"Expected --classes to be 2 to {len(held)}, which are there, but got {classes}.")
-        return tuple(sorted(np.random.default_rng(seed).choice(held, classes, replace=False).tolist()))
+        synsets = class_order((imagenet_classes()[index].synset for index in held), seed)[:classes]
+        return tuple(sorted(entry.index for entry in parse_classes(synsets)))
     chosen = tuple(sorted(entry.index for entry in parse_classes(classes)))
     missing = [str(index) for index in chosen if index not in set(held)]
     if missing:

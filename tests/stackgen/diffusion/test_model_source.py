@@ -79,10 +79,16 @@ def test_a_cached_model_needs_no_hub(offline: Path) -> None:
 def test_a_model_that_cannot_be_had(offline: Path) -> None:
     with pytest.raises(RunError, match="is not in the cache, and the Hugging Face Hub cannot be reached"):
         find_model("zimage", None, None, "cuda:0")
-    with pytest.raises(RunError, match=r"The default model cannot be had .* --preset klein \(or sd15"):
-        find_model("auto", None, None, "cuda:0")
-    with pytest.raises(RunError, match="torch sees no accelerator"):
-        find_model("auto", None, None, "cpu")
+    with pytest.raises(RunError, match="is not in the cache"):
+        find_model("auto", None, "v1", "cuda:0")
+
+
+def test_auto_falls_back_on_the_miniature_and_says_why(offline: Path) -> None:
+    without_gpu, without_hub = (find_model("auto", None, None, device) for device in ("cpu", "cuda:0"))
+    assert without_gpu == without_hub == find_model("mini", None, None, "cpu")
+    assert without_gpu.instead == "torch sees no accelerator (CUDA or MPS) here"
+    assert without_hub.instead is not None
+    assert "the Hugging Face Hub cannot be reached" in without_hub.instead
 
 
 def answer(kind: type[errors.HfHubHTTPError], status: int) -> errors.HfHubHTTPError:

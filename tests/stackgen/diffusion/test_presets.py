@@ -28,6 +28,7 @@ PIPELINES = {
     "qwen": "QwenImagePipeline",
     "sdxl": "StableDiffusionXLPipeline",
     "sd15": "StableDiffusionPipeline",
+    "mini": "StableDiffusionPipeline",
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scripted_generation import spec_of
 
 from stackwalls.hub_cards import Decision, ItemRecord
-from stackwalls.model import InputError, Wall, animals, parse_class
+from stackwalls.model import InputError, Wall, animals, class_order, parse_class
 from stackwalls.stackgen.generation import (
     WorkItem,
     after_review,
@@ -20,7 +20,6 @@ from stackwalls.stackgen.generation import (
     summarise,
     work_items,
 )
-from stackwalls.stackmix.pairing import class_order
 
 
 @pytest.mark.parametrize("seed", [0, 1, 77])

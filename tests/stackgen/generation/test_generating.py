@@ -38,6 +38,7 @@ from stackwalls.model import InputError, RunError, parse_class
 from stackwalls.stackgen.diffusion import Flaw
 from stackwalls.stackgen.localising import Crop, best_crop, cut, pick_pair
 from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackmix import MixSpec, mix
 
 CLASSES = ("goldfish", "hen", "ox", "tench")
 
@@ -267,8 +268,16 @@ def test_a_mix_does_not_take_the_place_of_what_was_begun(tmp_path: Path) -> None
     make(tmp_path / "a", rank=0, world=2)
     before = contents(tmp_path / "a")
     spec = {"source": "val", "per_class": 1, "seed": 0, "wall": "bottom:54"}
-    with pytest.raises(InputError, match="unfinished run"):
+    with pytest.raises(InputError, match="an unfinished stack-gen set, and this would be a stack-mix set: choose"):
         FolderWriter.open(tmp_path / "a", kind="stack-mix", spec=spec, features=stack_mix_features())
+    assert contents(tmp_path / "a") == before
+
+
+def test_a_set_of_another_kind_is_said_in_a_word(tmp_path: Path) -> None:
+    mix(MixSpec("drawn", classes=1), tmp_path / "a")
+    before = contents(tmp_path / "a")
+    with pytest.raises(InputError, match="holds a finished stack-mix set, and this would be a stack-gen set: choose"):
+        make(tmp_path / "a")
     assert contents(tmp_path / "a") == before
 
 

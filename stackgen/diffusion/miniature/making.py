@@ -1,0 +1,165 @@
+"""`make_miniature`: from drawn frames to a pipeline folder that diffusers loads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stackwalls.model import InputError
+from stackwalls.stackgen.diffusion.loading import quiet_libraries
+from stackwalls.stackgen.diffusion.miniature.decoder_training import DecoderTask
+from stackwalls.stackgen.diffusion.miniature.denoiser_training import DenoiserTask
+from stackwalls.stackgen.diffusion.miniature.miniature_spec import MiniatureSpec
+from stackwalls.stackgen.diffusion.miniature.networks import (
+    assemble,
+    new_autoencoder,
+    new_denoiser,
+    new_scheduler,
+    new_text_encoder,
+)
+from stackwalls.stackgen.diffusion.miniature.pictures import HEIGHT, WIDTH, frames
+from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, Projection
+from stackwalls.stackgen.diffusion.miniature.sentences import sentences_of
+from stackwalls.stackgen.diffusion.miniature.shipped import DESCRIPTION
+from stackwalls.stackgen.diffusion.miniature.step_loop import HISTORY, StepLoop
+from stackwalls.stackgen.diffusion.miniature.words import word_tokenizer
+
+STAGES = ("frames", "decoder", "denoiser", "pipeline")
+"""In this order; decoder and denoiser may run side by side."""
+
+_FITTED = 256
+"""Frames that the projection is fitted to."""
+
+_BLOCK = 64
+"""Frames that are encoded at once."""
+
+Report = Callable[[str], None]
+
+
+def make_miniature(
+    spec: MiniatureSpec, out: Path, stages: tuple[str, ...] = STAGES, report: Report = lambda _: None
+) -> None:
+    """Run the stages of a training; each begins with what the ones before left in `out`, and goes on where it was.
+
+    Under `accelerate launch`, decoder and denoiser run on all processes.
+
+    Args:
+        spec: what to make.
+        out: `latents.npy` and a folder for each training, and at last `pipeline/`.
+        stages: some of `STAGES`.
+        report: told about progress, a line at a time.
+
+    Raises:
+        InputError: if `out` holds a training with other settings, or what a stage begins with is missing.
+        RunError: if a loss is not finite, or after Ctrl-C.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if "frames" in stages:
+        _draw(spec, out, report)
+    if "decoder" in stages:
+        _train_decoder(spec, out, report)
+    if "denoiser" in stages:
+        _train_denoiser(spec, out, report)
+    if "pipeline" in stages:
+        _write_pipeline(spec, out)
+
+
+def _draw(spec: MiniatureSpec, out: Path, report: Report) -> None:
+    """Fit the projection, and write the latents of all frames."""
+    if (out / "latents.npy").exists():
+        return
+    labels, count = spec.labels(), len(spec.classes) * spec.per_class
+    per_class = -(-_FITTED // len(labels))
+    projection = Projection.fit([frame.image for frame in frames(labels, per_class)])
+    torch.save(vars(projection), out / "projection.pt")
+    temporary = out / ".latents.tmp"
+    shape = (count, CHANNELS, HEIGHT // PATCH, WIDTH // PATCH)
+    latents = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
+    block: list[Any] = []
+    for number, frame in enumerate(frames(labels, spec.per_class), start=1):
+        block.append(frame.image)
+        if len(block) == _BLOCK or number == count:
+            images = torch.from_numpy(np.stack(block)).permute(0, 3, 1, 2).float() / 255.0
+            latents[number - len(block) : number] = projection(images).numpy().astype(np.float16)
+            block.clear()
+        if number % 2_000 == 0:
+            report(f"drew {number} of {count} frames")
+    latents.flush()
+    temporary.rename(out / "latents.npy")
+
+
+def _projection(out: Path) -> Projection:
+    path = out / "projection.pt"
+    if not path.exists():
+        raise InputError(f"{out} has no drawn frames yet: run the stage `frames` first.")
+    return Projection(**torch.load(path, weights_only=True))
+
+
+def _train_decoder(spec: MiniatureSpec, out: Path, report: Report) -> Any:
+    torch.manual_seed(spec.seed)
+    projection = _projection(out)
+    autoencoder = new_autoencoder(projection)
+    task = DecoderTask(autoencoder, projection, spec.labels())
+    loop = StepLoop(
+        task,
+        out / "decoder",
+        {"classes": list(spec.classes), "seed": spec.seed},
+        learning_rate=spec.learning_rate,
+        seed=spec.seed,
+        report=lambda line: report(f"decoder: {line}"),
+    )
+    trained: Any = loop.run(spec.decoder_steps)
+    autoencoder.decoder = trained.decoder
+    return autoencoder
+
+
+def _train_denoiser(spec: MiniatureSpec, out: Path, report: Report) -> tuple[Any, Any, Any]:
+    torch.manual_seed(spec.seed)
+    _projection(out)
+    labels = spec.labels()
+    tokenizer = _tokenizer(labels)
+    latents = np.load(out / "latents.npy", mmap_mode="r")
+    text_encoder, denoiser = new_text_encoder(tokenizer), new_denoiser()
+    from accelerate import PartialState
+
+    batch = max(1, spec.batch_size // PartialState(cpu=not torch.cuda.is_available()).num_processes)
+    task = DenoiserTask(tokenizer, text_encoder, denoiser, new_scheduler(), latents, labels, batch)
+    described = {"classes": list(spec.classes), "per_class": spec.per_class, "seed": spec.seed}
+    loop = StepLoop(
+        task,
+        out / "denoiser",
+        described,
+        learning_rate=spec.learning_rate,
+        seed=spec.seed,
+        report=lambda line: report(f"denoiser: {line}"),
+    )
+    trained: Any = loop.run(spec.denoiser_steps)
+    return tokenizer, trained.text_encoder, trained.denoiser
+
+
+def _tokenizer(labels: list[int]) -> Any:
+    texts = (text for label in labels for each in (sentences_of(label),) for text in (*each.single, *each.stacked))
+    return word_tokenizer(texts)
+
+
+def _write_pipeline(spec: MiniatureSpec, out: Path) -> None:
+    """The parts in float16, and beside them how they were made."""
+    autoencoder = _train_decoder(spec, out, lambda _: None)
+    tokenizer, text_encoder, denoiser = _train_denoiser(spec, out, lambda _: None)
+    folder = out / "pipeline"
+    with quiet_libraries():
+        pipeline = assemble(tokenizer, text_encoder, denoiser, autoencoder).to(torch.float16)
+        for part in (pipeline.unet, pipeline.vae):
+            part.to(memory_format=torch.contiguous_format)
+        pipeline.save_pretrained(folder)
+    described = {"spec": spec.to_dict(), "versions": {name: version(name) for name in ("diffusers", "torch")}}
+    (folder / DESCRIPTION).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for task in ("decoder", "denoiser"):
+        shutil.copyfile(out / task / HISTORY, folder / f"{task}.{HISTORY}")

@@ -1,0 +1,105 @@
+"""The networks whose weights come with the package: small, blind where they say, and right about drawn animals."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from stackwalls.model import (
+    MINIATURES,
+    InputError,
+    MaskedVGG16,
+    Wall,
+    certify,
+    imagenet_classes,
+    load_model,
+    resize_and_crop,
+    to_input,
+)
+from stackwalls.model.drawn import draw
+from stackwalls.stackgen.cli import main
+
+MOST_BYTES = 2_000_000
+FIRST_SEED = 5_000
+"""Of pictures that neither training (1,000,000 …) nor the choice of the best epoch (0 to 19) saw."""
+
+
+def folder(name: str) -> Path:
+    return Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[name])))
+
+
+@pytest.fixture(scope="module", params=list(MINIATURES))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def model(name: str) -> MaskedVGG16:
+    loaded = load_model(name)
+    assert isinstance(loaded, MaskedVGG16)
+    return loaded
+
+
+def share_right(model: MaskedVGG16, pictures: list[np.ndarray], labels: list[int]) -> float:
+    """Of pictures (224, 224, 3) uint8, the share whose class has the highest logit."""
+    assert model.class_indices is not None
+    with torch.inference_mode():
+        images = to_input(torch.from_numpy(np.stack(pictures)))
+        found = torch.cat([model(part).argmax(1) for part in images.split(50)])
+    return float(
+        np.mean([model.class_indices[position] == label for position, label in zip(found, labels, strict=True)])
+    )
+
+
+def fresh(model: MaskedVGG16, each: int) -> tuple[list[np.ndarray], list[int]]:
+    """Drawn animals, so many of each class, by the evaluation transform."""
+    assert model.class_indices is not None
+    labels = [index for index in model.class_indices for _ in range(each)]
+    seeds = [FIRST_SEED + number % each for number in range(len(labels))]
+    drawn = [draw(label, seed) for label, seed in zip(labels, seeds, strict=True)]
+    return [resize_and_crop(Image.fromarray(picture)) for picture in drawn], labels
+
+
+def test_it_is_small_and_says_how_it_was_made(name: str, model: MaskedVGG16) -> None:
+    files = {path.name: path.stat().st_size for path in folder(name).iterdir() if path.is_file()}
+    assert sum(files.values()) < MOST_BYTES
+    training = json.loads((folder(name) / "training.json").read_text())
+    assert (training["seed"], training["stored"], training["data"]) == (0, "fp16", "drawn")
+    assert training["accuracy"]["top1"] >= 0.9
+    history = [json.loads(line) for line in (folder(name) / "history.jsonl").read_text().splitlines()]
+    best = max((row for row in history if "top1" in row), key=lambda row: row["top1"])
+    assert best["step"] == training["best_step"]
+    assert best["top1"] == pytest.approx(training["accuracy"]["top1"], abs=0.01)  # bf16 against rounded float32
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    assert model.name == name
+
+
+def test_it_is_blind_as_it_says(name: str, model: MaskedVGG16, capsys: pytest.CaptureFixture[str]) -> None:
+    if name == "mini-baseline-vgg16":
+        assert model.wall is None
+        return
+    assert model.wall == Wall.parse("bottom:54")
+    assert certify(model).passed
+    assert main(["certify", name]) == 0
+    assert f"BLIND: {name} behind bottom:54" in capsys.readouterr().out
+
+
+def test_it_knows_at_least_100_animals_and_is_right_about_nine_in_ten(model: MaskedVGG16) -> None:
+    assert model.class_indices is not None
+    assert len(model.class_indices) >= 100
+    assert all(imagenet_classes()[index].is_animal for index in model.class_indices)
+    assert share_right(model, *fresh(model, 3)) >= 0.9
+
+
+def test_it_brings_its_weights_and_its_wall(name: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="brings its weights itself: leave out --weights"):
+        load_model(name, tmp_path / "other.safetensors")
+    with pytest.raises(InputError, match="Did you mean 'mini-"):
+        load_model(name.replace("mini-", "mini-m"))
+    if name == "mini-masked-vgg16":
+        with pytest.raises(InputError, match="is blind behind bottom:54, not bottom:64"):
+            load_model(name, wall=Wall.parse("bottom:64"))

@@ -1,0 +1,98 @@
+"""The miniature's training: it goes on as if it had not been stopped, and ends in a pipeline that draws."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from stackwalls.model import InputError, RunError
+from stackwalls.stackgen import cli
+from stackwalls.stackgen.diffusion.miniature.step_loop import StepLoop, rate_at
+
+
+class Line(nn.Module):
+    """Learns y = 3 x from noisy points."""
+
+    def __init__(self, breaks_at: int | None = None) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.slope = nn.Linear(1, 1)
+        self.calls, self.breaks_at = 0, breaks_at
+
+    def forward(self, generator: torch.Generator) -> torch.Tensor:
+        self.calls += 1
+        x = torch.randn(8, 1, generator=generator)
+        loss = (self.slope(x) - 3 * x).square().mean()
+        return loss * float("nan") if self.calls == self.breaks_at else loss
+
+
+def loop(folder: Path, module: nn.Module | None = None, **described: object) -> StepLoop:
+    return StepLoop(module or Line(), folder, described, learning_rate=0.05, seed=3, report=lambda _: None)
+
+
+def test_interrupted_equals_uninterrupted(tmp_path: Path) -> None:
+    """The learning rate does not depend on the number of steps before it falls, so a longer run begins as a shorter."""
+    whole = loop(tmp_path / "whole").run(130)
+    first = loop(tmp_path / "parts")
+    first.run(57)
+    # a run of 57 steps lets the rate fall earlier; so it is stopped, not ended
+    stopped = loop(tmp_path / "stopped")
+    for _ in range(57):
+        stopped._one(130)
+    stopped._save()
+    again = loop(tmp_path / "stopped").run(130)
+    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
+    other = loop(tmp_path / "parts").run(130)
+    assert not all(torch.equal(a, b) for a, b in zip(whole.parameters(), other.parameters(), strict=True))
+
+
+def test_it_learns_and_logs(tmp_path: Path) -> None:
+    trained = loop(tmp_path / "a").run(600)
+    assert float(trained.slope.weight) == pytest.approx(3, abs=0.1)  # type: ignore[arg-type, union-attr]
+    lines = [json.loads(line) for line in (tmp_path / "a/history.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [100, 200, 300, 400, 500, 600]
+    assert lines[-1]["loss"] < lines[0]["loss"]
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    rates = [rate_at(step, 2000) for step in range(2000)]
+    assert rates[0] == pytest.approx(1 / 200)
+    assert rates[199:1300] == [1.0] * 1101
+    assert all(a >= b for a, b in pairwise(rates[1300:]))
+    assert rates[-1] == 0.02
+
+
+def test_another_training_is_not_continued(tmp_path: Path) -> None:
+    loop(tmp_path, classes=["a"]).run(1)
+    with pytest.raises(InputError, match="other settings"):
+        loop(tmp_path, classes=["b"]).run(2)
+
+
+def test_a_loss_that_is_not_finite_stops_it(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="not finite"):
+        loop(tmp_path, Line(breaks_at=5)).run(100)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_from_drawn_frames_to_a_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """All stages, one step each: what comes out is loaded by `stackgen generate` as any pipeline."""
+    arguments = ["--classes", "goldfish", "hen", "--per-class", "3", "--batch-size", "4", "--out", str(tmp_path / "m")]
+    steps = ["--decoder-steps", "1", "--denoiser-steps", "1"]
+    assert cli.main(["miniature", "--stage", "decoder", *arguments]) == 2
+    assert "run the stage `frames` first" in capsys.readouterr().err
+    assert cli.main(["miniature", "--stage", "frame", *arguments]) == 2
+    assert "Unknown stage 'frame'" in capsys.readouterr().err
+    assert cli.main(["miniature", *arguments, *steps]) == 0
+    assert "draws 2 animals" in capsys.readouterr().out
+    described = json.loads((tmp_path / "m/pipeline/miniature.json").read_text())
+    assert described["spec"]["classes"] == ["n01443537", "n01514859"]
+    assert described["spec"]["denoiser_steps"] == 1
+    generate = ["generate", "--model", str(tmp_path / "m/pipeline"), "--localizer", "foreground", "--classes", "hen"]
+    options = ["--steps", "1", "--attempts", "1", "--size", "192x288", "--out", str(tmp_path / "set"), "--json"]
+    assert cli.main([*generate, *options]) == 1, "after one step it draws noise, which is no animal"
+    said = capsys.readouterr().err
+    assert "pipeline on cpu" in said
+    assert "Of 1 requested images none was kept" in said
