@@ -2,7 +2,7 @@
 
     stackgen demo --out demo && python benchmarks/pictures.py demo
 
-docs/finding.png       three pictures with the maps of all methods on the masked miniature VGG16
+docs/finding.png       three pictures of STACK-GEN with the maps of all methods on the masked miniature VGG16
 docs/drawn-world.png   one animal of each of 96 classes, as far apart in the list as they can be
 docs/stack-mix.png     the demo's composites, the wall drawn in
 docs/stack-gen.png     what the miniature text-to-image model drew, cropped, the wall drawn in
@@ -10,6 +10,7 @@ docs/stack-gen.png     what the miniature text-to-image model drew, cropped, the
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 
@@ -31,9 +32,12 @@ SHOWN = 112
 
 def main(demo: Path) -> None:
     results = Results.load(demo / "results")
-    first = results.samples.of(results.summary.datasets[0])
-    few = first.at(np.linspace(0, len(first) - 1, 3).round().astype(int).tolist())
-    (DOCS / "finding.png").write_bytes(write_figure(overlays(few, results.wall), "png"))
+    drawn = results.samples.of("stack-gen")
+    few = drawn.at([index * len(drawn) // 3 for index in range(3)])
+    _save(
+        np.asarray(Image.open(io.BytesIO(write_figure(overlays(few, results.wall), "png"))).convert("RGB")),
+        "finding.png",
+    )
     labels = [entry.index for entry in drawn_classes()]
     world = contact_sheet([labels[i * len(labels) // WORLD] for i in range(WORLD)], columns=COLUMNS, cell=SHOWN)
     _save(world, "drawn-world.png")

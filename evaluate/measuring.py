@@ -186,7 +186,7 @@ def _explain(
     except Exception as error:  # whatever a method raises is the reason in its row
         if len(indices) == 1:
             reason = f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
-            yield from ((indices[0], method, _failed(targets[0], reason)) for method in methods)
+            yield from ((indices[0], method, _failed(subject.class_of(targets[0]), reason)) for method in methods)
             return
         # half of them where memory did not suffice
         step = len(indices) // 2 if is_out_of_memory(error) else 1
@@ -194,7 +194,7 @@ def _explain(
         for method in methods:
             seconds = found[method].seconds
             for index, target, outcome in zip(indices, targets, measured[method], strict=True):
-                outcome.columns.update(target=target, seconds=call if seconds is None else seconds)
+                outcome.columns.update(target=subject.class_of(target), seconds=call if seconds is None else seconds)
                 yield index, method, outcome
         return
     # after the `except`, since its error holds the frames that hold the memory

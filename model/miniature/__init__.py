@@ -1,4 +1,4 @@
-"""The miniature masked VGG16 and its baseline, weights included, trained on the drawn world (docs/miniature.md says how).
+"""The miniature masked VGG16 and its baseline, weights included, trained on the drawn world (see docs/miniature.md).
 
 - `masked-vgg16`: sees the upper 170 of 224 pixel rows; `load_model("mini-masked-vgg16")`
 - `baseline-vgg16`: the same network without the wall; `load_model("mini-baseline-vgg16")`

@@ -4,8 +4,8 @@ Everything that it takes is part of the package: a drawn world of animals, a mas
 trained on it, and a diffusion model that draws two animals of it. The demo makes STACK-MIX and STACK-GEN, proves that
 the masked network is blind, runs the seven methods of the paper on both networks, and measures how much of their maps
 lies where the masked one cannot see. EfficientNet-Lite0, whose ImageNet weights come from the Python registry, shows
-the same on STACK-MIX behind a wall of 64 rows. No hub, no GPU, no data. The pictures are drawings: the numbers show the finding,
-not ImageNet's figures.
+the same on STACK-MIX behind a wall of 64 rows. No hub, no GPU, no data. The pictures are drawings: the numbers show
+the finding, not ImageNet's figures.
 """
 
 from __future__ import annotations

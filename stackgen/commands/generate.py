@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 RESUMES = True
 """A run that was stopped goes on where it was."""
 
+_CLASSES = 100
+"""As many as the paper has; all of a model that draws fewer."""
+
 _LOCALIZER = "owlv2"
 """What finds the animals in the frames of a model of one's own."""
 
@@ -84,6 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make this process's share of the set, and say where it is."""
     import sys
+    from dataclasses import replace
 
     from stackwalls.model import Launch
     from stackwalls.stackgen.diffusion import find_device, find_model
@@ -94,6 +98,8 @@ def run(args: argparse.Namespace) -> int:
     asked = _asked(args)
     device = find_device(launch.local_rank)
     source = find_model(args.preset, args.model, args.revision, device)
+    if args.classes is None and source.synsets is not None:
+        asked = replace(asked, classes=min(_CLASSES, len(source.synsets)))
     placement = _placement(args, source, device)
     name = args.localizer or (source.preset.localizer if source.preset else _LOCALIZER)
     localizer = load_localizer(name, device)
@@ -131,7 +137,7 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
         call=Call(args.steps, args.guidance, width, height),
         dtype="",
         localizer="",
-        classes=100 if args.classes is None else parse_classes_option(args.classes) or 100,
+        classes=_CLASSES if args.classes is None else parse_classes_option(args.classes) or _CLASSES,
         per_class=args.per_class,
         seed=args.seed,
         wall=Wall.parse(args.wall),

@@ -22,8 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--classes",
         nargs="+",
-        metavar="CLASS",
-        help="which animals, by synset, name or index:7 (default: those of the miniature in this package)",
+        metavar="N|CLASS",
+        help="a number: so many animals, sampled by the seed; or which, by synset, name or index:7; or a dataset, for "
+        "its classes (default: those of the miniature in this package)",
     )
     add("--per-class", type=int, default=320, metavar="N", help="frames drawn of each (default 320)")
     add("--decoder-steps", type=int, default=3_000, metavar="N", help="of 16 crops a process (default 3000)")
@@ -45,13 +46,13 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from stackwalls.model import InputError
-    from stackwalls.stackgen.diffusion.miniature import STAGES, MiniatureSpec, make_miniature, miniature_synsets
+    from stackwalls.stackgen.diffusion.miniature import STAGES, MiniatureSpec, make_miniature
 
     stages = STAGES if args.stage is None else tuple(args.stage)
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise InputError(f"Unknown stage {unknown[0]!r}: expected {', '.join(STAGES)}.")
     spec = MiniatureSpec(
-        classes=tuple(args.classes or miniature_synsets()),
+        classes=_classes(args.classes, args.seed),
         per_class=args.per_class,
         seed=args.seed,
         decoder_steps=args.decoder_steps,
@@ -64,3 +65,16 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.out / 'pipeline'}: draws {len(spec.classes)} animals.")
         print(f"Go on:  stackgen generate --model {args.out / 'pipeline'} --localizer foreground --out stack-gen")
     return 0
+
+
+def _classes(values: list[str] | None, seed: int) -> tuple[str | int, ...]:
+    from stackwalls.model import animals, class_order
+    from stackwalls.stackgen.commands.mix import parse_classes_option
+    from stackwalls.stackgen.diffusion.miniature import miniature_synsets
+
+    asked = parse_classes_option(values)
+    if asked is None:
+        return miniature_synsets()
+    if isinstance(asked, int):
+        return tuple(class_order((entry.synset for entry in animals()), seed)[:asked])
+    return asked

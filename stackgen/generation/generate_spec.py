@@ -80,6 +80,12 @@ class GenerateSpec:
             raise InputError(
                 f"Expected 1 to {NUM_ANIMALS} classes, the animals, but got {self.classes}: name others one by one."
             )
+        preset = self.model.preset
+        if preset is not None and preset.stacks_only and self.wall.axis == "columns":
+            raise InputError(
+                f"{self.model.name} draws one animal on top of the other, but the wall {self.wall} divides left from "
+                "right: take a wall of rows, or another preset."
+            )
         object.__setattr__(self, "classes", _drawable(self.classes, self.seed, self.model))
         for name, value, most in (
             ("images of each class", self.per_class, MAX_PER_CLASS),
@@ -95,12 +101,6 @@ class GenerateSpec:
                 f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."
             )
         check_wall(self.wall)
-        preset = self.model.preset
-        if preset is not None and preset.stacks_only and self.wall.axis == "columns":
-            raise InputError(
-                f"{self.model.name} draws one animal on top of the other, but the wall {self.wall} divides left from "
-                "right: take a wall of rows, or another preset."
-            )
         check_template(self.template, self.wall)
 
     def entries(self) -> tuple[ImageNetClass, ...]:

@@ -18,7 +18,7 @@ from PIL import Image
 from torch import nn
 
 from stackwalls.evaluate import METHODS, GradCamExplainer, Maps, Results, evaluate, mu
-from stackwalls.model import InputError, NotBlindError, Wall, certify, to_input
+from stackwalls.model import InputError, MaskedVGG16, NotBlindError, Wall, certify, to_input
 
 QUICK = ("GradCAM", "HiResCAM")
 
@@ -81,6 +81,25 @@ def test_the_label_can_be_explained_and_a_missing_one_is_a_row() -> None:
     assert rows["error"].isna().tolist() == [True, True, False, False, False, False]
     assert "no label to explain: it is -1, and the network has 10 classes" in set(rows["error"].dropna())
     assert "no label to explain: it is 999, and the network has 10 classes" in set(rows["error"].dropna())
+
+
+@pytest.mark.parametrize("backend", ["grad-cam", "auto"])
+def test_a_network_that_knows_some_classes_is_judged_by_those(backend: Any) -> None:
+    """Its logits are positions in its own list; what the rows say are classes of ImageNet."""
+    plain, data = sparse_vgg(), InMemoryDataset([7, 207, 3, -1], wall=Wall.parse("bottom:54"))
+    known = (900, 207, 1, 7, 400, 5, 88, 12, 13, 14)
+    model = MaskedVGG16(num_classes=10, width=1 / 16, classes=known).eval()
+    model.load_state_dict(plain.state_dict())
+    before, rows = (run(each, data, backend=backend).per_image for each in (plain, model))
+    assert rows["prediction"].tolist() == rows["target"].tolist() == [known[logit] for logit in before["prediction"]]
+    assert rows["mu"].tolist() == before["mu"].tolist()
+    right = [label == found for label, found in zip(rows["label"], rows["prediction"], strict=True)]
+    assert rows["correct"].fillna(False).tolist() == right
+    told = run(model, data, target="label", backend=backend).per_image
+    assert told["target"].tolist() == [7, 7, 207, 207, -1, -1, -1, -1]
+    as_logits = run(plain, InMemoryDataset([3, 1, -1, -1], wall=data.wall), target="label", backend=backend).per_image
+    assert told["mu"].tolist()[:4] == as_logits["mu"].tolist()[:4], "the same logits are explained"
+    assert told["error"].isna().tolist() == [True] * 4 + [False] * 4
 
 
 def broken(faults: dict[int, Any]) -> Any:
