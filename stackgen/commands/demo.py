@@ -23,7 +23,8 @@ _CLASSES = 24
 """Animals, one picture each in either set."""
 
 _WALLED_PICTURES, _SCORE_CAM_PICTURES = 8, 2
-"""Of the large network, which takes most of a second a picture; ScoreCAM runs EfficientNet-Lite0 on up to 1,280 masked copies of each: seconds."""
+"""Of the large network, which takes most of a second a picture, and seconds with ScoreCAM, which runs it on up to 1,280
+masked copies."""
 
 _NEXT = """\
 # photographs: ImageNet's validation folder, or any folder of class folders
