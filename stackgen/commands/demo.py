@@ -55,10 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make both sets, evaluate three networks, print the tables and the report's place."""
     sets = [_mix(args), _generate(args)]
-    masked = _evaluate(_MASKED, sets, args, "results")
-    baseline = _evaluate(_BASELINE, sets, args, "results-baseline", wall=masked.wall, require_blind=False)
+    masked = _evaluate(_MASKED, sets, args, out=args.out / "results", overwrite=True)
+    baseline = _evaluate(_BASELINE, sets, args, wall=masked.wall, require_blind=False)
     limits = {"ScoreCAM": _SCORE_CAM_PICTURES}
-    walled = _evaluate(_WALLED, sets[:1], args, "results-lite0", limit=_WALLED_PICTURES, limits=limits)
+    walled = _evaluate(_WALLED, sets[:1], args, limit=_WALLED_PICTURES, limits=limits)
     comparison = masked.compare(baseline)
     folder = args.out / "results"
     sections = {"The same on EfficientNet-Lite0": walled.table(), "The same with photographs": _NEXT}
@@ -117,11 +117,11 @@ def _generate(args: argparse.Namespace) -> Path:
     return folder
 
 
-def _evaluate(name: str, sets: list[Path], args: argparse.Namespace, folder: str, **options: Any) -> Results:
+def _evaluate(name: str, sets: list[Path], args: argparse.Namespace, **options: Any) -> Results:
     from stackwalls.evaluate import evaluate
     from stackwalls.model import load_model
 
-    return evaluate(load_model(name), sets, seed=args.seed, out=args.out / folder, overwrite=True, **options)
+    return evaluate(load_model(name), sets, seed=args.seed, **options)
 
 
 def _heading(results: Results) -> str:
