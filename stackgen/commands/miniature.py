@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the stages, and say where the pipeline is."""
     import sys
 
-    from stackwalls.model import InputError
+    from stackwalls.model import InputError, Launch
     from stackwalls.stackgen.diffusion.miniature import STAGES, MiniatureSpec, make_miniature
 
     stages = STAGES if args.stage is None else tuple(args.stage)
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         learning_rate=args.learning_rate,
     )
     make_miniature(spec, args.out, stages, lambda line: print(f"stackgen: {line}", file=sys.stderr, flush=True))
-    if "pipeline" in stages:
+    if "pipeline" in stages and Launch.of().rank == 0:
         print(f"{args.out / 'pipeline'}: draws {len(spec.classes)} animals.")
         print(f"Go on:  stackgen generate --model {args.out / 'pipeline'} --localizer foreground --out stack-gen")
     return 0

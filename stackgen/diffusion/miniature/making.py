@@ -61,14 +61,24 @@ def make_miniature(
         RunError: if a loss is not finite, or after Ctrl-C.
     """
     out.mkdir(parents=True, exist_ok=True)
+    processes = _processes()
+    report = report if processes.is_main_process else lambda _: None
     if "frames" in stages:
-        _draw(spec, out, report)
+        with processes.main_process_first():  # the others find them
+            _draw(spec, out, report)
     if "decoder" in stages:
         _train_decoder(spec, out, report)
     if "denoiser" in stages:
         _train_denoiser(spec, out, report)
     if "pipeline" in stages:
         _write_pipeline(spec, out)
+
+
+def _processes() -> Any:
+    """Those of accelerate's launcher; one without."""
+    from accelerate import PartialState
+
+    return PartialState(cpu=not torch.cuda.is_available())
 
 
 def _draw(spec: MiniatureSpec, out: Path, report: Report) -> None:
@@ -127,9 +137,7 @@ def _train_denoiser(spec: MiniatureSpec, out: Path, report: Report) -> tuple[Any
     tokenizer = _tokenizer(labels)
     latents = np.load(out / "latents.npy", mmap_mode="r")
     text_encoder, denoiser = new_text_encoder(tokenizer), new_denoiser()
-    from accelerate import PartialState
-
-    batch = max(1, spec.batch_size // PartialState(cpu=not torch.cuda.is_available()).num_processes)
+    batch = max(1, spec.batch_size // _processes().num_processes)
     task = DenoiserTask(tokenizer, text_encoder, denoiser, new_scheduler(), latents, labels, batch)
     described = {"classes": list(spec.classes), "per_class": spec.per_class, "seed": spec.seed}
     loop = StepLoop(
@@ -153,6 +161,8 @@ def _write_pipeline(spec: MiniatureSpec, out: Path) -> None:
     """The parts in float16, and beside them how they were made."""
     autoencoder = _train_decoder(spec, out, lambda _: None)
     tokenizer, text_encoder, denoiser = _train_denoiser(spec, out, lambda _: None)
+    if not _processes().is_main_process:
+        return
     folder = out / "pipeline"
     with quiet_libraries():
         pipeline = assemble(tokenizer, text_encoder, denoiser, autoencoder).to(torch.float16)

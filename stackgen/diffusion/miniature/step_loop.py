@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from stackwalls.model import InputError, RunError
+from stackwalls.model.training import Stopped
 from stackwalls.model.training.checkpoint import Checkpoint
 from stackwalls.model.training.interruption import Interruption
 from stackwalls.model.training.optimisation import find_precision, set_learning_rate
@@ -62,7 +63,11 @@ class StepLoop:
         report: Callable[[str], None],
     ) -> None:
         from accelerate import Accelerator
+        from accelerate.state import AcceleratorState, GradientState
 
+        # a second training in one process may have another precision
+        AcceleratorState._reset_state()
+        GradientState._reset_state()
         cpu = not torch.cuda.is_available()
         self.accelerator = Accelerator(
             mixed_precision=find_precision("auto", torch.device("cpu" if cpu else "cuda")), cpu=cpu
@@ -84,7 +89,8 @@ class StepLoop:
             The module with averaged weights.
 
         Raises:
-            RunError: if the loss is not finite, or after Ctrl-C; the last checkpoint stays.
+            RunError: if the loss is not finite; the last checkpoint stays.
+        Stopped: after Ctrl-C or SIGTERM; a checkpoint is written.
         """
         self._go_on()
         losses: list[torch.Tensor] = []
@@ -102,7 +108,7 @@ class StepLoop:
                     saved = time.monotonic()
         self._save()
         if self.step < steps:
-            raise RunError(f"Stopped at step {self.step} of {steps}: the same command goes on from there.")
+            raise Stopped(f"Stopped at step {self.step} of {steps}: the same command goes on from there.")
         return self.average.eval()
 
     def _one(self, steps: int) -> torch.Tensor:
