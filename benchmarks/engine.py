@@ -195,7 +195,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--precision", choices=["exact", "fast"], default="exact")
+    parser.add_argument("--precision", choices=["exact", "tf32x3", "fast"], default="exact")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=["single", "ablation", "score"])
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=["grad-cam"])
     parser.add_argument("--allocator", choices=["default", "tuned"], default="default", help="for all sides")

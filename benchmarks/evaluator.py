@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 ENGINE = Path(__file__).with_name("engine.py")
-REPEATS = {"single": "5", "ablation": "2", "score": "2", "all": "1", "fast": "1", "torch-cam": "1", "captum": "1"}
-"""Pairs of runs; `--repeats` sets another number for all."""
+REPEATS = {"single": "5", "ablation": "2", "score": "2"}
+"""Pairs of runs of the quick parts, the others one; `--repeats` sets another number for all."""
 
 _ONE = ["--images", "1"]
 _PEERS = ["--groups", "single", "ablation", "score", *_ONE]
@@ -35,6 +35,7 @@ PARTS: dict[str, list[str]] = {
     "all-default": ["--groups", "all", *_ONE],
     "all-tuned": ["--groups", "all", *_ONE, "--allocator", "tuned"],
     "fast-default": ["--groups", "all", *_ONE, "--precision", "fast"],
+    "tf32x3-default": ["--groups", "all", *_ONE, "--precision", "tf32x3"],
     "torch-cam-default": [*_PEERS, "--peers", "torch-cam"],
     "captum-default": [*_PEERS, "--peers", "captum"],
 }
@@ -49,7 +50,7 @@ HEADINGS = [
 def measured(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
     """The lines that a part's run prints, the setting first; they are passed on as they come."""
     group = part.rsplit("-", 1)[0]
-    given = [*PARTS[part], "--repeats", str(args.repeats or REPEATS[group]), "--device", args.device]
+    given = [*PARTS[part], "--repeats", str(args.repeats or REPEATS.get(group, 1)), "--device", args.device]
     given += ["--threads", str(args.threads), "--width", str(args.width), "--seed", str(args.seed)]
     if args.images:
         given += ["--images", str(args.images)]  # the last one counts
@@ -87,7 +88,8 @@ def rows(part: str, lines: list[dict[str, Any]]) -> list[list[str]]:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    usual = [part for part in PARTS if part != "tf32x3-default"]  # which a CPU has not
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=usual)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--images", type=int, help="a call, instead of each part's own number")

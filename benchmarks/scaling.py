@@ -2,11 +2,12 @@
 
     python benchmarks/scaling.py                          # a sixteenth of MaskedVGG16's width
     python benchmarks/scaling.py --counts 10 100 1000 --methods GradCAM EigenCAM AblationCAM
+    python benchmarks/scaling.py --device cuda --width 1 --precision fast --counts 100 1000 --methods all
 
 Each count is one process of its own, whose peak resident memory the system reports; the images are drawn from a seed as
 they are read, and the results go to a folder, as users run it. `first_MB` is the peak after 10 images of the same run,
 and `extra_MB` what the evaluation took beyond the process with its network (on Linux; elsewhere the network's own
-making is in the peak).
+making is in the peak). `gpu_MB` is the most that torch reserved on the GPU.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from engine import calibrated_masked_vgg16
 
-from stackwalls.evaluate import evaluate
+from stackwalls.evaluate import METHODS, evaluate
 from stackwalls.hub_cards import Batch, StackDataset
 
 FIRST = 10
@@ -66,31 +68,38 @@ def forget_the_peak() -> float:
     return peak_megabytes()
 
 
-def measure(count: int, methods: list[str], width: float) -> None:
+def measure(count: int, args: argparse.Namespace) -> None:
     """One count, in this process."""
-    model, data = calibrated_masked_vgg16(0, width), Drawn(count)
+    model, data = calibrated_masked_vgg16(0, args.width).to(args.device), Drawn(count)
+    methods = list(METHODS) if args.methods == ["all"] else args.methods
+    options: dict[str, Any] = {"precision": args.precision, "memory": args.memory, "progress": False}
     before = forget_the_peak()
-    evaluate(model, Drawn(8), methods, progress=False)  # warm up
+    evaluate(model, Drawn(8), methods, **options)  # warm up
     with tempfile.TemporaryDirectory() as out:
         started = time.perf_counter()
-        evaluate(model, data, methods, out=Path(out) / "results", progress=False)
+        evaluate(model, data, methods, out=Path(out) / "results", **options)
         seconds = time.perf_counter() - started
     found = {"images": count, "s_per_image": seconds / count, "seconds": seconds, "peak_MB": peak_megabytes()}
     found |= {"first_MB": data.first, "extra_MB": peak_megabytes() - before}
+    if args.device != "cpu":
+        found["gpu_MB"] = torch.cuda.max_memory_reserved() / 1e6
     print(json.dumps(found), flush=True)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 1000, 10_000])
-    parser.add_argument("--methods", nargs="+", default=["GradCAM", "EigenCAM", "HiResCAM"])
+    parser.add_argument("--methods", nargs="+", default=["GradCAM", "EigenCAM", "HiResCAM"], help="or all")
     parser.add_argument("--width", type=float, default=1 / 16)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="exact")
+    parser.add_argument("--memory", help="as of evaluate, such as 8GB")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     if args.one:
-        measure(args.one, args.methods, args.width)
+        measure(args.one, args)
         return 0
     print(json.dumps({"command": " ".join(["python", *sys.argv]), "torch": torch.__version__}), flush=True)
     for count in args.counts:

@@ -38,6 +38,7 @@ from torchvision.datasets import ImageFolder
 from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, MaskedVGG16, to_input
 from stackwalls.model.drawn import draw_scene, drawn_classes
 from stackwalls.model.training import Recipe, TrainingNetwork, open_data
+from stackwalls.model.training.building import compiles
 from stackwalls.model.training.data import BatchOrder, Loader
 from stackwalls.model.training.optimisation import build_optimizer
 
@@ -118,10 +119,11 @@ def compare_steps(args: argparse.Namespace, rows: int) -> dict[str, object]:
     model = MaskedVGG16(rows, width=args.width).to(device).train()
     pictures = torch.randint(0, 256, (args.batch, 3, 224, 224), dtype=torch.uint8, device=device)
     labels = torch.randint(0, 1000, (args.batch,), device=device)
+    compiled = compiles(device) if args.compile is None else args.compile
     images = to_input(pictures.permute(0, 2, 3, 1)).contiguous()
     runs = {
         "plain": plain_step(copy.deepcopy(model), images, labels, dtype),
-        "ours": our_step(model, pictures, labels, dtype, args.compile),
+        "ours": our_step(model, pictures, labels, dtype, compiled),
     }
     for run in runs.values():
         for _ in range(args.warm_up):
@@ -134,6 +136,7 @@ def compare_steps(args: argparse.Namespace, rows: int) -> dict[str, object]:
     ours = statistics.median(seconds["ours"])
     return {
         "network": "masked" if rows < 14 else "baseline",
+        "compiled": compiled,
         "plain_images_per_s": round(args.batch / statistics.median(seconds["plain"]), 3),
         "ours_images_per_s": round(args.batch / ours, 3),
         "ratio": round(statistics.median(ratios), 2),
@@ -202,7 +205,7 @@ def main() -> int:
     parser.add_argument("--precision", choices=DTYPES, default="fp32")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--width", type=float, default=1.0)
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--compile", action=argparse.BooleanOptionalAction, help="default: as a training does")
     parser.add_argument("--warm-up", type=int, default=1)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)

@@ -72,7 +72,7 @@ class EngineExplainer:
         self.subject = subject
         self.methods = tuple(methods)
         self.engine = Engine(subject.model, precision, sizes)
-        self.note = self._precision_note() if precision == "fast" and _SCORE in self.methods else None
+        self.note = self._precision_note(precision) if _SCORE in self.methods else None
         self.shared = shared
 
     def from_pass(self, shared: SharedPass) -> EngineExplainer:
@@ -98,10 +98,15 @@ class EngineExplainer:
             explained = explain_head(self.engine.model, activations, chosen)
         return SharedPass(explained, shared.seconds + time.seconds / len(activations))
 
-    def _precision_note(self) -> str:
+    def _precision_note(self, asked: Precision) -> str | None:
+        """What the report says about the arithmetic, where something else than float32 was asked for."""
+        if asked == "exact":
+            return None
+        arithmetic = {"tf32x3": "TF32", "fast": "16-bit"}[asked]
         if self.engine.precision == "exact":
-            return f"{_SCORE}: in float32, since this device has no fast 16-bit arithmetic"
-        return f"{_SCORE}: its masked passes in 16 bits, everything else in float32"
+            return f"{_SCORE}: in float32, since this device has no fast {arithmetic} arithmetic"
+        passes = {"tf32x3": "of three TF32 products for one of float32", "fast": "in 16 bits"}[asked]
+        return f"{_SCORE}: its masked passes {passes}, everything else in float32"
 
     @staticmethod
     def runs_on(subject: Subject) -> bool:

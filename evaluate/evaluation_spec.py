@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from stackwalls.evaluate.engine import Precision
+from stackwalls.evaluate.engine import PRECISIONS, Precision
 from stackwalls.evaluate.methods import ALIASES, METHODS
 from stackwalls.model import InputError
 
@@ -28,7 +28,8 @@ class EvaluationSpec:
         limits: method → the most images for that method, for those that are slow.
         seed: of the certificate's noise and of methods that draw numbers.
         backend: "auto": the engine where it can, grad-cam for the rest; "grad-cam": that for all.
-        precision: "exact": everything in float32; "fast": the engine runs ScoreCAM's masked passes in 16 bits.
+        precision: of the engine's masked passes for ScoreCAM; all else is float32. "exact": float32 too; "tf32x3":
+            float32 products made of three TF32 ones; "fast": 16 bits.
         memory: bytes that may be used for images on their way through the network; None: what is free, less a margin.
             The results do not depend on it beyond rounding.
 
@@ -51,10 +52,10 @@ class EvaluationSpec:
             raise InputError(f"Expected `target` to be 'predicted' or 'label', but got {self.target!r}.")
         if self.backend not in ("auto", "grad-cam"):
             raise InputError(f"Expected `backend` to be 'auto' or 'grad-cam', but got {self.backend!r}.")
-        if self.precision not in ("exact", "fast"):
-            raise InputError(f"Expected `precision` to be 'exact' or 'fast', but got {self.precision!r}.")
-        if self.precision == "fast" and self.backend == "grad-cam":
-            raise InputError("The precision 'fast' is the engine's: leave out the backend 'grad-cam'.")
+        if self.precision not in PRECISIONS:
+            raise InputError(f"Expected `precision` to be {', '.join(PRECISIONS)}, but got {self.precision!r}.")
+        if self.precision != "exact" and self.backend == "grad-cam":
+            raise InputError(f"The precision {self.precision!r} is the engine's: leave out the backend 'grad-cam'.")
         for name in ("batch_size", "limit", "memory"):
             if (value := getattr(self, name)) is not None:
                 _at_least_one(name, value)

@@ -1,12 +1,13 @@
 from .batch_sizes import BatchSizes, is_out_of_memory
 from .forward import Explained, explain_forward, explain_head
-from .raw_maps import ENGINE_METHODS, Engine, Precision
+from .raw_maps import ENGINE_METHODS, PRECISIONS, Engine, Precision
 from .seen_rows import SeenRows, rows_needed
 from .single_pass import SINGLE_PASS
 from .upsampling import normalised_maps
 
 __all__ = [
     "ENGINE_METHODS",
+    "PRECISIONS",
     "SINGLE_PASS",
     "BatchSizes",
     "Engine",

@@ -44,7 +44,7 @@ class BatchSizes:
     @classmethod
     def usual(cls, device: torch.device) -> BatchSizes:
         """As large as pays: on a CPU larger ones do not fit its caches, a GPU has to be filled."""
-        return cls() if device.type == "cpu" else cls(ablated=512, masked=64)
+        return cls() if device.type == "cpu" else cls(ablated=512, masked=128)
 
     def halve(self, kind: Kind) -> None:
         """Take half as many of a kind from now on."""

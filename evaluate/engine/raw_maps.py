@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
@@ -23,9 +24,11 @@ from stackwalls.evaluate.engine.score import (
 )
 from stackwalls.evaluate.engine.seen_rows import SeenRows
 from stackwalls.evaluate.engine.single_pass import SINGLE_PASS, weighted_sum
+from stackwalls.evaluate.engine.split_products import SplitProducts, multiplies_tf32
 from stackwalls.model import BlindModel, MaskedVGG16, Walled
 
-Precision = Literal["exact", "fast"]
+Precision = Literal["exact", "tf32x3", "fast"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 Progress = Callable[[int, int], None]
 """Called with (passes done, passes in all)."""
@@ -39,17 +42,20 @@ class Engine:
 
     Args:
         model: the network, in evaluation mode; nothing in it is changed.
-        precision: "exact" computes everything in float32; "fast" runs ScoreCAM's masked passes, and nothing else, in
-            16 bits (float16 on a GPU, bfloat16 on a CPU that multiplies it natively). Where the device has no such
-            arithmetic, the attribute `precision` says "exact" afterwards.
+        precision: of ScoreCAM's masked passes, and of nothing else. "exact" is float32; "tf32x3" makes a float32
+            product of three TF32 ones (NVIDIA's GPUs from Ampere on; see `split_products`); "fast" is 16 bits (float16
+            on a GPU, bfloat16 on a CPU that multiplies it natively). Where the device has no such arithmetic, the
+            attribute `precision` says "exact" afterwards.
         sizes: how much is computed at once; chosen by the device by default. They shrink where memory does not suffice.
     """
 
     def __init__(self, model: BlindModel, precision: Precision = "exact", sizes: BatchSizes | None = None) -> None:
         self.model = model
         self.device = next(model.parameters()).device
-        self._dtype = torch.float32 if precision == "exact" else reduced_dtype(self.device) or torch.float32
-        self.precision: Precision = "exact" if self._dtype == torch.float32 else "fast"
+        reduced = reduced_dtype(self.device) if precision == "fast" else None
+        available = reduced is not None or (precision == "tf32x3" and multiplies_tf32(self.device))
+        self.precision: Precision = precision if available else "exact"
+        self._dtype = reduced or torch.float32
         self.sizes = sizes or BatchSizes.usual(self.device)
         self._features: Features | None = None
         self._scorer: SeenScorer | None = None
@@ -123,16 +129,24 @@ class Engine:
         return weights
 
     def _make_scorer(self) -> SeenScorer:
-        model = self.model
+        model, precision = self.model, self.precision
         if isinstance(model, MaskedVGG16):
             rows = SeenRows(model, self.sizes.masked, self._dtype)
-            return SeenScorer(lambda parts, _: rows.features(parts[0]), rows.scores)
-        scorer = walled_scorer(model) if isinstance(model, Walled) else whole_image_scorer(model)
-        return self._reduced(scorer) if self.precision == "fast" else scorer
+            scorer = SeenScorer(lambda parts, _: rows.features(parts[0]), rows.scores)
+        else:
+            scorer = walled_scorer(model) if isinstance(model, Walled) else whole_image_scorer(model)
+        if precision == "tf32x3":
+            return _run_inside(scorer, SplitProducts())
+        if precision == "fast" and not isinstance(model, MaskedVGG16):  # whose rows have their type already
+            return _run_inside(scorer, torch.autocast(self.device.type, self._dtype))
+        return scorer
 
-    def _reduced(self, scorer: SeenScorer) -> SeenScorer:
-        def run(parts: SeenParts, target: int) -> torch.Tensor:
-            with torch.autocast(self.device.type, self._dtype):
-                return scorer.run(parts, target)
 
-        return replace(scorer, run=run)
+def _run_inside(scorer: SeenScorer, context: AbstractContextManager[object]) -> SeenScorer:
+    """The same with its first step in a context."""
+
+    def run(parts: SeenParts, target: int) -> torch.Tensor:
+        with context:
+            return scorer.run(parts, target)
+
+    return replace(scorer, run=run)

@@ -13,34 +13,10 @@ from torch import nn
 
 from stackwalls.evaluate.engine.kernels import ConvReLU, dense_layers, linear
 from stackwalls.model import IMAGE_SIZE, MaskedVGG16
+from stackwalls.model.seen_rows import rows_needed
 
 _CUT_BELOW = 50
 """Cutting a wrong row off costs a copy, which pays where a row is a large share of the map: below this height."""
-
-
-def rows_needed(layers: nn.Sequential, read: int, size: int = IMAGE_SIZE) -> list[int]:
-    """Rows from the top that rows :`read` of the last layer's output depend on.
-
-    Args:
-        layers: 3×3 convolutions with padding 1, ReLUs and 2×2 max-pools, as in VGG.
-        read: rows of the last output that are read.
-        size: rows of the input.
-
-    Returns:
-        One number more than there are layers: rows of the input, then rows of each layer's output.
-    """
-    heights = [size]
-    for layer in layers:
-        heights.append(heights[-1] // 2 if isinstance(layer, nn.MaxPool2d) else heights[-1])
-    needed = [read]
-    for layer, height in zip(reversed(layers), reversed(heights[:-1]), strict=True):
-        rows = needed[0]
-        if isinstance(layer, nn.Conv2d):
-            rows += 1
-        elif isinstance(layer, nn.MaxPool2d):
-            rows *= 2
-        needed.insert(0, min(rows, height))
-    return needed
 
 
 _CPU_IMAGES = 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils._triton import has_triton
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
@@ -52,12 +55,21 @@ def accelerator_for(spec: TrainingSpec, running: Running, out: Path) -> Any:
     )
 
 
+def compiles(device: torch.device) -> bool:
+    """Whether `torch.compile` can make kernels for a device that are worth the wait: for a GPU, with what it needs.
+
+    On two CPU cores it took five minutes and gained nothing.
+    """
+    compilers = (os.environ.get("CC"), "cc", "gcc", "clang")
+    return device.type == "cuda" and has_triton() and any(shutil.which(name) for name in compilers if name)
+
+
 def build_network(
     data: TrainingData,
     spec: TrainingSpec,
     order: BatchOrder,
     device: torch.device,
-    compiled: bool,
+    compiled: bool | None,
     *,
     begun: bool,
 ) -> TrainingNetwork:
@@ -68,7 +80,7 @@ def build_network(
         spec: recipe, wall and seed.
         order: of the pictures; the first ones are calibrated on.
         device: where it is trained.
-        compiled: whether its convolutions run through `torch.compile`.
+        compiled: whether its convolutions run through `torch.compile`; None where that pays and can be.
         begun: whether a checkpoint's weights will replace the first ones.
     """
     torch.manual_seed(spec.seed)
@@ -78,7 +90,7 @@ def build_network(
         width=spec.recipe.width,
         classes=data.classes,
     )
-    network = TrainingNetwork(model, spec.recipe.dropout, compiled)
+    network = TrainingNetwork(model, spec.recipe.dropout, compiles(device) if compiled is None else compiled)
     if spec.recipe.initialisation == "calibrated" and not begun:
         alone = BatchOrder(order.size, order.batch_size, order.seed)  # every process looks at the same pictures
         pictures, _ = next(Loader(data, alone, spec.recipe, range(1), rows=network.rows))

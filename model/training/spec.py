@@ -44,7 +44,8 @@ class Running:
         workers: background processes that prepare pictures; by default 0 on a CPU, else one a core, up to 8.
         gpu_decode: whether JPEGs are decoded by the GPU where it can (nvJPEG).
         accumulation: parts in which a batch goes through the network, for less memory.
-        compiled: whether the convolutions run through `torch.compile`.
+        compiled: whether the convolutions run through `torch.compile` while they are trained; by default on a GPU with
+            Triton and a C compiler, where bias, ReLU and max-pool are then one pass over memory.
         checkpoint_minutes: minutes between two checkpoints.
         checkpoint_steps: steps between two checkpoints; 0 for by time alone.
         log_steps: steps between two lines of the history.
@@ -59,7 +60,7 @@ class Running:
     workers: int | None = None
     gpu_decode: bool = True
     accumulation: int = 1
-    compiled: bool = False
+    compiled: bool | None = None
     checkpoint_minutes: float = 5.0
     checkpoint_steps: int = 0
     log_steps: int = 20

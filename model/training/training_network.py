@@ -21,7 +21,7 @@ class TrainingNetwork(nn.Module):
     Args:
         model: what is trained. Its weights are used and changed in place; it is exported as it is.
         dropout: share of the dense layers' units that is dropped.
-        compiled: whether the convolutions run through `torch.compile`.
+        compiled: whether the convolutions run through `torch.compile` while it is trained.
     """
 
     def __init__(self, model: MaskedVGG16, dropout: float, compiled: bool = False) -> None:
@@ -49,7 +49,9 @@ class TrainingNetwork(nn.Module):
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, 224)` uint8 RGB, H at least the seen rows, to logits `(N, classes)`."""
-        logits: torch.Tensor = self.dense(self._map(self.model, self.normalised(pictures)).flatten(1))
+        # the validation's batches have other shapes: not worth kernels of their own
+        run = self._map if self.training else seen_map
+        logits: torch.Tensor = self.dense(run(self.model, self.normalised(pictures)).flatten(1))
         return logits
 
 

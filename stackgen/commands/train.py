@@ -117,7 +117,11 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--workers", type=int, metavar="N", help="processes that prepare pictures (default on a CPU: 0)")
     group.add_argument("--decode", choices=["auto", "cpu"], default="auto", help="auto: JPEGs on the GPU where it can")
     group.add_argument("--accumulate", type=int, default=1, metavar="N", help="parts of a batch, for less memory")
-    group.add_argument("--compile", action="store_true", help="run the convolutions through torch.compile")
+    group.add_argument(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="run the convolutions through torch.compile (default: on a GPU, where it can)",
+    )
     group.add_argument("--checkpoint-minutes", type=float, default=5, metavar="M", help="between checkpoints (5)")
     group.add_argument("--checkpoint-steps", type=int, default=0, metavar="N", help="between checkpoints too")
     group.add_argument("--log-steps", type=int, default=20, metavar="N", help="between lines of the history (20)")
