@@ -149,18 +149,18 @@ class _Training:
         """All steps that are left, with history, validations and checkpoints."""
         steps = range(self.progress.step, self.steps)
         options: dict[str, Any] = {"rows": self.network.rows, "device": self.accelerator.device}
-        loader = Loader(
-            self.data,
-            self.order,
-            self.spec.recipe,
-            steps,
-            workers=self.workers,
-            gpu_decode=self.running.gpu_decode,
-            **options,
-        )
-        self.meter = Meter(self.spec.recipe.batch_size)
-        self.network.train()
         with Interruption() as interruption, memory_errors(self.order.piece, self.order.accumulation):
+            loader = Loader(
+                self.data,
+                self.order,
+                self.spec.recipe,
+                steps,
+                workers=self.workers,
+                gpu_decode=self.running.gpu_decode,
+                **options,
+            )
+            self.meter = Meter(self.spec.recipe.batch_size)
+            self.network.train()
             for _ in steps:
                 self._step(loader)
                 self._after_step(loader, interruption)

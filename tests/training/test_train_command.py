@@ -1,6 +1,11 @@
 """`stackgen train` as a user calls it."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -93,3 +98,21 @@ def test_a_second_training_in_one_folder_is_refused(
     assert main([*call, "--resume"]) == 0
     assert main([*call, "--resume", "--learning-rate", "0.5"]) == 2
     assert "recipe.learning_rate was 0.002, now 0.5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_stops_after_a_step(number: signal.Signals, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "masked"
+    command = [sys.executable, "-m", "stackwalls.stackgen", "train", "--data", str(pictures), "--masked", *QUICK]
+    command += ["--epochs", "100000", "--log-steps", "1", "--workers", "2", "--out", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as training:
+        deadline = time.monotonic() + 120
+        begun = out / "history.jsonl"
+        while not (begun.exists() and begun.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.killpg(training.pid, number)
+        _, said = training.communicate(timeout=60)
+    assert training.returncode == 130, said
+    assert "--resume goes on" in said
+    assert "Traceback" not in said
+    assert (out / "checkpoints/last.pt").exists()

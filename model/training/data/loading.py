@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -73,7 +74,7 @@ class Loader:
             dataset = TrainingStream(data, data.train, prepare, order, steps)
             options, workers = {"batch_size": None}, min(workers, 1)  # one reader, whose threads decode
         if workers:
-            options |= {"prefetch_factor": _AHEAD, "multiprocessing_context": "fork"}
+            options |= {"prefetch_factor": _AHEAD, "multiprocessing_context": "fork", "worker_init_fn": _leave_signals}
         pinned = self._device.type == "cuda"
         options |= {"num_workers": workers, "pin_memory": pinned, "generator": torch.Generator()}
         self._pieces = iter(DataLoader(dataset, **options))
@@ -86,6 +87,16 @@ class Loader:
         batch = to_device(Piece(*next(self._pieces)), self._rows, self._device)
         self.waited += time.perf_counter() - started
         return batch
+
+
+def _leave_signals(_worker: int) -> None:
+    """Let a background process end when the training does, not by itself.
+
+    Ctrl-C and most schedulers' SIGTERM reach all processes at once, and a training still needs its pictures to come to
+    the end of a step. A background process whose training is gone ends by itself.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 class _Pieces:
@@ -145,8 +156,8 @@ def evaluation_batches(
         return
     dataset = _EvaluationSet(data, numbers, rows)
     # a generator of their own: else loaders draw from the global one
-    own = torch.Generator()
-    for piece in DataLoader(dataset, batch_size, num_workers=workers, collate_fn=collate, generator=own):
+    options: dict[str, Any] = {"num_workers": workers, "worker_init_fn": _leave_signals, "generator": torch.Generator()}
+    for piece in DataLoader(dataset, batch_size, collate_fn=collate, **options):
         yield to_device(Piece(*piece), rows, torch.device(device))
 
 
