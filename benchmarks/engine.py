@@ -33,9 +33,9 @@ from torch import nn
 from stackwalls.evaluate import evaluate, mu
 from stackwalls.evaluate.engine import Engine, Explained, explain_forward, normalised_maps
 from stackwalls.evaluate.engine.score import channel_masks
-from stackwalls.evaluate.engine.seen_rows import rows_needed
 from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import VGG16_WALL, BlindModel, MaskedVGG16, certify, load_model, walled
+from stackwalls.model.seen_rows import rows_needed
 
 SINGLE = ["GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM"]
 GROUPS = {
@@ -194,7 +194,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--images", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--threads", type=int, help="of the CPU, for all sides (default: 2 for runs on the CPU, all beside a GPU)"
+    )
     parser.add_argument("--precision", choices=["exact", "tf32x3", "fast"], default="exact")
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=["single", "ablation", "score"])
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=["grad-cam"])
@@ -207,17 +209,19 @@ def main() -> int:
     args = arguments()
     if args.allocator == "tuned" and any(os.environ.get(name) != value for name, value in TUNED.items()):
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **TUNED})  # glibc reads them at the start
-    torch.set_num_threads(args.threads)
+    on_gpu = args.device.startswith("cuda")
+    if args.threads or not on_gpu:
+        torch.set_num_threads(args.threads or 2)
     torch.backends.cudnn.allow_tf32 = False
     model = load(args.model, args.device, args.seed, args.width)
     engine = Engine(model, precision=args.precision)
     images = torch.randn(args.images, 3, 224, 224, generator=torch.Generator().manual_seed(args.seed)).to(args.device)
     alive = float((explain_forward(model, images).activations != 0).float().mean())
-    on_gpu = args.device.startswith("cuda")
-    name = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU, {args.threads} threads"
+    name = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU"
     setting = {
         "command": " ".join(["python", *sys.argv]),
         "device": name,
+        "threads": torch.get_num_threads(),
         "model": args.model,
         "width": args.width,
         "images": args.images,

@@ -51,7 +51,9 @@ def measured(part: str, args: argparse.Namespace) -> list[dict[str, Any]]:
     """The lines that a part's run prints, the setting first; they are passed on as they come."""
     group = part.rsplit("-", 1)[0]
     given = [*PARTS[part], "--repeats", str(args.repeats or REPEATS.get(group, 1)), "--device", args.device]
-    given += ["--threads", str(args.threads), "--width", str(args.width), "--seed", str(args.seed)]
+    given += ["--width", str(args.width), "--seed", str(args.seed)]
+    if args.threads:
+        given += ["--threads", str(args.threads)]
     if args.images:
         given += ["--images", str(args.images)]  # the last one counts
     command = [sys.executable, str(ENGINE), *given]
@@ -91,7 +93,9 @@ def arguments() -> argparse.Namespace:
     usual = [part for part in PARTS if part != "tf32x3-default"]  # which a CPU has not
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=usual)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--threads", type=int, help="of the CPU, for all sides (default: 2 for runs on the CPU, all beside a GPU)"
+    )
     parser.add_argument("--images", type=int, help="a call, instead of each part's own number")
     parser.add_argument("--repeats", type=int, help="pairs of runs, instead of each part's own number")
     parser.add_argument("--width", type=float, default=1.0, help="of the network, for a quick try")

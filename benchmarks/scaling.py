@@ -91,13 +91,14 @@ def main() -> int:
     parser.add_argument("--counts", type=int, nargs="+", default=[10, 100, 1000, 10_000])
     parser.add_argument("--methods", nargs="+", default=["GradCAM", "EigenCAM", "HiResCAM"], help="or all")
     parser.add_argument("--width", type=float, default=1 / 16)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for runs on the CPU, all beside a GPU)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="exact")
     parser.add_argument("--memory", help="as of evaluate, such as 8GB")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
+    if args.threads or args.device == "cpu":
+        torch.set_num_threads(args.threads or 1)
     if args.one:
         measure(args.one, args)
         return 0

@@ -1,7 +1,7 @@
 from .batch_sizes import BatchSizes, is_out_of_memory
 from .forward import Explained, explain_forward, explain_head
 from .raw_maps import ENGINE_METHODS, PRECISIONS, Engine, Precision
-from .seen_rows import SeenRows, rows_needed
+from .seen_rows import SeenRows
 from .single_pass import SINGLE_PASS
 from .upsampling import normalised_maps
 
@@ -18,5 +18,4 @@ __all__ = [
     "explain_head",
     "is_out_of_memory",
     "normalised_maps",
-    "rows_needed",
 ]

@@ -23,7 +23,8 @@ def _onednn(device: torch.device, operator: str) -> bool:
 
 def _cudnn(device: torch.device) -> bool:
     """Whether convolutions run through NVIDIA's cuDNN; AMD's GPUs are called cuda too."""
-    return device.type == "cuda" and torch.version.hip is None and torch.backends.cudnn.is_available()
+    available: bool = torch.backends.cudnn.is_available()  # type: ignore[no-untyped-call]
+    return device.type == "cuda" and torch.version.hip is None and available
 
 
 def reduced_dtype(device: torch.device) -> torch.dtype | None:

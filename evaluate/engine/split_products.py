@@ -31,14 +31,14 @@ def _parts(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return high, numbers - high
 
 
-class SplitProducts(TorchDispatchMode):
+class SplitProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Inside, float32 convolutions without groups run as three TF32 products; everything else is as outside.
 
     Not for gradients. Weights are split once and kept, so an instance is for one network.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._weights: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def __torch_dispatch__(

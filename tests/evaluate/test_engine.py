@@ -17,10 +17,9 @@ from stackwalls.evaluate.engine import (
     SeenRows,
     explain_forward,
     normalised_maps,
-    rows_needed,
 )
 from stackwalls.evaluate.engine.kernels import reduced_dtype
-from stackwalls.model import Backbone, BlindModel, MaskedVGG16, Wall, Walled
+from stackwalls.model import Backbone, BlindModel, Wall, Walled
 
 GRAD_CAM_NAMES = {"GradCAM++": "GradCAMPlusPlus"}
 
@@ -104,18 +103,6 @@ def test_seen_rows_are_the_first_rows_of_the_whole() -> None:
         features = rows.features(images[:, :, : rows.seen])
         torch.testing.assert_close(features, model.features(images)[:, :, :5].flatten(1), rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(rows.scores(features, 4), model(images)[:, 4], rtol=1e-4, atol=1e-5)
-
-
-def test_rows_needed_are_those_that_the_receptive_field_names() -> None:
-    from stackwalls.model import pixels_reached
-
-    with torch.device("meta"):
-        layers = MaskedVGG16().convolutions
-    for visible in (1, 5, 8, 14):
-        needed = rows_needed(layers, visible)
-        for index in range(len(layers)):
-            height = 224 // 2 ** sum(isinstance(layer, nn.MaxPool2d) for layer in layers[:index])
-            assert pixels_reached(layers[index:], (0, visible), height) == (0, needed[index])
 
 
 def test_dead_channels_are_scored_once() -> None:

@@ -235,8 +235,9 @@ def test_any_source_of_pictures(tmp_path: Path) -> None:
         ({"limits": {"GradCAMM": 2}}, "a limit for GradCAMM, which is not among"),
         ({"target": "best"}, "`target` to be 'predicted' or 'label', but got 'best'"),
         ({"backend": "tpu"}, "`backend` to be 'auto' or 'grad-cam'"),
-        ({"precision": "half"}, "`precision` to be 'exact' or 'fast'"),
+        ({"precision": "half"}, "`precision` to be exact, tf32x3, fast"),
         ({"precision": "fast", "backend": "grad-cam"}, "leave out the backend"),
+        ({"precision": "tf32x3", "backend": "grad-cam"}, "'tf32x3' is the engine's: leave out the backend"),
     ],
 )
 def test_wrong_options_are_named(options: dict[str, Any], said: str) -> None:
@@ -295,8 +296,10 @@ def test_the_report_says_what_fast_precision_did() -> None:
     exact = run(walled_cnn(), InMemoryDataset([1, 2]), methods)
     fast = run(walled_cnn(), InMemoryDataset([1, 2]), methods, precision="fast")
     assert not [line for line in exact.report_text().splitlines() if line.startswith("ScoreCAM: ")]
-    (note,) = [line for line in fast.report_text().splitlines() if line.startswith("ScoreCAM: ")]
-    assert "16" in note
+    split = run(walled_cnn(), InMemoryDataset([1, 2]), methods, precision="tf32x3")
+    for results, word in ((fast, "16"), (split, "TF32")):
+        (note,) = [line for line in results.report_text().splitlines() if line.startswith("ScoreCAM: ")]
+        assert word in note
     same, other = exact.per_image.set_index("method"), fast.per_image.set_index("method")
     assert same.loc["GradCAM", "mu"].to_list() == other.loc["GradCAM", "mu"].to_list()
     assert other.loc["ScoreCAM", "mu"].to_list() == pytest.approx(same.loc["ScoreCAM", "mu"].to_list(), abs=5e-3)

@@ -4,8 +4,9 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 
-from stackwalls.model import MaskedVGG16, to_input
+from stackwalls.model import MaskedVGG16, pixels_reached, to_input
 from stackwalls.model.seen_rows import rows_needed, seen_pixel_rows
 from stackwalls.model.training import TrainingNetwork
 from stackwalls.model.training.dropout import SeededDropout
@@ -62,6 +63,12 @@ def test_rows_needed_are_those_of_the_receptive_field() -> None:
     assert needed[0] == model.wall.start == 170  # type: ignore[union-attr]
     assert needed[-1] == 5
     assert seen_pixel_rows(MaskedVGG16(14, width=1 / 64)) == 224
+    layers = model.convolutions
+    for visible in (1, 5, 8, 14):
+        needed = rows_needed(layers, visible)
+        for index in range(len(layers)):
+            height = 224 // 2 ** sum(isinstance(layer, nn.MaxPool2d) for layer in layers[:index])
+            assert pixels_reached(layers[index:], (0, visible), height) == (0, needed[index])
 
 
 def test_calibrated_outputs_have_mean_zero_and_variance_one(images: torch.Tensor) -> None:
