@@ -31,7 +31,7 @@ from peers import MU_IS_ITS_OWN, PEERS
 from torch import nn
 
 from stackwalls.evaluate import evaluate, mu
-from stackwalls.evaluate.engine import Engine, Explained, explain_forward, normalised_maps
+from stackwalls.evaluate.engine import Engine, Explained, SeenRows, explain_forward, normalised_maps
 from stackwalls.evaluate.engine.score import channel_masks
 from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import VGG16_WALL, BlindModel, MaskedVGG16, certify, load_model, walled
@@ -124,19 +124,38 @@ def convolution_rate(device: str) -> float:
     return 4 * 56 * 56 * 256 * 256 * 9 / seconds
 
 
-def score_rate(model: BlindModel, engine: Engine, images: torch.Tensor) -> float | None:
-    """Multiply-adds a second of ScoreCAM's convolutions, for MaskedVGG16, over its whole time."""
-    if not isinstance(model, MaskedVGG16):
-        return None
-    needed, side, a_pass = rows_needed(model.convolutions, model.visible_rows), 224, 0
+def dense_rate(device: str, dtype: torch.dtype) -> float:
+    """Multiply-adds a second of a large matrix product: what a GPU's matrix units give at most."""
+    a = torch.randn(8192, 8192, device=device, dtype=dtype)
+    return 8192**3 / min(timed(lambda: {"": a @ a})[0] for _ in range(8))
+
+
+def pass_multiplications(model: MaskedVGG16) -> int:
+    """Multiply-adds of the convolutions of one masked pass, on the rows that can matter."""
+    needed, side, total = rows_needed(model.convolutions, model.visible_rows), 224, 0
     for layer, rows in zip(model.convolutions, needed, strict=False):
         if isinstance(layer, nn.MaxPool2d):
             side //= 2
         elif isinstance(layer, nn.Conv2d):
-            a_pass += rows * side * layer.in_channels * layer.out_channels * 9
+            total += rows * side * layer.in_channels * layer.out_channels * 9
+    return total
+
+
+def score_rate(model: MaskedVGG16, engine: Engine, images: torch.Tensor) -> float:
+    """Multiply-adds a second of ScoreCAM's convolutions, over its whole time."""
     explained = engine.explained(images[:1])
     seconds, _ = timed(lambda: {"": engine.raw_map("ScoreCAM", images[:1], explained)})
-    return (shown(model, explained) + 1) * a_pass / seconds
+    return (shown(model, explained) + 1) * pass_multiplications(model) / seconds
+
+
+def fast_passes(model: MaskedVGG16, engine: Engine) -> dict[str, float]:
+    """ScoreCAM's convolutions alone in float16 on a GPU, beside the rate of its matrix units."""
+    rows = SeenRows(model, engine.sizes.masked, torch.float16)
+    masked = torch.randn(256, 3, rows.seen, 224, device=engine.device)
+    with torch.inference_mode():
+        seconds = min(timed(lambda: {"": rows.maps(masked)})[0] for _ in range(4))
+    found, dense = 256 * pass_multiplications(model) / seconds, dense_rate(str(engine.device), torch.float16)
+    return {"passes_GMAC_per_s": found / 1e9, "dense_GMAC_per_s": dense / 1e9, "share_of_dense": found / dense}
 
 
 def shown(model: BlindModel, explained: Explained) -> int:
@@ -240,10 +259,13 @@ def main() -> int:
             if shared:
                 found = compare(model, engine, library, shared, images, args.repeats, whole=group == "evaluate")
                 print(json.dumps({"group": group, "against": library, **found}), flush=True)
-        if "ScoreCAM" in GROUPS[group] and (rate := score_rate(model, engine, images)):
+        if "ScoreCAM" in GROUPS[group] and isinstance(model, MaskedVGG16):
+            rate = score_rate(model, engine, images)
             # measured anew, right beside it: the machine may be busier than at the start
             dense = convolution_rate(args.device)
             share = {"scorecam_GMAC_per_s": rate / 1e9, "convolution_GMAC_per_s": dense / 1e9, "share": rate / dense}
+            if on_gpu and engine.precision == "fast":
+                share |= fast_passes(model, engine)
             print(json.dumps({"group": group, **share}), flush=True)
     return 0
 

@@ -5,6 +5,7 @@
 - `forward`: one forward pass, and a backward pass through the head alone
 - `features`: the convolutions on whole images, as the device runs them fastest
 - `seen_rows`: MaskedVGG16's convolutions on the rows that the head can depend on
+- `split_products`: float32 convolutions as three TF32 products, on a GPU
 - `kernels`: convolutions and dense layers in the device's fastest layout
 - `raw_maps`: all of it for a batch
 - `batch_sizes`: how much at once, and less where memory does not suffice
