@@ -24,19 +24,24 @@ _NOT_ASKED = ("batch_size", "memory")
 
 
 def what_is_asked(
-    subject: Subject, spec: EvaluationSpec, sources: Sequence[StackDataset], methods: Mapping[str, object]
+    subject: Subject,
+    weights: str,
+    spec: EvaluationSpec,
+    sources: Sequence[StackDataset],
+    methods: Mapping[str, object],
 ) -> dict[str, Any]:
     """Everything that the rows depend on, as JSON values; the weights, data and methods by hash.
 
     Args:
         subject: network and wall.
+        weights: the network's `weights_hash`.
         spec: what was asked for.
         sources: the datasets.
         methods: name → method.
     """
     return {
         "model": subject.name,
-        "weights": weights_hash(subject.model),
+        "weights": weights,
         "wall": str(subject.wall),
         "target_layer": next(name for name, module in subject.model.named_modules() if module is subject.target_layer),
         "normalisation": [list(subject.mean), list(subject.std)],

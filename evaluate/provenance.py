@@ -29,6 +29,7 @@ _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", 
 
 def describe_run(
     subject: Subject,
+    weights: str,
     spec: EvaluationSpec,
     sources: Sequence[StackDataset],
     provenance: Mapping[str, Any] | None = None,
@@ -39,15 +40,17 @@ def describe_run(
 
     Args:
         subject: network and wall.
+        weights: the network's `identity.weights_hash`.
         spec: what was asked for.
         sources: the datasets.
-        provenance: what else there is to say, such as the command line and the weights' hash.
+        provenance: what else there is to say, such as the command line.
         method_notes: method → what was done to what it gave, where anything was.
         blind: whether the network is certified not to see the dead zone.
     """
     return {
         "format": RUN_FORMAT,
         "model": subject.name,
+        "weights": weights,
         "wall": subject.wall.to_dict(),
         "blind": blind,
         "datasets": [_describe_source(source, spec) for source in sources],

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.evaluate.headline import headline
+from stackwalls.evaluate.identity import weights_hash
 from stackwalls.evaluate.provenance import RUN_FORMAT, notes
 from stackwalls.evaluate.rendered import RENDERED
 from stackwalls.evaluate.rows import ROW_SCHEMA, TIMINGS, as_frame
@@ -24,6 +25,7 @@ from stackwalls.model import InputError, Wall
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from torch import nn
 
     from stackwalls.evaluate.baseline_comparison import BaselineComparison
 
@@ -82,6 +84,10 @@ class Results:
     def blind(self) -> bool:
         """Whether the network is proven blind; False for a baseline, which sees the band."""
         return bool(self.run.get("blind", True))
+
+    def are_of(self, model: nn.Module) -> bool:
+        """Whether the network that was evaluated had these weights, to the bit."""
+        return bool(self.run.get("weights") == weights_hash(model))
 
     def plot(self, dataset: str | None = None, images: int = 6) -> Figure:
         """The paper's Figure 7 for one dataset (the first by default): its first images, overlays, the wall.

@@ -23,7 +23,7 @@ from stackwalls.evaluate.blocks import Block, blocks_of, share_of
 from stackwalls.evaluate.engine import BatchSizes, Precision
 from stackwalls.evaluate.engine_maps import EngineExplainer, engine_methods
 from stackwalls.evaluate.evaluation_spec import Backend, EvaluationSpec, Target
-from stackwalls.evaluate.identity import what_is_asked
+from stackwalls.evaluate.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.memory import batch_sizes, parse_bytes
 from stackwalls.evaluate.provenance import describe_run
@@ -121,11 +121,12 @@ def evaluate(
     blocks = blocks_of([max(spec.images_for(name, len(source)) for name in named) for source in sources])
     with _exact_arithmetic():
         certificate = _certified(subject, certificate, seed, require_blind)
-        about = describe_run(subject, spec, sources, provenance, _notes(explainers), certificate.passed)
+        weights = weights_hash(subject.model)
+        about = describe_run(subject, weights, spec, sources, provenance, _notes(explainers), certificate.passed)
         job = _Job(subject, spec, sources, explainers, sizes, blocks, certificate, about, progress and not launch.rank)
         if out is None:
             return job.in_passing()
-        asked = what_is_asked(subject, spec, sources, named)
+        asked = what_is_asked(subject, weights, spec, sources, named)
         return job.into(Path(out), asked, launch, overwrite, pdf)
 
 

@@ -129,11 +129,17 @@ def _prepared(args: argparse.Namespace) -> str:
 def _write_papers(args: argparse.Namespace, folder: Path, is_model: bool) -> None:
     from stackwalls.evaluate import Results, model_index
     from stackwalls.hub_cards import complete_model_folder, parse_licence, state_licence
+    from stackwalls.model import InputError, load_model
 
     licence = parse_licence(args.licence) if args.licence else None
     if is_model:
-        results = model_index(Results.load(args.results)) if args.results else None
-        complete_model_folder(folder, results=results, licence=licence)
+        found = Results.load(args.results) if args.results else None
+        if found is not None and not found.are_of(load_model(str(folder))):
+            raise InputError(
+                f"{args.results} holds results of a network with other weights than those in {folder}: evaluate this "
+                f"one first, by stackgen evaluate … --model {folder}."
+            )
+        complete_model_folder(folder, results=model_index(found) if found else None, licence=licence)
     elif licence is not None:
         state_licence(folder, licence)
 

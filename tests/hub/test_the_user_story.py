@@ -77,3 +77,16 @@ def test_what_was_found_goes_up_with_the_network(hub: LoopbackHub, folders: Path
     old = hub.files("user/masked-vgg16", kind="model", revision="v1.0")
     assert old["README.md"] != files["README.md"]
     assert old["model.safetensors"] == files["model.safetensors"]
+
+
+def test_what_was_found_of_another_network_does_not(
+    hub: LoopbackHub, folders: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mini = ["--model", "mini-masked-vgg16"]
+    stackgen("evaluate", folders / "stack-mix", *mini, "--method", "HiResCAM", "--out", tmp_path / "results")
+    before = contents(folders / "masked-vgg16")
+    capsys.readouterr()
+    words = ["publish", folders / "masked-vgg16", "user/masked-vgg16", "--results", tmp_path / "results", "--yes"]
+    assert cli.main([str(word) for word in words]) == 2
+    assert "of a network with other weights than those in" in capsys.readouterr().err
+    assert contents(folders / "masked-vgg16") == before
