@@ -130,9 +130,9 @@ def dense_rate(device: str, dtype: torch.dtype) -> float:
     return 8192**3 / min(timed(lambda: {"": a @ a})[0] for _ in range(8))
 
 
-def pass_multiplications(model: MaskedVGG16) -> int:
-    """Multiply-adds of the convolutions of one masked pass, on the rows that can matter."""
-    needed, side, total = rows_needed(model.convolutions, model.visible_rows), 224, 0
+def pass_multiplications(model: MaskedVGG16, rows_read: int | None = None) -> int:
+    """Multiply-adds of the convolutions of one pass, on the rows that can matter, or that so many map rows need."""
+    needed, side, total = rows_needed(model.convolutions, rows_read or model.visible_rows), 224, 0
     for layer, rows in zip(model.convolutions, needed, strict=False):
         if isinstance(layer, nn.MaxPool2d):
             side //= 2
@@ -146,6 +146,12 @@ def score_rate(model: MaskedVGG16, engine: Engine, images: torch.Tensor) -> floa
     explained = engine.explained(images[:1])
     seconds, _ = timed(lambda: {"": engine.raw_map("ScoreCAM", images[:1], explained)})
     return (shown(model, explained) + 1) * pass_multiplications(model) / seconds
+
+
+def forward_rate(model: MaskedVGG16, engine: Engine, images: torch.Tensor) -> float:
+    """Multiply-adds a second of the one forward pass behind the single-pass methods; the head's backward included."""
+    seconds = min(timed(lambda: {"": engine.explained(images).logits})[0] for _ in range(4))
+    return len(images) * pass_multiplications(model, 14) / seconds
 
 
 def fast_passes(model: MaskedVGG16, engine: Engine) -> dict[str, float]:
@@ -259,7 +265,17 @@ def main() -> int:
             if shared:
                 found = compare(model, engine, library, shared, images, args.repeats, whole=group == "evaluate")
                 print(json.dumps({"group": group, "against": library, **found}), flush=True)
-        if "ScoreCAM" in GROUPS[group] and isinstance(model, MaskedVGG16):
+        if not isinstance(model, MaskedVGG16):
+            continue
+        if group == "single":
+            forward, dense = forward_rate(model, engine, images), convolution_rate(args.device)
+            share = {
+                "forward_GMAC_per_s": forward / 1e9,
+                "convolution_GMAC_per_s": dense / 1e9,
+                "share": forward / dense,
+            }
+            print(json.dumps({"group": group, **share}), flush=True)
+        if "ScoreCAM" in GROUPS[group]:
             rate = score_rate(model, engine, images)
             # measured anew, right beside it: the machine may be busier than at the start
             dense = convolution_rate(args.device)
