@@ -6,7 +6,7 @@
 - the parts: `training_network` (only the rows that reach the head), `building`, `initialisation`, `dropout`,
   `optimisation`, `validation`, `failures` (what a device refuses), `interruption` (Ctrl-C)
 - the loop: `trainer` (from the first step to the last), `progress` (where it is, what it logs), `checkpoint`
-  (whole, and goes on bit for bit), `history` (a line of JSON at a time), `curves` (the paper's Figure 5)
+  (whole, and goes on bit for bit), `saving` (when), `history` (lines of JSON), `curves` (the paper's Figure 5)
 - the end: `outcome` (the best weights, measured again, with their certificate)
 
 Names are loaded at first use (PEP 562).

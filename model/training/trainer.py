@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +23,7 @@ from stackwalls.model.training.interruption import Interruption
 from stackwalls.model.training.optimisation import build_optimizer, learning_rate, set_learning_rate
 from stackwalls.model.training.outcome import Outcome, measure_outcome
 from stackwalls.model.training.progress import Meter, Progress
+from stackwalls.model.training.saving import SaveTimes
 from stackwalls.model.training.spec import Running, TrainingSpec
 from stackwalls.model.training.validation import Validation, counts, validation_of
 
@@ -101,7 +101,7 @@ class _Training:
         self.steps = spec.recipe.epochs * self.order.steps_per_epoch
         cores = 0 if self.accelerator.device.type == "cpu" else min(8, torch.get_num_threads())
         self.workers = cores if running.workers is None else running.workers
-        self.progress, self.saved, self.saved_at = Progress(), None, time.monotonic()
+        self.progress, self.saved, self.save_times = Progress(), None, SaveTimes()
         self.described = {**spec.to_dict(), "precision": self.accelerator.mixed_precision, "data": data.to_dict()}
         self.unread: list[torch.Tensor] = []
 
@@ -196,14 +196,15 @@ class _Training:
         if not (line or epoch or save or (alone and interruption.asked)):
             return
         self._read_losses()
-        due = time.monotonic() - self.saved_at > 60 * running.checkpoint_minutes
+        due = self.save_times.due(running.checkpoint_minutes, epoch)
         stop, due = self._any(interruption.asked, due)
         if line:
             self._log({"loss": self.progress.mean_pending(), **self._speed(loader)})
         if epoch:
             self._validate()
-        if epoch or save or due or stop:
-            self._save()
+        if save or due or stop or step == self.steps:
+            with self.save_times.measured():
+                self._save()
         if epoch or line:
             self.meter.restart(loader.waited)
         if stop and step < self.steps:
@@ -285,7 +286,7 @@ class _Training:
                 states,
                 self.progress.to_dict(),
             ).write(self.out / LAST)
-        self.saved, self.saved_at = self.progress.step, time.monotonic()
+        self.saved = self.progress.step
 
     def outcome(self) -> Outcome | None:
         """The best weights, measured again as they are published."""

@@ -14,6 +14,7 @@ from stackwalls.model import InputError
 from stackwalls.model.training import History, Recipe, Running, Stopped, TrainingData, TrainingSpec, open_data, train
 from stackwalls.model.training.checkpoint import Checkpoint, random_states, set_random_states
 from stackwalls.model.training.data.pictures import Picture
+from stackwalls.model.training.saving import SaveTimes
 
 TIMED = ("images_per_s", "waiting")
 RUNNING = Running(device="cpu", log_steps=2)
@@ -112,6 +113,39 @@ def test_a_finished_training_is_finished(pictures: Path, recipe: Recipe, tmp_pat
     assert first is not None
     assert again is not None
     assert again.training == first.training
+
+
+def test_checkpoints_that_take_long_are_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    times = SaveTimes()
+    assert times.due(5, epoch=True), "the first"
+    assert not times.due(5, epoch=False)
+
+    def save(seconds: float) -> None:
+        nonlocal now
+        with times.measured():
+            now += seconds
+
+    save(0.9)
+    assert times.due(5, epoch=True), "quick ones after every epoch"
+    save(2)
+    now += 39
+    assert not times.due(5, epoch=True)
+    now += 1
+    assert times.due(5, epoch=True)
+    assert not times.due(5, epoch=False)
+    save(30)
+    now += 301
+    assert times.due(5, epoch=False), "after the minutes that were asked for"
+
+
+def test_the_last_step_is_saved_however_long_that_takes(
+    pictures: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SaveTimes, "due", lambda *_, **__: False)
+    train(open_data(str(pictures)), TrainingSpec(recipe.with_values(epochs=3)), tmp_path, RUNNING)
+    assert final(tmp_path).step == history(tmp_path)[-1]["step"]
 
 
 def test_sigterm_is_a_stop_too_and_handlers_come_back(pictures: Path, recipe: Recipe, tmp_path: Path) -> None:
