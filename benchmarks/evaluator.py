@@ -25,10 +25,11 @@ REPEATS = {"single": "5", "ablation": "2", "score": "2"}
 """Pairs of runs of the quick parts, the others one; `--repeats` sets another number for all."""
 
 _ONE = ["--images", "1"]
+_BLOCK = ["--images", "8"]  # as `evaluate` takes them
 _PEERS = ["--groups", "single", "ablation", "score", *_ONE]
 PARTS: dict[str, list[str]] = {
-    "single-default": ["--groups", "single"],
-    "single-tuned": ["--groups", "single", "--allocator", "tuned"],
+    "single-default": ["--groups", "single", *_BLOCK],
+    "single-tuned": ["--groups", "single", *_BLOCK, "--allocator", "tuned"],
     "ablation-default": ["--groups", "single+ablation", *_ONE],
     "score-default": ["--groups", "score", *_ONE],
     "score-tuned": ["--groups", "score", *_ONE, "--allocator", "tuned"],
