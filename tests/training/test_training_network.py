@@ -1,6 +1,7 @@
 """What is trained is the plain network: same logits, same gradients, nothing from behind the wall."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from stackwalls.model import MaskedVGG16, pixels_reached, to_input
 from stackwalls.model.seen_rows import rows_needed, seen_pixel_rows
 from stackwalls.model.training import TrainingNetwork
+from stackwalls.model.training.building import compiles
 from stackwalls.model.training.dropout import SeededDropout
 from stackwalls.model.training.initialisation import calibrate
 
@@ -55,6 +57,37 @@ def test_what_lies_under_the_wall_is_not_even_read(images: torch.Tensor) -> None
     assert network.normalised(images).shape == (3, 3, 170, 224)
     cut = images[:, :, :170]
     assert torch.equal(network(images), network(cut))
+
+
+def test_only_the_training_runs_compiled(images: torch.Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def compiled(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        return lambda *args: calls.append(1) or function(*args)
+
+    monkeypatch.setattr("torch.compile", compiled)
+    network = TrainingNetwork(MaskedVGG16(num_classes=5, width=1 / 64), 0.0, compiled=True)
+    trained = network.train()(images)
+    assert calls == [1]
+    assert torch.equal(network.eval()(images), trained)
+    assert calls == [1], "a validation's batches have other shapes: each would be compiled anew"
+
+
+@pytest.mark.parametrize(
+    ("device", "triton", "compiler", "expected"),
+    [
+        ("cuda", True, "/usr/bin/gcc", True),
+        ("cuda", False, "/usr/bin/gcc", False),
+        ("cuda", True, None, False),
+        ("cpu", True, "/usr/bin/gcc", False),
+    ],
+)
+def test_what_is_compiled_by_default(
+    device: str, triton: bool, compiler: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stackwalls.model.training.building.has_triton", lambda: triton)
+    monkeypatch.setattr("shutil.which", lambda _: compiler)
+    assert compiles(torch.device(device)) is expected
 
 
 def test_rows_needed_are_those_of_the_receptive_field() -> None:
