@@ -32,6 +32,7 @@ from torch import nn
 
 from stackwalls.evaluate import evaluate, mu
 from stackwalls.evaluate.engine import Engine, Explained, SeenRows, explain_forward, normalised_maps
+from stackwalls.evaluate.engine.kernels import reduced_dtype
 from stackwalls.evaluate.engine.score import channel_masks
 from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import VGG16_WALL, BlindModel, MaskedVGG16, certify, load_model, walled
@@ -116,10 +117,10 @@ def timed(run: Callable[[], dict[str, np.ndarray]]) -> tuple[float, dict[str, np
     return time.perf_counter() - started, result
 
 
-def convolution_rate(device: str) -> float:
-    """Multiply-adds a second of a 3×3 convolution of VGG's third block in float32."""
-    x = torch.randn(4, 256, 56, 56, device=device).contiguous(memory_format=torch.channels_last)
-    layer = nn.Conv2d(256, 256, 3, padding=1, device=device).requires_grad_(False)
+def convolution_rate(device: str, dtype: torch.dtype = torch.float32) -> float:
+    """Multiply-adds a second of a 3×3 convolution of VGG's third block."""
+    x = torch.randn(4, 256, 56, 56, device=device, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    layer = nn.Conv2d(256, 256, 3, padding=1, device=device, dtype=dtype).requires_grad_(False)
     seconds = min(timed(lambda: {"": layer(x)})[0] for _ in range(8))
     return 4 * 56 * 56 * 256 * 256 * 9 / seconds
 
@@ -277,8 +278,9 @@ def main() -> int:
             print(json.dumps({"group": group, **share}), flush=True)
         if "ScoreCAM" in GROUPS[group]:
             rate = score_rate(model, engine, images)
-            # measured anew, right beside it: the machine may be busier than at the start
-            dense = convolution_rate(args.device)
+            # measured anew, right beside it: the machine may be busier than at the start; in the passes' own type
+            reduced = reduced_dtype(engine.device) if engine.precision == "fast" else None
+            dense = convolution_rate(args.device, reduced or torch.float32)
             share = {"scorecam_GMAC_per_s": rate / 1e9, "convolution_GMAC_per_s": dense / 1e9, "share": rate / dense}
             if on_gpu and engine.precision == "fast":
                 share |= fast_passes(model, engine)

@@ -136,17 +136,18 @@ class Engine:
         else:
             scorer = walled_scorer(model) if isinstance(model, Walled) else whole_image_scorer(model)
         if precision == "tf32x3":
-            return _run_inside(scorer, SplitProducts())
+            split = SplitProducts()  # one, which keeps the weights that it has split
+            return _run_inside(scorer, lambda: split)
         if precision == "fast" and not isinstance(model, MaskedVGG16):  # whose rows have their type already
-            return _run_inside(scorer, torch.autocast(self.device.type, self._dtype))
+            return _run_inside(scorer, partial(torch.autocast, self.device.type, self._dtype))
         return scorer
 
 
-def _run_inside(scorer: SeenScorer, context: AbstractContextManager[object]) -> SeenScorer:
-    """The same with its first step in a context."""
+def _run_inside(scorer: SeenScorer, context: Callable[[], AbstractContextManager[object]]) -> SeenScorer:
+    """The same with its first step in a context, asked for at each call: on a CPU calls run side by side."""
 
     def run(parts: SeenParts, target: int) -> torch.Tensor:
-        with context:
+        with context():
             return scorer.run(parts, target)
 
     return replace(scorer, run=run)

@@ -57,11 +57,10 @@ class SplitProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
             torch.backends.cudnn.allow_tf32 = before
 
     def _split_weight(self, weight: torch.Tensor) -> torch.Tensor:
-        found = self._weights.get(id(weight))
-        if found is None or found[0] is not weight:
+        if id(weight) not in self._weights:
             high, low = _parts(weight)
-            found = self._weights[id(weight)] = (weight, torch.cat([high, low, high], 1))
-        return found[1]
+            self._weights[id(weight)] = weight, torch.cat([high, low, high], 1)  # kept, so that no other gets its id
+        return self._weights[id(weight)][1]
 
 
 def _single_group(groups: int) -> Callable[[tuple[Any, ...]], bool]:

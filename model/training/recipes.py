@@ -128,43 +128,29 @@ _LIMITS: dict[str, Range] = {
 }
 _LARGEST = {"crop_area": 4.0, "crop_ratio": 100.0, "softening": 1.0}
 
+# chosen by short trials on the drawn world; docs/training.md says what was tried
+_TINY = Recipe(
+    width=1 / 16,
+    epochs=8,
+    batch_size=64,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    weight_decay=0.05,
+    schedule="one-cycle",
+    warm_up=0.15,
+    clip_norm=1.0,
+    dropout=0.2,
+    initialisation="calibrated",
+    crop_area=(0.6, 1.0),
+    crop_ratio=(0.9, 1.1),
+)
+
 RECIPES: dict[str, Recipe] = {
     # Taimeskhanov, Sicre, Garreau 2024, section 4.2 and the authors' training script
     "paper": Recipe(),
-    # chosen by short trials on the drawn world; docs/training.md says what was tried
-    "tiny": Recipe(
-        width=1 / 16,
-        epochs=8,
-        batch_size=64,
-        optimizer="adamw",
-        learning_rate=2e-3,
-        weight_decay=0.05,
-        schedule="one-cycle",
-        warm_up=0.15,
-        clip_norm=1.0,
-        dropout=0.2,
-        initialisation="calibrated",
-        crop_area=(0.6, 1.0),
-        crop_ratio=(0.9, 1.1),
-    ),
+    "tiny": _TINY,
     # the networks of the package: animals of other sizes and light, and enlarged from small pictures, too
-    "mini": Recipe(
-        width=1 / 16,
-        epochs=6,
-        batch_size=64,
-        optimizer="adamw",
-        learning_rate=2e-3,
-        weight_decay=0.05,
-        schedule="one-cycle",
-        warm_up=0.15,
-        clip_norm=1.0,
-        dropout=0.1,
-        initialisation="calibrated",
-        crop_area=(0.5, 1.8),
-        crop_ratio=(0.9, 1.1),
-        softening=(0.4, 1.0),
-        colour=0.15,
-    ),
+    "mini": replace(_TINY, epochs=6, dropout=0.1, crop_area=(0.5, 1.8), softening=(0.4, 1.0), colour=0.15),
 }
 
 

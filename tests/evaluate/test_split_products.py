@@ -62,6 +62,7 @@ def test_three_products_are_as_good_as_float32() -> None:
     assert error(found, right) < 2e-6
     assert error(network(images), right) < 2e-6
     assert units.channels == [3, 32, 32] + 2 * [9, 96, 96]
+    assert len(split._weights) == 3, "split once, not at each call"
 
 
 def test_the_device_may_use_tf32_inside_alone(monkeypatch: pytest.MonkeyPatch) -> None:
