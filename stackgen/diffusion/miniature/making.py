@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from stackwalls.hub_cards import write_whole
 from stackwalls.model import InputError
 from stackwalls.stackgen.diffusion.loading import quiet_libraries
 from stackwalls.stackgen.diffusion.miniature.decoder_training import DecoderTask
@@ -34,6 +35,9 @@ from stackwalls.stackgen.diffusion.miniature.words import word_tokenizer
 STAGES = ("frames", "decoder", "denoiser", "pipeline")
 """In this order; decoder and denoiser may run side by side."""
 
+_FRAMES = "frames.json"
+"""Written when all frames are there: which ones."""
+
 _FITTED = 256
 """Frames that the projection is fitted to."""
 
@@ -52,7 +56,8 @@ def make_miniature(
 
     Args:
         spec: what to make.
-        out: `latents.npy` and a folder for each training, and at last `pipeline/`.
+        out: `latents.npy`, `projection.pt` and `frames.json`, which says of what, a folder for each training, and at
+            last `pipeline/`.
         stages: some of `STAGES`.
         report: told about progress, a line at a time.
 
@@ -83,7 +88,8 @@ def _processes() -> Any:
 
 def _draw(spec: MiniatureSpec, out: Path, report: Report) -> None:
     """Fit the projection, and write the latents of all frames."""
-    if (out / "latents.npy").exists():
+    if (out / _FRAMES).exists():
+        _check_frames(spec, out)
         return
     labels, count = spec.labels(), len(spec.classes) * spec.per_class
     per_class = -(-_FITTED // len(labels))
@@ -103,18 +109,30 @@ def _draw(spec: MiniatureSpec, out: Path, report: Report) -> None:
             report(f"drew {number} of {count} frames")
     latents.flush()
     temporary.rename(out / "latents.npy")
+    write_whole(out / _FRAMES, (json.dumps(_described_frames(spec), indent=1) + "\n").encode())
 
 
-def _projection(out: Path) -> Projection:
-    path = out / "projection.pt"
+def _described_frames(spec: MiniatureSpec) -> dict[str, Any]:
+    """What the frames follow from."""
+    return {"classes": list(spec.classes), "per_class": spec.per_class}
+
+
+def _check_frames(spec: MiniatureSpec, out: Path) -> None:
+    path = out / _FRAMES
     if not path.exists():
         raise InputError(f"{out} has no drawn frames yet: run the stage `frames` first.")
-    return Projection(**torch.load(path, weights_only=True))
+    if json.loads(path.read_text(encoding="utf-8")) != _described_frames(spec):
+        raise InputError(f"The frames in {out} are of other classes, or another number: choose another --out.")
+
+
+def _projection(spec: MiniatureSpec, out: Path) -> Projection:
+    _check_frames(spec, out)
+    return Projection(**torch.load(out / "projection.pt", weights_only=True))
 
 
 def _train_decoder(spec: MiniatureSpec, out: Path, report: Report) -> Any:
     torch.manual_seed(spec.seed)
-    projection = _projection(out)
+    projection = _projection(spec, out)
     autoencoder = new_autoencoder(projection)
     task = DecoderTask(autoencoder, projection, spec.labels())
     loop = StepLoop(
@@ -132,14 +150,14 @@ def _train_decoder(spec: MiniatureSpec, out: Path, report: Report) -> Any:
 
 def _train_denoiser(spec: MiniatureSpec, out: Path, report: Report) -> tuple[Any, Any, Any]:
     torch.manual_seed(spec.seed)
-    _projection(out)
+    _check_frames(spec, out)
     labels = spec.labels()
     tokenizer = _tokenizer(labels)
     latents = np.load(out / "latents.npy", mmap_mode="r")
     text_encoder, denoiser = new_text_encoder(tokenizer), new_denoiser()
     batch = max(1, spec.batch_size // _processes().num_processes)
     task = DenoiserTask(tokenizer, text_encoder, denoiser, new_scheduler(), latents, labels, batch)
-    described = {"classes": list(spec.classes), "per_class": spec.per_class, "seed": spec.seed}
+    described = {**_described_frames(spec), "seed": spec.seed}
     loop = StepLoop(
         task,
         out / "denoiser",

@@ -90,7 +90,7 @@ class StepLoop:
 
         Raises:
             RunError: if the loss is not finite; the last checkpoint stays.
-        Stopped: after Ctrl-C or SIGTERM; a checkpoint is written.
+            Stopped: after Ctrl-C or SIGTERM; a checkpoint is written.
         """
         self._go_on()
         losses: list[torch.Tensor] = []

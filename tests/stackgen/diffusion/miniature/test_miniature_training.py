@@ -86,6 +86,9 @@ def test_from_drawn_frames_to_a_set(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "Unknown stage 'frame'" in capsys.readouterr().err
     assert cli.main(["miniature", *arguments, *steps]) == 0
     assert "draws 2 animals" in capsys.readouterr().out
+    for stage in ("frames", "decoder", "denoiser"):
+        assert cli.main(["miniature", "--stage", stage, *arguments, "--classes", "goldfish", "ostrich"]) == 2
+        assert "of other classes, or another number: choose another --out" in capsys.readouterr().err
     described = json.loads((tmp_path / "m/pipeline/miniature.json").read_text())
     assert described["spec"]["classes"] == ["n01443537", "n01514859"]
     assert described["spec"]["denoiser_steps"] == 1
