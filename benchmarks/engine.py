@@ -87,6 +87,10 @@ def load(name: str, device: str, seed: int, width: float) -> BlindModel:
     return model.eval().requires_grad_(False).to(device)
 
 
+def device_name(device: str) -> str:
+    return torch.cuda.get_device_name() if device.startswith("cuda") else f"{platform.machine()} CPU"
+
+
 def by_engine(engine: Engine, methods: Sequence[str], images: torch.Tensor) -> dict[str, np.ndarray]:
     raw, _ = engine.raw_maps(images, methods)
     return {method: normalised_maps(maps, images.shape[-1]).cpu().numpy() for method, maps in raw.items()}
@@ -241,12 +245,12 @@ def main() -> int:
     torch.backends.cudnn.allow_tf32 = False
     model = load(args.model, args.device, args.seed, args.width)
     engine = Engine(model, precision=args.precision)
+    engine.sizes.images = args.images  # as the peers get: cuDNN's kernels depend on it, and round differently
     images = torch.randn(args.images, 3, 224, 224, generator=torch.Generator().manual_seed(args.seed)).to(args.device)
     alive = float((explain_forward(model, images).activations != 0).float().mean())
-    name = torch.cuda.get_device_name() if on_gpu else f"{platform.machine()} CPU"
     setting = {
         "command": " ".join(["python", *sys.argv]),
-        "device": name,
+        "device": device_name(args.device),
         "threads": torch.get_num_threads(),
         "model": args.model,
         "width": args.width,

@@ -1,9 +1,9 @@
 """AblationCAM's weights, exact, from one forward pass: w_v = (y − y_v) / y, with y_v the score without channel v.
 
 Source: Desai and Ramaswamy, "Ablation-CAM" (WACV 2020), as grad-cam computes it. The convolutions are never run again.
-For a head whose first layer is dense, every channel's share of that layer's output is known (the shares sum to it), so
-that taking a channel away is a subtraction: 4.4 GMAC an image for MaskedVGG16 instead of 3,958. Other heads run on
-batches of ablated maps.
+For a head whose first layer is dense, every channel's share of that layer's output is known (the shares sum to it):
+4.4 GMAC an image for MaskedVGG16 instead of 3,958. There y − y_v is not the difference of two scores, which loses
+digits, but what taking the share away changes, followed through the layers. Other heads run on batches of ablated maps.
 """
 
 from __future__ import annotations
@@ -17,26 +17,29 @@ _MAPS_PER_IMAGE = 8
 """How many ablated maps of a head's batch take about as much memory as one image's shares of the dense layer."""
 
 
-def _dense_first_scores(model: MaskedVGG16, activations: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Score of the target class without each channel: `(N, C, h, w)` to `(N, C)`."""
+def _dense_first_drops(model: MaskedVGG16, activations: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """What each channel's absence takes from the target class's score: `(N, C, h, w)` to `(N, C)`."""
     first, second, last = dense_layers(model.classifier)
-    number, channels = activations.shape[:2]
+    channels = activations.shape[1]
     seen = activations[:, :, : model.visible_rows].flatten(2)  # (N, C, 5·14)
     # (C, 5·14, dense): a view of the layer's own weights
     weights = first.weight.view(first.out_features, channels, seen.shape[2]).permute(1, 2, 0)
     shares = torch.bmm(seen.transpose(0, 1), weights)  # (C, N, dense)
-    whole = shares.sum(0) + first.bias
+    before = shares.sum(0) + first.bias
+    hidden = linear(before.relu(), second)
     alive = seen.any(2)  # taking a channel away that is nothing changes nothing
-    scores = torch.empty_like(activations[:, :, 0, 0])
-    for index in range(number):
+    drops = torch.zeros_like(activations[:, :, 0, 0])
+    for index, target in enumerate(targets):
         taken = alive[index].nonzero()[:, 0]
-        # the last row takes nothing away
-        before = torch.cat([whole[index] - shares[taken, index], whole[index : index + 1]]).relu_()
-        hidden = linear(before, second, relu=True)
-        found = hidden @ last.weight[targets[index]] + last.bias[targets[index]]
-        scores[index] = found[-1]
-        scores[index, taken] = found[:-1]
-    return scores
+        drop = _rectified_drop(before[index], shares[taken, index])
+        drop = _rectified_drop(hidden[index], linear(drop, second, bias=False))
+        drops[index, taken] = drop @ last.weight[target]
+    return drops
+
+
+def _rectified_drop(whole: torch.Tensor, drop: torch.Tensor) -> torch.Tensor:
+    """`whole.relu() − (whole − drop).relu()` without cancellation: `(dense,)` and `(channels, dense)`."""
+    return torch.where(whole > 0, torch.minimum(drop, whole), (drop - whole).clamp_max(0))
 
 
 def _head_scores(model: BlindModel, activations: torch.Tensor, targets: torch.Tensor, batch: int) -> torch.Tensor:
@@ -70,7 +73,7 @@ def ablation_weights(
     if isinstance(model, MaskedVGG16):
         images = max(1, batch // _MAPS_PER_IMAGE)
         parts = zip(torch.split(activations, images), torch.split(targets, images), strict=True)
-        without = torch.cat([_dense_first_scores(model, *part) for part in parts])
+        drops = torch.cat([_dense_first_drops(model, *part) for part in parts])
     else:
-        without = _head_scores(model, activations, targets, batch)
-    return (scores[:, None] - without) / scores[:, None]
+        drops = scores[:, None] - _head_scores(model, activations, targets, batch)
+    return drops / scores[:, None]

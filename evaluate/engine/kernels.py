@@ -40,13 +40,14 @@ def dense_layers(classifier: nn.Sequential) -> list[nn.Linear]:
     return [layer for layer in classifier if isinstance(layer, nn.Linear)]
 
 
-def linear(inputs: torch.Tensor, layer: nn.Linear, relu: bool = False) -> torch.Tensor:
-    """`relu(inputs @ weight.T + bias)`: `(N, in)` to `(N, out)`."""
+def linear(inputs: torch.Tensor, layer: nn.Linear, relu: bool = False, bias: bool = True) -> torch.Tensor:
+    """`inputs @ weight.T + bias`, rectified on demand, without the layer's bias on demand: `(N, in)` to `(N, out)`."""
+    added = layer.bias if bias else None
     if _onednn(inputs.device, "_linear_pointwise"):
         act = "relu" if relu else "none"
-        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, layer.weight, layer.bias, act, [], "")
+        out: torch.Tensor = torch.ops.mkldnn._linear_pointwise(inputs, layer.weight, added, act, [], "")
         return out
-    out = F.linear(inputs, layer.weight, layer.bias)
+    out = F.linear(inputs, layer.weight, added)
     return out.relu_() if relu else out
 
 

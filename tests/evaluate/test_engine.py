@@ -1,5 +1,6 @@
 """The engine against grad-cam, called as its users call it, and against slower rewrites of its shortcuts."""
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -18,6 +19,7 @@ from stackwalls.evaluate.engine import (
     explain_forward,
     normalised_maps,
 )
+from stackwalls.evaluate.engine.ablation import ablation_weights
 from stackwalls.evaluate.engine.kernels import reduced_dtype
 from stackwalls.model import Backbone, BlindModel, Wall, Walled
 
@@ -134,6 +136,27 @@ def test_ablation_by_splitting_equals_ablation_by_running_the_head() -> None:
             weights.append((score - model.head(ablated)[0, explained.targets[index]]) / score)
         expected = (torch.stack(weights)[:, None, None] * explained.activations[index]).sum(0)
         torch.testing.assert_close(raw["AblationCAM"][index], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_ablation_does_not_lose_the_small_differences_of_scores() -> None:
+    """y − y_v is a hundredth of y: as a difference of two scores it would have two digits fewer."""
+    model = sparse_vgg(1 / 4)
+    explained = explain_forward(model, torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(3)))
+    channels = explained.activations.shape[1]
+    maps = torch.cat([explained.activations[0].expand(channels, -1, -1, -1).clone(), explained.activations])
+    maps[range(channels), range(channels)] = 0
+
+    def weights(head: BlindModel, ablated: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            scores = head.head(ablated)[:, explained.targets[0]]
+        return ((scores[-1] - scores[:-1]) / scores[-1]).double()
+
+    exact = weights(copy.deepcopy(model).double(), maps.double())
+    given = explained.activations, explained.targets, explained.scores
+    found = ablation_weights(model, *given, batch=8)[0].double()
+    as_difference = (weights(model, maps) - exact).abs().max()
+    assert (found - exact).abs().max() < as_difference / 3
+    torch.testing.assert_close(found, exact, rtol=1e-5, atol=1e-6 * float(exact.abs().max()))
 
 
 def test_fast_precision_touches_scorecam_alone() -> None:
