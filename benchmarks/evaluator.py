@@ -25,7 +25,7 @@ REPEATS = {"single": "5", "ablation": "2", "score": "2"}
 """Pairs of runs of the quick parts, the others one; `--repeats` sets another number for all."""
 
 _ONE = ["--images", "1"]
-_BLOCK = ["--images", "8"]  # as `evaluate` takes them
+_BLOCK = ["--images", "32"]  # as `evaluate` takes them
 _PEERS = ["--groups", "single", "ablation", "score", *_ONE]
 PARTS: dict[str, list[str]] = {
     "single-default": ["--groups", "single", *_BLOCK],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from stackwalls.model import Launch
 
-BLOCK_IMAGES = 8
-"""Images a block, whatever the number of processes: so a batch holds the same images in every split of the work.
+BLOCK_IMAGES = 32
+"""Images a block, whatever the number of processes: so a batch holds the same images in every split of the work."""
 
-Few, since a killed run loses the block that it was at, which with ScoreCAM on a CPU is minutes."""
+SLOW_BLOCK_IMAGES = 8
+"""The same where a method takes long: a killed run loses the block that it was at, with ScoreCAM on a CPU minutes."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,25 @@ class Block:
         return self.stop - self.start
 
 
-def blocks_of(images: Sequence[int]) -> list[Block]:
+def blocks_of(images: Sequence[int], slow: Sequence[int]) -> list[Block]:
     """All blocks of a run, in the order of its rows.
 
     Args:
         images: how many images of each dataset are evaluated.
+        slow: how many of these, its first ones, a method gets that takes long.
     """
     spans = [
-        (dataset, start, min(start + BLOCK_IMAGES, count))
-        for dataset, count in enumerate(images)
-        for start in range(0, count, BLOCK_IMAGES)
+        (dataset, *span) for dataset, counts in enumerate(zip(images, slow, strict=True)) for span in _spans(*counts)
     ]
     return [Block(number, *span) for number, span in enumerate(spans)]
+
+
+def _spans(count: int, slow: int) -> Iterator[tuple[int, int]]:
+    start = 0
+    while start < count:
+        stop = min(start + (SLOW_BLOCK_IMAGES if start < slow else BLOCK_IMAGES), count)
+        yield start, stop
+        start = stop
 
 
 def share_of(blocks: Sequence[Block], launch: Launch) -> list[Block]:

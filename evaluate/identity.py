@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from stackwalls.evaluate.adapters import Configured
+from stackwalls.evaluate.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES
 from stackwalls.evaluate.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.provenance import versions
 from stackwalls.evaluate.subject import Subject
@@ -49,6 +50,7 @@ def what_is_asked(
         "methods": {name: method_identity(method) for name, method in methods.items()},
         "spec": {key: value for key, value in spec.to_dict().items() if key not in _NOT_ASKED},
         "device": subject.device.type,
+        "blocks": [SLOW_BLOCK_IMAGES, BLOCK_IMAGES],
         "versions": versions(),
     }
 

@@ -253,7 +253,7 @@ def _logits(subject: Subject, inputs: torch.Tensor, sizes: BatchSizes) -> torch.
         return torch.cat([subject.model(part) for part in torch.split(inputs, size)])
 
     with preserved(subject.model), torch.inference_mode():
-        return sizes.shrinking("images", run)
+        return sizes.shrinking("images", run, len(inputs))
 
 
 @contextmanager

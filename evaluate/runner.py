@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,7 +118,7 @@ def evaluate(
         check_folder(Path(out), overwrite=True)
     sizes = batch_sizes(subject, room, batch_size, launch.world, _say)
     explainers = _explainers(subject, spec, named, sources, sizes)
-    blocks = blocks_of([max(spec.images_for(name, len(source)) for name in named) for source in sources])
+    blocks = blocks_of(_most_images(spec, sources, named), _most_images(spec, sources, _slow(explainers)))
     with _exact_arithmetic():
         certificate = _certified(subject, certificate, seed, require_blind)
         weights = weights_hash(subject.model)
@@ -234,6 +234,17 @@ def _explainers(
         if isinstance(explainer, PrecomputedExplainer):
             explainer.check_datasets({source.name: len(source) for source in sources})
     return explainers
+
+
+def _slow(explainers: Sequence[Explainer]) -> list[str]:
+    """The methods that take long, or may: all but the engine's quick ones."""
+    own = [(method, isinstance(explainer, EngineExplainer)) for explainer in explainers for method in explainer.methods]
+    return [method for method, by_engine in own if not by_engine or method == _SLOWEST]
+
+
+def _most_images(spec: EvaluationSpec, sources: Sequence[StackDataset], methods: Iterable[str]) -> list[int]:
+    """How many images of each dataset the method among these gets that gets the most."""
+    return [max((spec.images_for(method, len(source)) for method in methods), default=0) for source in sources]
 
 
 def _notes(explainers: Sequence[Explainer]) -> dict[str, str]:

@@ -35,7 +35,7 @@ class BatchSizes:
         say: told once when memory did not suffice; on stderr by default.
     """
 
-    images: int = 8
+    images: int = 32
     ablated: int = 32
     masked: int = 8
     say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)  # noqa: T201
@@ -46,9 +46,8 @@ class BatchSizes:
         """As large as pays: on a CPU larger ones do not fit its caches, a GPU has to be filled."""
         return cls() if device.type == "cpu" else cls(ablated=512, masked=128)
 
-    def halve(self, kind: Kind) -> None:
-        """Take half as many of a kind from now on."""
-        before: int = getattr(self, kind)
+    def halve(self, kind: Kind, before: int) -> None:
+        """Take half as many of a kind from now on as it was before."""
         setattr(self, kind, before // 2)
         if not self._said:
             self._said = True
@@ -56,18 +55,23 @@ class BatchSizes:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def shrinking(self, kind: Kind, run: Callable[[int], T]) -> T:
+    def shrinking(self, kind: Kind, run: Callable[[int], T], number: int) -> T:
         """`run(size)`, again with half the size as often as memory does not suffice.
+
+        Args:
+            kind: of what.
+            run: given a size, `number` at most.
+            number: how many there are.
 
         Raises:
             Exception: whatever `run` raises otherwise, or with a size of 1.
         """
         while True:
-            size: int = getattr(self, kind)
+            size = max(1, min(getattr(self, kind), number))
             try:
                 return run(size)
             except Exception as error:
                 if size == 1 or not is_out_of_memory(error):
                     raise
             # after the `except`, since its error holds the frames that hold the memory
-            self.halve(kind)
+            self.halve(kind, size)

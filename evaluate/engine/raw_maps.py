@@ -75,7 +75,7 @@ class Engine:
             with torch.no_grad():
                 return Explained.joined([explain_head(self.model, features(part), classes) for part, classes in parts])
 
-        return self.sizes.shrinking("images", run)
+        return self.sizes.shrinking("images", run, len(images))
 
     def raw_maps(
         self,
@@ -111,7 +111,8 @@ class Engine:
 
     def _ablation(self, explained: Explained) -> torch.Tensor:
         given = self.model, explained.activations, explained.targets, explained.scores
-        return self.sizes.shrinking("ablated", lambda size: ablation_weights(*given, size))
+        channels = explained.activations.shape[1]
+        return self.sizes.shrinking("ablated", lambda size: ablation_weights(*given, size), channels)
 
     def _score(self, images: torch.Tensor, explained: Explained, progress: Progress | None) -> torch.Tensor:
         scorer = self._scorer = self._scorer or self._make_scorer()
@@ -125,7 +126,7 @@ class Engine:
         for index, (image, activations) in enumerate(zip(images, explained.activations, strict=True)):
             given = scorer, image, activations, int(explained.targets[index]), self.model.wall
             told = partial(report, index)
-            weights[index] = self.sizes.shrinking("masked", partial(score_weights, *given, report=told))
+            weights[index] = self.sizes.shrinking("masked", partial(score_weights, *given, report=told), channels)
         return weights
 
     def _make_scorer(self) -> SeenScorer:

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", choices=("predicted", "label"), default="predicted", help="the class explained (default predicted)"
     )
     parser.add_argument(
-        "--batch-size", type=int, metavar="B", help="the most images a forward pass, up to 8 (default 8)"
+        "--batch-size", type=int, metavar="B", help="the most images a forward pass, up to 32 (the default)"
     )
     parser.add_argument(
         "--memory",

@@ -14,7 +14,7 @@ from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import Results, ShareDone, evaluate
 from stackwalls.evaluate.block_store import BlockStore
-from stackwalls.evaluate.blocks import BLOCK_IMAGES, blocks_of, share_of
+from stackwalls.evaluate.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES, blocks_of, share_of
 from stackwalls.model import InputError, Launch, RunError
 
 WORK = ".unfinished"
@@ -28,12 +28,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=4), st.integers(1, 9))
-def test_every_image_is_in_one_block_of_one_process(images: list[int], world: int) -> None:
-    blocks = blocks_of(images)
+@given(
+    st.lists(st.tuples(st.integers(1, 99), st.integers(0, 99)).map(sorted), min_size=1, max_size=4), st.integers(1, 9)
+)
+def test_every_image_is_in_one_block_of_one_process(counts: list[list[int]], world: int) -> None:
+    slow, images = zip(*counts, strict=True)
+    blocks = blocks_of(images, slow)
     covered = [(block.dataset, image) for block in blocks for image in range(block.start, block.stop)]
     assert covered == [(dataset, image) for dataset, count in enumerate(images) for image in range(count)]
-    assert all(0 < len(block) <= BLOCK_IMAGES and block.start % BLOCK_IMAGES == 0 for block in blocks)
+    assert all(0 < len(block) <= BLOCK_IMAGES for block in blocks)
+    assert all(len(block) <= SLOW_BLOCK_IMAGES for block in blocks if block.start < slow[block.dataset])
     shares = [share_of(blocks, Launch(rank, world)) for rank in range(world)]
     assert sorted(block.number for own in shares for block in own) == list(range(len(blocks)))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
