@@ -36,7 +36,8 @@ quality: setup ## lint, format check, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: setup ## time STACK-MIX against plain PIL, and the evaluator against grad-cam and others (an hour on two cores)
+bench: setup ## time STACK-MIX against plain PIL, and the evaluator against grad-cam and others (an hour and a half on two cores)
 	$(BIN)/python benchmarks/mix.py
 	$(BIN)/python benchmarks/evaluator.py
+	$(BIN)/python benchmarks/precision.py --width 0.25 --images 16
 	$(BIN)/python benchmarks/scaling.py

@@ -1,12 +1,12 @@
 """The evaluator's whole table: the engine against grad-cam, torch-cam and captum, part by part.
 
-    python benchmarks/evaluator.py                                   # all parts, half an hour on two cores
+    python benchmarks/evaluator.py                                   # all parts, an hour on two cores
     python benchmarks/evaluator.py --parts single-default single-tuned
     python benchmarks/evaluator.py --width 0.0625 --repeats 1        # a quick try, whose ratios mean nothing
     python benchmarks/evaluator.py --device cuda --images 16
 
 Each part is a run of `engine.py` in a process of its own, since glibc reads its settings when a process begins:
-`default` is the allocator as users have it, `tuned` keeps freed blocks, for all sides. No part takes more than six
+`default` is the allocator as users have it, `tuned` keeps freed blocks, for all sides. No part takes more than eight
 minutes on two cores of a machine that does nothing else; on a busy one the ratios are noise.
 """
 
