@@ -122,6 +122,36 @@ def test_shares_make_the_table_of_one_process(world: int, whole: Path, tmp_path:
     assert share(tmp_path, 0, world), "a process that is started again finds the results"
 
 
+@pytest.mark.parametrize(
+    ("methods", "limits", "lengths"),
+    [
+        (["GradCAM", "AblationCAM"], {}, [32, 32, 6]),
+        (["GradCAM", "ScoreCAM"], {"ScoreCAM": 3}, [8, 32, 30]),
+        (["GradCAM", "ScoreCAM"], {}, [8] * 8 + [6]),
+        ({"GradCAM": "GradCAM", "noise": noise_method}, {"noise": 9}, [8, 8, 32, 22]),
+    ],
+    ids=["quick", "slow at first", "slow", "unknown"],
+)
+def test_blocks_are_short_where_a_method_takes_long(
+    methods: Any, limits: dict[str, int], lengths: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, written = BlockStore.write, []
+
+    def writes(store: BlockStore, block: Any, *rest: Any) -> None:
+        written.append(len(block))
+        original(store, block, *rest)
+
+    monkeypatch.setattr(BlockStore, "write", writes)
+    data, given = InMemoryDataset([*range(10)] * 7), {"limits": limits, "progress": False}
+    table = evaluate(walled_cnn(), data, methods, **given).table()
+    assert written == lengths
+    with pytest.raises(ShareDone):
+        evaluate(walled_cnn(), data, methods, out=tmp_path, launch=Launch(1, 2), **given)
+    shared = evaluate(walled_cnn(), data, methods, out=tmp_path, **given)
+    assert shared.table() == table
+    assert written[len(lengths) :] == lengths[1::2] + lengths[::2]
+
+
 def test_processes_side_by_side(whole: Path, tmp_path: Path) -> None:
     processes = [started(tmp_path, rank, 2) for rank in range(2)]
     for process in processes:
