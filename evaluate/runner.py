@@ -79,7 +79,7 @@ def evaluate(
         wall: the dead zone by which maps are judged; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
         target: the class that is explained: the predicted one, or the image's label.
-        batch_size: the most images a forward pass, at most 8, which is the default.
+        batch_size: the most images a forward pass, at most 32, which is the default.
         limit: the most images of each dataset, its first ones.
         limits: method → the most images for that method (ScoreCAM and AblationCAM take long).
         seed: of the certificate's noise and of methods that draw numbers.
@@ -238,8 +238,12 @@ def _explainers(
 
 def _slow(explainers: Sequence[Explainer]) -> list[str]:
     """The methods that take long, or may: all but the engine's quick ones."""
-    own = [(method, isinstance(explainer, EngineExplainer)) for explainer in explainers for method in explainer.methods]
-    return [method for method, by_engine in own if not by_engine or method == _SLOWEST]
+    return [
+        method
+        for explainer in explainers
+        for method in explainer.methods
+        if method == _SLOWEST or not isinstance(explainer, EngineExplainer)
+    ]
 
 
 def _most_images(spec: EvaluationSpec, sources: Sequence[StackDataset], methods: Iterable[str]) -> list[int]:

@@ -139,24 +139,27 @@ def test_ablation_by_splitting_equals_ablation_by_running_the_head() -> None:
 
 
 def test_ablation_does_not_lose_the_small_differences_of_scores() -> None:
-    """y − y_v is a hundredth of y: as a difference of two scores it would have two digits fewer."""
-    model = sparse_vgg(1 / 4)
-    explained = explain_forward(model, torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(3)))
-    channels = explained.activations.shape[1]
-    maps = torch.cat([explained.activations[0].expand(channels, -1, -1, -1).clone(), explained.activations])
-    maps[range(channels), range(channels)] = 0
-
-    def weights(head: BlindModel, ablated: torch.Tensor) -> torch.Tensor:
-        with torch.no_grad():
-            scores = head.head(ablated)[:, explained.targets[0]]
-        return ((scores[-1] - scores[:-1]) / scores[-1]).double()
-
-    exact = weights(copy.deepcopy(model).double(), maps.double())
+    """y − y_v is about a hundredth of y: as a difference of two scores it is a digit less exact."""
+    model = sparse_vgg(1 / 4).requires_grad_(False)
+    exact_model = copy.deepcopy(model).double()
+    explained = explain_forward(model, torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(3)))
     given = explained.activations, explained.targets, explained.scores
-    found = ablation_weights(model, *given, batch=8)[0].double()
-    as_difference = (weights(model, maps) - exact).abs().max()
-    assert (found - exact).abs().max() < as_difference / 3
-    torch.testing.assert_close(found, exact, rtol=1e-5, atol=1e-6 * float(exact.abs().max()))
+    found = ablation_weights(model, *given, batch=8).double()
+    channels = found.shape[1]
+    errors, as_difference = [], []
+    for index, target in enumerate(explained.targets):
+        maps = explained.activations[index].repeat(channels + 1, 1, 1, 1)
+        maps[range(channels), range(channels)] = 0
+
+        def weights(scores: torch.Tensor) -> torch.Tensor:
+            return ((scores[-1] - scores[:-1]) / scores[-1]).double()
+
+        exact = weights(exact_model.head(maps.double())[:, target])
+        alive = exact != 0
+        errors.append(((found[index] - exact) / exact)[alive].abs())
+        as_difference.append(((weights(model.head(maps)[:, target]) - exact) / exact)[alive].abs())
+    # medians: a channel whose parts cancel is inexact either way
+    assert torch.cat(errors).median() < torch.cat(as_difference).median() / 3
 
 
 def test_fast_precision_touches_scorecam_alone() -> None:
