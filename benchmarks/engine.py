@@ -27,6 +27,7 @@ from importlib.metadata import version
 
 import numpy as np
 import torch
+from devices import available_device
 from peers import MU_IS_ITS_OWN, PEERS
 from torch import nn
 
@@ -221,7 +222,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="masked-vgg16")
     parser.add_argument("--width", type=float, default=1.0, help="of a masked VGG16, for a quick try")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=available_device, default="cpu")
     parser.add_argument("--images", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument(

@@ -20,6 +20,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from devices import available_device
+
 ENGINE = Path(__file__).with_name("engine.py")
 REPEATS = {"single": "5", "ablation": "2", "score": "2"}
 """Pairs of runs of the quick parts, the others one; `--repeats` sets another number for all."""
@@ -93,7 +95,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     usual = [part for part in PARTS if part != "tf32x3-default"]  # which a CPU has not
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=usual)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=available_device, default="cpu")
     parser.add_argument(
         "--threads", type=int, help="of the CPU, for all sides (default: 2 for runs on the CPU, all beside a GPU)"
     )

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from devices import available_device
 from PIL import Image
 
 from stackwalls.model import Launch, animals
@@ -209,7 +210,7 @@ def against_the_bare_pipeline(args: argparse.Namespace) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=available_device, default="cpu")
     parser.add_argument("--images", type=int, default=100, help="at most 398")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--localizer", default="planted", help="planted (default), foreground, …")

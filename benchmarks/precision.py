@@ -21,6 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from devices import available_device
 from engine import GROUPS, PEERS, by_engine, device_name, load
 
 from stackwalls.evaluate import mu
@@ -82,7 +83,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="masked-vgg16")
     parser.add_argument("--width", type=float, default=1.0, help="of a masked VGG16, for a quick try")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=available_device, default="cpu")
     parser.add_argument("--images", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2, help="of the CPU, where it computes")
     parser.add_argument("--precision", choices=["exact", "tf32x3", "fast"], default="exact")

@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from devices import available_device
 from engine import calibrated_masked_vgg16
 
 from stackwalls.evaluate import METHODS, evaluate
@@ -92,7 +93,7 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", default=["GradCAM", "EigenCAM", "HiResCAM"], help="or all")
     parser.add_argument("--width", type=float, default=1 / 16)
     parser.add_argument("--threads", type=int, help="of the CPU (default: 1 for runs on the CPU, all beside a GPU)")
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=available_device, default="cpu")
     parser.add_argument("--precision", default="exact")
     parser.add_argument("--memory", help="as of evaluate, such as 8GB")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)

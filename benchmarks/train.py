@@ -29,6 +29,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from devices import available_device
 from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
@@ -201,7 +202,7 @@ def compare_loaders(args: argparse.Namespace, folder: Path) -> dict[str, object]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["step", "loader"])
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=available_device, default="cpu")
     parser.add_argument("--precision", choices=DTYPES, default="fp32")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--width", type=float, default=1.0)
