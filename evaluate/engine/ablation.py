@@ -8,6 +8,8 @@ digits, but what taking the share away changes, followed through the layers. Oth
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from stackwalls.evaluate.engine.kernels import dense_layers, linear
@@ -42,7 +44,9 @@ def _rectified_drop(whole: torch.Tensor, drop: torch.Tensor) -> torch.Tensor:
     return torch.where(whole > 0, torch.minimum(drop, whole), (drop - whole).clamp_max(0))
 
 
-def _head_scores(model: BlindModel, activations: torch.Tensor, targets: torch.Tensor, batch: int) -> torch.Tensor:
+def _head_scores(
+    model: BlindModel, activations: torch.Tensor, targets: torch.Tensor, batch: int, report: Callable[[int], None]
+) -> torch.Tensor:
     """Score of the target class without each channel, by the head on `batch` ablated maps at a time."""
     number, channels = activations.shape[:2]
     scores = activations.new_empty(number, channels)
@@ -52,11 +56,17 @@ def _head_scores(model: BlindModel, activations: torch.Tensor, targets: torch.Te
             maps = activations[index].expand(len(ablated), -1, -1, -1).clone()
             maps[torch.arange(len(ablated), device=activations.device), ablated] = 0
             scores[index, ablated] = model.head(maps)[:, targets[index]].to(scores.dtype)
+            report(index * channels + start + len(ablated))
     return scores
 
 
 def ablation_weights(
-    model: BlindModel, activations: torch.Tensor, targets: torch.Tensor, scores: torch.Tensor, batch: int
+    model: BlindModel,
+    activations: torch.Tensor,
+    targets: torch.Tensor,
+    scores: torch.Tensor,
+    batch: int,
+    report: Callable[[int], None],
 ) -> torch.Tensor:
     """AblationCAM's weights.
 
@@ -66,14 +76,18 @@ def ablation_weights(
         targets: `(N,)` explained classes.
         scores: `(N,)` their logits, y; where one is near 0 the weights blow up, as they do in grad-cam.
         batch: ablated maps a call of the head; the split takes images in proportion.
+        report: called with the number of ablated maps done, of `N·C`.
 
     Returns:
         `(N, C)` float32.
     """
     if isinstance(model, MaskedVGG16):
         images = max(1, batch // _MAPS_PER_IMAGE)
-        parts = zip(torch.split(activations, images), torch.split(targets, images), strict=True)
-        drops = torch.cat([_dense_first_drops(model, *part) for part in parts])
+        parts: list[torch.Tensor] = []
+        for part in zip(torch.split(activations, images), torch.split(targets, images), strict=True):
+            parts.append(_dense_first_drops(model, *part))
+            report(sum(found.numel() for found in parts))
+        drops = torch.cat(parts)
     else:
-        drops = scores[:, None] - _head_scores(model, activations, targets, batch)
+        drops = scores[:, None] - _head_scores(model, activations, targets, batch, report)
     return drops / scores[:, None]

@@ -33,6 +33,11 @@ PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Progress = Callable[[int, int], None]
 """Called with (passes done, passes in all)."""
 
+
+def _untold(done: int, total: int) -> None:
+    """Where nobody asked for progress."""
+
+
 ENGINE_METHODS = (*SINGLE_PASS, "AblationCAM", "ScoreCAM")
 """The methods that the engine computes; all others run through grad-cam itself."""
 
@@ -90,7 +95,7 @@ class Engine:
             images: `(N, 3, 224, 224)` normalised, on the model's device.
             methods: of `ENGINE_METHODS`.
             targets: `(N,)` classes to explain; the predicted ones by default.
-            progress: called with (channels done, channels in all) while ScoreCAM runs.
+            progress: called with (channels done, channels in all) while AblationCAM or ScoreCAM runs.
 
         Returns:
             method → `(N, h, w)` float32, and the forward pass behind them.
@@ -106,22 +111,25 @@ class Engine:
         with torch.inference_mode():
             if method in SINGLE_PASS:
                 return SINGLE_PASS[method](activations, explained.gradients)
-            weights = self._ablation(explained) if method == "AblationCAM" else self._score(images, explained, progress)
-            return weighted_sum(weights, activations)
+            run = self._ablation if method == "AblationCAM" else self._score
+            return weighted_sum(run(images, explained, progress or _untold), activations)
 
-    def _ablation(self, explained: Explained) -> torch.Tensor:
+    def _ablation(self, _: torch.Tensor, explained: Explained, progress: Progress) -> torch.Tensor:
         given = self.model, explained.activations, explained.targets, explained.scores
-        channels = explained.activations.shape[1]
-        return self.sizes.shrinking("ablated", lambda size: ablation_weights(*given, size), channels)
+        number, channels = explained.activations.shape[:2]
 
-    def _score(self, images: torch.Tensor, explained: Explained, progress: Progress | None) -> torch.Tensor:
+        def report(done: int) -> None:
+            progress(done, number * channels)
+
+        return self.sizes.shrinking("ablated", lambda size: ablation_weights(*given, size, report), channels)
+
+    def _score(self, images: torch.Tensor, explained: Explained, progress: Progress) -> torch.Tensor:
         scorer = self._scorer = self._scorer or self._make_scorer()
         weights = torch.empty(explained.activations.shape[:2], device=images.device)
         number, channels = weights.shape
 
         def report(index: int, done: int) -> None:
-            if progress is not None:
-                progress(index * channels + done, number * channels)
+            progress(index * channels + done, number * channels)
 
         for index, (image, activations) in enumerate(zip(images, explained.activations, strict=True)):
             given = scorer, image, activations, int(explained.targets[index]), self.model.wall

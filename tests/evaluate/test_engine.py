@@ -144,7 +144,7 @@ def test_ablation_does_not_lose_the_small_differences_of_scores() -> None:
     exact_model = copy.deepcopy(model).double()
     explained = explain_forward(model, torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(3)))
     given = explained.activations, explained.targets, explained.scores
-    found = ablation_weights(model, *given, batch=8).double()
+    found = ablation_weights(model, *given, batch=8, report=lambda _: None).double()
     channels = found.shape[1]
     errors, as_difference = [], []
     for index, target in enumerate(explained.targets):
@@ -160,6 +160,19 @@ def test_ablation_does_not_lose_the_small_differences_of_scores() -> None:
         as_difference.append(((weights(model.head(maps)[:, target]) - exact) / exact)[alive].abs())
     # medians: a channel whose parts cancel is inexact either way
     assert torch.cat(errors).median() < torch.cat(as_difference).median() / 3
+
+
+@pytest.mark.parametrize("name", ["vgg", "bottom"])
+@pytest.mark.parametrize("method", ["AblationCAM", "ScoreCAM"])
+def test_long_methods_tell_how_far_they_are(name: str, method: str) -> None:
+    model, told = MODELS[name]().requires_grad_(False), []
+    images = torch.randn(5, 3, 224, 224)
+    _, explained = Engine(model).raw_maps(images, [method], progress=lambda done, total: told.append((done, total)))
+    done, totals = zip(*told, strict=True)
+    assert set(totals) == {explained.activations.shape[:2].numel()}
+    assert list(done) == sorted(set(done))
+    assert len(done) > 1
+    assert done[-1] == totals[0]
 
 
 def test_fast_precision_touches_scorecam_alone() -> None:
