@@ -1,7 +1,8 @@
 """What the network sees: the wall, the networks that are blind behind it, and the proof that they are.
 
-- the picture: `labels` (ImageNet-1k), `sampling` (which classes a seed draws), `preprocessing` (the one transform),
-  `wall` (the dead zone in pixels), and `drawn/`, a world of procedural animals for where there are no photographs
+- the picture: `labels` (ImageNet-1k), `sampling` (which classes a seed draws; `seeds`: what a seed may be),
+  `preprocessing` (the one transform), `wall` (the dead zone in pixels), and `drawn/`, a world of procedural animals for
+  where there are no photographs
 - the network: `blind` (what all of them share), `masked_vgg`, `walled_model` and its `backbones`, `checkpoints`,
   `receptive_field` (which pixels a row of a map reaches), `seen_rows` (only those are
   computed), `registry` (from a name on the command line to a network)

@@ -23,7 +23,8 @@ from .pretrained_files import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_p
 from .receptive_field import derive_wall, map_size, pixels_reached
 from .registry import MINIATURES, MODELS, WALLED_PREFIX, ModelSpec, load_model
 from .sampling import class_order, drawing_rank
-from .state import local_arithmetic, preserved
+from .seeds import check_seed
+from .state import KeptState, local_arithmetic, preserved
 from .wall import IMAGE_SIZE, VGG16_WALL, Wall
 from .walled_model import Walled, walled
 
@@ -47,6 +48,7 @@ __all__ = [
     "Check",
     "ImageNetClass",
     "InputError",
+    "KeptState",
     "Launch",
     "MaskedVGG16",
     "ModelSpec",
@@ -59,6 +61,7 @@ __all__ = [
     "Walled",
     "animals",
     "certify",
+    "check_seed",
     "class_names",
     "class_order",
     "derive_wall",

@@ -17,6 +17,7 @@ from torch import nn
 
 from stackwalls.model.blind import BlindModel
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.seeds import check_seed
 from stackwalls.model.state import local_arithmetic, preserved
 from stackwalls.model.wall import Wall
 
@@ -95,6 +96,27 @@ def _device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
     return parameter.device, parameter.dtype
 
 
+def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The network's answer, if it is one.
+
+    Raises:
+        InputError: if it fails, or gives anything but `(N, classes)` numbers.
+    """
+    expected = f"expected logits (N, classes) as one tensor for images {tuple(images.shape)}"
+    try:
+        logits = model(images)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:  # whatever somebody's network raises is the reason
+        reason = (str(error).splitlines() or ["no message"])[0]
+        raise InputError(f"{name} does not run: {type(error).__name__}: {reason}; {expected}.") from error
+    if not isinstance(logits, torch.Tensor):
+        raise InputError(f"{name} gives an object of type {type(logits).__name__}: {expected}.")
+    if logits.ndim != 2 or len(logits) != len(images) or not logits.is_floating_point():
+        raise InputError(f"{name} gives {logits.dtype} {tuple(logits.shape)}: {expected}.")
+    return logits
+
+
 def _structure(model: nn.Module, wall: Wall) -> Check:
     if not isinstance(model, BlindModel):
         found = f"declared, not derived ({type(model).__name__} is no BlindModel): it rests on the other checks"
@@ -158,6 +180,11 @@ def _gradient_checks(
     images = images.detach().clone().requires_grad_(True)
     with torch.enable_grad():
         logits = forward(images)
+        if not logits.requires_grad:
+            raise InputError(
+                "The network's logits have no gradient, which saliency methods and the certificate need: expected a "
+                "forward pass that torch can differentiate, without torch.no_grad() or detach()."
+            )
         # random weights: a sum over all logits could cancel what single logits see
         weights = torch.randn(logits.shape, generator=generator).to(logits)
         (gradient,) = torch.autograd.grad((logits * weights).sum(), images)
@@ -197,11 +224,13 @@ def certify(
         The certificate, passed or not; `require_certificate` raises instead.
 
     Raises:
-        InputError: if neither the call nor the model names a wall, or `images` do not fit it.
+        InputError: if neither the call nor the model names a wall, `images` do not fit it, `seed` is out of range, or
+            the model gives no logits `(N, classes)` with a gradient.
     """
     wall = wall or getattr(model, "wall", None)
     if wall is None:
         raise InputError("This network has no wall, so there is no dead zone to certify: name one (`wall=`, --wall).")
+    check_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     if images is None:
         images = torch.randn((NUM_IMAGES, 3, wall.image_size, wall.image_size), generator=generator)
@@ -213,9 +242,10 @@ def certify(
     images = images.detach().cpu()
     device, dtype = _device_and_dtype(model)
 
+    name = getattr(model, "name", type(model).__name__)
+
     def forward(batch: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = model(batch.to(device, dtype))
-        return logits
+        return _logits(name, model, batch.to(device, dtype))
 
     with preserved(model), local_arithmetic():
         checks = (
@@ -230,7 +260,6 @@ def certify(
         "dtype": str(dtype).removeprefix("torch."),
         "torch": torch.__version__,
     }
-    name = getattr(model, "name", type(model).__name__)
     return Certificate(name, str(wall), wall.chance, checks, setting)
 
 

@@ -1,12 +1,16 @@
-"""Leave a model as it was found: training mode, gradients, hooks and back-end flags, on errors too."""
+"""Leave a model as it was found: training mode, gradients, hooks, weights and back-end flags, on errors too."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
+
+_NOT_KEPT = ("training", "_modules", "_parameters", "_buffers")
+"""Attributes of a module that are put back otherwise; so are its hooks."""
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -33,6 +37,50 @@ def preserved(model: nn.Module) -> Iterator[nn.Module]:
         for parameter, requires_grad, grad in parameters:
             parameter.requires_grad_(requires_grad)
             parameter.grad = grad
+
+
+class KeptState:
+    """A copy of a network's weights and attributes, to be put back after somebody else's code.
+
+    Args:
+        model: as it is to stay; its parameters and buffers are copied.
+
+    Attributes:
+        changed: names of the parameters and buffers that ever had to be put back.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._modules = [(module, _own_attributes(module)) for module in model.modules()]
+        self._slots: list[tuple[dict[str, Any], dict[str, Any]]] = [
+            (slots, dict(slots)) for module, _ in self._modules for slots in (module._parameters, module._buffers)
+        ]
+        tensors = [*model.named_parameters(), *model.named_buffers()]
+        self._tensors = [(name, tensor, tensor.detach().clone()) for name, tensor in tensors]
+        self.changed: set[str] = set()
+
+    @torch.no_grad()
+    def put_back(self) -> None:
+        """Undo what was done to the network since."""
+        for module, before in self._modules:
+            for name in _own_attributes(module).keys() - before.keys():
+                del module.__dict__[name]
+            module.__dict__.update(before)
+        for slots, held in self._slots:
+            slots.clear()
+            slots.update(held)
+        for name, tensor, copy in self._tensors:
+            alike = tensor.shape == copy.shape and tensor.dtype == copy.dtype and tensor.device == copy.device
+            if alike and torch.equal(tensor, copy):
+                continue
+            self.changed.add(name)
+            if alike:
+                tensor.copy_(copy)
+            else:
+                tensor.data = copy.clone()
+
+
+def _own_attributes(module: nn.Module) -> dict[str, Any]:
+    return {name: value for name, value in vars(module).items() if name not in _NOT_KEPT and "hook" not in name}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stackwalls.model import IMAGE_SIZE, VGG16_WALL, InputError, Wall, imagenet_classes, parse_classes
+from stackwalls.model import IMAGE_SIZE, VGG16_WALL, InputError, Wall, check_seed, imagenet_classes, parse_classes
 from stackwalls.stackmix.encoding import find_encoder
 from stackwalls.stackmix.turned_down import TurnedDownPair
 
@@ -55,8 +55,7 @@ class MixSpec:
             raise InputError(f"Expected 1 to {len(imagenet_classes())} classes, but got {self.classes}.")
         if not 1 <= self.per_class <= MAX_PER_CLASS:
             raise InputError(f"Expected 1 to {MAX_PER_CLASS} pairs of each class, but got {self.per_class}.")
-        if self.seed < 0:
-            raise InputError(f"Expected the seed to be 0 or more, but got {self.seed}.")
+        check_seed(self.seed)
         if self.wall.image_size != IMAGE_SIZE:
             raise InputError(
                 f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.seeds import check_seed
 from stackwalls.model.training.recipes import Recipe
 
 
@@ -19,7 +20,7 @@ class TrainingSpec:
         seed: of the weights, the order, the crops and the dropout.
 
     Raises:
-        InputError: if the seed is negative.
+        InputError: if the seed is out of range.
     """
 
     recipe: Recipe
@@ -27,8 +28,7 @@ class TrainingSpec:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise InputError(f"Expected the seed to be 0 or more, but got {self.seed}.")
+        check_seed(self.seed)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -14,6 +14,7 @@ from stackwalls.model import (
     InputError,
     Wall,
     animals,
+    check_seed,
     class_order,
     parse_classes,
 )
@@ -94,8 +95,7 @@ class GenerateSpec:
         ):
             if not 1 <= value <= most:
                 raise InputError(f"Expected 1 to {most} {name}, but got {value}.")
-        if self.seed < 0:
-            raise InputError(f"Expected the seed to be 0 or more, but got {self.seed}.")
+        check_seed(self.seed)
         if self.wall.image_size != IMAGE_SIZE:
             raise InputError(
                 f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from stackwalls.model import MaskedVGG16, local_arithmetic, preserved
+from stackwalls.model import KeptState, MaskedVGG16, local_arithmetic, preserved
 
 
 def test_everything_is_put_back_after_an_error(narrow_vgg: MaskedVGG16) -> None:
@@ -30,3 +30,27 @@ def test_back_end_flags_are_put_back() -> None:
     with local_arithmetic():
         assert not torch.backends.cudnn.enabled
     assert torch.backends.cudnn.enabled == before
+
+
+def test_weights_and_attributes_are_put_back(narrow_vgg: MaskedVGG16) -> None:
+    conv, dense = narrow_vgg.convolutions[0], narrow_vgg.classifier[0]
+    narrow_vgg.register_buffer("counts", torch.zeros(3))
+    before = {name: tensor.clone() for name, tensor in narrow_vgg.state_dict().items()}
+    held, bias = conv.weight, dense.bias
+    kept = KeptState(narrow_vgg)
+    with torch.no_grad():
+        conv.weight.data.copy_(torch.randn_like(conv.weight))  # which torch's version counters do not see
+        narrow_vgg.counts += 1
+    bias.data = torch.zeros(2, 2)
+    dense.weight = torch.nn.Parameter(torch.zeros(1))
+    dense.extra = torch.nn.Parameter(torch.zeros(1))
+    narrow_vgg.forward = lambda images: images  # type: ignore[method-assign]
+    narrow_vgg.name = "other"
+    kept.put_back()
+    assert narrow_vgg.state_dict().keys() == before.keys()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in narrow_vgg.state_dict().items())
+    assert conv.weight is held
+    assert dense.bias is bias
+    assert "forward" not in vars(narrow_vgg)
+    assert narrow_vgg.name == "masked-vgg16"
+    assert all(parameter.requires_grad for parameter in narrow_vgg.parameters())

@@ -14,7 +14,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "too many classes": ({"classes": 1001}, "Expected 1 to 1000 classes, but got 1001"),
     "0 pairs": ({"per_class": 0}, "Expected 1 to 1000 pairs"),
     "too many pairs": ({"per_class": 1001}, "Expected 1 to 1000 pairs"),
-    "negative seed": ({"seed": -1}, "Expected the seed to be 0 or more"),
+    "negative seed": ({"seed": -1}, "Expected the seed to be a whole number from 0"),
     "wall of another size": (
         {"wall": Wall.parse("bottom:8", 32)},
         "Expected a wall on 224 × 224 pixels, but got one on 32",

@@ -146,7 +146,7 @@ BAD: dict[str, tuple[list[Any], str]] = {
     "no images": (["--per-class", "0"], "1 to 100000 images"),
     "no attempts": (["--attempts", "0"], "1 to 1000 attempts"),
     "no batch": (["--batch-size", "0"], "frames at once"),
-    "negative seed": (["--seed", "-1"], "seed to be 0 or more"),
+    "negative seed": (["--seed", "-1"], "seed to be a whole number from 0"),
     "unknown template": (["--template", "papper"], "Unknown template 'papper'.*'paper'"),
     "unknown number type": (["--dtype", "half"], "Unknown number type 'half'"),
     "unknown offload": (["--offload", "disk"], "Unknown offload 'disk'"),
