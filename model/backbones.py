@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -161,12 +164,27 @@ def _split_at_pool(name: str, model: nn.Module) -> tuple[nn.Module, nn.Module]:
     return split
 
 
+def _refuse_before_download(name: str) -> None:
+    """Raise what `_split_at_pool` raises, where that can be told from the network without weights."""
+    with torch.device("meta"), warnings.catch_warnings(action="ignore"):
+        try:
+            model = torchvision.models.get_model(name, weights=None).eval()
+        except Exception:  # of a kind that needs numbers to be made
+            return
+    _split_at_pool(name, model)
+
+
 def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Backbone:
     try:
         known = torchvision.models.get_model_weights(name)
         weights = (known[asked.partition("/")[2]] if asked else known.DEFAULT) if pretrained else None
         extra = {} if "inception" not in name and name != "googlenet" else {"transform_input": False}
-        model = torchvision.models.get_model(name, weights=weights, **extra).eval()
+        if weights is not None:
+            _refuse_before_download(name)
+        with redirect_stdout(sys.stderr):  # where torch names what it downloads
+            model = torchvision.models.get_model(name, weights=weights, **extra).eval()
+    except InputError:
+        raise
     except Exception as error:  # the download raises dozens of kinds here
         raise RunError(
             f"Cannot load torchvision's weights of {name!r}: {str(error).rstrip('.')}. They are downloaded once, where "

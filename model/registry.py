@@ -98,7 +98,7 @@ def load_model(
     if spec in MINIATURES:
         return _miniature(spec, weights, wall)
     if spec not in MODELS:
-        if not (Path(spec).is_dir() or is_hub_id(spec)):
+        if not spec or not (Path(spec).is_dir() or is_hub_id(spec)):
             raise _unknown(spec)
         return _pretrained(spec, weights, wall)
     if weights is None:

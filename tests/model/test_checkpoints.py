@@ -92,7 +92,9 @@ class Exploit:
         return (print, ("executed",))
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps(Exploit())])
+@pytest.mark.parametrize(
+    "content", [b"", b"not a checkpoint", b"root:x:0:0:root:/root:/bin/sh\n", pickle.dumps(Exploit())]
+)
 def test_damaged_files_and_pickles_are_refused_without_being_run(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
