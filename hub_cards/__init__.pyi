@@ -35,7 +35,7 @@ from .record import MEANINGS, encode_rows, stack_gen_features, stack_mix_feature
 from .row_reader import RowReader
 from .stack_dataset import Batch, StackDataset
 from .verification import verify
-from .whole_files import disk_errors, whole_file, write_whole
+from .whole_files import check_output_folder, disk_errors, whole_file, write_whole
 
 __all__ = [
     "KEPT",
@@ -63,6 +63,7 @@ __all__ = [
     "StackDataset",
     "check_card",
     "check_model_folder",
+    "check_output_folder",
     "complete_model_folder",
     "current_decisions",
     "dataset_classes",

@@ -180,7 +180,7 @@ def opening(repository: str, tried: str) -> Iterator[None]:
     except (ValueError, FileNotFoundError) as error:
         raise InputError(f"Cannot open {tried} from the Hub as split {SPLIT!r}: {first_line(error)}.") from error
     except Exception:
-        with hub_sentences("read", repository):
+        with hub_sentences("read", tried):
             raise
 
 

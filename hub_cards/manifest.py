@@ -82,7 +82,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """Canonical JSON, sealed by the SHA-256 of itself without the seal."""
-        return canonical_json(asdict(self) | {_SEAL: self._seal()})
+        return canonical_json(asdict(self) | {_SEAL: self.seal()})
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
@@ -99,7 +99,7 @@ class Manifest:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"It is no manifest of this package: {error!r}") from error
-        if manifest._seal() != seal or manifest.to_json() != text:
+        if manifest.seal() != seal or manifest.to_json() != text:
             raise InputError("The manifest was changed after it was written: its content does not match its seal.")
         return manifest
 
@@ -130,7 +130,8 @@ class Manifest:
         """Paths of the Parquet files that hold the rows, in order."""
         return sorted(path for path in self.files if PurePosixPath(path).parent.name == "data")
 
-    def _seal(self) -> str:
+    def seal(self) -> str:
+        """SHA-256 of all that it says, which tells the set from any other."""
         return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
 
 

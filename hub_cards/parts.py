@@ -89,6 +89,8 @@ class WorkFolder:
             return dict(json.loads(path.read_bytes()))
         except FileNotFoundError:
             return None
+        except NotADirectoryError as error:
+            raise InputError(f"{self.path.parent} is a file: choose a new or empty folder.") from error
         except (ValueError, TypeError, OSError) as error:
             raise InputError(f"Cannot read {path} ({error}): delete {self.path.parent} to start again.") from error
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from stackwalls.hub_cards.pictures import PICTURE_SUFFIXES
 from stackwalls.hub_cards.stack_dataset import UNLABELLED, PictureRow, StackDataset
-from stackwalls.model import InputError, find_class
+from stackwalls.model import InputError, RunError, file_sha256, find_class
 
 
 def open_picture_folder(folder: Path) -> StackDataset:
@@ -28,8 +29,18 @@ def open_picture_folder(folder: Path) -> StackDataset:
             "sub-folders named by synset (n01443537), name (goldfish) or index (1)."
         )
     labels = {name: _label(folder, name) for name in sorted({_class_folder(folder, path) for path in files})}
-    contents = "".join(f"{path.relative_to(folder).as_posix()} {path.stat().st_size}\n" for path in files)
-    return StackDataset(folder.resolve().name, partial(_rows, folder, files, labels), len(files), contents=contents)
+    rows, contents = partial(_rows, folder, files, labels), partial(_contents, folder, files)
+    return StackDataset(folder.resolve().name, rows, len(files), contents=contents)
+
+
+def _contents(folder: Path, files: list[Path]) -> str:
+    """Every file's path and hash."""
+    try:
+        with ThreadPoolExecutor() as pool:
+            hashes = list(pool.map(file_sha256, files))
+    except OSError as error:
+        raise RunError(f"Cannot read {error.filename}: {error.strerror}.") from error
+    return "".join(f"{path.relative_to(folder).as_posix()} {own}\n" for path, own in zip(files, hashes, strict=True))
 
 
 def _rows(folder: Path, files: list[Path], labels: dict[str, int]) -> Iterator[PictureRow]:

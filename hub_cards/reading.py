@@ -49,6 +49,8 @@ def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
             f"{type(source).__name__}."
         )
     text, path = str(source), Path(source)
+    if not text.strip():
+        raise InputError("No dataset was named: expected a dataset folder, an image folder, or a Hub id.")
     if text.startswith(HUB_PREFIX):
         return _open_hub(text.removeprefix(HUB_PREFIX), f"{text!r}")
     if path.is_dir():

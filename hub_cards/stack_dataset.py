@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ class StackDataset:
         length: how many rows it gives.
         wall: the wall that the images were made for, where they were made for one.
         manifest: of a dataset folder, or of a dataset on the Hub that was published from one.
-        contents: what tells its rows from others where there is no manifest, such as the files' names and sizes.
+        contents: what tells its rows from others where there is no manifest, such as a commit; or what gives it.
         rows_from: makes an iterator from any row on, where that is quicker than passing over those before it.
     """
 
@@ -72,7 +73,7 @@ class StackDataset:
         length: int,
         wall: Wall | None = None,
         manifest: Manifest | None = None,
-        contents: str = "",
+        contents: str | Callable[[], str] = "",
         rows_from: Callable[[int], Iterator[PictureRow]] | None = None,
     ) -> None:
         self.name = name
@@ -86,13 +87,17 @@ class StackDataset:
     def __len__(self) -> int:
         return self._length
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """SHA-256 of what tells its rows from other rows.
 
         That is the manifest, which has every file's hash, or else the length and what the reader knows of the contents.
+
+        Raises:
+            RunError: if a file that is to be hashed cannot be read.
         """
-        known = self._contents if self.manifest is None else self.manifest.to_json()
+        given = self._contents if self.manifest is None else self.manifest.to_json()
+        known = given if isinstance(given, str) else given()
         return hashlib.sha256(f"{len(self)}\n{known}".encode()).hexdigest()
 
     def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:

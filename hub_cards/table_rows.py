@@ -89,7 +89,10 @@ def _label_reader(feature: Any, name: str) -> Callable[[Any], int]:
             return indices[value]
         if not isinstance(value, int | str):
             raise InputError(f"Expected the labels of {name} to be indices or names, but got {value!r:.80}.")
-        return parse_class(value).index
+        try:
+            return parse_class(value).index
+        except InputError as error:
+            raise InputError(f"In the column `label` of {name}: {error}") from error
 
     return read
 

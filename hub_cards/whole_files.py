@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from stackwalls.model import RunError
+from stackwalls.model import InputError, RunError
 
 _FULL = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "The disk quota is used up"}
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
@@ -83,9 +83,33 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def check_output_folder(folder: Path, ours: Collection[str], what: str) -> None:
+    """Make sure that a folder is new, empty or one's own; reads, and touches nothing. Hidden files do not count.
+
+    Args:
+        folder: that is to be written to.
+        ours: names that may be there already.
+        what: will be written.
+
+    Raises:
+        InputError: if it is a file or holds something else.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file: choose a new or empty folder for {what}.")
+    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if strange := sorted(names.difference(ours)):
+        raise InputError(f"{folder} holds something else ({', '.join(strange[:5])}): choose a new or empty folder.")
+
+
 @contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
+def disk_errors(folder: Path, resumes: bool = True) -> Iterator[None]:
     """Turn what the disk refuses while `folder` is written into one sentence.
+
+    Args:
+        folder: that is written.
+        resumes: whether what was done is kept, and the same command goes on from there.
 
     Raises:
         RunError: for any `OSError` inside.
@@ -93,13 +117,14 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        again = "the same command again: it goes on where it was" if resumes else "the same command again"
         where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
         if error.errno in _FULL:
             raise RunError(
                 f"{_FULL[error.errno]} while writing {where}; nothing half-written was left in place. Free some "
-                "space, then run the same command again: it goes on where it was."
+                f"space, then run {again}."
             ) from error
         raise RunError(
-            f"Cannot write {where} ({error.strerror or error}); nothing half-written was left in place. Run the "
-            "same command again once that is put right: it goes on where it was."
+            f"Cannot write {where} ({error.strerror or error}); nothing half-written was left in place. Put that "
+            f"right, then run {again}."
         ) from error

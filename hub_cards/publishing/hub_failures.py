@@ -153,14 +153,15 @@ def _sentence(error: BaseException, did: str) -> str | None:
     if status == 403:
         return f"Cannot {did}: the Hub forbids it ({_server_message(error)}); use a token with write access."
     if status:
-        again = " Run the same command again: what was sent is kept." if status in PASSING else ""
+        again = f" {_again(did)}" if status in PASSING else ""
         return f"Cannot {did}: the Hub answered {status} ({_server_message(error)}).{again}"
     if _is_line(error):
-        return (
-            f"Cannot {did}: the connection to the Hub failed ({first_line(error)}). Run the same command again: what "
-            "was sent is kept."
-        )
+        return f"Cannot {did}: the connection to the Hub failed ({first_line(error)}). {_again(did)}"
     return None
+
+
+def _again(did: str) -> str:
+    return "Run the same command again" + ("." if did.startswith("read ") else ": what was sent is kept.")
 
 
 def _server_message(error: BaseException) -> str:

@@ -83,4 +83,9 @@ def test_identities(tmp_path: Path) -> None:
     before = open_dataset(pictures).identity
     assert open_dataset(pictures).identity == before
     (pictures / "a.png").rename(pictures / "b.png")
-    assert open_dataset(pictures).identity != before
+    renamed = open_dataset(pictures).identity
+    assert renamed != before
+    content = bytearray((pictures / "b.png").read_bytes())
+    content[-20] ^= 1  # another picture of the same size
+    (pictures / "b.png").write_bytes(content)
+    assert open_dataset(pictures).identity != renamed
