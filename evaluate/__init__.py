@@ -8,7 +8,7 @@
 - the run: `runner` (`evaluate`), `rows` (one an image and method), `samples` (maps kept for figures), `provenance`,
   `memory` (how many images at once), `stopwatch`
 - its parts: `blocks` (of images), `block_run` (a block to rows), `block_store` (rows on disk), `unfinished` (a run that
-  was killed, or that several processes share), `identity` (which run it is)
+  was killed, or that several processes share), `identity` (which run it is; `code_identity`: which function it is)
 - for the network's card on the Hub: `index_entries`
 - what comes out: `results` (the folder), `table` (Table 1; `table_text`, `wording`), `headline`, and by `rendering`
   (whose files `rendered` names) `figures` (Figures 1, 7, 8, 9) and `report` (one HTML file from `templates/`, with

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from stackwalls.evaluate.statistics import PairedDifference, holm_adjusted, paired_differences, sign_flip_tests
+from stackwalls.evaluate.table_text import markdown_table
 from stackwalls.evaluate.wording import difference_cell, p_cell, times_100
 from stackwalls.model import InputError
 
@@ -116,8 +117,7 @@ class BaselineComparison:
             for line in lines
         ]
         rule = ["-" * width if i < 2 else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
-        table = "\n".join(f"| {' | '.join(line)} |" for line in [padded[0], rule, *padded[1:]])
-        return f"{table}\n\n" + "\n".join(self.legend()) + "\n"
+        return f"{markdown_table([padded[0], rule, *padded[1:]])}\n\n" + "\n".join(self.legend()) + "\n"
 
     def legend(self) -> list[str]:
         """What is compared, and what is not the same."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +22,14 @@ from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import RunError
 
-_SECONDS_BETWEEN = 0.5
-"""Between two updates of the bar while a single call runs."""
+_SECONDS_BETWEEN, _IN_A_FILE = 0.5, 30.0
+"""Between two updates of the bar while a single call runs; in a file, where each is kept, between any two."""
+
+
+def seconds_between_updates() -> float:
+    """Of the progress bar on stderr."""
+    return _SECONDS_BETWEEN if sys.stderr.isatty() else _IN_A_FILE
+
 
 Row = dict[str, Any]
 
@@ -87,7 +94,9 @@ class BlockRun:
         outcomes = {}
         for explainer in self.explainers:
             first, *others = explainer.methods
-            self.bar.set_description(f"{first} and {len(others)} more" if others else first)
+            # in a file it is named with the next update
+            on_terminal = seconds_between_updates() < _IN_A_FILE
+            self.bar.set_description(f"{first} and {len(others)} more" if others else first, refresh=on_terminal)
             for index, method, outcome in explain_batch(
                 self.subject, explainer, prepared, left, self.spec.target, self._on_pass
             ):
@@ -97,7 +106,7 @@ class BlockRun:
         return outcomes
 
     def _on_pass(self, done: int, total: int) -> None:
-        if done == total or time.monotonic() - self._shown > _SECONDS_BETWEEN:
+        if time.monotonic() - self._shown > seconds_between_updates():
             self._shown = time.monotonic()
             self.bar.set_postfix_str(f"pass {done} of {total}")
 

@@ -34,6 +34,10 @@ class BlockStore:
         """Whether a block is done."""
         return self._rows(block).is_file()
 
+    def any(self) -> bool:
+        """Whether any block is done."""
+        return next(self.path.glob("block-*.parquet"), None) is not None
+
     def write(self, block: Block, rows: Sequence[Mapping[str, Any]], samples: Samples) -> None:
         """Keep a block; columns that a row does not have are null.
 

@@ -140,7 +140,7 @@ class EngineExplainer:
         with stopwatch(images.device) as time:
             raw = self.engine.raw_map(name, images, shared.explained, progress)
             maps = normalised_maps(raw, images.shape[-1]).cpu().numpy()
-        return Maps(maps, raw.cpu().numpy(), shared.seconds + time.seconds / len(images))
+        return Maps(maps, raw.cpu().numpy(), seconds=shared.seconds + time.seconds / len(images))
 
     def _ablated_by_grad_cam(self, maps: Maps, images: torch.Tensor, targets: Sequence[int], odd: torch.Tensor) -> Maps:
         explainer = GradCamExplainer(self.subject, find_method(_ABLATION))

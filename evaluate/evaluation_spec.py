@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from stackwalls.evaluate.engine import PRECISIONS, Precision
 from stackwalls.evaluate.methods import ALIASES, METHODS
-from stackwalls.model import InputError
+from stackwalls.model import InputError, check_seed
 
 Target = Literal["predicted", "label"]
 
@@ -56,6 +56,7 @@ class EvaluationSpec:
             raise InputError(f"Expected `precision` to be {', '.join(PRECISIONS)}, but got {self.precision!r}.")
         if self.precision != "exact" and self.backend == "grad-cam":
             raise InputError(f"The precision {self.precision!r} is the engine's: leave out the backend 'grad-cam'.")
+        check_seed(self.seed)
         for name in ("batch_size", "limit", "memory"):
             if (value := getattr(self, name)) is not None:
                 _at_least_one(name, value)

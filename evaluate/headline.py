@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from stackwalls.evaluate.table import Table, TableRow
 
+_ROUNDING = 1e-9
+"""A uniform map's mean is chance but for rounding."""
+
 
 def headline(table: Table, model: str, blind: bool = True) -> str:
     """Which methods put weight where the network sees nothing, and which do no better than a uniform map.
@@ -28,6 +31,9 @@ def headline(table: Table, model: str, blind: bool = True) -> str:
     sentences = [_first_sentence(methods, wrong, model) + exception + "."]
     if wrong:
         sentences.append(_range(table, [row for row in rows if row.method in wrong]))
+    measured = {row.method for row in rows}
+    if without := [name for name in dict.fromkeys(row.method for row in table.rows) if name not in measured]:
+        sentences.append(f"No map of {_listed(without)} could be measured.")
     if lost := _no_better(table, rows):
         sentences.append(f"{_listed(lost)} {_verb(lost, 'does', 'do')} no better than a uniform map.")
     return " ".join(sentences)
@@ -44,7 +50,7 @@ def _no_better(table: Table, rows: Sequence[TableRow]) -> list[str]:
     """Methods whose mean is not below chance; with the dataset, where it is not so on every one of several."""
     found: dict[str, list[str]] = {}
     for row in rows:
-        if row.mu.mean >= table.chance:
+        if row.mu.mean >= table.chance * (1 - _ROUNDING):
             found.setdefault(row.method, []).append(row.dataset)
     everywhere = {method: sum(row.method == method for row in rows) for method in found}
     return [

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-from torch import nn
-
-from stackwalls.evaluate.adapters import Configured
+from stackwalls.evaluate.adapters import Configured, import_object, is_import_spec
 from stackwalls.evaluate.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES
+from stackwalls.evaluate.code_identity import identity_of, network_code
 from stackwalls.evaluate.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.provenance import versions
 from stackwalls.evaluate.subject import Subject
@@ -43,8 +39,9 @@ def what_is_asked(
     return {
         "model": subject.name,
         "weights": weights,
+        "code of the network": network_code(subject.model),
         "wall": str(subject.wall),
-        "target_layer": next(name for name, module in subject.model.named_modules() if module is subject.target_layer),
+        "target_layer": subject.layer_name,
         "normalisation": [list(subject.mean), list(subject.std)],
         "datasets": {source.name: source.identity for source in sources},
         "methods": {name: method_identity(method) for name, method in methods.items()},
@@ -55,63 +52,27 @@ def what_is_asked(
     }
 
 
-def weights_hash(model: nn.Module) -> str:
-    """SHA-256 of a network's parameters and buffers: names, types, shapes and bytes."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(f"{name} {getattr(tensor, 'dtype', '')} {tuple(getattr(tensor, 'shape', ()))}\n".encode())
-        if isinstance(tensor, torch.Tensor):
-            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
-
-
 def method_identity(method: object) -> str:
-    """What tells a method from another of the same name, the same in every process: text without addresses.
+    """What tells a method from another of the same name, the same in every process.
 
-    A function or class counts by where it is defined and its source, an array or file by its content.
+    A name of grad-cam's or this package's counts by itself, `package.module:name` by what it stands for, files and
+    folders by their content, all else as `identity_of` says.
     """
     if isinstance(method, Configured):
         given = {"reduce": method.reduce, "max_batch": method.max_batch, "arrays": method.arrays}
-        return f"{method_identity(method.method)} {_of_value(dict(method.options))} {given}"
-    if isinstance(method, Mapping):
-        return _of_value(method)
+        return f"{method_identity(method.method)} {identity_of(dict(method.options))} {given}"
+    if isinstance(method, str) and is_import_spec(method):
+        return f"{method} {identity_of(import_object(method))}"
     if isinstance(method, str | Path):
         return f"{method}{_of_files(Path(method))}"
-    return _of_value(method)
+    return identity_of(method)
 
 
 def _of_files(path: Path) -> str:
     if path.is_file():
         return f" {file_sha256(path)}"
     if path.is_dir():
-        found = [f"{file.name} {file.stat().st_size}" for file in sorted(path.iterdir()) if file.is_file()]
-        return f" {_hash(str(found).encode())}"
+        files = sorted(file for file in path.rglob("*.npy") if file.is_file())
+        found = "".join(f"{file.relative_to(path).as_posix()} {file_sha256(file)}\n" for file in files)
+        return f" {hashlib.sha256(found.encode()).hexdigest()}"
     return ""
-
-
-def _of_value(value: object) -> str:
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key}: {_of_value(item)}' for key, item in value.items())}}}"
-    if isinstance(value, tuple | list):
-        return f"({', '.join(map(_of_value, value))})"
-    if isinstance(value, torch.Tensor):
-        value = value.detach().cpu().numpy()
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype} {value.shape} {_hash(np.ascontiguousarray(value).tobytes())}"
-    if isinstance(value, int | float | str | bytes | None):
-        return repr(value)
-    if hasattr(value, "func") and hasattr(value, "keywords"):  # functools.partial
-        return f"{_of_value(value.func)} {_of_value(value.args)} {_of_value(value.keywords)}"  # type: ignore[attr-defined]
-    named: Any = value if hasattr(value, "__qualname__") else type(value)
-    return f"{named.__module__}.{named.__qualname__} {_source_hash(named)}"
-
-
-def _source_hash(named: Any) -> str:
-    try:
-        return _hash(inspect.getsource(named).encode())
-    except (OSError, TypeError):
-        return "without source"
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

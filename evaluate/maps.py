@@ -19,12 +19,14 @@ class Maps:
 
     Attributes:
         maps: `(N, H, W)` float32 at the image's resolution, ≥ 0.
-        raw: `(N, h, w)` float32, the map at its own resolution before ReLU and min–max; None where there is none.
+        raw: `(N, h, w)` float32, the map at its own resolution, before ReLU and min–max; None where there is none.
+        final: whether `raw` is final too: upsampled it is the map, without ReLU and min–max.
         seconds: an image, that the method would take by itself; None: the time of the call is that.
     """
 
     maps: NDArray[Any]
     raw: NDArray[Any] | None = None
+    final: bool = False
     seconds: float | None = None
 
 

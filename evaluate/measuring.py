@@ -20,7 +20,7 @@ from stackwalls.evaluate.metrics import dead_zone_lit, energy_share, map_fault, 
 from stackwalls.evaluate.stopwatch import stopwatch
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch
-from stackwalls.model import InputError, RunError, Wall, preserved, to_input
+from stackwalls.model import InputError, RunError, StackwallsError, Wall, preserved, to_input
 
 UNKNOWN = -1
 """The label of an image whose class is not known, and the target where there is none."""
@@ -71,7 +71,7 @@ class PreparedBatch:
             sizes: how many images a forward pass without the engine; shrink where memory does not suffice.
 
         Raises:
-            InputError: if the images have not the size of the wall's image.
+            InputError: if the images have not the size of the wall's image, or the logits do not fit the classes.
             RunError: if memory does not suffice for one image.
         """
         size = subject.wall.image_size
@@ -93,6 +93,11 @@ class PreparedBatch:
                     # rows without a class of the network's are left out later; they need some class until then
                     known = [subject.logit_of(label, logits.shape[1]) or 0 for label in batch.labels.tolist()]
                     shared = engine.explaining(shared, known)
+        if subject.class_indices is not None and len(subject.class_indices) != logits.shape[1]:
+            raise InputError(
+                f"{subject.name} has {logits.shape[1]} logits, but `class_indices` names {len(subject.class_indices)} "
+                "classes: expected one for each logit."
+            )
         predictions = logits.argmax(1).where(logits.isfinite().all(1), UNKNOWN)
         return cls(subject, batch, inputs, predictions.cpu().numpy(), logits.shape[1], refs, shared)
 
@@ -185,7 +190,8 @@ def _explain(
         measured = {method: measure(found[method], subject.wall, len(indices)) for method in methods}
     except Exception as error:  # whatever a method raises is the reason in its row
         if len(indices) == 1:
-            reason = f"{type(error).__name__}: {(str(error).splitlines() or ['no message'])[0]}"
+            said = (str(error).splitlines() or ["no message"])[0]
+            reason = said if isinstance(error, StackwallsError) else f"{type(error).__name__}: {said}"
             yield from ((indices[0], method, _failed(subject.class_of(targets[0]), reason)) for method in methods)
             return
         # half of them where memory did not suffice
@@ -224,7 +230,9 @@ def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
     size = (wall.image_size, wall.image_size)
     faults = [map_fault(values[index], size) for index in range(count)]
     whole = [index for index, fault in enumerate(faults) if fault is None]
-    columns = _measures(values[whole], None if maps.raw is None else np.asarray(maps.raw)[whole], wall) if whole else {}
+    columns = _measures(values[whole], wall) if whole else {}
+    if whole and maps.raw is not None:
+        columns["mu_native"] = mu_native(np.asarray(maps.raw)[whole], wall, maps.final)
     outcomes = [Outcome({"error": fault}) for fault in faults]
     for position, index in enumerate(whole):
         row = {name: column[position].item() for name, column in columns.items()}
@@ -232,7 +240,7 @@ def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
     return outcomes
 
 
-def _measures(values: NDArray[Any], raw: NDArray[Any] | None, wall: Wall) -> dict[str, NDArray[Any]]:
+def _measures(values: NDArray[Any], wall: Wall) -> dict[str, NDArray[Any]]:
     maps = torch.from_numpy(np.asarray(values, dtype=np.float64))  # converted once, not by each of them
     measured = {
         "mu": mu(maps, wall),
@@ -240,8 +248,7 @@ def _measures(values: NDArray[Any], raw: NDArray[Any] | None, wall: Wall) -> dic
         "energy": energy_share(maps, wall),
         "pointing": pointing_game(maps, wall),
     }
-    columns = {name: column.numpy() for name, column in measured.items()}
-    return columns if raw is None else columns | {"mu_native": mu_native(raw, wall)}
+    return {name: column.numpy() for name, column in measured.items()}
 
 
 def _failed(target: int, reason: str) -> Outcome:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from stackwalls.evaluate.blocks import BLOCK_IMAGES
-from stackwalls.evaluate.engine import BatchSizes, is_out_of_memory
+from stackwalls.evaluate.engine import BatchSizes
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError, preserved
 
-_UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_UNITS = {"": 1} | {
+    f"{letter}{ending}": base ** (power + 1)
+    for power, letter in enumerate("kmgt")
+    for ending, base in (("", 1000), ("b", 1000), ("ib", 1024))
+}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)", re.IGNORECASE)
 
 _MARGIN = 0.8
@@ -28,7 +33,7 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def parse_bytes(text: str) -> int:
-    """`4GB` (10⁹ bytes each), `4GiB` (2³⁰), `512MB` or a number of bytes.
+    """`4GB` or `4G` (10⁹ bytes each), `4GiB` (2³⁰), `512MB` or a number of bytes.
 
     Raises:
         InputError: if it is something else, or nothing.
@@ -37,7 +42,10 @@ def parse_bytes(text: str) -> int:
     unit = _UNITS.get(match[2].lower()) if match else None
     size = int(float(match[1]) * unit) if match and unit else 0
     if size < 1:
-        raise InputError(f"Cannot read the amount of memory {text!r}: expected a number of bytes, such as 4GB.")
+        raise InputError(
+            f"Cannot read the amount of memory {text!r}: expected a number of bytes, or one with a unit, such as "
+            "512MB, 4GB or 4GiB."
+        )
     return size
 
 
@@ -112,12 +120,8 @@ def pass_bytes(subject: Subject) -> tuple[int, int]:
     with preserved(subject.model) as model, torch.inference_mode():
         for module in model.modules():
             module.register_forward_hook(measure)
-        try:
+        with suppress(Exception):  # the certificate and the run, which make the same pass, say what is wrong
             model(image)
-        except Exception as error:
-            # nothing fits, as the run itself will say; any other error is the run's to report too
-            if not is_out_of_memory(error):
-                raise
     return _SCRATCH * largest, of_target
 
 

@@ -82,10 +82,10 @@ def dead_cells(wall: Wall, size: int) -> NDArray[np.float64]:
 
 
 @overload
-def mu_native(raw: NDArray[Any], wall: Wall) -> NDArray[np.float64]: ...
+def mu_native(raw: NDArray[Any], wall: Wall, final: bool = False) -> NDArray[np.float64]: ...
 @overload
-def mu_native(raw: torch.Tensor, wall: Wall) -> torch.Tensor: ...
-def mu_native(raw: Any, wall: Wall) -> Any:
+def mu_native(raw: torch.Tensor, wall: Wall, final: bool = False) -> torch.Tensor: ...
+def mu_native(raw: Any, wall: Wall, final: bool = False) -> Any:
     """Mu at the map's own resolution, without the upsampling that spreads a map over the wall.
 
     A CAM has as few as 7 × 7 cells, and bilinear upsampling draws the last row that is seen into the dead zone. Here
@@ -96,6 +96,7 @@ def mu_native(raw: Any, wall: Wall) -> Any:
     Args:
         raw: `(N, h, w)` array or tensor, the low-resolution map before ReLU.
         wall: the wall in pixels of the image.
+        final: whether the map is taken as it is, without min–max, since that is what was upsampled.
 
     Returns:
         `(N,)` float64 in [0, 1]; NaN where nothing is positive after ReLU and min–max.
@@ -106,7 +107,7 @@ def mu_native(raw: Any, wall: Wall) -> Any:
 
     def measure(values: torch.Tensor) -> torch.Tensor:
         positive = values.clamp_min(0)
-        shifted = _over_maximum(positive - positive.amin((1, 2), keepdim=True))
+        shifted = _over_maximum(positive if final else positive - positive.amin((1, 2), keepdim=True))
         axis = 1 if wall.axis == "rows" else 2
         energies = shifted.square().sum(3 - axis)  # (N, rows of cells across the wall)
         dead = torch.from_numpy(dead_cells(wall, values.shape[axis])).to(energies.device)
@@ -131,6 +132,8 @@ def map_fault(values: NDArray[Any], shape: tuple[int, int]) -> str | None:
 
 def _like(maps: Any, measure: Callable[[torch.Tensor], torch.Tensor], wall: Wall | None) -> Any:
     """Measure maps as float64 tensors, and answer in kind: an array for an array. Without a wall, any sign and size."""
+    if wall is not None and not isinstance(wall, Wall):
+        raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")
     values = _as_double(maps)
     if values.ndim != 3 or 0 in values.shape[1:]:
         raise InputError(f"Expected `maps` to be (N, H, W), but got {tuple(values.shape)}.")

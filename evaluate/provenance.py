@@ -40,18 +40,20 @@ def describe_run(
 
     Args:
         subject: network and wall.
-        weights: the network's `identity.weights_hash`.
+        weights: the network's `code_identity.weights_hash`.
         spec: what was asked for.
         sources: the datasets.
         provenance: what else there is to say, such as the command line.
         method_notes: method → what was done to what it gave, where anything was.
         blind: whether the network is certified not to see the dead zone.
     """
+    own = subject.target_layer is getattr(subject.model, "target_layer", subject.target_layer)
     return {
         "format": RUN_FORMAT,
         "model": subject.name,
         "weights": weights,
         "wall": subject.wall.to_dict(),
+        "target_layer": None if own else subject.layer_name,
         "blind": blind,
         "datasets": [_describe_source(source, spec) for source in sources],
         "spec": spec.to_dict(),
@@ -70,6 +72,8 @@ def notes(run: Mapping[str, Any]) -> list[str]:
         for note in (*_picture_notes(dataset), *_wall_notes(run, dataset)):
             about.setdefault(note, []).append(dataset["name"])
     found = sighted + [note.format(" and ".join(names)) for note, names in about.items()]
+    if run.get("target_layer"):
+        found.append(f"Explained is {run['target_layer']}, not the network's own target layer.")
     if run["spec"]["target"] == "label":
         found.append("Explained is the image's label, not the class that the network predicts.")
     return found + [f"{note}." for note in run["method_notes"].values()]
@@ -120,6 +124,7 @@ def _describe_source(source: StackDataset, spec: EvaluationSpec) -> dict[str, An
         "kind": None if manifest is None else manifest.kind,
         "source": None if manifest is None else manifest.spec.get("source"),
         "spec": None if manifest is None else manifest.spec,
+        "manifest_sha256": None if manifest is None else manifest.seal(),
     }
 
 

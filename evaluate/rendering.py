@@ -39,8 +39,8 @@ def render(
 
     Args:
         results: of one evaluation.
-        folder: where to; what a former rendering left there is replaced.
-        pdf: whether to write the figures as PDF too.
+        folder: where to; what a former rendering left there is replaced, but for a comparison where there is none now.
+        pdf: whether to write the figures as PDF too; they are written anew where there were some.
         method: whose map the teaser shows; by default GradCAM's, or the first one's that has mu.
         comparison: with another network.
         sections: more for the report, title → text as it is to stand.
@@ -50,21 +50,22 @@ def render(
         RunError: if the disk refuses.
     """
     made = list(figures(results, method))
-    with disk_errors(folder):
+    with disk_errors(folder, resumes=False):
         for name, form in zip(TABLE_NAMES, ("text", "markdown", "csv"), strict=True):
             write_whole(folder / name, results.table(form).encode())  # type: ignore[arg-type]
-        for name in COMPARISON_NAMES:
-            (folder / name).unlink(missing_ok=True)
         if comparison is not None:
             for name, text in zip(COMPARISON_NAMES, (comparison.markdown(), comparison.csv()), strict=True):
                 write_whole(folder / name, text.encode())
         (folder / FIGURES).mkdir(exist_ok=True)
-        for path in (folder / FIGURES).iterdir():
-            if _OURS.fullmatch(path.name):
-                path.unlink()
+        former = {path for path in (folder / FIGURES).iterdir() if _OURS.fullmatch(path.name)}
+        pdf = pdf or any(path.suffix == ".pdf" for path in former)
         for name, figure in made:
             for kind in ("png", "pdf") if pdf else ("png",):
-                write_whole(folder / FIGURES / f"{name}.{kind}", write_figure(figure, kind))
+                path = folder / FIGURES / f"{name}.{kind}"
+                write_whole(path, write_figure(figure, kind))
+                former.discard(path)
+        for path in former:
+            path.unlink()
         write_whole(folder / REPORT_NAME, render_report(results, comparison, sections).encode())
 
 

@@ -13,14 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stackwalls.evaluate.code_identity import weights_hash
 from stackwalls.evaluate.headline import headline
-from stackwalls.evaluate.identity import weights_hash
 from stackwalls.evaluate.provenance import RUN_FORMAT, notes
-from stackwalls.evaluate.rendered import RENDERED
+from stackwalls.evaluate.rendered import COMPARISON_NAMES, RENDERED
 from stackwalls.evaluate.rows import ROW_SCHEMA, TIMINGS, as_frame
 from stackwalls.evaluate.samples import Samples
 from stackwalls.evaluate.table import Table
-from stackwalls.hub_cards import disk_errors, whole_file, write_whole
+from stackwalls.hub_cards import check_output_folder, disk_errors, whole_file, write_whole
 from stackwalls.model import InputError, Wall
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ RUN_NAME = "run.json"
 
 _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME = "per_image.parquet", "timings.parquet", "samples.npz"
 _CERTIFICATE_NAME = "certificate.json"
-_OURS = {RUN_NAME, _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, _CERTIFICATE_NAME, *RENDERED}
+_OURS = {RUN_NAME, _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, _CERTIFICATE_NAME, *RENDERED, "leaderboard.html"}
+"""With the page that `stackgen leaderboard` writes beside results by default."""
+
+
+_RUN_KEYS = ("format", "model", "wall", "datasets", "spec", "versions", "provenance", "method_notes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +145,8 @@ class Results:
         """
         folder = claim_folder(Path(folder), overwrite)
         with disk_errors(folder):
-            (folder / RUN_NAME).unlink(missing_ok=True)
+            for name in (RUN_NAME, *COMPARISON_NAMES):  # a comparison of former results
+                (folder / name).unlink(missing_ok=True)
             _write_table(folder / _ROWS_NAME, self.rows.drop_columns(TIMINGS))
             _write_table(folder / _TIMINGS_NAME, self.rows.select(["dataset", "image_id", "method", TIMINGS]))
             with whole_file(folder / _SAMPLES_NAME) as file:
@@ -181,6 +186,12 @@ class Results:
             rows = pq.read_table(folder / _ROWS_NAME)
             seconds = pq.read_table(folder / _TIMINGS_NAME)[TIMINGS]
             table = rows.append_column(TIMINGS, seconds).select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
+            for name, content, needed in ((RUN_NAME, run, _RUN_KEYS), (_CERTIFICATE_NAME, certificate, ("passed",))):
+                if not isinstance(content, dict) or (missing := [key for key in needed if key not in content]):
+                    lacks = f"lacks {', '.join(missing)}" if isinstance(content, dict) else "is no JSON object"
+                    raise InputError(f"The results in {folder} are damaged: {name} {lacks}.")
+        except InputError:
+            raise
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise InputError(f"The results in {folder} are damaged: {error}") from error
         if run.get("format") != RUN_FORMAT:
@@ -197,17 +208,11 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
     Raises:
         InputError: if it holds something else, or results and not `overwrite`.
     """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file: choose a new or empty folder for the results.")
-    names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
-    if strange := sorted(names - _OURS):
-        raise InputError(f"{folder} holds something else ({', '.join(strange[:5])}): choose a new or empty folder.")
-    if RUN_NAME in names and not overwrite:
+    check_output_folder(folder, _OURS, "the results")
+    if (folder / RUN_NAME).exists() and not overwrite:
         raise InputError(
-            f"{folder} holds finished results already: choose another folder, or say that they may be replaced "
-            "(--overwrite)."
+            f"{folder} holds finished results already, of other arguments, data or methods: choose another folder, or "
+            "say that they may be replaced (--overwrite)."
         )
 
 

@@ -17,13 +17,14 @@ from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
-from stackwalls.evaluate.block_run import BlockRun
+from stackwalls.evaluate.block_run import BlockRun, seconds_between_updates
 from stackwalls.evaluate.block_store import BlockStore, joined_samples
 from stackwalls.evaluate.blocks import Block, blocks_of, share_of
+from stackwalls.evaluate.code_identity import weights_hash
 from stackwalls.evaluate.engine import BatchSizes, Precision
 from stackwalls.evaluate.engine_maps import EngineExplainer, engine_methods
 from stackwalls.evaluate.evaluation_spec import Backend, EvaluationSpec, Target
-from stackwalls.evaluate.identity import weights_hash, what_is_asked
+from stackwalls.evaluate.identity import what_is_asked
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.memory import batch_sizes, parse_bytes
 from stackwalls.evaluate.provenance import describe_run
@@ -116,7 +117,7 @@ def evaluate(
     sources = _opened(dataset)
     if out is not None:
         check_folder(Path(out), overwrite=True)
-    sizes = batch_sizes(subject, room, batch_size, launch.world, _say)
+    sizes = batch_sizes(subject, room, batch_size, launch.local_world, _say)
     explainers = _explainers(subject, spec, named, sources, sizes)
     blocks = blocks_of(_most_images(spec, sources, named), _most_images(spec, sources, _slow(explainers)))
     with _exact_arithmetic():
@@ -160,8 +161,11 @@ class _Job:
         about = {**self.about, "fingerprint": run.fingerprint}
         with run.begun(anew=overwrite) as to_do:
             if not to_do:
-                _say(f"The results in {folder} are those of this run already.")
-                return Results.load(folder)
+                _say(f"The results in {folder} are those of this run already; --overwrite makes them anew.")
+                results = Results.load(folder)
+                if pdf:
+                    results.render(folder, pdf)
+                return results
             own = share_of(self.blocks, launch)
             missing = [block for block in own if not run.store.has(block)]
             if len(missing) < len(own):
@@ -197,7 +201,8 @@ class _Job:
         total = sum(
             min(max(count - block.start, 0), len(block)) for block in blocks for count in counts[block.dataset].values()
         )
-        with tqdm(total=total, unit="map", disable=not self.progress, smoothing=0.05) as bar:
+        often = seconds_between_updates()
+        with tqdm(total=total, unit="map", disable=not self.progress, smoothing=0.05, mininterval=often) as bar:
             yield bar
 
 

@@ -37,7 +37,8 @@ def sample_positions(available: int, most: int = SAMPLES_PER_DATASET) -> tuple[i
 def shrink(values: NDArray[Any]) -> NDArray[np.uint8]:
     """A map for keeping: `(H, W)` numbers ≥ 0 to at most `MAP_SIZE` rows and columns, in 255ths of its maximum."""
     height, width = (min(edge, MAP_SIZE) for edge in values.shape)
-    scaled: NDArray[Any] = np.asarray(values, dtype=np.float32)
+    # over the maximum first: float64 holds more than float32
+    scaled: NDArray[Any] = np.asarray(values / (values.max() or 1), dtype=np.float32)
     if (height, width) != values.shape:
         scaled = np.asarray(cv2.resize(scaled, (width, height), interpolation=cv2.INTER_AREA))
     return np.asarray(np.rint(scaled * (255 / (scaled.max() or 1))), dtype=np.uint8)

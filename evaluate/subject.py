@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import nn
 
-from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, InputError, Wall
+from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, InputError, KeptState, Wall, Walled
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,13 +49,30 @@ class Subject:
                 f"{name} has no wall, so no part of a map is known to be wrong: name one (`wall=`), and for a network "
                 "that sees everything say that it is measured for comparison (`require_blind=False`, --not-blind)."
             )
+        if not isinstance(wall, Wall):
+            raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")
         target_layer = target_layer if target_layer is not None else getattr(model, "target_layer", None)
         if target_layer is None:
             raise InputError(f"{name} names no target layer: pass the module that gives the map (`target_layer=`).")
         if all(target_layer is not module for module in model.modules()):
             raise InputError(f"The target layer {type(target_layer).__name__} is not a module of {name}.")
-        mean, std = getattr(model, "mean", IMAGENET_MEAN), getattr(model, "std", IMAGENET_STD)
+        if isinstance(model, Walled) and any(target_layer is module for module in model.extractor.modules()):
+            raise InputError(
+                f"The target layer {type(target_layer).__name__} runs on each side of the wall of {name} separately: "
+                "no map of it shows the whole image. Leave it out, and the network's own is taken."
+            )
+        if odd := {str(p.dtype) for p in model.parameters() if p.is_floating_point() and p.dtype != torch.float32}:
+            raise InputError(f"{name} has weights of {', '.join(sorted(odd))}: expected float32 (`model.float()`).")
+        mean, std = (
+            _of_rgb(name, attribute, getattr(model, attribute, usual))
+            for attribute, usual in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD))
+        )
         return cls(model, target_layer, wall, name, mean, std, getattr(model, "class_indices", None))
+
+    @property
+    def layer_name(self) -> str:
+        """Where the target layer is in the network, as `named_modules` names it."""
+        return next(str(name) for name, module in self.model.named_modules() if module is self.target_layer)
 
     def class_of(self, logit: int) -> int:
         """The class that a logit stands for; negative numbers stay."""
@@ -66,8 +84,23 @@ class Subject:
             return label if 0 <= label < logits else None
         return self.class_indices.index(label) if label in self.class_indices else None
 
+    @cached_property
+    def kept(self) -> KeptState:
+        """The network's weights, copied when it is first asked for: before somebody else's code gets the network."""
+        return KeptState(self.model)
+
     @property
     def device(self) -> torch.device:
         """Where the model's parameters lie."""
         parameter = next(self.model.parameters(), None)
         return torch.device("cpu") if parameter is None else parameter.device
+
+
+def _of_rgb(name: str, attribute: str, given: object) -> tuple[float, float, float]:
+    try:
+        red, green, blue = (float(value) for value in given)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"Expected `{attribute}` of {name} to be three numbers, one a channel of RGB, but got {given!r:.80}."
+        ) from error
+    return red, green, blue

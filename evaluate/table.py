@@ -14,7 +14,7 @@ import pandas as pd
 from stackwalls.evaluate.mu_metric import Summary, summarise
 from stackwalls.evaluate.paired_values import paired_values
 from stackwalls.evaluate.statistics import Interval, bootstrap_intervals
-from stackwalls.evaluate.table_text import aligned, beside, fitting
+from stackwalls.evaluate.table_text import aligned, beside, fitting, markdown_table
 from stackwalls.evaluate.wording import UNDEFINED, interval_cell, mean_and_std, percent, times_100, times_chance
 
 _WIDTH = 100
@@ -174,7 +174,7 @@ class Table:
             lines += [[method, *self.cells(dataset, method)] for method in self.methods]
             lines.append(["*uniform map (chance)*", *self.chance_cells()])
             parts.append(f"**{dataset}** ({self.accuracy[dataset]})")
-            parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+            parts.append(markdown_table(lines))
         return "\n\n".join([*parts, "\n".join(f"- {line}" for line in self.legend())]) + "\n"
 
     def csv(self) -> str:
@@ -251,8 +251,9 @@ def _row(dataset: str, method: str, group: pd.DataFrame, interval: Interval) -> 
 
 
 def _accuracy(group: pd.DataFrame) -> Accuracy:
-    images = group.drop_duplicates("image_id")
-    known = images["correct"].dropna()
+    # any method's rows say it; ids may repeat
+    most = group["method"].value_counts().idxmax()
+    known = group.loc[group["method"] == most, "correct"].dropna()
     return Accuracy(len(known), int(known.sum()))
 
 

@@ -1,4 +1,4 @@
-"""Blocks of text lines put side by side, as a terminal shows tables."""
+"""Tables as text: blocks of lines put side by side, as a terminal shows them, and GitHub's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ def aligned(lines: Sequence[Sequence[str]], left: bool = False) -> list[str]:
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     pad = str.ljust if left else str.rjust
     return ["  ".join(pad(cell, width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+
+
+def markdown_table(lines: Sequence[Sequence[str]]) -> str:
+    """Cells to the lines of a GitHub table, of which the second is its rule."""
+    escaped = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in escaped)
 
 
 def beside(blocks: Sequence[Sequence[str]]) -> list[str]:

@@ -29,6 +29,9 @@ WORK_NAME = ".unfinished"
 _ASKED_NAME = "asked.json"
 _LOCK_NAME = "lock"
 
+_HASHES = ("weights", "code of the network")
+"""What is asked for that says nothing to a reader."""
+
 
 class ShareDone(StackwallsError):  # noqa: N818 - no error
     """This process has done its share, and the results will be written by the one that finishes last."""
@@ -79,6 +82,10 @@ class UnfinishedRun:
             return
         try:
             yield True
+        except Exception:
+            mine.release()
+            self._leave_nothing()
+            raise
         finally:
             mine.release()
 
@@ -142,6 +149,12 @@ class UnfinishedRun:
         with FileLock(self.path / _LOCK_NAME):
             yield
 
+    def _leave_nothing(self) -> None:
+        """Where a run failed before anything was done, and nobody else is at it, another may take its place."""
+        if self.launch.world == 1 and not self.store.any():
+            with self._locked():
+                self._remove()
+
     def _remove(self) -> None:
         """Remove the work folder, the lock last, so that it holds until then."""
         last = self.path / _LOCK_NAME
@@ -166,5 +179,5 @@ def _difference(before: str, now: str) -> str:
             keys = dict.fromkeys([*was, *value])
             found += [f"{key}: {part}" for part in keys if was.get(part) != value.get(part)]
         elif was != value:
-            found.append(f"{key}" if key == "weights" else f"{key}: {was} there, {value} here")
+            found.append(key if key in _HASHES else f"{key}: {was} there, {value} here")
     return "; ".join(found) or "of another version"

@@ -71,7 +71,9 @@ class Adapter(ABC):
         else is in it.
         """
         del methods, progress  # there is only one, and it tells nothing
-        with undisturbed(self.subject.model, images, zlib.crc32(self.name.encode(), self.seed)) as draws:
+        with undisturbed(
+            self.subject.model, self.subject.kept, images, zlib.crc32(self.name.encode(), self.seed)
+        ) as draws:
             chosen = torch.as_tensor(list(targets), dtype=torch.int64, device=images.device)
             values = self._values(images.detach().clone(), chosen)
             maps = values if isinstance(values, Maps) else to_maps(values, images.shape[-1], self.reduce)
@@ -88,6 +90,7 @@ def _joined(parts: Sequence[Maps]) -> Maps:
     return Maps(
         np.concatenate([np.asarray(part.maps) for part in parts]),
         np.concatenate(raw) if len(raw) == len(parts) else None,
+        parts[0].final,
     )
 
 

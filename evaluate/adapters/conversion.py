@@ -63,9 +63,11 @@ def to_maps(values: Any, size: int, reduce: str | None) -> Maps:
         reduce: of `REDUCTIONS`, for attributions; None for maps that are final.
 
     Raises:
-        InputError: if `values` is no tensor or array of real numbers.
+        InputError: if `values` is no tensor or array of real numbers, or has its channels last.
     """
     found = _as_tensor(values)
+    if found.ndim == 4 and found.shape[1] == found.shape[2] != found.shape[3]:
+        raise InputError(f"expected channels second, (N, C, H, W), but the method gave {tuple(found.shape)}")
     if found.ndim == 4:
         found = found.sum(1) if reduce is None else REDUCTIONS[reduce].over_channels(found)
     elif reduce is not None and found.ndim == 3:
@@ -78,7 +80,7 @@ def to_maps(values: Any, size: int, reduce: str | None) -> Maps:
         found = F.interpolate(found[:, None], size=(size, size), mode="bilinear", align_corners=False)[:, 0]
     elif reduce is not None:
         found = found.clamp_min(0)
-    return Maps(_as_array(found), raw)
+    return Maps(_as_array(found), raw, final=reduce is None)
 
 
 def _as_tensor(values: Any) -> torch.Tensor:

@@ -33,6 +33,8 @@ def import_object(spec: str) -> Any:
     if not is_import_spec(spec):
         raise InputError(f"Cannot import {spec!r}: expected package.module:name, such as mypkg.explain:my_method.")
     module_name, _, path = spec.partition(":")
+    if module_name.endswith(".py"):
+        raise InputError(f"Cannot import {spec!r}: name the module, not its file: {module_name[:-3]}:{path}.")
     found: Any = _import_module(spec, module_name)
     for attribute in path.split("."):
         if not hasattr(found, attribute):

@@ -14,18 +14,19 @@ import torch
 from torch import nn
 
 from stackwalls.evaluate.gradcam_maps import same_layers
-from stackwalls.model import preserved
+from stackwalls.model import KeptState, preserved
 
 _SAMPLED = 8
 """Every 8th row and column of a picture tell it from others."""
 
 
 @contextmanager
-def undisturbed(model: nn.Module, images: torch.Tensor, seed: int) -> Iterator[Draws]:
+def undisturbed(model: nn.Module, kept: KeptState, images: torch.Tensor, seed: int) -> Iterator[Draws]:
     """Run a method: gradients on, its prints to stderr, random numbers of its own; afterwards all is as it was.
 
     Args:
         model: its modes, hooks, layers, `requires_grad` and gradients are put back, on errors too.
+        kept: its weights and attributes, which are put back likewise.
         images: `(N, 3, H, W)`; with `seed`, they seed the random numbers.
         seed: of the run and the method.
 
@@ -34,6 +35,7 @@ def undisturbed(model: nn.Module, images: torch.Tensor, seed: int) -> Iterator[D
     """
     with ExitStack() as stack:
         stack.enter_context(preserved(model))
+        stack.callback(kept.put_back)
         stack.enter_context(same_layers(model))
         draws = stack.enter_context(repeatable(images, seed))
         stack.enter_context(redirect_stdout(sys.stderr))

@@ -53,7 +53,7 @@ class Convention:
         """
         called = function.forward if isinstance(function, nn.Module) else function
         parameters = parameters_of(called)
-        if not parameters:
+        if not parameters and not _has_signature(called):
             return cls(bool(arrays), False, False)
         keywords = _binds(called, **dict.fromkeys(_NAMES), **options)
         if not keywords and not _binds(called, None, None, None, **options):
@@ -108,6 +108,15 @@ class FunctionExplainer(Adapter):
         if self.convention.keywords:
             return self.function(model=model, inputs=given[0], targets=given[1], **options)
         return self.function(model, *given, **options)
+
+
+def _has_signature(function: Any) -> bool:
+    """Whether it is known how a function is called; of some built-ins it is not."""
+    try:
+        inspect.signature(function)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _binds(function: Any, *args: object, **kwargs: object) -> bool:

@@ -100,8 +100,8 @@ def named_methods(methods: Any = None) -> dict[str, object]:
             named[name] = method
     if not named:
         raise InputError(f"No method was named: expected one or more of {', '.join(METHODS)}, or of your own.")
-    if wrong := [name for name in named if not isinstance(name, str) or not name.strip()]:
-        raise InputError(f"Expected the name of a method to be text, but got {wrong[0]!r}.")
+    if wrong := [name for name in named if not isinstance(name, str) or not name.strip() or not name.isprintable()]:
+        raise InputError(f"Expected the name of a method to be text on one line, but got {wrong[0]!r}.")
     return {name: ALIASES.get(m, m) if isinstance(m, str) else m for name, m in named.items()}
 
 

@@ -41,7 +41,7 @@ class TorchCamExplainer(Adapter):
             if not _inner(self._method).hook_handles:
                 raise InputError(f"The hooks of the extractor {name} have been removed: pass its class, or a new one.")
             check_network(name, subject, self._method.model)
-        with undisturbed(subject.model, torch.empty(0, 3, 1, 1), seed), self._hooked() as extractor:
+        with undisturbed(subject.model, subject.kept, torch.empty(0, 3, 1, 1), seed), self._hooked() as extractor:
             layers = [_inner(extractor).submodule_dict[layer] for layer in extractor.target_names]
         self._where = layers_note(name, subject, layers)
 

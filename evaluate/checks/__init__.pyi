@@ -1,5 +1,5 @@
 from .eigen_signs import SIGNS, eigen_maps
-from .findings import Findings, check_findings_folder
+from .findings import FINDINGS_NAME, Findings, check_findings_folder
 from .leaderboard import read_scores, render_leaderboard
 from .leak_origin import STAGES, mu_by_stage
 from .map_maker import MapMaker
@@ -13,6 +13,7 @@ from .wall_table import WallTable
 
 __all__ = [
     "ASPECTS",
+    "FINDINGS_NAME",
     "NETWORKS",
     "REFERENCES",
     "SCORE_FORMAT",

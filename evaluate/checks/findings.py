@@ -12,13 +12,17 @@ from typing import Any
 import pandas as pd
 
 from stackwalls.evaluate.checks.leak_origin import STAGES
-from stackwalls.hub_cards import disk_errors, write_whole
-from stackwalls.model import InputError, Wall
+from stackwalls.evaluate.table_text import markdown_table
+from stackwalls.hub_cards import check_output_folder, disk_errors, write_whole
+from stackwalls.model import Wall
 
 UNDEFINED = "–"
 
 _COLUMNS = ("image_id", "target", "same_logits", "method", "raw_drift", "map_drift")
-_NAMES = {"findings.md", "findings.csv", "findings.json"}
+FINDINGS_NAME = "findings.json"
+"""Written last."""
+
+_NAMES = {"findings.md", "findings.csv", FINDINGS_NAME}
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +81,7 @@ class Findings:
     def markdown(self) -> str:
         """As a GitHub table."""
         lines = [self.headings(), ["---", *["---:"] * (len(self.headings()) - 1)], *self.lines()]
-        return (
-            "\n".join(f"| {' | '.join(line)} |" for line in lines)
-            + "\n\n"
-            + "\n".join(f"- {line}" for line in self.legend())
-            + "\n"
-        )
+        return f"{markdown_table(lines)}\n\n" + "\n".join(f"- {line}" for line in self.legend()) + "\n"
 
     def legend(self) -> list[str]:
         """What the columns mean, and what went wrong."""
@@ -109,11 +108,11 @@ class Findings:
         """
         folder = check_findings_folder(folder)
         content = {"about": dict(self.about), "methods": self.records(), "certificate": dict(self.certificate)}
-        with disk_errors(folder):
+        with disk_errors(folder, resumes=False):
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / "findings.csv", self.per_image.to_csv(index=False, lineterminator="\n").encode())
             write_whole(folder / "findings.md", self.markdown().encode())
-            write_whole(folder / "findings.json", (json.dumps(_finite(content), indent=2) + "\n").encode())
+            write_whole(folder / FINDINGS_NAME, (json.dumps(_finite(content), indent=2) + "\n").encode())
 
 
 def check_findings_folder(folder: str | Path) -> Path:
@@ -123,11 +122,7 @@ def check_findings_folder(folder: str | Path) -> Path:
         InputError: if it is a file or holds something else.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file: choose a new or empty folder for the findings.")
-    names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if strange := sorted(names - _NAMES):
-        raise InputError(f"{folder} holds something else ({', '.join(strange[:5])}): choose a new or empty folder.")
+    check_output_folder(folder, _NAMES, "the findings")
     return folder
 
 

@@ -82,7 +82,8 @@ def check_method(method: object, wall: str, seed: int = 0) -> list[Verdict]:
     batch = _Batch(subject, maker, name, pictures)
     before = {key: value.clone() for key, value in model.state_dict().items()}
     first = batch.maps(pictures)
-    changed = [key for key, value in model.state_dict().items() if not torch.equal(value, before[key])]
+    left = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    changed = sorted(left | subject.kept.changed)  # what an adapter puts back was changed, too
     weights = f"{changed[0]} and {len(changed) - 1} more changed" if changed else "unchanged"
     if isinstance(first, str):
         missing = [Verdict(wall, aspect, None, "there are no maps to look at") for aspect in list(ASPECTS)[2:]]

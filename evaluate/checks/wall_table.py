@@ -11,6 +11,7 @@ from typing import Any
 
 from stackwalls.evaluate.mu_metric import Summary
 from stackwalls.evaluate.results import Results
+from stackwalls.evaluate.table_text import markdown_table
 from stackwalls.evaluate.wording import UNDEFINED, mean_and_std
 from stackwalls.model import InputError, Wall
 
@@ -83,7 +84,7 @@ class WallTable:
     def markdown(self) -> str:
         """As a GitHub table."""
         lines = [self.headings(), ["---", *["---:"] * (len(self.walls) + 1)], *self.lines()]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        return markdown_table(lines) + "\n"
 
     def csv(self) -> str:
         """One line a method and wall, full precision, in [0, 1]."""

@@ -36,7 +36,7 @@ def bootstrap_interval(values: ArrayLike, level: float = LEVEL, seed: int = 0, d
     """The interval of the mean of `(n,)` numbers.
 
     Args:
-        values: numbers; NaN are counted and left out.
+        values: finite numbers; NaN are counted and left out.
         level: how often such intervals should hold the true mean, in (0, 1).
         seed: of the resampling.
         draws: number of resamples; by default from 10,000 (few numbers) down to 2,000 (50,000 numbers).
@@ -44,7 +44,7 @@ def bootstrap_interval(values: ArrayLike, level: float = LEVEL, seed: int = 0, d
     Raises:
         InputError: if `values` is no list of numbers, or `level` or `draws` is out of range.
     """
-    numbers = np.asarray(values, dtype=np.float64)
+    numbers = _numbers("values", values)
     if numbers.ndim != 1:
         raise InputError(f"Expected `values` to be (n,) numbers, but got {numbers.shape}.")
     return bootstrap_intervals(numbers[:, None], level, seed, draws)[0]
@@ -57,7 +57,7 @@ def bootstrap_intervals(
 
     Columns with numbers on the same rows are resampled together, which is what makes many of them quick.
     """
-    values = np.asarray(columns, dtype=np.float64)
+    values = _numbers("columns", columns)
     if values.ndim != 2:
         raise InputError(f"Expected `columns` to be (n, k) numbers, but got {values.shape}.")
     if not 0 < level < 1:
@@ -74,6 +74,16 @@ def bootstrap_intervals(
             mean = float(column.mean()) if len(column) else math.nan
             found[int(place)] = Interval(mean, low, high, level, len(column), missing)
     return [found[place] for place in range(values.shape[1])]
+
+
+def _numbers(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        numbers = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Expected `{name}` to be numbers: {error}.") from error
+    if np.isinf(numbers).any():
+        raise InputError(f"Expected `{name}` to be finite numbers, but got infinite ones.")
+    return numbers
 
 
 def default_draws(n: int) -> int:
@@ -111,6 +121,7 @@ def _bca(values: NDArray[np.float64], resampled: NDArray[np.float64], level: flo
     margin = 0.5 / len(resampled)
     bias = special.ndtri(np.clip(below, margin, 1 - margin))
     deviations = values - mean
+    deviations /= np.abs(deviations).max()  # of tiny ones the cubes would vanish
     # the jackknife's skewness has a closed form where the statistic is a mean
     acceleration = (deviations**3).sum() / (6 * (deviations**2).sum() ** 1.5)
     reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1)

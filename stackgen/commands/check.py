@@ -25,14 +25,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         dest="methods",
         metavar="M",
-        help="as for `stackgen evaluate`, or `references` for maps that know nothing of the network; may be repeated "
-        "(default: the paper's seven but ScoreCAM and AblationCAM, which take long, and the references)",
+        help="as for `stackgen evaluate` but without =N, or `references` for maps that know nothing of the network; "
+        "may be repeated (default: the paper's seven without ScoreCAM and AblationCAM, and the references)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="the first N images only")
     parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto (default) takes a GPU if there")
     parser.add_argument("--seed", type=int, default=0, help="of the certificate's noise (default 0)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder for the findings")
+    parser.add_argument("--overwrite", action="store_true", help="replace findings that are in DIR already")
 
 
 _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
@@ -41,9 +42,9 @@ _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "referen
 def run(args: argparse.Namespace) -> int:
     """Check, print the table, and write the findings."""
     from stackwalls.evaluate.adapters import named_methods
-    from stackwalls.evaluate.checks import REFERENCES, beyond_mu, check_findings_folder
-    from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import Wall
+    from stackwalls.evaluate.checks import FINDINGS_NAME, REFERENCES, beyond_mu, check_findings_folder
+    from stackwalls.hub_cards import disk_errors, open_dataset
+    from stackwalls.model import InputError, Wall
     from stackwalls.stackgen.commands.evaluate import find_device, find_model
 
     names = args.methods or _DEFAULT
@@ -51,9 +52,15 @@ def run(args: argparse.Namespace) -> int:
     if "references" in names:
         methods = {**methods, **REFERENCES}
     check_findings_folder(args.out)
+    if (args.out / FINDINGS_NAME).exists() and not args.overwrite:
+        raise InputError(
+            f"{args.out} holds findings already: choose another folder, or say that they may be replaced (--overwrite)."
+        )
     source = open_dataset(args.dataset)
     wall = Wall.parse(args.wall) if args.wall else None
     model = find_model(args, wall, source.wall).to(find_device(args.device))
+    with disk_errors(args.out, resumes=False):  # a disk that refuses does so before anything is computed
+        args.out.mkdir(parents=True, exist_ok=True)
     findings = beyond_mu(
         model, source, methods, wall=wall, batch_size=args.batch_size, limit=args.limit, seed=args.seed
     )

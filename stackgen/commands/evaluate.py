@@ -98,16 +98,14 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from stackwalls.evaluate import evaluate
-    from stackwalls.evaluate.adapters import named_methods
     from stackwalls.evaluate.memory import parse_bytes
     from stackwalls.evaluate.results import check_folder
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import VGG16_WALL, InputError, Launch, Wall
 
     methods, limits = parse_methods(args.methods)
-    named_methods(methods)
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
-    memory = parse_bytes(args.memory) if args.memory else None
+    memory = None if args.memory is None else parse_bytes(args.memory)
     launch = Launch.of()
     sources = [open_dataset(name) for name in args.datasets]
     walls = {source.wall for source in sources if source.wall is not None}
@@ -145,24 +143,27 @@ def run(args: argparse.Namespace) -> int:
 
 
 def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:
-    """`["GradCAM", "ScoreCAM=20"]` to names and limits; None stands for all methods.
+    """`["GradCAM", "my.module:f=20"]` to methods, and limits by the names of their rows; None stands for all methods.
 
     Raises:
-        InputError: if what follows an equals sign is no number of at least 1.
+        InputError: if what follows an equals sign is no number of at least 1, or a method is named twice.
     """
+    from stackwalls.evaluate.adapters import named_methods
     from stackwalls.model import InputError
 
     if values is None:
         return None, {}
-    names, limits = [], {}
+    counts: dict[str, int | None] = {}
     for value in values:
         name, equals, count = value.partition("=")
-        names.append(name)
-        if equals:
-            if not count.isdecimal() or int(count) < 1:
-                raise InputError(f"Cannot read --method {value!r}: expected a method, or METHOD=N for N images.")
-            limits[name] = int(count)
-    return names, limits
+        if equals and not (count.isdecimal() and int(count) > 0):
+            raise InputError(f"Cannot read --method {value!r}: expected a method, or METHOD=N for N images.")
+        if name in counts:
+            raise InputError(f"--method {name} is given twice: once, with the number of images where there is one.")
+        counts[name] = int(count) if equals else None
+    rows = zip(named_methods(list(counts)), counts.values(), strict=True)  # in the same order
+    limits = {row: count for row, count in rows if count is not None}
+    return list(counts), limits
 
 
 def find_model(args: argparse.Namespace, wall: Any, dataset_wall: Any) -> Any:
@@ -197,6 +198,10 @@ def find_device(name: str, local_rank: int = 0) -> Any:
 
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.partition(":")[0] not in ("cpu", "cuda", "mps"):
+        raise InputError(f"Expected a device such as auto, cpu, cuda, cuda:1 or mps, but got {name!r}.")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise InputError("There is no device 'mps' here: it is a GPU of Apple's.")
     try:
         device = torch.device(name)
         if name == "cuda" and (count := torch.cuda.device_count()):

@@ -37,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps([asdict(score) for score in scores], indent=2, ensure_ascii=False))
         return 0
     page = args.out or args.folder / "leaderboard.html"
-    with disk_errors(page.parent):
+    if page.is_dir():
+        raise InputError(f"Expected --out to be a file, but {page} is a folder: name the page in it.")
+    with disk_errors(page.parent, resumes=False):
         page.parent.mkdir(parents=True, exist_ok=True)
         write_whole(page, render_leaderboard(scores).encode())
     print(f"{len(scores)} scores. Look at:  {page}")

@@ -11,6 +11,7 @@ With --results instead of --source, only puts together what `stackgen evaluate` 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 RESUMES = True
 """The sets and the finished walls of a run that was stopped are kept."""
+
+_OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns)(-\d+)+")
 
 _WALLS = ("bottom:64", "top:64", "left:64", "right:64", "rows:64:128")
 
@@ -55,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto (default) takes a GPU if there")
     parser.add_argument("--seed", type=int, default=0, help="what the classes and pairs follow from (default 0)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are in DIR already")
 
 
 _SCORE_CAM_PICTURES = 3
@@ -63,8 +67,9 @@ _SCORE_CAM_PICTURES = 3
 def run(args: argparse.Namespace) -> int:
     """Make, evaluate and put together; print the table."""
     from stackwalls.evaluate.checks import WallTable
-    from stackwalls.hub_cards import disk_errors, write_whole
+    from stackwalls.hub_cards import check_output_folder, disk_errors, write_whole
 
+    check_output_folder(args.out, _ours(args.out), "the table")
     table = WallTable.of(_made(args) if args.results is None else _given(args.results))
     with disk_errors(args.out):
         args.out.mkdir(parents=True, exist_ok=True)
@@ -72,6 +77,12 @@ def run(args: argparse.Namespace) -> int:
             write_whole(args.out / f"walls.{name}", text.encode())
     print(f"{table.text()}\nmean mu × 100 ± std; a uniform map has the chance level. Written to {args.out}")
     return 0
+
+
+def _ours(folder: Path) -> set[str]:
+    """Names in a folder that this command writes."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return {name for name in names if _OURS.fullmatch(name)}
 
 
 def _given(folders: Sequence[Path]) -> dict[Wall, Results]:
@@ -89,45 +100,48 @@ def _given(folders: Sequence[Path]) -> dict[Wall, Results]:
 
 
 def _made(args: argparse.Namespace) -> dict[Wall, Results]:
-    """The results behind each wall, made from the source."""
-    from stackwalls.model import WALLED_PREFIX, InputError, Wall
+    """The results behind each wall, made from the source; what is wrong with the call is said before that."""
+    from stackwalls.evaluate import EvaluationSpec, Subject
+    from stackwalls.evaluate.adapters import as_explainer, named_methods
+    from stackwalls.model import WALLED_PREFIX, InputError, Wall, load_model
+    from stackwalls.stackgen.commands.evaluate import find_device, parse_methods
 
     if not args.model.startswith(WALLED_PREFIX):
         raise InputError(
             f"Only a walled backbone can stand behind several walls: expected walled:NAME, not {args.model}."
         )
-    walls = [Wall.parse(text) for text in dict.fromkeys(args.walls)]
-    return {wall: _results(args, wall) for wall in walls}
-
-
-def _results(args: argparse.Namespace, wall: Wall) -> Results:
-    """The results behind one wall: those that are there already, or new ones."""
-    from stackwalls.evaluate import Results, evaluate
-    from stackwalls.evaluate.results import RUN_NAME
-    from stackwalls.model import load_model
-    from stackwalls.stackgen.commands.evaluate import find_device, parse_methods
-    from stackwalls.stackmix import MixSpec, mix
-
     methods, limits = parse_methods(args.methods)
+    named = named_methods(methods)
     if methods is None:
         limits = {"ScoreCAM": min(_SCORE_CAM_PICTURES, args.classes)}
+    EvaluationSpec(tuple(named), batch_size=args.batch_size, limits=limits, seed=args.seed)
+    find_device(args.device)
+    walls = [Wall.parse(text) for text in dict.fromkeys(args.walls)]
+    for wall in walls:
+        subject = Subject.of(load_model(args.model, wall=wall))
+        for name, method in named.items():
+            as_explainer(name, method, subject)
+    return {wall: _results(args, wall, methods, limits) for wall in walls}
+
+
+def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, limits: dict[str, int]) -> Results:
+    """The results behind one wall: those that are there already, or new ones."""
+    from stackwalls.evaluate import evaluate
+    from stackwalls.model import load_model
+    from stackwalls.stackgen.commands.evaluate import find_device
+    from stackwalls.stackmix import MixSpec, mix
+
     folder = args.out / str(wall).replace(":", "-")
     spec = MixSpec(args.source, args.classes, seed=args.seed, wall=wall, labels=args.labels, animals=args.animals)
     mix(spec, folder / "stack-mix", progress=True)
-    asked = {"model": args.model, "seed": args.seed, "methods": args.methods, "walls_command": "stackgen walls"}
-    if (folder / "results" / RUN_NAME).is_file():
-        found = Results.load(folder / "results")
-        if all(found.run["provenance"].get(key) == value for key, value in asked.items()):
-            return found
-    model = load_model(args.model, wall=wall).to(find_device(args.device))
     return evaluate(
-        model,
+        load_model(args.model, wall=wall).to(find_device(args.device)),
         folder / "stack-mix",
         methods,
         limits=limits,
         batch_size=args.batch_size,
         seed=args.seed,
         out=folder / "results",
-        overwrite=True,
-        provenance=asked,
+        overwrite=args.overwrite,
+        provenance={"command": "stackgen walls"},
     )

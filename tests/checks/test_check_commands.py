@@ -10,6 +10,7 @@ from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate
+from stackwalls.evaluate.results import check_folder
 from stackwalls.model import Wall, save_model
 from stackwalls.stackgen.cli import main
 
@@ -44,12 +45,54 @@ def test_walls_on_every_side(
         rows = found.per_image.query("method == @line['method']")
         assert float(line["mu_mean"]) == pytest.approx(rows["mu"].mean(), nan_ok=True)
         assert line["n"] == str(rows["mu"].notna().sum())
-    # called again, nothing is computed, and another method is
+    # called again, nothing is computed
     before = (tmp_path / "walls.md").read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr("stackwalls.evaluate.evaluate", lambda *_, **__: pytest.fail("computed again"))
+        patched.setattr("stackwalls.evaluate.block_run.BlockRun.over", lambda *_: pytest.fail("computed again"))
         assert main([*call, "--device", "cpu", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "walls.md").read_bytes() == before
+    # other methods only where that is said
+    other = [*call[:-2], "--walls", "bottom:64", "--device", "cpu", "--out", str(tmp_path)]
+    assert main(other) == 2
+    assert "holds finished results already" in capsys.readouterr().err
+    assert (tmp_path / "walls.md").read_bytes() == before
+    assert main([*other, "--overwrite"]) == 0
+    assert len((tmp_path / "walls.csv").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--method", "Nope"], "Unknown method 'Nope'"),
+        (["--walls", "bottom:64", "middle:3"], "middle:3"),
+        (["--walls", "bottom:64", "left:50"], "32"),
+        (["--batch-size", "0"], "`batch_size` to be a whole number"),
+        (["--model", "walled:nope"], "Unknown backbone 'nope'"),
+        (["--device", "meta"], "Expected a device such as auto"),
+        (["--seed", "-1"], "Expected the seed to be"),
+    ],
+)
+def test_a_wrong_call_of_walls_writes_nothing(
+    wrong: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["walls", "--source", "drawn", "--classes", "2", "--method", "GradCAM", "--out", str(tmp_path / "out")]
+    assert main([*call, *wrong]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_folders_of_something_else_are_left_alone(
+    two_walls: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(two_walls[0].rglob("*"))
+    assert main(["walls", "--results", str(two_walls[1]), "--out", str(two_walls[0])]) == 2
+    assert "holds something else" in capsys.readouterr().err
+    assert sorted(two_walls[0].rglob("*")) == before
+    # the leaderboard's page may lie beside the results, and is in nobody's way
+    assert main(["leaderboard", str(two_walls[0])]) == 0
+    check_folder(two_walls[0], overwrite=True)
+    assert main(["leaderboard", str(two_walls[0]), "--out", str(tmp_path)]) == 2
+    assert "is a folder: name the page in it" in capsys.readouterr().err
 
 
 def test_walls_from_results(two_walls: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

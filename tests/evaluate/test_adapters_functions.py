@@ -245,6 +245,7 @@ def test_what_is_no_map_is_named_in_its_row(values: Any, errors: list[str | None
         ("map", "expected maps as a tensor or array of real numbers, but the method gave str"),
         (FULL * 1j, "expected maps as a tensor or array of real numbers, but the method gave ndarray of complex64"),
         (torch.zeros(2, 224, 224) * 1j, "but the method gave Tensor of torch.complex64"),
+        (np.zeros((2, 224, 224, 3)), "expected channels second, (N, C, H, W), but the method gave (2, 224, 224, 3)"),
         ((FULL, FULL), "expected one tensor or array of maps, but the method gave 2"),
         (FULL[:1], "the method gave 1 maps for 2 images"),
         (FULL[0], "the method gave 224 maps for 2 images"),
@@ -273,6 +274,26 @@ def test_a_fault_on_one_image_costs_that_image_only() -> None:
     good, bad = rows(as_explainer("mine", touchy, subject), subject)
     assert good["mu"] == 0
     assert bad["error"] == "RuntimeError: cannot explain class 2"
+
+
+def test_a_final_map_is_measured_as_it_is_at_its_own_resolution_too() -> None:
+    """No min–max there either: a little more light above is not all the light."""
+    subject = Subject.of(sparse_vgg())
+
+    def offset(model: Any, inputs: Any, targets: Any) -> Any:
+        maps = torch.ones(len(inputs), 14, 14)
+        maps[:, :5] += 1e-3
+        return maps
+
+    for row in rows(as_explainer("mine", offset, subject), subject):
+        assert row["mu"] == pytest.approx(subject.wall.chance, abs=1e-3)
+        assert row["mu_native"] == pytest.approx(subject.wall.chance, abs=1e-3)
+
+
+@pytest.mark.parametrize("function", [lambda: 1, lambda model: 1])
+def test_a_function_that_takes_too_little_is_refused_at_once(function: Any) -> None:
+    with pytest.raises(InputError, match=r"cannot be called as f\(model, inputs, targets\)"):
+        as_explainer("mine", function, Subject.of(sparse_vgg()))
 
 
 def test_signed_final_maps_need_a_word() -> None:

@@ -277,7 +277,7 @@ def test_names_for_the_tables() -> None:
         named_methods([attribution, Attribution(nn.ReLU())])
     with pytest.raises(InputError, match="No method was named"):
         named_methods([])
-    with pytest.raises(InputError, match="the name of a method to be text, but got 3"):
+    with pytest.raises(InputError, match="the name of a method to be text on one line, but got 3"):
         named_methods({3: "GradCAM"})
 
 

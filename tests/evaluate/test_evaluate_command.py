@@ -54,7 +54,18 @@ def test_all_seven_and_the_report_again(place: Path, tmp_path: Path, capsys: pyt
     assert run(report_command, tmp_path / "out", "--pdf") == 0
     assert (tmp_path / "out" / "report.html").read_text() == report
     assert len(list((tmp_path / "out" / "figures").glob("overlays-*.pdf"))) == 1
+    assert run(report_command, tmp_path / "out") == 0
+    assert len(list((tmp_path / "out" / "figures").glob("overlays-*.pdf"))) == 1, "what was there stays"
     assert capsys.readouterr().out.startswith(table)
+
+
+def test_figures_as_pdf_of_results_that_are_there(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for more in ((), ("--pdf",)):
+        assert evaluate(place, tmp_path / "out", "--method", "EigenCAM", *more) == 0
+    assert "those of this run already; --overwrite makes them anew" in capsys.readouterr().err
+    assert len(list((tmp_path / "out" / "figures").glob("overlays-*.pdf"))) == 1
 
 
 def test_json_on_stdout(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,13 +88,26 @@ def test_no_map_at_all_is_a_failed_run(place: Path, tmp_path: Path, monkeypatch:
 def test_options_are_read(place: Path) -> None:
     assert evaluate_command.parse_methods(None) == (None, {})
     assert evaluate_command.parse_methods(["GradCAM", "ScoreCAM=20"]) == (["GradCAM", "ScoreCAM"], {"ScoreCAM": 20})
+    # limits go by the names of the rows
+    assert evaluate_command.parse_methods(["some.module:f=3", "maps.npz=2", "GradCAMPlusPlus=4"]) == (
+        ["some.module:f", "maps.npz", "GradCAMPlusPlus"],
+        {"f": 3, "maps": 2, "GradCAM++": 4},
+    )
+    with pytest.raises(InputError, match="--method GradCAM is given twice"):
+        evaluate_command.parse_methods(["GradCAM", "GradCAM=3"])
+    with pytest.raises(InputError, match="Two methods have the name"):
+        evaluate_command.parse_methods(["GradCAM++", "GradCAMPlusPlus=3"])
     for wrong in ("ScoreCAM=", "ScoreCAM=0", "ScoreCAM=-1", "ScoreCAM=many"):
         with pytest.raises(InputError, match="expected a method, or METHOD=N"):
             evaluate_command.parse_methods([wrong])
     assert evaluate_command.find_device("cpu") == torch.device("cpu")
     assert evaluate_command.find_device("auto").type in ("cpu", "cuda", "mps")
-    for wrong in ("abacus", "cuda:99"):
-        with pytest.raises(InputError, match=f"no device '{wrong}' here"):
+    for wrong, said in {
+        "abacus": "Expected a device such as auto, cpu, cuda, cuda:1 or mps, but got 'abacus'",
+        "meta": "but got 'meta'",
+        "cuda:99": "no device 'cuda:99' here",
+    }.items():
+        with pytest.raises(InputError, match=said):
             evaluate_command.find_device(wrong)
 
 
@@ -91,6 +115,10 @@ def test_refusals_leave_nothing(place: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with pytest.raises(InputError, match=r"Unknown method 'GradCam'.*Did you mean 'GradCAM'"):
         evaluate(place, out, "--method", "GradCam")
+    with pytest.raises(InputError, match=r"name the module, not its file: mine:f"):
+        evaluate(place, out, "--method", "mine.py:f")
+    with pytest.raises(InputError, match="No dataset was named"):
+        run(evaluate_command, "", "--model", "masked-vgg16", "--out", out)
     with pytest.raises(InputError, match="There is no folder"):
         run(evaluate_command, tmp_path / "none", "--model", "masked-vgg16", "--out", out)
     with pytest.raises(InputError, match="Two datasets have the same name"):

@@ -14,7 +14,7 @@ from torch import nn
 
 from stackwalls.evaluate import METHODS, Results, evaluate
 from stackwalls.hub_cards import open_dataset
-from stackwalls.model import Backbone, Wall, Walled, to_input
+from stackwalls.model import Backbone, InputError, Wall, Walled, to_input
 
 
 def run(model: nn.Module, data: Any, methods: Any = tuple(METHODS), **options: Any) -> Results:
@@ -174,6 +174,112 @@ def test_after_errors_too(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
             with suppress(KeyboardInterrupt):
                 run(model, InMemoryDataset([0]), ["AblationCAM"])
         state.check()
+
+
+def test_a_method_that_changes_the_weights_changes_nothing_after_it() -> None:
+    def ruin(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        model.train()
+        model(inputs)
+        for parameter in model.parameters():
+            parameter.data.copy_(torch.zeros_like(parameter))
+        model.forward = lambda images: images  # type: ignore[method-assign]
+        return torch.ones(len(inputs), 224, 224)
+
+    data, model = InMemoryDataset(range(4)), walled_cnn()
+    expected = run(model, data, {"GradCAM": "GradCAM"}, batch_size=2).per_image
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    rows = run(model, data, {"ruin": ruin, "GradCAM": "GradCAM"}, batch_size=2).per_image
+    found = rows.query("method == 'GradCAM'").reset_index(drop=True)
+    assert found.drop(columns="seconds").equals(expected.drop(columns="seconds"))
+    assert rows.query("method == 'ruin'")["error"].isna().all()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert "forward" not in vars(model)
+
+
+class _Own(nn.Module):
+    """A network of one's own that is blind below row 112, with one thing wrong."""
+
+    def __init__(self, wrong: str) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.wrong, self.wall, self.name = wrong, Wall.parse("bottom:112"), "own"
+        self.target_layer = nn.Conv2d(3, 4, 32, stride=32)
+        self.last = nn.Linear(4, 5)
+
+    def forward(self, images: torch.Tensor) -> Any:
+        if self.wrong == "raises":
+            raise RuntimeError("no such shape")
+        logits = self.last(self.target_layer(images[:, :, :112]).relu().mean((2, 3)))
+        wrong: dict[str, Any] = {"tuple": (logits,), "dict": {"logits": logits}, "vector": logits[:, 0]}
+        return logits.detach() if self.wrong == "detached" else wrong.get(self.wrong, logits)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("raises", r"own does not run: RuntimeError: no such shape; expected logits \(N, classes\)"),
+        ("tuple", r"own gives an object of type tuple: expected logits \(N, classes\) as one tensor"),
+        ("dict", "own gives an object of type dict"),
+        ("vector", r"own gives torch.float32 \(2,\): expected logits"),
+        ("detached", "have no gradient"),
+    ],
+)
+def test_a_network_that_gives_no_logits_is_named_at_once(wrong: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said):
+        run(_Own(wrong), InMemoryDataset([0]), ["GradCAM"], out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "said"),
+    [
+        ("mean", 0.5, "Expected `mean` of own to be three numbers"),
+        ("std", (1, 2, 3, 4), "Expected `std` of own to be three numbers"),
+        ("class_indices", (1, 2), "own has 5 logits, but `class_indices` names 2 classes"),
+        ("wall", "bottom:112", "Expected `wall` to be a Wall"),
+    ],
+)
+def test_attributes_of_a_network_that_do_not_fit(attribute: str, value: Any, said: str, tmp_path: Path) -> None:
+    model = _Own("")
+    setattr(model, attribute, value)
+    with pytest.raises(InputError, match=said):
+        run(model, InMemoryDataset([0]), ["GradCAM"], out=tmp_path / "out")
+    setattr(model, attribute, getattr(_Own(""), attribute, None))
+    if value is None or attribute in ("mean", "std"):
+        delattr(model, attribute)
+    run(model, InMemoryDataset([0]), ["EigenCAM"], out=tmp_path / "out")  # what failed is in nobody's way
+
+
+def test_weights_of_another_type_are_refused() -> None:
+    with pytest.raises(InputError, match=r"weights of torch.float64: expected float32"):
+        run(_Own("").double(), InMemoryDataset([0]), ["GradCAM"])
+
+
+def test_a_layer_that_runs_once_a_side_is_no_target_layer() -> None:
+    model = walled_cnn()
+    inner = next(module for module in model.extractor.modules() if isinstance(module, nn.Conv2d))
+    with pytest.raises(InputError, match="runs on each side of the wall of walled:small separately"):
+        run(model, InMemoryDataset([0]), ["GradCAM"], target_layer=inner)
+
+
+def test_another_target_layer_is_said() -> None:
+    model = sparse_vgg()
+    text = run(model, InMemoryDataset([0]), ["EigenCAM"], target_layer=model.convolutions[28]).report_text()
+    assert "Explained is convolutions.28, not the network's own target layer." in text
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "a", True])
+def test_seeds(seed: Any) -> None:
+    with pytest.raises(InputError, match="Expected the seed to be a whole number from 0"):
+        run(sparse_vgg(), InMemoryDataset([0]), ["GradCAM"], seed=seed)
+
+
+def test_top_1_counts_images_whose_ids_repeat() -> None:
+    data = InMemoryDataset([0, 1, 2, 3])
+    predicted = run(walled_cnn(), data, ["GradCAM"]).per_image["prediction"].to_list()
+    data.labels[:] = [predicted[0], *((label + 1) % 10 for label in predicted[1:])]
+    data.ids = ["a", "a", "a", "b"]
+    assert "top-1 25.0 % of 4" in run(walled_cnn(), data, ["GradCAM", "EigenCAM"], limits={"GradCAM": 2}).table()
 
 
 def _raise(error: BaseException) -> None:

@@ -42,6 +42,8 @@ def test_another_method_in_the_teaser(folder: Path, names: list[str], capsys: py
     assert main(["report", str(folder), "--method", "ScoreCAM"]) == 2
     assert "no maps of 'ScoreCAM': expected one of EigenCAM, GradCAM" in capsys.readouterr().err
     (folder / "figures" / "mine.txt").unlink()
+    for path in (folder / "figures").glob("*.pdf"):
+        path.unlink()
     assert main(["report", str(folder)]) == 0
     assert sorted(path.name for path in (folder / "figures").iterdir()) == names
 

@@ -163,3 +163,19 @@ def test_a_full_disk_leaves_nothing_half_written(saved: Path, tmp_path: Path, mo
     with pytest.raises(RunError, match="The disk is full"):
         Results.load(saved).save(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"per_image.parquet", "timings.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("run.json", "[]", "run.json is no JSON object"),
+        ("run.json", '{"format": 1}', "run.json lacks model, wall, datasets"),
+        ("certificate.json", "[]", "certificate.json is no JSON object"),
+        ("certificate.json", "{}", "certificate.json lacks passed"),
+    ],
+)
+def test_json_of_another_shape_is_one_sentence(name: str, content: str, said: str, saved: Path, tmp_path: Path) -> None:
+    shutil.copytree(saved, tmp_path / "copy")
+    (tmp_path / "copy" / name).write_text(content)
+    with pytest.raises(InputError, match=said):
+        Results.load(tmp_path / "copy")

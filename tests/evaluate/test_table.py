@@ -191,6 +191,24 @@ def test_the_headline(mu: dict[tuple[str, str], list[float | None]], said: str) 
     assert headline(Table.of(rows(mu), CHANCE), "net").startswith(said)
 
 
+def test_the_headline_names_whoever_has_no_map() -> None:
+    said = headline(Table.of(rows({("mix", "GradCAM"): [0.2], ("mix", "EigenCAM"): [None]}), CHANCE), "net")
+    assert said.startswith("GradCAM puts weight")
+    assert said.endswith("No map of EigenCAM could be measured.")
+
+
+@pytest.mark.parametrize("count", [1, 6, 7, 34])
+def test_a_uniform_map_is_no_better_than_a_uniform_map(count: int) -> None:
+    for value in (CHANCE, math.nextafter(CHANCE, 0), math.nextafter(CHANCE, 1)):
+        said = headline(Table.of(rows({("mix", "uniform"): [value] * count}), CHANCE), "net")
+        assert said.endswith("uniform does no better than a uniform map.")
+
+
+def test_names_do_not_break_a_markdown_table() -> None:
+    table = Table.of(rows({("mix", "|CAM|"): [0.2]}), CHANCE).markdown()
+    assert r"| \|CAM\| |" in table
+
+
 def test_the_headline_does_not_blame_a_method_for_upsampling() -> None:
     frame = rows({("mix", "HiResCAM"): [0.1, 0.2], ("mix", "GradCAM"): [0.3, 0.3]})
     frame.loc[frame["method"] == "HiResCAM", "mu_native"] = 0.0

@@ -117,6 +117,14 @@ def test_what_is_undefined_is_nan() -> None:
     assert bootstrap_intervals(np.zeros((4, 0))) == []
 
 
+def test_the_size_of_the_numbers_does_not_matter() -> None:
+    values = np.random.default_rng(0).gamma(0.5, size=12)
+    usual = bootstrap_interval(values)
+    for factor in (2.0**-960, 2.0**-400, 2.0**300):  # which changes no digit
+        found = bootstrap_interval(values * factor)
+        assert (found.low / factor, found.high / factor) == (usual.low, usual.high)
+
+
 def test_many_numbers_take_fewer_draws_and_no_memory_that_grows() -> None:
     import tracemalloc
 
@@ -151,6 +159,8 @@ def test_effects_without_spread() -> None:
     [
         (lambda: bootstrap_interval([[0.1]]), r"`values` to be \(n,\) numbers, but got \(1, 1\)"),
         (lambda: bootstrap_intervals([0.1]), r"`columns` to be \(n, k\) numbers, but got \(1,\)"),
+        (lambda: bootstrap_interval([math.inf, 1]), "`values` to be finite numbers, but got infinite ones"),
+        (lambda: bootstrap_interval(["a"]), "`values` to be numbers: could not convert"),
         (lambda: bootstrap_interval([0.1], level=95), "`level` to be between 0 and 1, but got 95"),
         (lambda: bootstrap_interval([0.1], draws=0), "`draws` to be at least 1, but got 0"),
         (lambda: paired_difference([0.1], [0.1, 0.2]), r"same length, but got \(1,\) and \(2,\)"),
