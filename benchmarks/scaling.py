@@ -100,7 +100,7 @@ def main() -> int:
     args = parser.parse_args()
     if args.threads or args.device == "cpu":
         torch.set_num_threads(args.threads or 1)
-    if args.one:
+    if args.one is not None:
         measure(args.one, args)
         return 0
     print(json.dumps({"command": " ".join(["python", *sys.argv]), "torch": torch.__version__}), flush=True)
