@@ -155,7 +155,8 @@ class _Description:
         if isinstance(value, FunctionType | type) and value.__module__ != module:
             return f"{_name_of(value)} {_of_module(sys.modules.get(value.__module__))}"
         data = isinstance(value, (*_PLAIN, Mapping, tuple, list, set, frozenset, torch.Tensor, np.ndarray, nn.Module))
-        if data or isinstance(value, FunctionType | type | ModuleType | functools.partial):
+        code = isinstance(value, FunctionType | type | ModuleType | functools.partial)
+        if data or code or _is_own_class(type(value)):
             return self.of(value)
         return _name_of(type(value))
 

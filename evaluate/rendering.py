@@ -65,7 +65,7 @@ def render(
                 write_whole(path, write_figure(figure, kind))
                 former.discard(path)
         for path in former:
-            path.unlink()
+            path.unlink(missing_ok=True)  # several processes may render the same
         write_whole(folder / REPORT_NAME, render_report(results, comparison, sections).encode())
 
 

@@ -45,7 +45,8 @@ def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
         return open_table(source, source.info.dataset_name or "dataset")
     if not isinstance(source, str | Path):
         raise InputError(
-            "Expected a folder, a Hub id (user/name) or a datasets.Dataset (one split of a DatasetDict), but got "
+            "Expected a folder, a Hub id (user/name) or a datasets.Dataset (one split of a DatasetDict; "
+            "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), but got "
             f"{type(source).__name__}."
         )
     text, path = str(source), Path(source)

@@ -28,9 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render, and print Table 1 and the comparison."""
     from stackwalls.evaluate import Results
+    from stackwalls.model import InputError
     from stackwalls.stackgen.commands.evaluate import as_text
 
     results = Results.load(args.results)
+    if args.baseline is not None and args.baseline.resolve() == args.results.resolve():
+        raise InputError(f"{args.results} would be compared with itself: name the results of another network.")
     comparison = None if args.baseline is None else results.compare(Results.load(args.baseline))
     results.render(args.results, pdf=args.pdf, method=args.method, comparison=comparison)
     if comparison is not None:

@@ -46,8 +46,20 @@ class Mine(Base):
         return helper() + self.start() + self.number
 
 
+class Scale:
+    def __init__(self, factor):
+        self.factor = factor
+
+
+SCALE = Scale(2)
+
+
 def helper():
     return FIRST
+
+
+def scaled(model, inputs, targets):
+    return inputs * SCALE.factor
 
 
 def plain(model, inputs, targets):
@@ -77,7 +89,7 @@ class Net(nn.Module):
         return self.layer(x)[:, :, : self.stop].mean((2, 3))
 '''
 HELPERS = "SCALE = 3\n\n\ndef aid(x):\n    return x * SCALE\n"
-OF_METHODS = ("plain", "wrapped", "Mine(1)", "made(1)")
+OF_METHODS = ("plain", "scaled", "wrapped", "Mine(1)", "made(1)")
 
 
 @pytest.fixture
@@ -112,6 +124,7 @@ def test_what_changes_a_number_changes_the_identity(written: Callable[..., Modul
         ("rows = 3", "rows = 4"): {"Mine(1)"},
         ("return self.rows", "return -self.rows"): {"Mine(1)"},
         ("factor=2", "factor=3"): {"wrapped"},
+        ("Scale(2)", "Scale(3)"): {"scaled"},
         ("return aid(inputs) * factor", "return aid(inputs) / factor"): {"wrapped"},
         ("return number\n", "return -number\n"): {"made(1)"},
     }.items():

@@ -86,5 +86,7 @@ def test_two_folders(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "other" / "comparison.md").exists()
     Results.load(folder).save(folder, overwrite=True)
     assert not (folder / "comparison.md").exists(), "it belongs to a rendering that is no longer there"
+    assert main(["report", str(folder), str(folder)]) == 2
+    assert "would be compared with itself" in capsys.readouterr().err
     assert main(["report", str(folder), str(tmp_path / "nowhere")]) == 2
     assert "holds no finished results" in capsys.readouterr().err
