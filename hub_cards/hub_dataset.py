@@ -87,7 +87,8 @@ def opened_shard(repository: str, commit: str, name: str) -> Iterator[pq.Parquet
     where = f"datasets/{repository}@{commit}/{name}"
     with (
         huggingface_hub.HfFileSystem().open(where, "rb", block_size=_BLOCK) as remote,
-        pq.ParquetFile(remote) as file,
+        # read on this thread: Arrow's own may outlive the interpreter that the file belongs to, and abort the process
+        pq.ParquetFile(remote, pre_buffer=False) as file,
     ):
         yield file
 

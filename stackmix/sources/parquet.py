@@ -115,7 +115,8 @@ class ParquetPictures:
     def _open(self, file: str) -> Iterator[tuple[pq.ParquetFile, PictureColumns]]:
         opened = self._files[file]()
         try:
-            with pq.ParquetFile(opened) as parquet:
+            # read on this thread: Arrow's own may outlive the interpreter that the file belongs to, and abort it
+            with pq.ParquetFile(opened, pre_buffer=False) as parquet:
                 yield parquet, find_columns(parquet.schema_arrow, file, self._label_names)
         finally:
             if hasattr(opened, "close"):
@@ -148,7 +149,6 @@ def _pictures(parquet: pq.ParquetFile, columns: PictureColumns, rows: list[int])
         if inside:
             wanted = set(inside)
             row = first
-            # Arrow's own threads may outlive the interpreter that their file belongs to, and abort the process
             for batch in parquet.iter_batches(
                 BATCH, row_groups=[group], columns=[columns.image_bytes], use_threads=False
             ):
