@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import re
 import site
 import sys
 import sysconfig
@@ -38,6 +39,9 @@ _INSTALLED = tuple(
         site.getusersitepackages(),
     )
 )
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
+"""In what Python prints of an object that says no more of itself; another one in every process."""
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -68,7 +72,7 @@ def network_code(model: nn.Module) -> str:
     The classes of this package and of installed ones count by name: their versions are known.
     """
     description = _Description()
-    told = [repr(model)]
+    told = [_ADDRESS.sub("", repr(model))]
     for name, module in model.named_modules():
         if _is_own_class(type(module)):
             settings = {key: item for key, item in vars(module).items() if _is_setting(key, item)}

@@ -186,17 +186,16 @@ class Results:
             rows = pq.read_table(folder / _ROWS_NAME)
             seconds = pq.read_table(folder / _TIMINGS_NAME)[TIMINGS]
             table = rows.append_column(TIMINGS, seconds).select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
-            for name, content, needed in ((RUN_NAME, run, _RUN_KEYS), (_CERTIFICATE_NAME, certificate, ("passed",))):
-                if not isinstance(content, dict) or (missing := [key for key in needed if key not in content]):
-                    lacks = f"lacks {', '.join(missing)}" if isinstance(content, dict) else "is no JSON object"
-                    raise InputError(f"The results in {folder} are damaged: {name} {lacks}.")
-        except InputError:
-            raise
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise InputError(f"The results in {folder} are damaged: {error}") from error
-        if run.get("format") != RUN_FORMAT:
+        for name, content, needed in ((RUN_NAME, run, _RUN_KEYS), (_CERTIFICATE_NAME, certificate, ("passed",))):
+            if not isinstance(content, dict):
+                raise InputError(f"The results in {folder} are damaged: {name} is no JSON object.")
+            if missing := [key for key in needed if key not in content]:
+                raise InputError(f"The results in {folder} are damaged: {name} lacks {', '.join(missing)}.")
+        if run["format"] != RUN_FORMAT:
             raise InputError(
-                f"The results in {folder} have format {run.get('format')}, but this version reads {RUN_FORMAT}: "
+                f"The results in {folder} have format {run['format']}, but this version reads {RUN_FORMAT}: "
                 "evaluate again, or use the version that wrote them."
             )
         return cls(run, certificate, table, Samples.read(folder / _SAMPLES_NAME))

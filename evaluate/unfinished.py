@@ -83,7 +83,6 @@ class UnfinishedRun:
         try:
             yield True
         except Exception:
-            mine.release()
             self._leave_nothing()
             raise
         finally:
@@ -152,7 +151,7 @@ class UnfinishedRun:
     def _leave_nothing(self) -> None:
         """Where a run failed before anything was done, and nobody else is at it, another may take its place."""
         if self.launch.world == 1 and not self.store.any():
-            with self._locked():
+            with suppress(OSError), self._locked():  # a disk that refuses has said so already
                 self._remove()
 
     def _remove(self) -> None:

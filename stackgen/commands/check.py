@@ -59,11 +59,17 @@ def run(args: argparse.Namespace) -> int:
     source = open_dataset(args.dataset)
     wall = Wall.parse(args.wall) if args.wall else None
     model = find_model(args, wall, source.wall).to(find_device(args.device))
+    new = not args.out.exists()
     with disk_errors(args.out, resumes=False):  # a disk that refuses does so before anything is computed
         args.out.mkdir(parents=True, exist_ok=True)
-    findings = beyond_mu(
-        model, source, methods, wall=wall, batch_size=args.batch_size, limit=args.limit, seed=args.seed
-    )
+    try:
+        findings = beyond_mu(
+            model, source, methods, wall=wall, batch_size=args.batch_size, limit=args.limit, seed=args.seed
+        )
+    except Exception:
+        if new:
+            args.out.rmdir()
+        raise
     findings.save(args.out)
     print(f"{findings.text()}\nWritten to {args.out}")
     return 0 if findings.per_image["error"].isna().any() else 1

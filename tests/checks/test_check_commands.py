@@ -147,6 +147,13 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = (tmp_path / "findings/findings.csv").read_text()
     lines = {line["method"]: line for line in csv.DictReader(table.splitlines())}
     assert {"HiResCAM", "uniform", "centre", "edges", "RandomCAM"} <= set(lines)
+    before = (tmp_path / "findings/findings.json").read_bytes()
+    assert main([*call, "--out", str(tmp_path / "findings")]) == 2
+    assert "holds findings already" in capsys.readouterr().err
+    assert main([*call, "--out", str(tmp_path / "findings"), "--overwrite"]) == 0
+    assert (tmp_path / "findings/findings.json").read_bytes() == before
+    assert main([*call, "--limit", "1", "--out", str(tmp_path / "none")]) == 2
+    assert not (tmp_path / "none").exists()
     (tmp_path / "findings/mine.txt").write_text("mine")
     assert main([*call, "--out", str(tmp_path / "findings")]) == 2
     assert "something else (mine.txt)" in capsys.readouterr().err

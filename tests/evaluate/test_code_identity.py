@@ -110,6 +110,17 @@ def written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Mo
     return write
 
 
+class Addressed(nn.Module):
+    """What is printed of it holds an address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.act = object()
+
+    def extra_repr(self) -> str:
+        return f"act={self.act}"
+
+
 def identities(module: ModuleType) -> dict[str, str]:
     return {text: identity_of(eval(text, vars(module))) for text in OF_METHODS}
 
@@ -203,6 +214,9 @@ def test_what_a_network_computes_beside_its_weights(written: Callable[..., Modul
     assert network_code(same) == before
     same.stop = 6
     assert network_code(same) != before
+    one, other = Addressed(), Addressed()
+    assert repr(one) != repr(other)
+    assert network_code(one) == network_code(other)
     model = walled_cnn()
     before = network_code(model)
     assert network_code(walled_cnn()) == before
