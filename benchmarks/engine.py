@@ -37,7 +37,7 @@ from stackwalls.evaluate.engine.kernels import reduced_dtype
 from stackwalls.evaluate.engine.score import channel_masks
 from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import VGG16_WALL, BlindModel, MaskedVGG16, certify, load_model, walled
-from stackwalls.model.seen_rows import rows_needed
+from stackwalls.model.networks.seen_rows import rows_needed
 
 SINGLE = ["GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM"]
 GROUPS = {

@@ -21,8 +21,9 @@ import numpy as np
 from PIL import Image
 
 from stackwalls.model import VGG16_WALL, resize_and_crop
-from stackwalls.model.drawn import draw_scene, drawn_classes
-from stackwalls.stackmix import compose, encode, find_encoder, open_source, read_picture
+from stackwalls.model.images import open_source, read_picture
+from stackwalls.model.images.drawn import draw_scene, drawn_classes
+from stackwalls.stackmix import compose, encode, find_encoder
 
 Pair = tuple[bytes, bytes]
 

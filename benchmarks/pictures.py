@@ -21,7 +21,7 @@ from PIL import Image
 
 from stackwalls.evaluate import Results, overlays, write_figure
 from stackwalls.model import VGG16_WALL
-from stackwalls.model.drawn import contact_sheet, drawn_classes
+from stackwalls.model.images.drawn import contact_sheet, drawn_classes
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 WORLD = 96

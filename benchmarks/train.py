@@ -37,7 +37,7 @@ from torchvision import transforms
 from torchvision.datasets import ImageFolder
 
 from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, MaskedVGG16, to_input
-from stackwalls.model.drawn import draw_scene, drawn_classes
+from stackwalls.model.images.drawn import draw_scene, drawn_classes
 from stackwalls.model.training import Recipe, TrainingNetwork, open_data
 from stackwalls.model.training.building import compiles
 from stackwalls.model.training.data import BatchOrder, Loader

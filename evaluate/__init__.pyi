@@ -1,21 +1,27 @@
-from .baseline_comparison import BaselineComparison, BaselineRow
-from .evaluation_spec import EvaluationSpec, Target
-from .figures import overlay, overlays, teaser, write_figure
-from .gradcam_maps import GradCamExplainer
-from .index_entries import model_index
+from .adapters import GradCamExplainer
 from .maps import Explainer, Maps
-from .method_comparison import MethodPair, compare_methods, rank_stability
 from .methods import ALIASES, METHODS, MethodSpec, find_method, find_methods
 from .metrics import dead_cells, dead_zone_lit, energy_share, mu, mu_native, pointing_game
 from .mu_metric import MuMetric, Summary, summarise
-from .report import render_report
+from .report import (
+    BaselineComparison,
+    BaselineRow,
+    MethodPair,
+    Table,
+    TableRow,
+    compare_methods,
+    model_index,
+    overlay,
+    overlays,
+    rank_stability,
+    render_report,
+    teaser,
+    write_figure,
+)
 from .results import Results
 from .rows import ROW_SCHEMA
-from .runner import evaluate
-from .samples import SAMPLES_PER_DATASET, Samples
+from .run import SAMPLES_PER_DATASET, EvaluationSpec, Samples, ShareDone, Target, evaluate
 from .subject import Subject
-from .table import Table, TableRow
-from .unfinished import ShareDone
 
 __all__ = [
     "ALIASES",

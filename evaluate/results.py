@@ -13,21 +13,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.evaluate.code_identity import weights_hash
-from stackwalls.evaluate.headline import headline
-from stackwalls.evaluate.provenance import RUN_FORMAT, notes
-from stackwalls.evaluate.rendered import COMPARISON_NAMES, RENDERED
+from stackwalls.evaluate.report.headline import headline
+from stackwalls.evaluate.report.rendered import COMPARISON_NAMES, RENDERED
+from stackwalls.evaluate.report.table import Table
 from stackwalls.evaluate.rows import ROW_SCHEMA, TIMINGS, as_frame
-from stackwalls.evaluate.samples import Samples
-from stackwalls.evaluate.table import Table
-from stackwalls.hub_cards import check_output_folder, disk_errors, whole_file, write_whole
-from stackwalls.model import InputError, Wall
+from stackwalls.evaluate.run.code_identity import weights_hash
+from stackwalls.evaluate.run.provenance import RUN_FORMAT, notes
+from stackwalls.evaluate.run.samples import Samples
+from stackwalls.model import InputError, Wall, check_output_folder, disk_errors, whole_file, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from torch import nn
 
-    from stackwalls.evaluate.baseline_comparison import BaselineComparison
+    from stackwalls.evaluate.report.baseline_comparison import BaselineComparison
 
 RUN_NAME = "run.json"
 """Written last, removed first: a folder that has it is whole."""
@@ -99,7 +98,7 @@ class Results:
         Raises:
             InputError: if there is no dataset of this name.
         """
-        from stackwalls.evaluate.figures import overlays
+        from stackwalls.evaluate.report.figures import overlays
 
         known = self.summary.datasets
         if dataset is not None and dataset not in known:
@@ -113,7 +112,7 @@ class Results:
         Raises:
             InputError: if the walls differ, or they have no image and method in common.
         """
-        from stackwalls.evaluate.baseline_comparison import BaselineComparison
+        from stackwalls.evaluate.report.baseline_comparison import BaselineComparison
 
         return BaselineComparison.of(self, baseline)
 
@@ -164,7 +163,7 @@ class Results:
         sections: Mapping[str, str] | None = None,
     ) -> None:
         """Write what follows from the rest: tables, figures and report; arguments and errors as of `rendering`'s."""
-        from stackwalls.evaluate.rendering import render
+        from stackwalls.evaluate.report.rendering import render
 
         render(self, folder, pdf, method, comparison, sections)
 

@@ -3,8 +3,7 @@
 - what: `record` (the columns), `manifest` (what a run was), `layout` (what lies where)
 - writing: `folder` (`FolderWriter`: rows in order, one process), made of `parts` (what survives a kill);
   `item_folder` (`ItemFolder`: items in any order, several processes, folders that grow), made of `item_work` and
-  `item_record`; both end in `finishing`, with `shards` (Parquet from rows alone) and `whole_files` (temporary name,
-  then rename)
+  `item_record`; both end in `finishing` and `shards` (Parquet from rows alone)
 - checking: `verification`
 - reading: `reading` (`open_dataset`), made of `stack_dataset` (batches), `pictures` (decoding), `shard_rows` (of a
   finished set), `hub_dataset` (streamed), `picture_folder` and `table_rows`; `row_reader` (any row by its number),

@@ -35,7 +35,6 @@ from .record import MEANINGS, encode_rows, stack_gen_features, stack_mix_feature
 from .row_reader import RowReader
 from .stack_dataset import Batch, StackDataset
 from .verification import verify
-from .whole_files import check_output_folder, disk_errors, whole_file, write_whole
 
 __all__ = [
     "KEPT",
@@ -63,11 +62,9 @@ __all__ = [
     "StackDataset",
     "check_card",
     "check_model_folder",
-    "check_output_folder",
     "complete_model_folder",
     "current_decisions",
     "dataset_classes",
-    "disk_errors",
     "encode_rows",
     "is_model_folder",
     "licence_of",
@@ -88,6 +85,4 @@ __all__ = [
     "turned_down",
     "unfinished_spec",
     "verify",
-    "whole_file",
-    "write_whole",
 ]

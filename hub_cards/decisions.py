@@ -18,8 +18,8 @@ from filelock import FileLock, Timeout
 from stackwalls.hub_cards.layout import REVIEW_NAME
 from stackwalls.hub_cards.manifest import Manifest, check_publishable
 from stackwalls.hub_cards.row_reader import RowReader
-from stackwalls.hub_cards.whole_files import disk_errors, sync_folder
 from stackwalls.model import InputError, RunError
+from stackwalls.model.files import disk_errors, sync_folder
 
 KEPT, TURNED_DOWN, UNDECIDED = "keep", "turned down", "undecided"
 VERDICTS = (KEPT, TURNED_DOWN, UNDECIDED)

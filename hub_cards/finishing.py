@@ -24,8 +24,8 @@ from stackwalls.hub_cards.shards import (
     write_parquet,
     write_shards,
 )
-from stackwalls.hub_cards.whole_files import put_in_place, sync_folder, whole_file, write_whole
 from stackwalls.model import file_sha256
+from stackwalls.model.files import put_in_place, sync_folder, whole_file, write_whole
 
 Card = Callable[[Manifest, dict[str, Any]], str]
 """From the manifest (without the card's own entry) and the first row to the text of README.md."""

@@ -24,8 +24,8 @@ from stackwalls.hub_cards.manifest import (
 from stackwalls.hub_cards.parts import Progress, WorkFolder
 from stackwalls.hub_cards.record import RECORDS, encode_rows
 from stackwalls.hub_cards.shards import read_groups
-from stackwalls.hub_cards.whole_files import disk_errors
 from stackwalls.model import InputError, RunError, file_sha256
+from stackwalls.model.files import disk_errors
 
 
 class FolderWriter:

@@ -24,8 +24,8 @@ from stackwalls.hub_cards.manifest import (
 )
 from stackwalls.hub_cards.record import encode_rows
 from stackwalls.hub_cards.shards import ROWS_PER_GROUP
-from stackwalls.hub_cards.whole_files import disk_errors
 from stackwalls.model import RunError
+from stackwalls.model.files import disk_errors
 
 Summary = Callable[[Iterator[ItemRecord]], dict[str, Any] | None]
 """From the records of all items (in order, without pictures) to the manifest's inputs; None while one is not done."""

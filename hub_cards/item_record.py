@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from stackwalls.hub_cards.whole_files import new_file, put_in_place, sync_folder
 from stackwalls.model import RunError
+from stackwalls.model.files import new_file, put_in_place, sync_folder
 
 SUFFIX = ".item"
 

@@ -10,8 +10,8 @@ from typing import Any
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest, differences
 from stackwalls.hub_cards.parts import WORK_NAME, WorkFolder
 from stackwalls.hub_cards.shards import DATA_FOLDER
-from stackwalls.hub_cards.whole_files import is_temporary
 from stackwalls.model import InputError
+from stackwalls.model.files import is_temporary
 
 CARD_NAME = "README.md"
 REJECTED_NAME = "rejected.parquet"

@@ -12,7 +12,6 @@ from huggingface_hub import ModelCard
 from stackwalls.hub_cards.cards import Licence, draw_wall, render_model_card
 from stackwalls.hub_cards.layout import ASSET_NAMES, CARD_NAME
 from stackwalls.hub_cards.manifest import canonical_json, check_publishable
-from stackwalls.hub_cards.whole_files import disk_errors, write_whole
 from stackwalls.model import (
     CONFIG_NAME,
     WEIGHTS_NAME,
@@ -25,6 +24,7 @@ from stackwalls.model import (
     load_model,
     require_certificate,
 )
+from stackwalls.model.files import disk_errors, write_whole
 
 CERTIFICATE_NAME, TRAINING_NAME, RESULTS_NAME = "certificate.json", "training.json", "results.json"
 _WALL_PICTURE = ASSET_NAMES[0]

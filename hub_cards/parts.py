@@ -15,8 +15,8 @@ from filelock import FileLock, Timeout
 
 from stackwalls.hub_cards.manifest import as_json, canonical_json
 from stackwalls.hub_cards.shards import write_parquet
-from stackwalls.hub_cards.whole_files import is_temporary, sync_folder, whole_file, write_whole
 from stackwalls.model import InputError, RunError, file_sha256
+from stackwalls.model.files import is_temporary, sync_folder, whole_file, write_whole
 
 WORK_NAME = ".unfinished"
 """Name of the work folder inside the dataset folder; it is gone when the dataset is finished."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stackwalls.hub_cards.whole_files import new_file
+from stackwalls.model.files import new_file
 
 ROWS_PER_GROUP = 100
 """Rows of a row group: what a viewer or a stream reads at once (15 MB of images at most)."""

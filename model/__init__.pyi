@@ -1,10 +1,6 @@
-from .backbones import Backbone, load_backbone
-from .blind import BlindModel
-from .certificate import Certificate, Check, NotBlindError, certify, require_certificate
-from .checkpoints import load_authors_checkpoint, load_model_file, save_model
 from .errors import InputError, RunError, StackwallsError
-from .hashing import file_sha256
-from .labels import (
+from .files import check_output_folder, disk_errors, file_sha256, whole_file, write_whole
+from .images import (
     NUM_ANIMALS,
     ImageNetClass,
     animals,
@@ -15,18 +11,43 @@ from .labels import (
     parse_classes,
 )
 from .launcher import Launch
-from .masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from .networks import (
+    CONFIG_NAME,
+    MAP_SIZE,
+    MINIATURES,
+    MODELS,
+    VISIBLE_ROWS,
+    WALLED_PREFIX,
+    WEIGHTS_NAME,
+    Backbone,
+    BlindModel,
+    Certificate,
+    Check,
+    MaskedVGG16,
+    ModelSpec,
+    NotBlindError,
+    Pretrained,
+    PretrainedFiles,
+    Walled,
+    certify,
+    derive_wall,
+    find_pretrained,
+    is_hub_id,
+    load_authors_checkpoint,
+    load_backbone,
+    load_model,
+    load_model_file,
+    map_size,
+    pixels_reached,
+    require_certificate,
+    save_model,
+    walled,
+)
 from .parallel import parallel_map
 from .preprocessing import IMAGENET_MEAN, IMAGENET_STD, RESIZE, resize_and_crop, to_input
-from .pretrained import Pretrained
-from .pretrained_files import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained, is_hub_id
-from .receptive_field import derive_wall, map_size, pixels_reached
-from .registry import MINIATURES, MODELS, WALLED_PREFIX, ModelSpec, load_model
-from .sampling import class_order, drawing_rank
-from .seeds import check_seed
+from .sampling import check_seed, class_order, drawing_rank
 from .state import KeptState, local_arithmetic, preserved
 from .wall import IMAGE_SIZE, VGG16_WALL, Wall
-from .walled_model import Walled, walled
 
 __all__ = [
     "CONFIG_NAME",
@@ -61,10 +82,12 @@ __all__ = [
     "Walled",
     "animals",
     "certify",
+    "check_output_folder",
     "check_seed",
     "class_names",
     "class_order",
     "derive_wall",
+    "disk_errors",
     "drawing_rank",
     "file_sha256",
     "find_class",
@@ -87,4 +110,6 @@ __all__ = [
     "save_model",
     "to_input",
     "walled",
+    "whole_file",
+    "write_whole",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from stackwalls.model.errors import InputError
+
 
 def class_order(synsets: Iterable[str], seed: int) -> list[str]:
     """The synsets in the order in which they are drawn; the first n are the sample of n classes.
@@ -18,3 +20,13 @@ def class_order(synsets: Iterable[str], seed: int) -> list[str]:
 def drawing_rank(*parts: object) -> bytes:
     """The place of a thing in its drawing order: uniform, and fixed by the parts."""
     return hashlib.sha256("\0".join(map(str, ("stack-mix", *parts))).encode()).digest()
+
+
+def check_seed(seed: object) -> None:
+    """Refuse what is no seed for every generator here.
+
+    Raises:
+        InputError: if it is no whole number from 0 to 2⁶³ - 1.
+    """
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise InputError(f"Expected the seed to be a whole number from 0 to 2**63 - 1, but got {seed!r}.")

@@ -1,6 +1,5 @@
 from .class_rows import ClassRows, make_class_rows
 from .composite import compose
-from .decoding import BrokenPictureError, read_picture
 from .encoding import ENCODERS, Encoder, encode, find_encoder
 from .mix_plan import MixPlan, plan_mix
 from .mix_spec import MAX_PER_CLASS, MixSpec
@@ -9,13 +8,11 @@ from .pairing import image_order, most_pairs, pair_order
 from .rebuilding import NotRebuilt, Rebuilt, rebuild
 from .recipe_pictures import RecipePictures
 from .redoing import Redone, redo_turned_down
-from .sources import Source, open_source
 from .turned_down import TurnedDownPair
 
 __all__ = [
     "ENCODERS",
     "MAX_PER_CLASS",
-    "BrokenPictureError",
     "ClassRows",
     "Encoder",
     "MixPlan",
@@ -24,7 +21,6 @@ __all__ = [
     "Rebuilt",
     "RecipePictures",
     "Redone",
-    "Source",
     "TurnedDownPair",
     "compose",
     "encode",
@@ -33,10 +29,8 @@ __all__ = [
     "make_class_rows",
     "mix",
     "most_pairs",
-    "open_source",
     "pair_order",
     "plan_mix",
-    "read_picture",
     "rebuild",
     "redo_turned_down",
 ]

@@ -10,8 +10,8 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from stackwalls.model import RunError, Wall, imagenet_classes
+from stackwalls.model.images.decoding import BrokenPictureError, read_picture
 from stackwalls.stackmix.composite import compose
-from stackwalls.stackmix.decoding import BrokenPictureError, read_picture
 from stackwalls.stackmix.encoding import Encoder, encode
 from stackwalls.stackmix.pairing import most_pairs, pair_order
 from stackwalls.stackmix.turned_down import TurnedDownPair, draw, rejected_pairs
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stackwalls.stackmix.sources import Source
+    from stackwalls.model.images import Source
 
 HELD = 64
 """Decoded pictures of one class that are kept for further pairs (10 MB)."""

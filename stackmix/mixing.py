@@ -9,12 +9,12 @@ from typing import Any
 
 from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, stack_mix_features, unfinished_spec
 from stackwalls.model import InputError, imagenet_classes
+from stackwalls.model.images import Source, open_source
 from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
 from stackwalls.stackmix.encoding import find_encoder
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
 from stackwalls.stackmix.mix_run import Progress, write_classes
 from stackwalls.stackmix.mix_spec import MixSpec
-from stackwalls.stackmix.sources import Source, open_source
 from stackwalls.stackmix.turned_down import TurnedDownPair
 
 

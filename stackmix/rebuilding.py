@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe, stack_mix_features
 from stackwalls.model import InputError, file_sha256
+from stackwalls.model.images.decoding import BrokenPictureError, read_picture
 from stackwalls.stackmix.composite import compose
-from stackwalls.stackmix.decoding import BrokenPictureError, read_picture
 from stackwalls.stackmix.encoding import encode, find_encoder
 from stackwalls.stackmix.mix_run import available_cores, quiet_pillow
 from stackwalls.stackmix.recipe_pictures import RecipePictures, UnfitPictureError

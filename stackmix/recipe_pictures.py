@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from stackwalls.stackmix.sources import Source, open_source
+from stackwalls.model.images import Source, open_source
 
 _PARQUET_ROW = re.compile(r".+\.parquet#\d+")
 

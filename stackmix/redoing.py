@@ -17,6 +17,7 @@ from stackwalls.hub_cards import (
     turned_down,
 )
 from stackwalls.model import InputError, RunError, imagenet_classes
+from stackwalls.model.images import Source, open_source
 from stackwalls.stackmix.class_rows import ClassRows
 from stackwalls.stackmix.former_set import FormerSet
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
@@ -31,7 +32,6 @@ from stackwalls.stackmix.mixing import (
     redone_there,
     resumed,
 )
-from stackwalls.stackmix.sources import Source, open_source
 from stackwalls.stackmix.turned_down import TurnedDownPair
 
 

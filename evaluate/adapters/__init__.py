@@ -1,8 +1,9 @@
 """Any saliency method, in the forms that its users have, as an `Explainer`.
 
 - `recognition`: the front door, from a method of any form to its adapter
-- the forms: `grad_cam_class`, `captum_attribution`, `torch_cam_extractor`, `plain_function` (Quantus's convention and
-  tensors), `precomputed` (maps made elsewhere, kept in a `map_store`)
+- the forms: `grad_cam_class` (and `grad_cam_explainer`, the registry's own), `captum_attribution`,
+  `torch_cam_extractor`, `plain_function` (Quantus's convention and tensors), `precomputed` (maps made
+  elsewhere, kept in a `map_store`)
 - what they share: `adapter` (a call, and the model as it was), `configured` (a method with options), `conversion`
   (attributions to maps), `isolation` (nothing is left behind), `belonging` (is it this network's?)
 - `imports`: methods and networks that are named as `package.module:name`

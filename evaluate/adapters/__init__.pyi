@@ -3,6 +3,7 @@ from .captum_attribution import CaptumExplainer
 from .configured import Configured
 from .conversion import REDUCTIONS, Reduction, to_maps
 from .grad_cam_class import GradCamClassExplainer
+from .grad_cam_explainer import GradCamExplainer
 from .imports import import_object, is_import_spec, model_from
 from .map_store import ImageRef
 from .plain_function import FunctionExplainer
@@ -18,6 +19,7 @@ __all__ = [
     "Configured",
     "FunctionExplainer",
     "GradCamClassExplainer",
+    "GradCamExplainer",
     "ImageRef",
     "PrecomputedExplainer",
     "Reduction",

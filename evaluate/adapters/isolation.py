@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stackwalls.evaluate.gradcam_maps import same_layers
+from stackwalls.evaluate.adapters.grad_cam_explainer import same_layers
 from stackwalls.model import KeptState, preserved
 
 _SAMPLED = 8

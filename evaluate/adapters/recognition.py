@@ -16,12 +16,12 @@ from stackwalls.evaluate.adapters.belonging import class_of, parameters_of
 from stackwalls.evaluate.adapters.captum_attribution import CaptumExplainer
 from stackwalls.evaluate.adapters.configured import Configured
 from stackwalls.evaluate.adapters.grad_cam_class import GradCamClassExplainer
+from stackwalls.evaluate.adapters.grad_cam_explainer import GradCamExplainer
 from stackwalls.evaluate.adapters.imports import import_object, is_import_spec
 from stackwalls.evaluate.adapters.plain_function import FunctionExplainer
 from stackwalls.evaluate.adapters.precomputed import PrecomputedExplainer
 from stackwalls.evaluate.adapters.torch_cam_extractor import TorchCamExplainer
 from stackwalls.evaluate.engine import ENGINE_METHODS
-from stackwalls.evaluate.gradcam_maps import GradCamExplainer
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec
 from stackwalls.evaluate.subject import Subject

@@ -12,9 +12,8 @@ from typing import Any
 import pandas as pd
 
 from stackwalls.evaluate.checks.leak_origin import STAGES
-from stackwalls.evaluate.table_text import markdown_table
-from stackwalls.hub_cards import check_output_folder, disk_errors, write_whole
-from stackwalls.model import Wall
+from stackwalls.evaluate.report.table_text import markdown_table
+from stackwalls.model import Wall, check_output_folder, disk_errors, write_whole
 
 UNDEFINED = "–"
 

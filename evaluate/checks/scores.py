@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from typing import Any
 
+from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.results import Results
-from stackwalls.evaluate.table import TableRow
 from stackwalls.model import InputError
 
 SCORE_FORMAT = 1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stackwalls.model import IMAGE_SIZE, Backbone, MaskedVGG16, Wall, Walled, animals
-from stackwalls.model.drawn import draw
+from stackwalls.model.images.drawn import draw
 
 NUM_PICTURES = 4
 

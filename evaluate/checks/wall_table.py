@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stackwalls.evaluate.mu_metric import Summary
+from stackwalls.evaluate.report.number_format import UNDEFINED, mean_and_std
+from stackwalls.evaluate.report.table_text import markdown_table
 from stackwalls.evaluate.results import Results
-from stackwalls.evaluate.table_text import markdown_table
-from stackwalls.evaluate.wording import UNDEFINED, mean_and_std
 from stackwalls.model import InputError, Wall
 
 

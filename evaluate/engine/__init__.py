@@ -7,7 +7,7 @@
 - `seen_rows`: MaskedVGG16's convolutions on the rows that the head can depend on
 - `split_products`: float32 convolutions as three TF32 products, on a GPU
 - `kernels`: convolutions and dense layers in the device's fastest layout
-- `raw_maps`: all of it for a batch
+- `raw_maps`: all of it for a batch; `engine_explainer`: that as an `Explainer`
 - `batch_sizes`: how much at once, and less where memory does not suffice
 - `upsampling`: from raw maps to saliency maps at the image's size
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from stackwalls.evaluate.engine.kernels import ConvReLU, dense_layers, linear
 from stackwalls.model import IMAGE_SIZE, MaskedVGG16
-from stackwalls.model.seen_rows import rows_needed
+from stackwalls.model.networks.seen_rows import rows_needed
 
 _CUT_BELOW = 50
 """Cutting a wrong row off costs a copy, which pays where a row is a large share of the map: below this height."""

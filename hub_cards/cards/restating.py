@@ -13,8 +13,8 @@ from stackwalls.hub_cards.cards.facts import FIRST_ROWS, CardFacts
 from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.shards import read_groups
-from stackwalls.hub_cards.whole_files import disk_errors, write_whole
 from stackwalls.model import file_sha256
+from stackwalls.model.files import disk_errors, write_whole
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards.cards.licence import Licence

@@ -11,7 +11,7 @@ import torch
 from torch.utils._triton import has_triton
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
 from stackwalls.model.training.data.batch_order import BatchOrder
 from stackwalls.model.training.data.loading import Loader
 from stackwalls.model.training.data.pictures import TrainingData

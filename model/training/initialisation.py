@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from stackwalls.model.seen_rows import rows_needed
+from stackwalls.model.networks.seen_rows import rows_needed
 from stackwalls.model.training.training_network import TrainingNetwork
 
 _LAST = 0.1

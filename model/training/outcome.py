@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from stackwalls.model.certificate import Certificate, require_certificate
-from stackwalls.model.checkpoints import load_model_file
-from stackwalls.model.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.certificate import Certificate, require_certificate
+from stackwalls.model.networks.checkpoints import load_model_file
+from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.preprocessing import to_input
 from stackwalls.model.training.data.loading import evaluation_batches
 from stackwalls.model.training.data.pictures import TrainingData

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.seeds import check_seed
+from stackwalls.model.sampling import check_seed
 from stackwalls.model.training.recipes import Recipe
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from stackwalls.model.checkpoints import save_model
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.networks.checkpoints import save_model
 from stackwalls.model.training.building import accelerator_for, build_network
 from stackwalls.model.training.checkpoint import Checkpoint, check_same, random_states, set_random_states
 from stackwalls.model.training.data.batch_order import BatchOrder

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from stackwalls.model.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.seen_rows import seen_map, seen_pixel_rows
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from stackwalls.model.seen_rows import seen_map, seen_pixel_rows
 from stackwalls.model.training.dropout import SeededDropout
 
 

@@ -43,8 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Check, print the table, and write the findings."""
     from stackwalls.evaluate.adapters import named_methods
     from stackwalls.evaluate.checks import FINDINGS_NAME, REFERENCES, beyond_mu, check_findings_folder
-    from stackwalls.hub_cards import disk_errors, open_dataset
-    from stackwalls.model import InputError, Wall
+    from stackwalls.hub_cards import open_dataset
+    from stackwalls.model import InputError, Wall, disk_errors
     from stackwalls.stackgen.commands.evaluate import find_device, find_model
 
     names = args.methods or _DEFAULT

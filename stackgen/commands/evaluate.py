@@ -98,8 +98,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from stackwalls.evaluate import evaluate
-    from stackwalls.evaluate.memory import parse_bytes
     from stackwalls.evaluate.results import check_folder
+    from stackwalls.evaluate.run.memory import parse_bytes
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import VGG16_WALL, InputError, Launch, Wall
 

@@ -24,8 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from stackwalls.evaluate.checks import read_scores, render_leaderboard, score_schema
-    from stackwalls.hub_cards import disk_errors, write_whole
-    from stackwalls.model import InputError
+    from stackwalls.model import InputError, disk_errors, write_whole
 
     if args.schema:
         print(json.dumps(score_schema(), indent=2))

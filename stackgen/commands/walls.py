@@ -67,7 +67,7 @@ _SCORE_CAM_PICTURES = 3
 def run(args: argparse.Namespace) -> int:
     """Make, evaluate and put together; print the table."""
     from stackwalls.evaluate.checks import WallTable
-    from stackwalls.hub_cards import check_output_folder, disk_errors, write_whole
+    from stackwalls.model import check_output_folder, disk_errors, write_whole
 
     check_output_folder(args.out, _ours(args.out), "the table")
     table = WallTable.of(_made(args) if args.results is None else _given(args.results))

@@ -48,7 +48,7 @@ def test_walls_on_every_side(
     # called again, nothing is computed
     before = (tmp_path / "walls.md").read_bytes()
     with monkeypatch.context() as patched:
-        patched.setattr("stackwalls.evaluate.block_run.BlockRun.over", lambda *_: pytest.fail("computed again"))
+        patched.setattr("stackwalls.evaluate.run.block_run.BlockRun.over", lambda *_: pytest.fail("computed again"))
         assert main([*call, "--device", "cpu", "--out", str(tmp_path)]) == 0
     assert (tmp_path / "walls.md").read_bytes() == before
     # other methods only where that is said

@@ -49,7 +49,7 @@ def write_pictures(place: Path) -> None:
     from PIL import Image
 
     from stackwalls.model import parse_class
-    from stackwalls.model.drawn import draw
+    from stackwalls.model.images.drawn import draw
 
     labels = ["ImageId,PredictionString"]
     for folder in ("imagenet/flat", *(f"imagenet/val/{synset}" for synset in synsets())):

@@ -15,7 +15,9 @@ from stackwalls.model import Launch
 
 # a server that has imported all of it forks in no time
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["evaluation_worker", "stackwalls.evaluate.runner", "stackwalls.evaluate.report"])
+PROCESSES.set_forkserver_preload(
+    ["evaluation_worker", "stackwalls.evaluate.run.runner", "stackwalls.evaluate.report.page"]
+)
 
 
 def noise_method(model: Any, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ from torch import nn
 
 from stackwalls.evaluate import Explainer, Subject, mu
 from stackwalls.evaluate.adapters import Configured, FunctionExplainer, as_explainer, to_maps
-from stackwalls.evaluate.measuring import PreparedBatch, explain_batch, measure
+from stackwalls.evaluate.run.measuring import PreparedBatch, explain_batch, measure
 from stackwalls.model import InputError
 
 

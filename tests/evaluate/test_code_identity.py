@@ -18,8 +18,8 @@ from torch import nn
 
 from stackwalls.evaluate import evaluate
 from stackwalls.evaluate.adapters import Configured
-from stackwalls.evaluate.code_identity import identity_of, network_code, weights_hash
-from stackwalls.evaluate.identity import method_identity
+from stackwalls.evaluate.run.code_identity import identity_of, network_code, weights_hash
+from stackwalls.evaluate.run.identity import method_identity
 from stackwalls.model import InputError
 
 METHODS = '''
@@ -186,7 +186,7 @@ def test_an_object_that_cannot_be_looked_into_counts_by_its_type() -> None:
 def test_every_process_finds_the_same(written: Callable[..., ModuleType], tmp_path: Path) -> None:
     written()
     code = (
-        "import own_methods as m, torch; from stackwalls.evaluate.code_identity import identity_of, network_code\n"
+        "import own_methods as m, torch; from stackwalls.evaluate.run.code_identity import identity_of, network_code\n"
         "print(*(identity_of(x) for x in (m.plain, m.wrapped, m.Mine(1), m.made({'b', 'a', 'c'}))))\n"
         "print(network_code(m.Net()))"
     )

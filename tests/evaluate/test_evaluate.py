@@ -177,7 +177,7 @@ def test_a_leaky_network_is_refused() -> None:
 def test_a_certificate_at_hand_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     model = walled_cnn()
     certificate = certify(model)
-    monkeypatch.setattr("stackwalls.evaluate.runner.require_certificate", lambda *_: pytest.fail("made anew"))
+    monkeypatch.setattr("stackwalls.evaluate.run.runner.require_certificate", lambda *_: pytest.fail("made anew"))
     assert run(model, InMemoryDataset([1]), certificate=certificate).certificate == certificate.to_dict()
 
 

@@ -9,7 +9,7 @@ from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 
 from stackwalls.evaluate import METHODS, Subject, evaluate, memory
 from stackwalls.evaluate.engine import BatchSizes, Engine, is_out_of_memory
-from stackwalls.evaluate.memory import batch_sizes, free_bytes, parse_bytes, pass_bytes
+from stackwalls.evaluate.run.memory import batch_sizes, free_bytes, parse_bytes, pass_bytes
 from stackwalls.model import InputError, RunError, Walled, certify
 
 CPU = torch.device("cpu")

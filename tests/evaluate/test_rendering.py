@@ -8,7 +8,7 @@ from in_memory_dataset import InMemoryDataset, walled_cnn
 from matplotlib.patches import Rectangle
 
 from stackwalls.evaluate import Results, evaluate, teaser
-from stackwalls.evaluate.rendering import file_name
+from stackwalls.evaluate.report.rendering import file_name
 from stackwalls.model import InputError, Wall
 from stackwalls.stackgen.cli import main
 

@@ -12,9 +12,9 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
-from stackwalls.evaluate.figures import caption
-from stackwalls.evaluate.provenance import notes
-from stackwalls.evaluate.report import wall_in_words
+from stackwalls.evaluate.report.figures import caption
+from stackwalls.evaluate.report.page import wall_in_words
+from stackwalls.evaluate.run.provenance import notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
 
 EVIL = '<script>alert("x")</script>'

@@ -105,7 +105,7 @@ def test_a_folder_with_something_else_is_not_touched(saved: Path, tmp_path: Path
 
 def test_it_is_refused_before_anything_is_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "notes").write_text("")
-    monkeypatch.setattr("stackwalls.evaluate.runner.require_certificate", lambda *_: pytest.fail("computed"))
+    monkeypatch.setattr("stackwalls.evaluate.run.runner.require_certificate", lambda *_: pytest.fail("computed"))
     with pytest.raises(InputError):
         results(out=tmp_path)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import Results, ShareDone, evaluate
-from stackwalls.evaluate.block_store import BlockStore
-from stackwalls.evaluate.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES, blocks_of, share_of
+from stackwalls.evaluate.run.block_store import BlockStore
+from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES, blocks_of, share_of
 from stackwalls.model import InputError, Launch, RunError
 
 WORK = ".unfinished"

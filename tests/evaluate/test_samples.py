@@ -13,8 +13,8 @@ from in_memory_dataset import InMemoryDataset, walled_cnn
 from PIL import Image
 
 from stackwalls.evaluate import SAMPLES_PER_DATASET, Samples, evaluate
-from stackwalls.evaluate.gallery import galleries
-from stackwalls.evaluate.samples import MAP_SIZE, Sample, gather, sample_positions, shrink
+from stackwalls.evaluate.report.gallery import galleries
+from stackwalls.evaluate.run.samples import MAP_SIZE, Sample, gather, sample_positions, shrink
 
 
 @given(st.integers(0, 5000), st.integers(1, 120))

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from stackwalls.evaluate import Table
-from stackwalls.evaluate.headline import headline
+from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.statistics import bootstrap_interval
 
 CHANCE = math.sqrt(54 / 224)

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stackwalls.hub_cards import disk_errors, whole_file, write_whole
-from stackwalls.hub_cards.whole_files import is_temporary, temporary_path
-from stackwalls.model import RunError
+from stackwalls.model import RunError, disk_errors, whole_file, write_whole
+from stackwalls.model.files import is_temporary, temporary_path
 
 
 def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stackwalls.model import InputError, animals, find_class
-from stackwalls.model.drawn import contact_sheet, draw, draw_scene, drawn_classes, portrait
-from stackwalls.model.drawn.archetypes import ARCHETYPES
-from stackwalls.model.drawn.figure import Figure, Slot
-from stackwalls.model.drawn.looks import Look, looks, palette
-from stackwalls.model.drawn.paint import paint, place
-from stackwalls.model.drawn.patterns import COATS
-from stackwalls.model.drawn.pose import Pose
-from stackwalls.model.drawn.scene import _shaded, box_of, seeded
+from stackwalls.model.images.drawn import contact_sheet, draw, draw_scene, drawn_classes, portrait
+from stackwalls.model.images.drawn.archetypes import ARCHETYPES
+from stackwalls.model.images.drawn.figure import Figure, Slot
+from stackwalls.model.images.drawn.looks import Look, looks, palette
+from stackwalls.model.images.drawn.paint import paint, place
+from stackwalls.model.images.drawn.patterns import COATS
+from stackwalls.model.images.drawn.pose import Pose
+from stackwalls.model.images.drawn.scene import _shaded, box_of, seeded
 
 INDICES = [entry.index for entry in drawn_classes()]
 SMALL = 64
@@ -93,7 +93,7 @@ def test_the_same_arguments_give_the_same_bytes(index: int, seed: int, count: in
 
 def test_another_process_draws_the_same_bytes() -> None:
     code = (
-        "import hashlib; from stackwalls.model.drawn import draw_scene;"
+        "import hashlib; from stackwalls.model.images.drawn import draw_scene;"
         "print(hashlib.sha256(draw_scene(292, 7, size=96, animals=2).image.tobytes()).hexdigest())"
     )
     import hashlib

@@ -20,7 +20,7 @@ from stackwalls.model import (
     resize_and_crop,
     to_input,
 )
-from stackwalls.model.drawn import draw
+from stackwalls.model.images.drawn import draw
 from stackwalls.stackgen.cli import main
 
 MOST_BYTES = 2_000_000

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFile
 from torchvision.transforms import CenterCrop, Compose, Resize
 
-from stackwalls.stackmix import BrokenPictureError, read_picture
+from stackwalls.model.images import BrokenPictureError, read_picture
 
 reference = Compose([Resize(256), CenterCrop(224)])
 

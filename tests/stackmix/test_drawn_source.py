@@ -6,8 +6,9 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from stackwalls.model import imagenet_classes
-from stackwalls.model.drawn import draw, drawn_classes
-from stackwalls.stackmix import MixSpec, mix, open_source
+from stackwalls.model.images import open_source
+from stackwalls.model.images.drawn import draw, drawn_classes
+from stackwalls.stackmix import MixSpec, mix
 
 
 def test_fifty_pictures_of_each_class() -> None:

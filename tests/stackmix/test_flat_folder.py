@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from stackwalls.model import InputError
-from stackwalls.stackmix import open_source
+from stackwalls.model.images import open_source
 
 NAMES = [f"ILSVRC2012_val_{number:08d}.JPEG" for number in range(1, 5)]
 SYNSETS = ["n01443537", "n01440764", "n01443537", "n01484850"]

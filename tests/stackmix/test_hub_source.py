@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackwalls.model import InputError
-from stackwalls.stackmix import open_source
+from stackwalls.model.images import open_source
 
 COMMIT = "c" * 40
 CARD = b"""---

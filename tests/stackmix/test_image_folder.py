@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stackwalls.model import InputError, parse_class
-from stackwalls.stackmix import open_source
+from stackwalls.model.images import open_source
 
 FolderMaker = Callable[[Mapping[str, int]], Path]
 SHARK = parse_class("great white shark").index

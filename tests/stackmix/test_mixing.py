@@ -263,7 +263,7 @@ def test_a_run_that_is_stopped_goes_on_to_the_same_bytes(
             mix(spec, tmp_path / "out")
     assert not (tmp_path / "out/manifest.json").exists()
     read = []
-    from stackwalls.stackmix.sources import ImageFolder
+    from stackwalls.model.images import ImageFolder
 
     original = ImageFolder.read
     monkeypatch.setattr(ImageFolder, "read", lambda self, image_id: read.append(image_id) or original(self, image_id))

@@ -10,9 +10,9 @@ import pytest
 from datasets import ClassLabel, Dataset, Features, Image, Value
 
 from stackwalls.model import InputError, RunError, class_names, imagenet_classes
-from stackwalls.stackmix import open_source
-from stackwalls.stackmix.sources.class_labels import class_of, classes_of_names
-from stackwalls.stackmix.sources.parquet import ParquetPictures
+from stackwalls.model.images import open_source
+from stackwalls.model.images.class_labels import class_of, classes_of_names
+from stackwalls.model.images.parquet import ParquetPictures
 
 DATA = [f"picture {number}".encode() for number in range(7)]
 LABELS = ["tench", "goldfish", "tench", "great white shark", "goldfish", "tench", "tench"]

@@ -13,7 +13,7 @@ import pytest
 from conftest import SYNSETS, picture, write_folder
 
 from stackwalls.model import InputError, RunError, class_order, parse_class
-from stackwalls.model.drawn import draw, drawn_classes
+from stackwalls.model.images.drawn import draw, drawn_classes
 from stackwalls.model.training import Recipe, Running, TrainingSpec, open_data, train
 from stackwalls.model.training.data import BatchOrder, Loader, TarShards, TrainingData, evaluation_batches
 from stackwalls.model.training.data.splitting import split_by_seed

@@ -106,7 +106,7 @@ def test_a_network_that_leaks_is_not_written(
     def leak(self: object, images: torch.Tensor) -> torch.Tensor:
         return self.head(self.features(images)) + images[:, :1, -1, -1]  # type: ignore[attr-defined]
 
-    monkeypatch.setattr("stackwalls.model.blind.BlindModel.forward", leak)
+    monkeypatch.setattr("stackwalls.model.networks.blind_model.BlindModel.forward", leak)
     with pytest.raises(NotBlindError):
         train(data, TrainingSpec(recipe.with_values(epochs=1)), tmp_path, RUNNING)
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stackwalls.model import MaskedVGG16, pixels_reached, to_input
-from stackwalls.model.seen_rows import rows_needed, seen_pixel_rows
+from stackwalls.model.networks.seen_rows import rows_needed, seen_pixel_rows
 from stackwalls.model.training import TrainingNetwork
 from stackwalls.model.training.building import compiles
 from stackwalls.model.training.dropout import SeededDropout

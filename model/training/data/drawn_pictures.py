@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stackwalls.model.drawn import draw
+from stackwalls.model.images.drawn import draw
 
 FIRST_TRAINING_SEED = 1_000_000
 """Seeds below are left to others: STACK-MIX's `drawn` source takes 0 to 49, which validation measures on."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.labels import ImageNetClass, find_class, imagenet_classes
+from stackwalls.model.images.labels import ImageNetClass, find_class, imagenet_classes
 
 
 def class_of_name(name: str) -> ImageNetClass | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.labels import imagenet_classes, parse_classes
+from stackwalls.model.images.labels import imagenet_classes, parse_classes
 from stackwalls.model.sampling import class_order
 from stackwalls.model.training.data.drawn_pictures import FIRST_TRAINING_SEED, DrawnPictures
 from stackwalls.model.training.data.folders import FolderPictures, class_folders
@@ -94,7 +94,7 @@ def _chosen(classes: int | Sequence[str | int] | None, held: Sequence[int], seed
 
 
 def _drawn(classes: int | Sequence[str | int] | None, seed: int, per_class: int, fresh: bool) -> TrainingData:
-    from stackwalls.model.drawn import drawn_classes
+    from stackwalls.model.images.drawn import drawn_classes
 
     if per_class < 1:
         raise InputError(f"Expected at least one drawn picture of each class, but got {per_class}.")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.labels import imagenet_classes
+from stackwalls.model.images.labels import imagenet_classes
 
 Picture: TypeAlias = bytes | NDArray[np.uint8]
 """A picture's file, not decoded, or its pixels `(H, W, 3)` uint8 RGB."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.labels import imagenet_classes
+from stackwalls.model.images.labels import imagenet_classes
 from stackwalls.model.training.data.pictures import Picture, PictureSet
 
 

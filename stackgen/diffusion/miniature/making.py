@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from stackwalls.hub_cards import write_whole
-from stackwalls.model import InputError
+from stackwalls.model import InputError, write_whole
 from stackwalls.stackgen.diffusion.loading import quiet_libraries
 from stackwalls.stackgen.diffusion.miniature.decoder_training import DecoderTask
 from stackwalls.stackgen.diffusion.miniature.denoiser_training import DenoiserTask

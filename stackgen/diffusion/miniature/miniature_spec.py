@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from stackwalls.model import ImageNetClass, InputError, parse_classes
-from stackwalls.model.drawn import drawn_classes
+from stackwalls.model.images.drawn import drawn_classes
 
 
 @dataclass(frozen=True)

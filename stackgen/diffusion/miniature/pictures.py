@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stackwalls.model.drawn import draw_scene
+from stackwalls.model.images.drawn import draw_scene
 
 WIDTH, HEIGHT = 192, 288
 """Of a frame, in pixels: portrait, for a stack."""

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from stackwalls.model import VGG16_WALL, InputError, Wall
-from stackwalls.model.drawn import draw_scene, drawn_classes
+from stackwalls.model.images.drawn import draw_scene, drawn_classes
 from stackwalls.stackgen.localising import Foreground, Pair, pick_pair
 
 Box = tuple[float, ...]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from stackwalls.model import InputError, animals
-from stackwalls.model.drawn import draw_scene
+from stackwalls.model.images.drawn import draw_scene
 from stackwalls.stackgen.diffusion.miniature import MiniatureSpec
 from stackwalls.stackgen.diffusion.miniature.networks import new_autoencoder
 from stackwalls.stackgen.diffusion.miniature.pictures import FIRST_SEED, draw_frame, frames

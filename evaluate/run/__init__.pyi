@@ -1,0 +1,13 @@
+from .evaluation_spec import EvaluationSpec, Target
+from .runner import evaluate
+from .samples import SAMPLES_PER_DATASET, Samples
+from .unfinished import ShareDone
+
+__all__ = [
+    "SAMPLES_PER_DATASET",
+    "EvaluationSpec",
+    "Samples",
+    "ShareDone",
+    "Target",
+    "evaluate",
+]

@@ -1,0 +1,138 @@
+"""What a run was: network, data, methods, versions; with what a reader must be told about them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import cv2
+import torch
+
+from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
+from stackwalls.evaluate.subject import Subject
+from stackwalls.hub_cards import StackDataset
+from stackwalls.model import Wall
+
+RUN_FORMAT = 1
+"""Version of `run.json`'s layout."""
+
+_SIGHTED = (
+    "NOT BLIND: {model} sees the band {wall[wall]}, and its certificate failed. Its maps may lie there by right: mu is "
+    "shown for comparison with a blind network, and says nothing of a method's errors."
+)
+
+_PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
+"""What the numbers depend on, beside Python and OpenCV."""
+
+
+def describe_run(
+    subject: Subject,
+    weights: str,
+    spec: EvaluationSpec,
+    sources: Sequence[StackDataset],
+    provenance: Mapping[str, Any] | None = None,
+    method_notes: Mapping[str, str] | None = None,
+    blind: bool = True,
+) -> dict[str, Any]:
+    """Everything that was needed to make the results, for `run.json`; no dates, no timings.
+
+    Args:
+        subject: network and wall.
+        weights: the network's `code_identity.weights_hash`.
+        spec: what was asked for.
+        sources: the datasets.
+        provenance: what else there is to say, such as the command line.
+        method_notes: method → what was done to what it gave, where anything was.
+        blind: whether the network is certified not to see the dead zone.
+    """
+    own = subject.target_layer is getattr(subject.model, "target_layer", subject.target_layer)
+    return {
+        "format": RUN_FORMAT,
+        "model": subject.name,
+        "weights": weights,
+        "wall": subject.wall.to_dict(),
+        "target_layer": None if own else subject.layer_name,
+        "blind": blind,
+        "datasets": [_describe_source(source, spec) for source in sources],
+        "spec": spec.to_dict(),
+        "device": _device_name(subject.device),
+        "versions": versions(),
+        "provenance": dict(provenance or {}),
+        "method_notes": dict(method_notes or {}),
+    }
+
+
+def notes(run: Mapping[str, Any]) -> list[str]:
+    """What a reader of the numbers must be told: drawn pictures, walls that differ, methods on fewer images."""
+    about: dict[str, list[str]] = {}
+    sighted = [] if run.get("blind", True) else [_SIGHTED.format(**run)]
+    for dataset in run["datasets"]:
+        for note in (*_picture_notes(dataset), *_wall_notes(run, dataset)):
+            about.setdefault(note, []).append(dataset["name"])
+    found = sighted + [note.format(" and ".join(names)) for note, names in about.items()]
+    if run.get("target_layer"):
+        found.append(f"Explained is {run['target_layer']}, not the network's own target layer.")
+    if run["spec"]["target"] == "label":
+        found.append("Explained is the image's label, not the class that the network predicts.")
+    return found + [f"{note}." for note in run["method_notes"].values()]
+
+
+def _picture_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """With `{}` for the datasets' names, so that what holds for several is said once."""
+    if dataset["source"] == "drawn":
+        yield (
+            "The pictures of {} are drawn by this software, not photographed: they show that the check runs, not how a "
+            "method does on photographs."
+        )
+    counts = dataset["images"]
+    most = max(counts.values())
+    if most < dataset["length"]:
+        yield f"Only the first {_images(most)} of {{}}."
+    for count in sorted({count for count in counts.values() if count < most}):
+        methods = ", ".join(method for method, own in counts.items() if own == count)
+        yield f"{methods}: on the first {_images(count)} of {{}} only."
+
+
+def _images(count: int) -> str:
+    return "image" if count == 1 else f"{count} images"
+
+
+def _wall_notes(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[str]:
+    if dataset["wall"] in (None, run["wall"]["wall"]):
+        return
+    of_model, of_data = Wall.parse(run["wall"]["wall"]), Wall.parse(dataset["wall"])
+    if not run.get("blind", True):
+        yield f"{{}}, made for {of_data}: mu is measured by {of_model}."
+        return
+    measured = f"{{}}, made for {of_data}: {run['model']} stands behind {of_model}, by which mu is measured"
+    if of_model.axis == of_data.axis and of_model.start <= of_data.start and of_data.stop <= of_model.stop:
+        extra = of_model.size - of_data.size
+        yield f"{measured}; all of the second image is hidden, and {extra} {of_model.axis} of the first."
+    else:
+        yield f"{measured}; the network sees a part of the second image."
+
+
+def _describe_source(source: StackDataset, spec: EvaluationSpec) -> dict[str, Any]:
+    manifest = source.manifest
+    return {
+        "name": source.name,
+        "length": len(source),
+        "images": {method: spec.images_for(method, len(source)) for method in spec.methods},
+        "wall": None if source.wall is None else str(source.wall),
+        "kind": None if manifest is None else manifest.kind,
+        "source": None if manifest is None else manifest.spec.get("source"),
+        "spec": None if manifest is None else manifest.spec,
+        "manifest_sha256": None if manifest is None else manifest.seal(),
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the numbers depend on."""
+    found = {name: version(name) for name in _PACKAGES}
+    return {**found, "opencv": cv2.__version__, "python": platform.python_version()}

@@ -1,0 +1,16 @@
+"""Networks that are blind behind a wall, and the proof that they are.
+
+- the network: `blind_model` (what all of them share), `masked_vgg` (the paper's), `walled_model` (any pretrained CNN
+  behind a wall) and its `backbones`, `receptive_field` (which pixels a row of a map reaches), `seen_rows` (only those
+  are computed)
+- by name: `registry` (from a name on the command line to a network)
+- files: `checkpoints` (VGG16 weights in and out), `weights` (safetensors, and whether they fit), `pretrained` (save,
+  load and push by the Hub's mixin), `pretrained_files` (a folder, or one commit on the Hub)
+- the proof: `certificate`
+
+Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,279 @@
+"""The blindness certificate: the proof that a network does not see its dead zone, for the very network under test.
+
+Four checks. *structure*: the wall follows from the layers. *intervention*: whatever is put into the dead zone, the
+logits stay the same to the last bit. *gradient*: the logits' gradient there is exactly zero. *contrast*: outside the
+wall the gradient is not zero, so that its absence inside means something.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.sampling import check_seed
+from stackwalls.model.state import local_arithmetic, preserved
+from stackwalls.model.wall import Wall
+
+NUM_IMAGES = 2
+"""Random images on which the checks run; two, so that each can get the other's dead zone."""
+
+_AMPLITUDES = (1.0, 10.0, 1000.0)
+"""Scales of the noise put into the dead zone, in standard deviations of a normalised image."""
+
+
+class NotBlindError(RunError):
+    """The network sees what it is said not to see: no score of it would mean anything."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a certificate: its name, whether it passed, and what was found."""
+
+    name: str
+    passed: bool
+    found: str
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was claimed, what was checked and what came out.
+
+    Attributes:
+        model: the network's name.
+        wall: the wall claimed, as text.
+        chance_level: mu of a uniform map behind that wall.
+        checks: the checks in order.
+        setting: what the checks ran on: images, seed, device, dtype, torch's version.
+    """
+
+    model: str
+    wall: str
+    chance_level: float
+    checks: tuple[Check, ...]
+    setting: dict[str, Any]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What the failed checks found."""
+        return tuple(f"{check.name}: {check.found}" for check in self.checks if not check.passed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {**asdict(self), "passed": self.passed}
+
+    def to_json(self) -> str:
+        """As indented JSON text."""
+        return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
+
+    def text(self) -> str:
+        """For a terminal, a line a check."""
+        wall = Wall.parse(self.wall)
+        verdict = "BLIND" if self.passed else "NOT CERTIFIED"
+        lines = [
+            f"{verdict}: {self.model} behind {self.wall}",
+            f"  dead zone     pixel {wall.axis} {wall.start} to {wall.stop - 1} ({wall.size} of {wall.image_size}, "
+            f"{wall.share:.1%}); chance level of mu {self.chance_level:.3f}",
+        ]
+        lines += [f"  {check.name:<13} {'ok' if check.passed else 'FAILED'}: {check.found}" for check in self.checks]
+        setting = ", ".join(f"{key} {value}" for key, value in self.setting.items())
+        return "\n".join([*lines, f"  checked on    {setting}"])
+
+
+def _device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
+    parameter = next(model.parameters(), torch.empty(0))
+    return parameter.device, parameter.dtype
+
+
+def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """The network's answer, if it is one.
+
+    Raises:
+        InputError: if it fails, or gives anything but `(N, classes)` numbers.
+    """
+    expected = f"expected logits (N, classes) as one tensor for images {tuple(images.shape)}"
+    try:
+        logits = model(images)
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:  # whatever somebody's network raises is the reason
+        reason = (str(error).splitlines() or ["no message"])[0]
+        raise InputError(f"{name} does not run: {type(error).__name__}: {reason}; {expected}.") from error
+    if not isinstance(logits, torch.Tensor):
+        raise InputError(f"{name} gives an object of type {type(logits).__name__}: {expected}.")
+    if logits.ndim != 2 or len(logits) != len(images) or not logits.is_floating_point():
+        raise InputError(f"{name} gives {logits.dtype} {tuple(logits.shape)}: {expected}.")
+    return logits
+
+
+def _structure(model: nn.Module, wall: Wall) -> Check:
+    if not isinstance(model, BlindModel):
+        found = f"declared, not derived ({type(model).__name__} is no BlindModel): it rests on the other checks"
+        return Check("structure", True, found)
+    derived = model.derive_wall()
+    if derived == wall:
+        return Check("structure", True, model.derivation())
+    return Check("structure", False, f"the layers give {derived or 'no dead zone'}, not {wall}: {model.derivation()}")
+
+
+def _interventions(images: torch.Tensor, wall: Wall, generator: torch.Generator) -> Iterator[tuple[str, torch.Tensor]]:
+    """The same images with other dead zones: constants, noise of several amplitudes, each other's."""
+    zone = wall.index(images.ndim)
+    shape = images[zone].shape
+    for value in (0.0, -_AMPLITUDES[-1]):
+        yield f"constant {value:g}", torch.full(shape, value)
+    for amplitude in _AMPLITUDES:
+        yield f"noise × {amplitude:g}", torch.randn(shape, generator=generator) * amplitude
+    yield "another image's", images[zone].roll(1, dims=0)
+
+
+def _intervention(
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    images: torch.Tensor,
+    wall: Wall,
+    generator: torch.Generator,
+) -> Check:
+    with torch.no_grad():
+        before = forward(images)
+        if not bool(before.isfinite().all()):
+            return Check("intervention", False, "the logits are not finite, so nothing can be compared")
+        worst, worst_name, tried = 0.0, "", 0
+        for name, content in _interventions(images, wall, generator):
+            changed = images.clone()
+            changed[wall.index(images.ndim)] = content
+            after = forward(changed)
+            tried += 1
+            if not torch.equal(after, before):
+                difference = float((after - before).abs().nan_to_num(float("inf")).max())
+                worst, worst_name = max((worst, worst_name), (difference, name))
+    if worst_name:
+        return Check(
+            "intervention",
+            False,
+            f"the logits move by up to {worst:.3g} (dead zone replaced by: {worst_name})",
+        )
+    return Check(
+        "intervention",
+        True,
+        f"{tried} other contents of the dead zone, on {len(images)} images: logits bit-identical",
+    )
+
+
+def _gradient_checks(
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    images: torch.Tensor,
+    wall: Wall,
+    generator: torch.Generator,
+) -> tuple[Check, Check]:
+    """The input gradient is exactly zero in the dead zone, and is not outside."""
+    images = images.detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        logits = forward(images)
+        if not logits.requires_grad:
+            raise InputError(
+                "The network's logits have no gradient, which saliency methods and the certificate need: expected a "
+                "forward pass that torch can differentiate, without torch.no_grad() or detach()."
+            )
+        # random weights: a sum over all logits could cancel what single logits see
+        weights = torch.randn(logits.shape, generator=generator).to(logits)
+        (gradient,) = torch.autograd.grad((logits * weights).sum(), images)
+    size = gradient.abs()
+    dead = float(size[wall.index(size.ndim)].max())
+    zero = Check("gradient", dead == 0, f"largest absolute input gradient in the dead zone: {dead:.3g}")
+    return zero, _contrast(size, wall)
+
+
+def _contrast(size: torch.Tensor, wall: Wall) -> Check:
+    """The same gradient must be there outside the wall: else its absence inside would prove nothing."""
+    largest = size.amax(dim=(0, 1, 3 if wall.axis == "rows" else 2))
+    seen = [line for start, stop in wall.seen for line in range(start, stop) if float(largest[line]) > 0]
+    if not seen:
+        return Check("contrast", False, "the gradient is zero outside the wall too: the network ignores its input")
+    distance, line = min((min(abs(line - wall.start), abs(line - wall.stop + 1)), line) for line in seen)
+    found = (
+        f"largest absolute input gradient outside {float(largest[seen].max()):.3g}; "
+        f"the nearest {wall.axis[:-1]} that is seen is {line} ({float(largest[line]):.3g}), "
+        + ("right at the wall" if distance == 1 else f"{distance - 1} {wall.axis} away from the wall")
+    )
+    return Check("contrast", True, found)
+
+
+def certify(
+    model: nn.Module, wall: Wall | None = None, images: torch.Tensor | None = None, seed: int = 0
+) -> Certificate:
+    """Check that `model` does not see the dead zone of `wall`.
+
+    Args:
+        model: maps `(N, 3, H, W)` images to `(N, classes)` logits. It comes back as it was: mode, hooks, gradients.
+        wall: the wall claimed; the model's own `wall` by default.
+        images: `(N, 3, H, W)` normalised images to check on; by default 2 of Gaussian noise.
+        seed: of the noise.
+
+    Returns:
+        The certificate, passed or not; `require_certificate` raises instead.
+
+    Raises:
+        InputError: if neither the call nor the model names a wall, `images` do not fit it, `seed` is out of range, or
+            the model gives no logits `(N, classes)` with a gradient.
+    """
+    wall = wall or getattr(model, "wall", None)
+    if wall is None:
+        raise InputError("This network has no wall, so there is no dead zone to certify: name one (`wall=`, --wall).")
+    check_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    if images is None:
+        images = torch.randn((NUM_IMAGES, 3, wall.image_size, wall.image_size), generator=generator)
+    elif images.ndim != 4 or images.shape[2:] != (wall.image_size, wall.image_size) or len(images) < 2:
+        raise InputError(
+            f"Expected `images` to be (N, 3, {wall.image_size}, {wall.image_size}) with N ≥ 2, but got "
+            f"{tuple(images.shape)}."
+        )
+    images = images.detach().cpu()
+    device, dtype = _device_and_dtype(model)
+
+    name = getattr(model, "name", type(model).__name__)
+
+    def forward(batch: torch.Tensor) -> torch.Tensor:
+        return _logits(name, model, batch.to(device, dtype))
+
+    with preserved(model), local_arithmetic():
+        checks = (
+            _structure(model, wall),
+            _intervention(forward, images, wall, generator),
+            *_gradient_checks(forward, images, wall, generator),
+        )
+    setting = {
+        "images": len(images),
+        "seed": seed,
+        "device": device.type,
+        "dtype": str(dtype).removeprefix("torch."),
+        "torch": torch.__version__,
+    }
+    return Certificate(name, str(wall), wall.chance, checks, setting)
+
+
+def require_certificate(model: nn.Module, wall: Wall | None = None, seed: int = 0) -> Certificate:
+    """`certify`, for those who go on only with a network that passed.
+
+    Raises:
+        NotBlindError: if a check failed; the message says which and what was found.
+    """
+    certificate = certify(model, wall, seed=seed)
+    if not certificate.passed:
+        raise NotBlindError(
+            f"{certificate.model} is not blind behind {certificate.wall}, so its maps cannot be judged by it: "
+            + "; ".join(certificate.failures)
+            + ". Name the wall that the network really has, or mend the network."
+        )
+    return certificate

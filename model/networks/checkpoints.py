@@ -1,0 +1,164 @@
+"""Weights in and out: safetensors with a JSON sidecar, and the authors' own checkpoints. No pickle is ever executed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+
+from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.files import file_sha256
+from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from stackwalls.model.networks.weights import check_fits, read_safetensors
+
+SIDECAR_FORMAT = 1
+_ARCHITECTURE = "MaskedVGG16"
+_DENSE_POSITION = 31
+"""Index of the dense layers in the authors' `nn.Sequential`: 30 feature layers, a flatten, then these."""
+
+
+def _our_key(key: str) -> str:
+    """`28.weight` → `convolutions.28.weight`, `31.0.weight` → `classifier.0.weight`."""
+    dense = re.fullmatch(rf"{_DENSE_POSITION}\.(\d+\.(?:weight|bias))", key)
+    return f"classifier.{dense[1]}" if dense else f"convolutions.{key}"
+
+
+def _checked(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"There is no weights file {path}: name a file that exists.")
+    return path
+
+
+def _read_state_dict(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # on what is no pickle the unpickler raises whatever it runs into
+        raise InputError(
+            f"{path} does not load as a state dict of plain tensors: it is damaged, of another format, or holds Python "
+            "objects, which are never executed. Expected what torch.save wrote of a model's state_dict()."
+        ) from error
+    if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise InputError(f"Expected {path} to hold a state dict of tensors, but it holds {type(state).__name__}.")
+    return dict(state)
+
+
+def _check_hidden_columns(path: Path, hidden: torch.Tensor) -> None:
+    """The first dense layer's weights on the hidden rows `(out, C, 9, 14)` must all be zero."""
+    largest_per_row = hidden.abs().amax(dim=(0, 1, 3))
+    row = int(largest_per_row.argmax())
+    if not bool((hidden == 0).all()):
+        raise InputError(
+            f"{path} is no masked checkpoint: the first dense layer must be zero on map rows {VISIBLE_ROWS} to "
+            f"{MAP_SIZE - 1}, but its largest weight there is {float(largest_per_row[row]):.3g}, on row "
+            f"{VISIBLE_ROWS + row}. If this is the baseline, load it with masked=False (`--model baseline-vgg16`)."
+        )
+
+
+def load_authors_checkpoint(path: str | Path, masked: bool = True) -> MaskedVGG16:
+    """Read the weights that the paper's authors published.
+
+    The file is the state dict of an `nn.Sequential`: `0.weight` … `28.weight` for the convolutions, `31.0.weight`,
+    `31.3.weight`, `31.6.weight` for the dense layers, and their biases. The masked network's first dense layer is
+    full-size there, with zeros on the hidden rows; they are checked, then dropped.
+
+    Args:
+        path: `params_vgg16_masked.pt` or `params_vgg16_baseline.pt`. Read with `weights_only=True`.
+        masked: whether the network is the masked one; False for the baseline.
+
+    Raises:
+        InputError: if the file is missing or no state dict, holds another network, or is to be masked and has a
+            weight on a hidden row that is not zero (the message names the largest one and its row).
+    """
+    path = _checked(path)
+    state = {_our_key(key): tensor for key, tensor in _read_state_dict(path).items()}
+    classes = state["classifier.6.weight"].shape[0] if "classifier.6.weight" in state else 1000
+    with torch.device("meta"):
+        full = MaskedVGG16(visible_rows=MAP_SIZE, num_classes=classes)
+        model = MaskedVGG16(visible_rows=VISIBLE_ROWS, num_classes=classes) if masked else full
+    check_fits(path, state, full.state_dict(), _ARCHITECTURE)
+    if masked:
+        key = "classifier.0.weight"
+        dense = state[key].view(len(state[key]), -1, MAP_SIZE, MAP_SIZE)
+        _check_hidden_columns(path, dense[:, :, VISIBLE_ROWS:])
+        state[key] = dense[:, :, :VISIBLE_ROWS].flatten(1).contiguous()
+    model.load_state_dict({key: tensor.float() for key, tensor in state.items()}, assign=True)
+    return model.requires_grad_(True).eval()
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
+def save_model(model: MaskedVGG16, path: str | Path, info: Mapping[str, Any] | None = None) -> Path:
+    """Write `NAME.safetensors` and beside it `NAME.json`: architecture, wall, the weights' SHA-256 and `info`.
+
+    Both appear whole (written under a temporary name, then renamed), the sidecar last.
+
+    Args:
+        model: the network; its weights are written as they are.
+        path: a file name that ends in `.safetensors`.
+        info: what else is to be known of the weights, such as data, recipe and accuracy (JSON values).
+
+    Raises:
+        InputError: if `path` does not end in `.safetensors`.
+        RunError: if the file cannot be written (a full disk, say).
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise InputError(f"Expected a file name that ends in .safetensors, but got {path.name!r}.")
+    weights = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(weights, temporary)
+        sidecar = {
+            "format": SIDECAR_FORMAT,
+            "architecture": _ARCHITECTURE,
+            "config": model.config,
+            "wall": str(model.wall) if model.wall else None,
+            "weights_sha256": file_sha256(temporary),
+            "info": dict(info or {}),
+        }
+        temporary.replace(path)
+        temporary.write_text(json.dumps(sidecar, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.replace(_sidecar(path))
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"Cannot write the weights {path}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def load_model_file(path: str | Path) -> MaskedVGG16:
+    """Read what `save_model` wrote.
+
+    Raises:
+        InputError: if the file or its sidecar is missing, damaged, or does not fit the other.
+    """
+    path = _checked(path)
+    sidecar_path = _sidecar(path)
+    if not sidecar_path.is_file():
+        raise InputError(f"{path} has no sidecar {sidecar_path.name} beside it, which says what network it is.")
+    try:
+        sidecar = json.loads(sidecar_path.read_text(encoding="utf-8"))
+        config = dict(sidecar["config"])
+        expected_sha256 = sidecar["weights_sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{sidecar_path} is no sidecar of this package: {error!r}") from error
+    if sidecar.get("format") != SIDECAR_FORMAT or sidecar.get("architecture") != _ARCHITECTURE:
+        raise InputError(f"{sidecar_path} describes {sidecar.get('architecture')!r}, expected {_ARCHITECTURE!r}.")
+    if file_sha256(path) != expected_sha256:
+        raise InputError(f"{path} is not the file that {sidecar_path.name} describes: its SHA-256 differs.")
+    state = read_safetensors(path)
+    with torch.device("meta"):
+        model = MaskedVGG16(**config)
+    check_fits(path, state, model.state_dict(), _ARCHITECTURE)
+    model.load_state_dict(state, assign=True)
+    return model.eval()

@@ -1,0 +1,230 @@
+"""A wall without training: any pretrained CNN with global pooling, made blind to a part of its input.
+
+The backbone runs on the seen part and on the dead part of the image separately, and the two maps are stitched. The
+classifier pools the seen rows only. Nothing crosses the wall, so the dead part provably cannot influence the logits,
+and every CAM library can hook the stitched map, whose dead rows show the other animal as clearly as the seen ones.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stderr
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from stackwalls.model.errors import InputError
+from stackwalls.model.networks.backbones import Backbone, load_backbone
+from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.pretrained import Pretrained, check_wall
+from stackwalls.model.networks.pretrained_files import PretrainedFiles
+from stackwalls.model.networks.weights import state_sha256
+from stackwalls.model.state import preserved
+from stackwalls.model.wall import IMAGE_SIZE, Wall
+
+_POOLING_TOLERANCE = 1e-3
+"""Largest change of the logits, relative to their spread, when a map's positions are shuffled: rounding only."""
+
+
+def _cut(tensor: torch.Tensor, wall: Wall, start: int, stop: int) -> torch.Tensor:
+    """Rows (or columns) start to stop of `(N, C, H, W)`."""
+    return tensor[:, :, start:stop] if wall.axis == "rows" else tensor[:, :, :, start:stop]
+
+
+class Walled(BlindModel, Pretrained):
+    """A pretrained CNN behind a wall (see `walled`).
+
+    Args:
+        backbone: feature extractor, head after global pooling, and normalisation.
+        wall: the dead zone; its edges must be multiples of the backbone's stride (32 pixels, mostly).
+
+    Raises:
+        InputError: if the head depends on positions, the map is no `(N, C, h, w)`, or the wall's edges fall inside
+            a map row.
+    """
+
+    def __init__(self, backbone: Backbone, wall: Wall) -> None:
+        super().__init__()
+        self.name = f"walled:{backbone.name}"
+        self._backbone, self._weights = backbone.name, backbone.weights
+        self.extractor, self.pooled_head = backbone.features, backbone.head
+        self.mean, self.std = backbone.mean, backbone.std
+        self.stitched = nn.Identity()
+        self._wall = wall
+        self.eval()
+        with preserved(self), torch.no_grad():
+            whole = self.extractor(torch.zeros(2, 3, wall.image_size, wall.image_size))
+            _check_map(backbone.name, whole)
+            self.map_wall = _wall_on_map(backbone.name, wall, whole.shape[-1])
+            _check_head_pools(backbone.name, self.pooled_head, whole.shape)
+            self._check_stitching(whole.shape)
+
+    def _segments(self) -> tuple[tuple[int, int], ...]:
+        return tuple(sorted([*self.wall.seen, (self.wall.start, self.wall.stop)]))
+
+    def _check_stitching(self, shape: torch.Size) -> None:
+        try:
+            # a traced module that fails prints its own traceback
+            with redirect_stderr(io.StringIO()):
+                found = self.features(torch.zeros(2, 3, IMAGE_SIZE, IMAGE_SIZE)).shape
+        except RuntimeError as error:
+            raise InputError(
+                f"{self.name} cannot stand behind {self.wall}: it does not run on a part of the image "
+                f"({str(error).splitlines()[0]}). Take a convolutional network, such as resnet50."
+            ) from error
+        if found != shape:
+            raise InputError(
+                f"{self.name} cannot stand behind {self.wall}: the parts' maps stitch to {tuple(found)}, but the "
+                f"whole image's map is {tuple(shape)}. Take another wall or another network."
+            )
+
+    @property
+    def wall(self) -> Wall:
+        """The dead zone in pixels."""
+        return self._wall
+
+    @property
+    def target_layer(self) -> nn.Module:
+        """The stitched map."""
+        return self.stitched
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, 224, 224)` normalised images to the stitched map `(N, C, h, w)`, each part by itself."""
+        parts = [self.extractor(_cut(images, self.wall, *segment)) for segment in self._segments()]
+        axis = 2 if self.wall.axis == "rows" else 3
+        stitched: torch.Tensor = self.stitched(torch.cat(parts, axis))
+        return stitched
+
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
+        """The stitched map `(N, C, h, w)` to logits `(N, classes)`, pooling its seen part only."""
+        wall = self.map_wall
+        seen = [_cut(activations, wall, *segment) for segment in wall.seen]
+        logits: torch.Tensor = self.pooled_head(torch.cat(seen, 2 if wall.axis == "rows" else 3))
+        return logits
+
+    def derive_wall(self) -> Wall | None:
+        """The pixels under the map rows that the head does not pool; no convolution crosses the wall."""
+        stride = IMAGE_SIZE // self.map_wall.image_size
+        return Wall(self.map_wall.axis, self.map_wall.start * stride, self.map_wall.stop * stride)
+
+    def derivation(self) -> str:
+        """One sentence: why the dead zone is dead."""
+        parts = " and ".join(f"{start} to {stop - 1}" for start, stop in self._segments())
+        wall = self.map_wall
+        seen = " and ".join(f"{start} to {stop - 1}" for start, stop in wall.seen)
+        return (
+            f"the backbone runs on pixel {wall.axis} {parts} separately, and the head pools map {wall.axis} {seen} "
+            f"of {wall.image_size} only"
+        )
+
+    def pretrained_config(self) -> dict[str, Any]:
+        """Backbone, whose weights, wall, and the SHA-256 of the weights' values: small, as the weights are elsewhere.
+
+        Raises:
+            InputError: if the weights are random or one's own: nobody else could load them.
+        """
+        if self._weights is None:
+            raise InputError(
+                f"{self.name} has weights that no library publishes, so a configuration cannot name them: put a "
+                "pretrained backbone of torchvision's or timm's behind the wall."
+            )
+        sha256 = state_sha256(self.state_dict())
+        return {
+            "backbone": self._backbone,
+            "weights": self._weights,
+            "wall": str(self.wall),
+            "weights_sha256": sha256,
+        }
+
+    def own_weights(self) -> None:
+        """None: the libraries have them."""
+        return
+
+    @classmethod
+    def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:
+        """The backbone behind its wall again.
+
+        Raises:
+            InputError: if the weights that the library gives now are others.
+            RunError: if they cannot be had.
+        """
+        for key in ("backbone", "weights", "wall"):
+            if not isinstance(config[key], str):
+                raise InputError(f"config.json of {files.name} has a value of another type: {key} is {config[key]!r}.")
+        model = cls(load_backbone(config["backbone"], weights=config["weights"]), Wall.parse(config["wall"])).eval()
+        check_wall(model.derive_wall(), config, files)
+        if state_sha256(model.state_dict()) != config["weights_sha256"]:
+            raise InputError(
+                f"The weights {config['weights']} of {config['backbone']} are others here than those that "
+                f"config.json of {files.name} names: install the versions that it was made with."
+            )
+        return model
+
+
+def _check_map(name: str, activations: object) -> None:
+    if not isinstance(activations, torch.Tensor) or activations.ndim != 4:
+        found = tuple(activations.shape) if isinstance(activations, torch.Tensor) else type(activations).__name__
+        raise InputError(
+            f"{name} cannot stand behind a wall: expected its features to be a map (N, C, h, w), but got {found}. "
+            "Take a convolutional network with global average pooling, such as resnet50."
+        )
+
+
+def _wall_on_map(name: str, wall: Wall, map_size: int) -> Wall:
+    rescaled = wall.rescaled(map_size)
+    if wall.image_size % map_size:
+        raise InputError(
+            f"{name} cannot stand behind a wall: its map has {map_size} rows, which do not divide the image's "
+            f"{wall.image_size} pixels evenly. Take a network with a map of 7 or 14 rows, such as resnet50."
+        )
+    if rescaled is None:
+        stride = wall.image_size // map_size
+        raise InputError(
+            f"{name} has one map row for {stride} pixels, so its wall must stand on multiples of {stride}, but got "
+            f"{wall}: take {wall.widened(stride)}."
+        )
+    return rescaled
+
+
+def _check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], shape: torch.Size) -> None:
+    """A head behind a wall must treat all positions alike: shuffling them leaves the logits as they are."""
+    generator = torch.Generator().manual_seed(0)
+    activations = torch.rand(shape, generator=generator)
+    order = torch.randperm(shape[2] * shape[3], generator=generator)
+    shuffled = activations.flatten(2)[:, :, order].view(shape)
+    try:
+        before, after = head(activations), head(shuffled)
+        head(activations[:, :, : shape[2] // 2])
+    except RuntimeError:
+        moved = float("inf")
+    else:
+        moved = float((after - before).abs().max() / before.std().clamp_min(1e-12))
+    if not moved <= _POOLING_TOLERANCE:
+        raise InputError(
+            f"{name} cannot stand behind a wall without training: its head depends on where in the map something "
+            "lies. Take a network with global average pooling, such as resnet50; for VGG16, train or load "
+            "masked-vgg16."
+        )
+
+
+def walled(backbone: str | Backbone, wall: Wall, pretrained: bool = True) -> Walled:
+    """Put a pretrained CNN behind a wall, without training.
+
+    Args:
+        backbone: a name of torchvision's or timm's (`resnet50`, `tf_efficientnet_lite0`; `timm/resnet50` and
+            `torchvision/resnet50` where both have it), or a `Backbone` of one's own.
+        wall: the dead zone, on any side; its edges must be multiples of the backbone's stride.
+        pretrained: whether to load the ImageNet weights; random ones otherwise.
+
+    Raises:
+        InputError: if the name is unknown, the head depends on positions (VGG, AlexNet, transformers), or the wall
+            does not fit the map.
+        RunError: if the weights cannot be had.
+
+    Source: after DiFull of Rao, Böhle, Schiele, "Towards Better Understanding Attribution Methods" (CVPR 2022).
+    """
+    if isinstance(backbone, str):
+        backbone = load_backbone(backbone, pretrained)
+    return Walled(backbone, wall).eval()
