@@ -4,6 +4,7 @@
 - `networks/`: the networks that are blind behind a wall, by name, with their certificate
 - `wall` (the dead zone in pixels), `preprocessing` (the one transform), `sampling` (what a seed draws)
 - `state` (models come back as they were), `parallel`, `launcher` (this process's share of a shared run)
+- `hub` (ids and failures of the Hugging Face Hub), `device` (which one, and when its memory runs out)
 - `files` (files that appear whole), `errors` (the two kinds of failure that a user meets)
 - `miniature/`: the two networks whose weights come with the package
 - `training/`: how the masked VGG16 and its baseline are trained

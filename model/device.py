@@ -1,0 +1,61 @@
+"""Devices: which one to use, and what to say when its memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from accelerate.utils.memory import should_reduce_batch_size
+
+from stackwalls.model.errors import InputError, RunError
+
+_KINDS = ("cpu", "cuda", "mps")
+_PHRASES = ("can't allocate memory", "not enough memory", "cannot allocate memory", "failed to allocate")
+"""What allocators say in a plain RuntimeError that accelerate does not know: oneDNN's, and torch's on a CPU."""
+
+
+def find_device(name: str = "auto", local_rank: int = 0) -> torch.device:
+    """The torch device of this name; "auto" takes CUDA, then MPS, then the CPU.
+
+    Args:
+        name: "auto", or a torch device; "cuda" without a number is this process's own GPU.
+        local_rank: number of this process on its machine.
+
+    Raises:
+        InputError: if the name is unknown or the device is not available.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if name.partition(":")[0] not in _KINDS:
+        raise InputError(f"Expected a device such as auto, cpu, cuda, cuda:1 or mps, but got {name!r}.")
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise InputError("There is no device 'mps' on this machine: it is an Apple GPU.")
+    try:
+        device = torch.device(name)
+        if name == "cuda" and (count := torch.cuda.device_count()):
+            # a launcher may show each process its own GPU alone
+            device = torch.device("cuda", local_rank % count)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"There is no device {name!r} on this machine: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on any device."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or should_reduce_batch_size(error):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or any(p in text for p in _PHRASES))
+
+
+@contextmanager
+def memory_errors(sentence: str) -> Iterator[None]:
+    """Raise `RunError(sentence)` if memory runs out inside; the sentence says what to change."""
+    try:
+        yield
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise RunError(sentence) from error
