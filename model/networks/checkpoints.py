@@ -10,12 +10,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import file_sha256
+from stackwalls.model.files import file_sha256, whole_path, write_whole
 from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
-from stackwalls.model.networks.weights import check_fits, read_safetensors
+from stackwalls.model.networks.weights import check_fits, read_safetensors, write_safetensors
 
 SIDECAR_FORMAT = 1
 _ARCHITECTURE = "MaskedVGG16"
@@ -113,26 +112,21 @@ def save_model(model: MaskedVGG16, path: str | Path, info: Mapping[str, Any] | N
     path = Path(path)
     if path.suffix != ".safetensors":
         raise InputError(f"Expected a file name that ends in .safetensors, but got {path.name!r}.")
-    weights = {key: tensor.detach().cpu().contiguous() for key, tensor in model.state_dict().items()}
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, temporary)
+        with whole_path(path) as temporary:
+            write_safetensors(model.state_dict(), temporary)
         sidecar = {
             "format": SIDECAR_FORMAT,
             "architecture": _ARCHITECTURE,
             "config": model.config,
             "wall": str(model.wall) if model.wall else None,
-            "weights_sha256": file_sha256(temporary),
+            "weights_sha256": file_sha256(path),
             "info": dict(info or {}),
         }
-        temporary.replace(path)
-        temporary.write_text(json.dumps(sidecar, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        temporary.replace(_sidecar(path))
+        write_whole(_sidecar(path), (json.dumps(sidecar, indent=2, sort_keys=True) + "\n").encode())
     except (OSError, SafetensorError) as error:
         raise RunError(f"Cannot write the weights {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path
 
 
