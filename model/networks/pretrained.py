@@ -137,7 +137,7 @@ class Pretrained(ModelHubMixin):
 
     @abstractmethod
     def derivation(self) -> str:
-        """One sentence: why the dead zone is dead."""
+        """Why the dead zone is dead, in one sentence."""
 
 
 def check_wall(found: Wall | None, config: Mapping[str, Any], files: PretrainedFiles) -> None:

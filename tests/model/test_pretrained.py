@@ -116,7 +116,7 @@ def test_saving_again_leaves_no_older_network_half_there(
         ({"architecture": "ResNet"}, "expected format 1 and an architecture out of MaskedVGG16, Walled"),
         ({"visible_rows": 4}, "names the wall 'bottom:54', but the layers give 'bottom:70'"),
         ({"visible_rows": 15}, "Expected `visible_rows` to be 1 to 14"),
-        ({"visible_rows": "5"}, "value of another type"),
+        ({"visible_rows": "5"}, "value of the wrong type"),
         ({"num_classes": 11}, "'classifier.6.weight' has shape (10, 256), expected (11, 256)"),
         ({"weights_sha256": "0" * 64}, "its SHA-256 differs"),
     ],
@@ -174,7 +174,7 @@ def test_wrong_calls(folder: Path) -> None:
 def test_hints_where_a_folder_is_near(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.rename(tmp_path / "masked-vgg16")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"For the network in the folder masked-vgg16 here, write \./masked-vgg16"):
+    with pytest.raises(InputError, match=r"For the network in the local folder masked-vgg16, write \./masked-vgg16"):
         load_model("masked-vgg16")
     assert load_model("./masked-vgg16").wall is not None
     (tmp_path / "run").mkdir()
@@ -251,7 +251,7 @@ def test_a_walled_network_is_a_small_configuration(tmp_path: Path) -> None:
     with torch.no_grad():
         assert torch.equal(loaded(images), model(images))
     change_config(tmp_path, weights_sha256="0" * 64)
-    with pytest.raises(InputError, match="are others here than those"):
+    with pytest.raises(InputError, match="differ from those"):
         load_model(str(tmp_path))
     change_config(tmp_path, wall=64)
     with pytest.raises(InputError, match="wall is 64"):
