@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,17 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 
-from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.errors import InputError
+from stackwalls.model.hub import HubId, hub_failures, is_hub_url
 
 CONFIG_NAME = "config.json"
 """Says what network it is; written last, so that a folder that has it is whole."""
@@ -37,9 +28,6 @@ CONFIG_KEYS = {
     "Walled": frozenset({"backbone", "weights", "wall", "weights_sha256"}),
 }
 """Architecture → what its config.json says beside "format" and "architecture": all of this and nothing else."""
-
-_HUB_PREFIX = "hf://"
-_HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,8 @@ class PretrainedFiles:
 
 def is_hub_id(text: str) -> bool:
     """Whether `text` is `user/name` or `user/name@revision`, with or without `hf://` in front."""
-    return _HUB_ID.fullmatch(text.removeprefix(_HUB_PREFIX)) is not None
+    found = HubId.parse(text)
+    return found is not None and found.split is None
 
 
 def find_pretrained(source: str | Path, revision: str | None = None, **download: Any) -> PretrainedFiles:
@@ -98,19 +87,19 @@ def find_pretrained(source: str | Path, revision: str | None = None, **download:
         download: passed on to `hf_hub_download` (token, cache_dir, force_download, local_files_only).
 
     Raises:
-        InputError: if there is none, or it is private or gated.
-        RunError: if the Hub cannot be reached.
+        InputError: if this token sees no such repository or revision, or it has no config.json.
+        RunError: if it is gated, or the Hub cannot be reached.
     """
     text, path = str(source), Path(source)
-    if not text.startswith(_HUB_PREFIX) and path.is_dir():
+    if not is_hub_url(text) and path.is_dir():
         return PretrainedFiles(str(path), partial(_local, path))
-    match = _HUB_ID.fullmatch(text.removeprefix(_HUB_PREFIX))
-    if match is None:
-        raise InputError(f"There is no folder {text}, and it is no Hub id either: expected user/name[@revision].")
-    repository, revision = match["id"], match["revision"] or revision
-    config = _download(repository, CONFIG_NAME, revision=revision, **download)
+    found = HubId.parse(text)
+    if found is None or found.split is not None:
+        raise InputError(f"There is no folder {text}, and it is not a Hub id either: expected user/name[@revision].")
+    config = _download(found.repository, CONFIG_NAME, revision=found.revision or revision, **download)
     commit = config.parent.name  # the client's cache has one folder a commit
-    return PretrainedFiles(f"{repository}@{commit}", partial(_download, repository, revision=commit, **download))
+    fetch = partial(_download, found.repository, revision=commit, **download)
+    return PretrainedFiles(f"{found.repository}@{commit}", fetch)
 
 
 def _local(folder: Path, name: str) -> Path:
@@ -124,35 +113,8 @@ def _local(folder: Path, name: str) -> Path:
     return path
 
 
-def _download(repository: str, name: str, **options: Any) -> Path:
-    """One file of a repository on the Hub, from the client's cache where it is there."""
-    revision = options.get("revision")
-    at = f"{repository}@{revision}" if revision else repository
-    try:
-        return Path(hf_hub_download(repository, name, library_name="stackwalls", **options))
-    except LocalEntryNotFoundError as error:
-        raise RunError(f"Cannot reach the Hub for {name} of {at}: {_first_line(error)}") from error
-    except GatedRepoError as error:
-        raise InputError(
-            f"The network {repository} is gated: ask for access on its page on the Hub, then log in (hf auth login, or "
-            "set HF_TOKEN) and run again."
-        ) from error
-    except RevisionNotFoundError as error:
-        raise InputError(f"The network {repository} has no revision {revision!r}.") from error
-    except RepositoryNotFoundError as error:
-        raise InputError(
-            f"There is no folder {repository} here, and the Hub shows no network of that name; if it is private, log "
-            "in with an account that has access."
-        ) from error
-    except EntryNotFoundError as error:
-        raise InputError(
-            f"{at} on the Hub holds no {name}, so it is no network of this package: pickled weights are never read."
-        ) from error
-    except HFValidationError as error:
-        raise InputError(f"Cannot read the Hub id {at}: {_first_line(error)}") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise RunError(f"Cannot reach the Hub for {name} of {at}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".") + "."
+def _download(repository: str, name: str, revision: str | None, **options: Any) -> Path:
+    """One file of a repository on the Hub, from the client's cache if it is there."""
+    wrong = "it does not hold a network of this package, and pickled weights are never read"
+    with hub_failures("load the network", "model", repository, revision, no_file=wrong):
+        return Path(hf_hub_download(repository, name, revision=revision, library_name="stackwalls", **options))

@@ -199,12 +199,12 @@ class Answer:
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (RepositoryNotFoundError("no", response=Answer()), InputError, "the Hub shows no network of that name"),
-        (RevisionNotFoundError("no", response=Answer()), InputError, "has no revision 'v9'"),
-        (GatedRepoError("no", response=Answer()), InputError, "is gated: ask for access"),
+        (RepositoryNotFoundError("no", response=Answer()), InputError, "the Hub shows no such model"),
+        (RevisionNotFoundError("no", response=Answer()), InputError, "has no such revision"),
+        (GatedRepoError("no", response=Answer()), RunError, "is gated. Request access"),
         (EntryNotFoundError("no"), InputError, "pickled weights are never read"),
-        (LocalEntryNotFoundError("offline"), RunError, "Cannot reach the Hub"),
-        (OSError("reset"), RunError, "Cannot reach the Hub"),
+        (LocalEntryNotFoundError("offline"), RunError, "the Hub cannot be reached"),
+        (ConnectionError("reset"), RunError, "the Hub cannot be reached"),
     ],
 )
 def test_what_the_hub_refuses_is_one_sentence(
