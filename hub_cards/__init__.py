@@ -1,14 +1,13 @@
 """The published contract: what a row is, what a run was, the dataset folder on disk, its card.
 
 - what: `record` (the columns), `manifest` (what a run was), `layout` (what lies where)
-- writing: `folder` (`FolderWriter`: rows in order, one process), made of `parts` (what survives a kill);
-  `item_folder` (`ItemFolder`: items in any order, several processes, folders that grow), made of `item_work` and
-  `item_record`; both end in `finishing` and `shards` (Parquet from rows alone)
+- writing: `run_store` (`RunStore`: the records of a run that can be killed, resumed and shared, of evaluations too),
+  `folder_writer` (`FolderWriter`: a dataset folder, item by item), `finishing` and `shards` (Parquet from rows alone)
 - checking: `verification`
 - reading: `reading` (`open_dataset`), made of `stack_dataset` (batches), `pictures` (decoding), `shard_rows` (of a
   finished set), `hub_dataset` (streamed), `picture_folder` and `table_rows`; `row_reader` (any row by its number),
   `label_column` (the classes of a set, here or on the Hub)
-- reviewing: `decisions` (what a person decided, beside the data)
+- reviewing: `decisions` (what a reviewer decided, next to the data)
 - the card: `cards/`, with its text in `templates/`; a network as a folder with its card: `model_folder`
 - STACK-MIX without pixels: `recipe` (made from a finished folder, read from a folder or the Hub)
 - the Hub: `publishing/`

@@ -11,22 +11,20 @@ from .cards import (
 )
 from .decisions import (
     KEPT,
-    TURNED_DOWN,
+    REJECTED,
     UNDECIDED,
     VERDICTS,
     Decision,
     DecisionLog,
     current_decisions,
-    picture_sha256,
+    image_sha256,
     read_decisions,
-    turned_down,
+    rejected_images,
 )
 from .finishing import Card
-from .folder import FolderWriter
-from .item_folder import ItemFolder
-from .item_record import ItemRecord
+from .folder_writer import FolderWriter, ItemRecord
 from .label_column import dataset_classes
-from .layout import unfinished_spec
+from .layout import Succession, unfinished_spec
 from .manifest import KINDS, MANIFEST_FORMAT, MANIFEST_NAME, RECIPE_KIND, Manifest
 from .model_folder import MODEL_FILES, check_model_folder, complete_model_folder, is_model_folder, save_model_folder
 from .reading import open_dataset
@@ -44,7 +42,7 @@ __all__ = [
     "MEANINGS",
     "MODEL_FILES",
     "RECIPE_KIND",
-    "TURNED_DOWN",
+    "REJECTED",
     "UNDECIDED",
     "VERDICTS",
     "Batch",
@@ -53,28 +51,29 @@ __all__ = [
     "Decision",
     "DecisionLog",
     "FolderWriter",
-    "ItemFolder",
     "ItemRecord",
     "Licence",
     "Manifest",
     "Recipe",
     "RowReader",
     "StackDataset",
+    "Succession",
     "check_card",
     "check_model_folder",
     "complete_model_folder",
     "current_decisions",
     "dataset_classes",
     "encode_rows",
+    "image_sha256",
     "is_model_folder",
     "licence_of",
     "open_dataset",
     "open_recipe",
     "parse_licence",
-    "picture_sha256",
     "read_decisions",
     "recipe_folder",
     "regenerate_command",
+    "rejected_images",
     "render_dataset_card",
     "render_model_card",
     "save_model_folder",
@@ -82,7 +81,6 @@ __all__ = [
     "stack_mix_features",
     "stack_mix_recipe_features",
     "state_licence",
-    "turned_down",
     "unfinished_spec",
     "verify",
 ]

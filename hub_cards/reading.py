@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 from stackwalls.hub_cards.hub_dataset import HUB_PREFIX, open_hub_dataset
 from stackwalls.hub_cards.layout import check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.parts import WORK_NAME
 from stackwalls.hub_cards.picture_folder import open_picture_folder
+from stackwalls.hub_cards.run_store import WORK_NAME
 from stackwalls.hub_cards.shard_rows import shard_rows
 from stackwalls.hub_cards.stack_dataset import PictureRow, StackDataset
 from stackwalls.hub_cards.table_rows import open_table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.licence import Licence
-from stackwalls.hub_cards.folder import FolderWriter
+from stackwalls.hub_cards.folder_writer import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.pictures import decode
@@ -97,32 +98,27 @@ def recipe_folder(folder: str | Path, out: str | Path, licence: Licence | None =
     stated = str(licence) if licence else manifest.inputs.get("licence")
     inputs |= {"licence": stated} if stated else {}
     features = stack_mix_recipe_features()
-    with FolderWriter.open(out, kind=RECIPE_KIND, spec=manifest.spec, features=features) as writer:
+    origin = {"dataset": inputs["dataset"]["manifest_sha256"]}
+    with FolderWriter.open(out, kind=RECIPE_KIND, spec=manifest.spec, features=features, origin=origin) as writer:
         if writer.manifest is not None:
             if writer.manifest.inputs != inputs:
                 raise InputError(f"{out} holds the recipe of another set: choose another folder, or delete this one.")
             return out
-        _write_rows(folder, manifest, writer, inputs["dataset"]["manifest_sha256"])
-        writer.finish(requested=manifest.counts["requested"], inputs=inputs)
+        _write_rows(folder, manifest, writer)
+        rejected = pq.read_table(folder / REJECTED_NAME).to_pylist()
+        writer.finish(requested=manifest.counts["requested"], inputs=inputs, rejected=rejected)
     return out
 
 
-def _write_rows(folder: Path, manifest: Manifest, writer: FolderWriter, sha256: str) -> None:
+def _write_rows(folder: Path, manifest: Manifest, writer: FolderWriter) -> None:
     """Hash what is missing, part by part."""
-    if writer.state is not None and writer.state["dataset"] != sha256:
-        raise InputError(f"{writer.path} was begun from another set than {folder}: choose another folder.")
-    done = writer.rows_written
-    turned_down = pq.read_table(folder / REJECTED_NAME).to_pylist() if not done else []
-    rows: list[dict[str, Any]] = []
-    for number, row in enumerate(_set_rows(folder, manifest)):
-        if number < done:
-            continue
-        rows.append(_hashed(row))
-        if len(rows) == _PART_ROWS:
-            writer.write_part(rows, turned_down, {"dataset": sha256})
-            rows, turned_down = [], []
-    if rows or turned_down:
-        writer.write_part(rows, turned_down, {"dataset": sha256})
+    rows = _set_rows(folder, manifest)
+    for number in count():
+        part = list(islice(rows, _PART_ROWS))
+        if not part:
+            return
+        if writer.record(name := f"part-{number:06d}") is None:
+            writer.write(name, [_hashed(row) for row in part])
 
 
 def _set_rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
+from .blocks import ShareDone
 from .evaluation_spec import EvaluationSpec, Target
 from .runner import evaluate
 from .samples import SAMPLES_PER_DATASET, Samples
-from .unfinished import ShareDone
 
 __all__ = [
     "SAMPLES_PER_DATASET",

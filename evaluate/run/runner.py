@@ -22,15 +22,13 @@ from stackwalls.evaluate.engine.engine_explainer import EngineExplainer, engine_
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.results import Results, check_folder, claim_folder, fingerprint_in
 from stackwalls.evaluate.run.block_run import BlockRun, seconds_between_updates
-from stackwalls.evaluate.run.block_store import BlockStore, joined_samples
-from stackwalls.evaluate.run.blocks import Block, blocks_of, share_of
+from stackwalls.evaluate.run.blocks import Block, ShareDone, SharedRun, blocks_of, joined_samples, share_of
 from stackwalls.evaluate.run.code_identity import weights_hash
 from stackwalls.evaluate.run.evaluation_spec import Backend, EvaluationSpec, Target
 from stackwalls.evaluate.run.identity import what_is_asked
 from stackwalls.evaluate.run.memory import batch_sizes, parse_bytes
 from stackwalls.evaluate.run.provenance import describe_run
 from stackwalls.evaluate.run.samples import Samples, gather
-from stackwalls.evaluate.run.unfinished import ShareDone, UnfinishedRun
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import Certificate, InputError, Launch, NotBlindError, Wall, certify, require_certificate
@@ -148,18 +146,19 @@ class _Job:
     def in_passing(self) -> Results:
         """By this process alone, with nothing left on disk."""
         with TemporaryDirectory(prefix="stackwalls-") as place:
-            store = BlockStore(Path(place))
-            self._compute(self.blocks, store)
-            return self._results(*store.joined(self.blocks), self.about)
+            run = SharedRun(Path(place), {}, Launch())
+            with run.begun():
+                self._compute(self.blocks, run)
+                return self._results(*run.joined(self.blocks), self.about)
 
     def into(self, folder: Path, asked: Mapping[str, Any], launch: Launch, overwrite: bool, pdf: bool) -> Results:
         """This process's share into a folder, and the results if it is the last one."""
         claim_folder(folder, overwrite=True)
-        run = UnfinishedRun(folder, asked, launch, lambda fingerprint: fingerprint_in(folder) == fingerprint)
+        run = SharedRun(folder, asked, launch)
         if fingerprint_in(folder) != run.fingerprint:
             check_folder(folder, overwrite)
         about = {**self.about, "fingerprint": run.fingerprint}
-        with run.begun(anew=overwrite) as to_do:
+        with run.begun(again=overwrite) as to_do:
             if not to_do:
                 _say(f"The results in {folder} are those of this run already; --overwrite makes them anew.")
                 results = Results.load(folder)
@@ -167,28 +166,28 @@ class _Job:
                     results.render(folder, pdf)
                 return results
             own = share_of(self.blocks, launch)
-            missing = [block for block in own if not run.store.has(block)]
+            missing = [block for block in own if not run.has(block)]
             if len(missing) < len(own):
                 _say(f"Going on: {len(own) - len(missing)} of {len(own)} blocks of images were done already.")
-            self._compute(missing, run.store)
+            self._compute(missing, run)
             finished: list[Results] = []
 
             def finish(rows: pa.Table, samples: list[Samples]) -> None:
                 finished.append(self._results(rows, samples, about))
                 finished[0].save(folder, overwrite=True, pdf=pdf)
 
-            if not run.merge(self.blocks, finish):
+            if not run.finish(self.blocks, finish):
                 raise ShareDone(
                     f"This process's share ({len(own)} of {len(self.blocks)} blocks) is done, and others' is not: the "
                     f"last one writes the results to {folder}. Should one fail, the same command does what is missing."
                 )
         return finished[0] if finished else Results.load(folder)
 
-    def _compute(self, blocks: Sequence[Block], store: BlockStore) -> None:
+    def _compute(self, blocks: Sequence[Block], shared: SharedRun) -> None:
         with self._bar(blocks) as bar:
             run = BlockRun(self.subject, self.spec, self.sources, self.explainers, self.sizes, bar)
             for block, rows, samples in run.over(blocks):
-                store.write(block, rows, samples)
+                shared.write(block, rows, samples)
 
     def _results(self, rows: pa.Table, samples: Sequence[Samples], about: Mapping[str, Any]) -> Results:
         empty = gather([], self.spec.methods, self.subject.wall.image_size)

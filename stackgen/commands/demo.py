@@ -72,7 +72,7 @@ def _classes(args: argparse.Namespace) -> tuple[str, ...]:
     """Animals that all parts of the package know, in an order that follows from the seed."""
     from stackwalls.model import InputError
     from stackwalls.stackgen.diffusion import find_model
-    from stackwalls.stackgen.generation import drawable
+    from stackwalls.stackgen.generation.generate_spec import drawable
 
     source = find_model("mini", None, None, "cpu")
     found = drawable(source, args.seed)
@@ -91,7 +91,8 @@ def _mix(args: argparse.Namespace) -> Path:
 
 def _generate(args: argparse.Namespace) -> Path:
     from stackwalls.stackgen.diffusion import Call, TextToImage, complete_call, find_model, place
-    from stackwalls.stackgen.generation import GenerateSpec, generate
+    from stackwalls.stackgen.generation.generate_spec import GenerateSpec
+    from stackwalls.stackgen.generation.generating import generate
     from stackwalls.stackgen.localising import load_localizer
 
     folder: Path = args.out / "stack-gen"

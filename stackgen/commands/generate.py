@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
     from stackwalls.model import Launch
     from stackwalls.stackgen.diffusion import ModelSource, Placement, TextToImage
-    from stackwalls.stackgen.generation import GenerateSpec
+    from stackwalls.stackgen.generation.generate_spec import GenerateSpec
     from stackwalls.stackgen.localising import Localizer
 
 RESUMES = True
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
     from stackwalls.model import Launch
     from stackwalls.stackgen.diffusion import find_device, find_model
-    from stackwalls.stackgen.generation import generate
+    from stackwalls.stackgen.generation.generating import generate
     from stackwalls.stackgen.localising import load_localizer
 
     launch = Launch.of()
@@ -129,7 +129,7 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
     from stackwalls.model import Wall
     from stackwalls.stackgen.commands.mix import parse_classes_option
     from stackwalls.stackgen.diffusion import Call, ModelSource, parse_size
-    from stackwalls.stackgen.generation import GenerateSpec
+    from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 
     width, height = parse_size(args.size) if args.size else (None, None)
     return GenerateSpec(

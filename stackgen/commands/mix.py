@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the set and say where it is."""
     from stackwalls.hub_cards import parse_licence, state_licence
     from stackwalls.model import InputError, Wall
-    from stackwalls.stackmix import MixSpec, mix, redo_turned_down
+    from stackwalls.stackmix import MixSpec, mix, redo_rejected
 
     if args.recipe is not None:
         return _rebuild(args)
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with plain_warnings():
         if args.redo_rejected:
-            redone = redo_turned_down(spec, args.out, workers=args.workers, progress=True)
+            redone = redo_rejected(spec, args.out, workers=args.workers, progress=True)
             print(_account(args.out, redone), file=sys.stderr)
             manifest = redone.manifest
         else:

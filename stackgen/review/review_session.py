@@ -12,13 +12,13 @@ from typing import Any
 from stackwalls.hub_cards import (
     KEPT,
     MEANINGS,
-    TURNED_DOWN,
+    REJECTED,
     UNDECIDED,
     Decision,
     DecisionLog,
     RowReader,
     current_decisions,
-    picture_sha256,
+    image_sha256,
 )
 from stackwalls.model import InputError, class_names
 from stackwalls.stackgen.review.marks import box_marks, wall_mark
@@ -144,7 +144,7 @@ class ReviewSession:
             RunError: if the disk refuses; nothing is decided then.
         """
         encoded = self._rows[number]["image"]["bytes"]
-        decision = Decision(self._ids[number], picture_sha256(encoded), verdict, comment.strip())
+        decision = Decision(self._ids[number], image_sha256(encoded), verdict, comment.strip())
         with self._lock:
             self._log.record(decision)
             self._decisions[decision.image_id] = decision
@@ -154,7 +154,7 @@ class ReviewSession:
         """How far the review has come."""
         with self._lock:
             verdicts = [decision.verdict for decision in self._decisions.values()]
-        kept, turned_down = verdicts.count(KEPT), verdicts.count(TURNED_DOWN)
+        kept, turned_down = verdicts.count(KEPT), verdicts.count(REJECTED)
         return Counts(kept, turned_down, len(self) - kept - turned_down)
 
     def redo_command(self) -> str:
