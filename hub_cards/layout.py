@@ -101,8 +101,8 @@ def _check_finished(folder: Path, there: Manifest, asked: Mapping[str, Any], suc
             found = differences({"versions": there.versions}, {"versions": asked["versions"]})
     if found:
         raise InputError(
-            f"{folder} holds a finished dataset with other settings: {listed(found, '; ')}. {succession.hint}Choose "
-            "another folder, or delete this one."
+            f"{folder} holds a finished dataset with other settings: {listed(found, '; ')}. {succession.hint}For "
+            "other settings, choose another folder, or delete this one."
         )
     check_present(folder, there)
 

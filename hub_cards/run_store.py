@@ -229,9 +229,10 @@ class RunStore:
 
     def _start(self, asked: dict[str, Any], launch: Launch, carry: Callable[[], dict[str, Any]]) -> None:
         begun = self.begun()
-        self._take_share(launch, alone=begun is not None and begun != asked)
+        other = begun is not None and begun != asked
+        self._take_share(launch, alone=other)
         kept = self.carried() if begun is not None else carry()
-        if begun is None or not self.names():
+        if begun is None or (other and not self.names()):
             self._clear()
         self._items.mkdir(exist_ok=True)
         run = {"store": _FORMAT, "asked": asked, "carried": kept, "base": self._base()}

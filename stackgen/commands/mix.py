@@ -143,7 +143,7 @@ def _rebuild(args: argparse.Namespace) -> int:
         images = len({problem.image_id for problem in made.not_rebuilt})
         raise RunError(
             f"{images} of {made.images} images cannot be rebuilt from {source} (listed on stdout), so {args.out} is "
-            f"not finished. Bring the pictures and run the same command again: it goes on after the first {made.kept}."
+            f"not finished. Add what is missing and run the same command again: it keeps the {made.kept} that are done."
         )
     print(_json(args.out, made.manifest) if args.json else _report(args.out, made.manifest))
     print(_sameness(made), file=sys.stderr)

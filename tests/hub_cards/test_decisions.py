@@ -20,8 +20,8 @@ from stackwalls.hub_cards import (
     Decision,
     DecisionLog,
     current_decisions,
-    open_dataset,
     image_sha256,
+    open_dataset,
     read_decisions,
     rejected_images,
     verify,
@@ -73,7 +73,7 @@ def test_the_set_is_as_it_was(folder: Path) -> None:
     assert verify(folder) == []
     assert len(open_dataset(folder)) == 12
     with open_writer(folder) as writer:
-        assert writer.complete
+        assert writer.manifest is not None
     assert after.keys() - {".review/lock"} <= contents(folder).keys()
 
 
@@ -132,8 +132,8 @@ def test_a_changed_file_is_said_with_its_line(folder: Path) -> None:
         log.record(decision(0))
     path = folder / ".review/decisions.jsonl"
     path.write_text(path.read_text() + json.dumps({"image_id": "row0001", "verdict": "keep"}) + "\n")
-    for read in (read_decisions, turned_down, DecisionLog.open):
-        with pytest.raises(InputError, match=r"Line 2 of .*decisions\.jsonl is no decision"):
+    for read in (read_decisions, rejected_images, DecisionLog.open):
+        with pytest.raises(InputError, match=r"Line 2 of .*decisions\.jsonl is not a decision"):
             read(folder)
     path.write_text(path.read_text().splitlines()[0] + "\n")
     DecisionLog.open(folder).close()  # the failed `open` let go of the lock
