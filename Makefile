@@ -34,7 +34,7 @@ test: setup ## run the tests (minutes, CPU, no network); python -m pytest -m slo
 quality: setup ## lint, format check, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=$$(echo build/__editable__.stackwalls-*) $(BIN)/mypy
+	$(BIN)/mypy
 
 bench: setup ## time STACK-MIX against plain PIL, and the evaluator against grad-cam and others (an hour and a half on two cores)
 	$(BIN)/python benchmarks/mix.py
