@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -13,8 +12,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.files import file_sha256
 from stackwalls.model.images.labels import imagenet_classes
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.pretrained import Pretrained, check_wall
-from stackwalls.model.networks.pretrained_files import WEIGHTS_NAME, PretrainedFiles
+from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_wall
 from stackwalls.model.networks.receptive_field import derive_wall
 from stackwalls.model.networks.weights import check_fits, read_safetensors
 from stackwalls.model.wall import Wall
@@ -216,13 +214,3 @@ class MaskedVGG16(BlindModel, Pretrained):
         check_fits(path, state, model.state_dict(), cls.__name__)
         model.load_state_dict({key: tensor.float() for key, tensor in state.items()}, assign=True)
         return model.eval()
-
-    @classmethod
-    def from_authors_checkpoint(cls, path: str | Path, masked: bool = True) -> MaskedVGG16:
-        """Read the paper's own weights, `params_vgg16_masked.pt` or (with `masked=False`) `params_vgg16_baseline.pt`.
-
-        See `checkpoints.load_authors_checkpoint`.
-        """
-        from stackwalls.model.networks.checkpoints import load_authors_checkpoint
-
-        return load_authors_checkpoint(path, masked=masked)

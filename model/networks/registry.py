@@ -13,7 +13,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
-from stackwalls.model.networks.pretrained_files import PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretrained, is_hub_id
 from stackwalls.model.networks.walled_model import Walled, walled
 from stackwalls.model.wall import VGG16_WALL, Wall
 

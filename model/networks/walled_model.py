@@ -18,8 +18,7 @@ from torch import nn
 from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbones import Backbone, load_backbone
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.pretrained import Pretrained, check_wall
-from stackwalls.model.networks.pretrained_files import PretrainedFiles
+from stackwalls.model.networks.pretrained import Pretrained, PretrainedFiles, check_wall
 from stackwalls.model.networks.weights import state_sha256
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall

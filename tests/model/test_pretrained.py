@@ -112,7 +112,7 @@ def test_saving_again_leaves_no_older_network_half_there(
     [
         ({"auto_map": {"AutoModel": "evil.Model"}}, "auto_map unknown"),
         ({"width": "drop"}, "width missing"),
-        ({"format": 2}, "describes no network of this package"),
+        ({"format": 2}, "does not describe a network of this package"),
         ({"architecture": "ResNet"}, "expected format 1 and an architecture out of MaskedVGG16, Walled"),
         ({"visible_rows": 4}, "names the wall 'bottom:54', but the layers give 'bottom:70'"),
         ({"visible_rows": 15}, "Expected `visible_rows` to be 1 to 14"),
@@ -151,7 +151,7 @@ class Exploit:
 def test_a_pickle_is_not_even_looked_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Exploit()))
-    with pytest.raises(InputError, match=r"holds no model\.safetensors"):
+    with pytest.raises(InputError, match=r"has no model\.safetensors"):
         MaskedVGG16.from_pretrained(folder)
     assert "executed" not in capsys.readouterr().out
 
@@ -165,7 +165,7 @@ def test_wrong_calls(folder: Path) -> None:
         load_model(str(folder), weights="x.safetensors")
     with pytest.raises(InputError, match="blind behind bottom:54, not top:54"):
         load_model(str(folder), wall=Wall.parse("top:54"))
-    with pytest.raises(InputError, match=r"holds no config\.json"):
+    with pytest.raises(InputError, match=r"has no config\.json"):
         load_model(str(folder.parent))
     with pytest.raises(InputError, match="Unknown model 'vgg'"):
         load_model("vgg")
@@ -213,7 +213,7 @@ def test_what_the_hub_refuses_is_one_sentence(
     def refuse(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("stackwalls.model.networks.pretrained_files.hf_hub_download", refuse)
+    monkeypatch.setattr("stackwalls.model.networks.pretrained.hf_hub_download", refuse)
     with pytest.raises(kind, match=message) as found:
         load_model("user/vgg@v9")
     assert "\n" not in str(found.value)
@@ -230,7 +230,7 @@ def test_every_file_comes_from_one_commit(folder: Path, tmp_path: Path, monkeypa
         asked.append((repository, name, revision))
         return str(snapshot / name)
 
-    monkeypatch.setattr("stackwalls.model.networks.pretrained_files.hf_hub_download", download)
+    monkeypatch.setattr("stackwalls.model.networks.pretrained.hf_hub_download", download)
     model = load_model("user/vgg@v1")
     assert asked[0] == ("user/vgg", "config.json", "v1")
     assert {revision for _, _, revision in asked[1:]} == {"a" * 40}
