@@ -66,8 +66,6 @@ class FolderWriter:
     def __init__(self, path: Path, features: Features, asked: Mapping[str, Any]) -> None:
         self.path = path
         self.manifest: Manifest | None = None
-        self.path = path
-        self.manifest: Manifest | None = None
         self.versions: dict[str, str] = dict(asked["versions"])
         self._features, self._asked = features, asked
         self._store = RunStore(path, MANIFEST_NAME)

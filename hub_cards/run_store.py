@@ -171,7 +171,7 @@ class RunStore:
         """The header of a record, without reading its payload; None if there is no whole record."""
         try:
             with self._path(name).open("rb") as file:
-                return _read_line(file)["header"]
+                return dict(_read_line(file)["header"])
         except (FileNotFoundError, ValueError):
             return None  # not a record, or cut short: the item is made again
 
@@ -194,7 +194,7 @@ class RunStore:
                 f"The record {path} of the unfinished run is damaged ({error}); it was removed. Run the same command "
                 "again to rebuild it."
             ) from error
-        return line["header"], payload
+        return dict(line["header"]), payload
 
     def missing(self, names: Iterable[str]) -> list[str]:
         """Those of `names` without a record."""
