@@ -12,6 +12,7 @@ from .cards import (
 from .decisions import (
     KEPT,
     REJECTED,
+    REVIEWED,
     UNDECIDED,
     VERDICTS,
     Decision,
@@ -20,6 +21,7 @@ from .decisions import (
     image_sha256,
     read_decisions,
     rejected_images,
+    review_reason,
 )
 from .finishing import Card
 from .folder_writer import FolderWriter, ItemRecord
@@ -43,6 +45,7 @@ __all__ = [
     "MODEL_FILES",
     "RECIPE_KIND",
     "REJECTED",
+    "REVIEWED",
     "UNDECIDED",
     "VERDICTS",
     "Batch",
@@ -76,6 +79,7 @@ __all__ = [
     "rejected_images",
     "render_dataset_card",
     "render_model_card",
+    "review_reason",
     "save_model_folder",
     "stack_gen_features",
     "stack_mix_features",

@@ -25,6 +25,9 @@ KEPT, REJECTED, UNDECIDED = "keep", "turned down", "undecided"
 VERDICTS = (KEPT, REJECTED, UNDECIDED)
 """What a reviewer can decide, as the file of decisions has it; an image that nobody looked at is undecided."""
 
+REVIEWED = "turned down in review"
+"""How the reason in rejected.parquet begins for what a reviewer rejected."""
+
 MOST_COMMENT = 1000
 """Characters of a comment."""
 
@@ -72,6 +75,11 @@ class Decision:
     def rejected(self) -> bool:
         """Whether the image was rejected."""
         return self.verdict == REJECTED
+
+
+def review_reason(comment: str) -> str:
+    """The reason in rejected.parquet for an image that a reviewer rejected."""
+    return f"{REVIEWED}: {comment}" if comment else REVIEWED
 
 
 def image_sha256(encoded: bytes) -> str:
@@ -129,7 +137,7 @@ class DecisionLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / REVIEW_NAME / _LOG_NAME
-        self._lock: FileLock | None = None
+        self._lock = FileLock(self._path.with_name(_LOCK_NAME))
 
     @classmethod
     def open(cls, folder: Path) -> DecisionLog:
@@ -143,15 +151,13 @@ class DecisionLog:
         log = cls(folder)
         with disk_errors(folder):
             log._path.parent.mkdir(exist_ok=True)
-            lock = FileLock(log._path.with_name(_LOCK_NAME))
             try:
-                lock.acquire(timeout=0)
+                log._lock.acquire(timeout=0)
             except Timeout as error:
                 raise RunError(
                     f"Another process reviews {folder}, or replaces rejected images there: stop it first "
                     "(Ctrl-C where `stackgen review` runs)."
                 ) from error
-        log._lock = lock
         try:
             with disk_errors(folder):
                 log._drop_torn_line()
@@ -168,7 +174,7 @@ class DecisionLog:
             InputError: if the log is closed.
             RunError: if the disk refuses; the decision is not stored then, the earlier ones are.
         """
-        if self._lock is None:
+        if not self._lock.is_locked:
             raise InputError(f"The review of {self._folder} is closed: open it again to decide.")
         line = (json.dumps(asdict(decision), ensure_ascii=False, sort_keys=True) + "\n").encode()
         with disk_errors(self._folder):
@@ -188,9 +194,7 @@ class DecisionLog:
 
     def close(self) -> None:
         """Let go of the decisions."""
-        if self._lock is not None:
-            lock, self._lock = self._lock, None
-            lock.release()
+        self._lock.release()
 
     def __enter__(self) -> DecisionLog:
         return self
@@ -202,13 +206,9 @@ class DecisionLog:
 
     def _drop_torn_line(self) -> None:
         """Cut off what a kill left of the last line."""
-        if not self._path.exists():
-            return
-        with self._path.open("r+b") as file:
-            content = file.read()
-            whole = content.rfind(b"\n") + 1
-            if whole < len(content):
-                file.truncate(whole)
+        if self._path.exists():
+            with self._path.open("r+b") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
                 os.fsync(file.fileno())
 
 

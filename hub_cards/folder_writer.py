@@ -250,7 +250,7 @@ class FolderWriter:
         counts = {"requested": requested, "kept": kept, "rejected": len(entries)}
         draft = self._draft(counts, as_json({**self._store.carried(), **inputs}))
         replaces = Manifest.read(self.path) if (self.path / MANIFEST_NAME).is_file() else None
-        finish_folder(self.path, draft, lambda: self._batches(records), entries, card, replaces)
+        finish_folder(self.path, draft, self._batches(records), entries, card, replaces)
 
     def _batches(self, records: Sequence[ItemRecord]) -> Iterator[pa.RecordBatch]:
         for record in records:

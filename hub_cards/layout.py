@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +55,7 @@ class Succession:
 
 
 def check_admissible(store: RunStore, asked: Mapping[str, Any], succession: Succession) -> Manifest | None:
-    """Check that a run may be written to its folder; reads, and touches nothing.
+    """Check that a run may be written to its folder; reads, and changes nothing.
 
     Args:
         store: of the folder, which may be missing.
@@ -80,18 +80,14 @@ def check_admissible(store: RunStore, asked: Mapping[str, Any], succession: Succ
         begun = store.begun()
     else:
         begun = store.begun()
-        check_strangers(folder, begun is not None)
+        _check_strangers(folder, begun is not None)
     if begun is not None and store.names():  # without records it has nothing to lose: another may take its place
         _check_begun(store, begun, asked, succession)
     return None
 
 
 def _check_finished(folder: Path, there: Manifest, asked: Mapping[str, Any], succession: Succession) -> None:
-    """A finished set is the one that is asked for, or may become it.
-
-    Raises:
-        InputError: if not, or a file of it is missing.
-    """
+    """InputError if a finished set neither is the one that is asked for nor may become it, or lacks a file."""
     _check_kind(folder, "a finished", there.kind, asked["kind"])
     found = differences({"spec": there.spec}, {"spec": asked["spec"]})
     runs = bool(found) or succession.revised is not None
@@ -108,11 +104,7 @@ def _check_finished(folder: Path, there: Manifest, asked: Mapping[str, Any], suc
 
 
 def _check_begun(store: RunStore, begun: Mapping[str, Any], asked: Mapping[str, Any], succession: Succession) -> None:
-    """An unfinished run is the one that is asked for, or may become it.
-
-    Raises:
-        InputError: if not.
-    """
+    """InputError if an unfinished run neither is the one that is asked for nor may become it."""
     folder, origin = store.folder, asked.get("origin")
     _check_kind(folder, "an unfinished", str(begun.get("kind")), asked["kind"])
     grown = begun["spec"] != asked["spec"] and succession.extends(begun["spec"], asked["spec"])
@@ -131,18 +123,9 @@ def _check_begun(store: RunStore, begun: Mapping[str, Any], asked: Mapping[str, 
         )
 
 
-def check_strangers(folder: Path, begun: bool) -> None:
-    """A folder without a manifest holds nothing but what a run has written.
-
-    Args:
-        folder: may be missing.
-        begun: whether a run was begun in it.
-
-    Raises:
-        InputError: naming what else there is.
-    """
-    names = visible_names(folder) if folder.exists() else []
-    strange = [name for name in _files_below(folder, names) if not _is_part_of_a_run(name, begun)]
+def _check_strangers(folder: Path, begun: bool) -> None:
+    """InputError if a folder without a manifest holds anything but what a run (if one was begun) has written."""
+    strange = [name for name in _visible_files(folder) if not _is_part_of_a_run(name, begun)]
     if strange:
         raise InputError(
             f"{folder} holds something else ({listed(strange)}): choose a new or empty folder for the dataset."
@@ -186,11 +169,6 @@ def unfinished_spec(folder: Path) -> dict[str, Any] | None:
     return None if begun is None else dict(begun.get("spec", {}))
 
 
-def visible_names(folder: Path) -> list[str]:
-    """Sorted names in a folder, without those of `NOT_OURS`."""
-    return sorted(path.name for path in folder.iterdir() if path.name not in NOT_OURS)
-
-
 def listed(items: list[str], separator: str = ", ") -> str:
     """The first few of many, and how many more there are."""
     more = f"{separator}and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
@@ -198,7 +176,7 @@ def listed(items: list[str], separator: str = ", ") -> str:
 
 
 def _check_kind(folder: Path, what: str, there: str, wanted: str) -> None:
-    """Settings of another kind of set need not be compared; InputError if it is one."""
+    """InputError for a set of another kind; its settings need not be compared."""
     if there != wanted:
         raise InputError(
             f"{folder} holds {what} {there} set, and this would be a {wanted} set: choose another folder, or delete "
@@ -206,11 +184,13 @@ def _check_kind(folder: Path, what: str, there: str, wanted: str) -> None:
         )
 
 
-def _files_below(folder: Path, names: list[str]) -> list[str]:
-    """The names, with the files in the folders for data and for the card's images spelled out."""
-    spelled = [name for name in (DATA_FOLDER, ASSETS_FOLDER) if (folder / name).is_dir()]
-    inside = [f"{name}/{file}" for name in spelled for file in visible_names(folder / name)]
-    return [name for name in names if name not in spelled] + inside
+def _visible_files(folder: Path) -> Iterator[str]:
+    """Sorted names in a folder without those of `NOT_OURS`, and the files in its folders for data and card images."""
+    for path in sorted(folder.iterdir()) if folder.exists() else ():
+        if path.name in (DATA_FOLDER, ASSETS_FOLDER) and path.is_dir():
+            yield from (f"{path.name}/{name}" for name in _visible_files(path))
+        elif path.name not in NOT_OURS:
+            yield path.name
 
 
 def _is_part_of_a_run(name: str, begun: bool) -> bool:

@@ -32,7 +32,7 @@ _TRIES = 1000
 """How often to make the work folder again if other processes remove it; each of them does so once."""
 
 _SUFFIX = ".item"
-_RUN_NAME, _LOCK_NAME = "run.json", "lock"
+_RUN_NAME, _LOCK_NAME, _SHARES = "run.json", "lock", "process-*.lock"
 
 Found = TypeVar("Found")
 
@@ -68,13 +68,13 @@ class RunStore:
         launch: Launch,
         carry: Callable[[], dict[str, Any]] = dict,
     ) -> Found | None:
-        """Start the run or resume it, unless it is finished. Call `close` at the end.
+        """Start the run or resume it, unless it is finished; `close` ends it.
 
         Args:
             asked: what is asked for, JSON values.
             look: gives the result if it is finished as asked for, and raises InputError if this run may not be written
-                here. It is called again under the lock, and must not touch anything.
-            launch: which process this is. No other process may work on the same share.
+                here. It is called again under the lock, and must not change anything.
+            launch: which process this is; no other one may work on the same share.
             carry: JSON values to remember of the finished result that this run replaces.
 
         Raises:
@@ -82,8 +82,10 @@ class RunStore:
         """
         if (found := look()) is not None:
             if self.path.is_dir():
-                with suppress(InputError, RunError, OSError):  # another process is at work, or the disk is read-only
-                    self._sweep()
+                # what a kill at the very end left, but not a run that replaces the result
+                with suppress(InputError, RunError, OSError), self._locked(patience=0):
+                    if self.begun() is None:
+                        self._remove()
             return found
         self._created = not self.folder.exists()
         with disk_errors(self.folder), self._locked():
@@ -210,7 +212,7 @@ class RunStore:
     # The work folder.
 
     def _run(self) -> dict[str, Any] | None:
-        """The content of run.json; None without one."""
+        """The content of run.json; None if there is none."""
         path = self.path / _RUN_NAME
         try:
             return dict(json.loads(path.read_bytes()))
@@ -247,14 +249,11 @@ class RunStore:
         at work at all.
         """
         own = self.path / f"process-{launch.rank}-of-{launch.world}.lock"
-        for path in self._other_shares(own):
-            if alone or not path.stem.endswith(f"-of-{launch.world}"):
+        for path in self.path.glob(_SHARES):
+            if path != own and (alone or not path.stem.endswith(f"-of-{launch.world}")):
                 self._lock(path).release()
                 path.unlink(missing_ok=True)
         self._claim = self._lock(own)
-
-    def _other_shares(self, own: Path | None = None) -> list[Path]:
-        return [path for path in sorted(self.path.glob("process-*.lock")) if path != own]
 
     def _lock(self, path: Path) -> FileLock:
         lock = FileLock(path)
@@ -293,19 +292,13 @@ class RunStore:
         finally:
             lock.release()
 
-    def _sweep(self) -> None:
-        """Remove what a kill at the very end of a run left; not a run that replaces the finished result."""
-        with self._locked(patience=0):
-            if self.begun() is None:
-                self._remove()
-
     def _leave_nothing(self) -> None:
         """Remove the work folder if there is no record in it and no process at work."""
         if self._claim is not None:
             self._claim.release()
         with suppress(RunError):
             if not self.names():
-                for path in self._other_shares():
+                for path in self.path.glob(_SHARES):
                     self._lock(path).release()
                 self._remove()
                 if self._created:
@@ -313,18 +306,16 @@ class RunStore:
                         self.folder.rmdir()
 
     def _clear(self) -> None:
-        """Remove all but locks; run.json first, so that a kill leaves no run half removed."""
+        """Remove all but the locks; run.json first, so that a kill leaves no run half removed."""
         (self.path / _RUN_NAME).unlink(missing_ok=True)
-        for path in sorted(self.path.iterdir()):
-            if path.suffix != ".lock" and path.name != _LOCK_NAME:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in set(self.path.iterdir()).difference(self.path.glob(_SHARES), [self.path / _LOCK_NAME]):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _remove(self) -> None:
         """Remove the work folder; the lock's file last, so that it holds until then."""
         self._clear()
-        for path in self._other_shares():
+        for path in (*self.path.glob(_SHARES), self.path / _LOCK_NAME):
             path.unlink(missing_ok=True)
-        (self.path / _LOCK_NAME).unlink(missing_ok=True)
         with suppress(OSError):  # a process that waits for the lock has made its file again
             self.path.rmdir()
 

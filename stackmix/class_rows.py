@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.model import RunError, Wall, imagenet_classes
+from stackwalls.model import RunError, imagenet_classes
 from stackwalls.model.images.decoding import BrokenPictureError, read_picture
-from stackwalls.stackmix.composite import Encoder, compose, encode
-from stackwalls.stackmix.mix_plan import draw, most_pairs, pair_order, rejected_pairs
+from stackwalls.stackmix.composite import compose, encode, find_encoder
+from stackwalls.stackmix.mix_plan import MixPlan, draw, most_pairs, pair_order, rejected_pairs
 from stackwalls.stackmix.mix_spec import RejectedPair
 
 if TYPE_CHECKING:
@@ -101,43 +101,27 @@ class UsableImages:
             self._pixels.popitem(last=False)
 
 
-def make_class_rows(
-    source: Source,
-    index: int,
-    image_ids: Sequence[str],
-    per_class: int,
-    wall: Wall,
-    encoder: Encoder,
-    redone: Sequence[RejectedPair] = (),
-) -> ClassRows:
-    """Make the `per_class` composites of one class, all or none (except those that a reviewer rejected).
+def make_class_rows(source: Source, plan: MixPlan, index: int) -> ClassRows:
+    """Make the composites of one class, as many as the plan asks for or none (except those that a reviewer rejected).
 
-    Args:
-        source: where the images are.
-        index: the class.
-        image_ids: its images in drawing order.
-        per_class: how many pairs.
-        wall: the dead zone.
-        encoder: the file format.
-        redone: rejected pairs of this class; each is replaced by the next pair that was not used.
+    Each rejected pair is replaced by the next pair that was not used.
 
     Raises:
         InputError: if a pair was rejected in a row that the class does not have.
         RunError: if the rejected pairs are not those that the images make now.
     """
-    images = UsableImages(source, image_ids)
-    synset = imagenet_classes()[index].synset
-    names = [f"{synset}_{number:04d}" for number in range(per_class)]
+    image_ids, redone, spec = plan.images(index), plan.redone(index), plan.spec
+    images, encoder = UsableImages(source, image_ids), find_encoder(spec.encoder)
+    names = [f"{imagenet_classes()[index].synset}_{number:04d}" for number in range(spec.per_class)]
     rows: dict[str, dict[str, Any]] = {}
     drawn = 0
     for image_id, (first, second) in draw(_pairs(images), names, redone):
-        composite = compose(images.pixels(first), images.pixels(second), wall)
-        if drawn >= per_class:
-            _check_replaced(redone[drawn - per_class], rows[image_id])
-        file = {"bytes": encode(composite, encoder), "path": image_id + encoder.suffix}
+        composite = compose(images.pixels(first), images.pixels(second), spec.wall)
+        if drawn >= spec.per_class:
+            _check_replaced(redone[drawn - spec.per_class], rows[image_id])
         top, bottom = images.found[first], images.found[second]
         rows[image_id] = {
-            "image": file,
+            "image": {"bytes": encode(composite, encoder), "path": image_id + encoder.suffix},
             "label": index,
             "image_id": image_id,
             "top_source": top.image_id,
@@ -146,9 +130,16 @@ def make_class_rows(
             "bottom_sha256": bottom.sha256,
         }
         drawn += 1
-    if drawn < per_class:
-        return ClassRows(index, [], [*images.rejected, _too_few(index, images, image_ids, per_class)], usable=False)
-    gone = {pair.image_id for pair in redone[drawn - per_class :]}
+    if drawn < spec.per_class:
+        usable = len(images.found)
+        # "pictures", as in every published rejected.parquet: the same spec gives the same bytes
+        reason = (
+            f"{usable} of its {len(image_ids)} pictures can be used, which makes {most_pairs(usable)} pairs instead of "
+            f"{spec.per_class}"
+        )
+        too_few = {"item": class_item(index), "reason": reason}
+        return ClassRows(index, [], [*images.rejected, too_few], usable=False)
+    gone = {pair.image_id for pair in redone[drawn - spec.per_class :]}
     kept = [row for image_id, row in rows.items() if image_id not in gone]
     return ClassRows(index, kept, images.rejected + rejected_pairs(redone, gone))
 
@@ -159,16 +150,6 @@ def _check_replaced(pair: RejectedPair, row: dict[str, Any]) -> None:
             f"The images of {pair.synset} are not those that the set was made from: {pair.item} was rejected, but that "
             f"row is made of {row['top_source']} and {row['bottom_source']} now. Restore the former images."
         )
-
-
-def _too_few(index: int, images: UsableImages, image_ids: Sequence[str], per_class: int) -> dict[str, str]:
-    """The entry of a class that cannot be given as many pairs as asked."""
-    usable = len(images.found)
-    reason = (  # "pictures", as in every published rejected.parquet: the same spec gives the same bytes
-        f"{usable} of its {len(image_ids)} pictures can be used, which makes {most_pairs(usable)} pairs "
-        f"instead of {per_class}"
-    )
-    return {"item": class_item(index), "reason": reason}
 
 
 def class_item(index: int) -> str:

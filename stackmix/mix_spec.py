@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stackwalls.hub_cards import review_reason
 from stackwalls.model import IMAGE_SIZE, VGG16_WALL, InputError, Wall, check_seed, imagenet_classes, parse_classes
 from stackwalls.stackmix.composite import find_encoder
 
@@ -62,7 +63,7 @@ class RejectedPair:
     @property
     def reason(self) -> str:
         """Why it was replaced, for rejected.parquet."""
-        return f"turned down in review: {self.comment}" if self.comment else "turned down in review"
+        return review_reason(self.comment)
 
 
 @dataclass(frozen=True)

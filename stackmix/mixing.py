@@ -26,7 +26,6 @@ from stackwalls.hub_cards import (
 from stackwalls.model import InputError, RunError, imagenet_classes
 from stackwalls.model.images import Source, open_source
 from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
-from stackwalls.stackmix.composite import find_encoder
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 
@@ -78,9 +77,7 @@ class ClassMaker:
 
     def make(self, index: int) -> ClassRows:
         """The rows of one class; called by several threads."""
-        spec, images = self.plan.spec, self.plan.images(index)
-        encoder, redone = find_encoder(spec.encoder), self.plan.redone(index)
-        return make_class_rows(self._source, index, images, spec.per_class, spec.wall, encoder, redone)
+        return make_class_rows(self._source, self.plan, index)
 
 
 def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession | None = None) -> FolderWriter:
@@ -202,11 +199,7 @@ def redone_there(spec: MixSpec, source_name: str, out: Path) -> tuple[RejectedPa
 
 
 def check_same_images(manifest: Manifest, plan: MixPlan, out: Path) -> None:
-    """The source holds the images that it held when the set in `out` was made.
-
-    Raises:
-        InputError: if it does not.
-    """
+    """InputError if the source does not hold the images that it held when the set in `out` was made."""
     if manifest.inputs["index_sha256"] != plan.fingerprint:
         raise InputError(
             f"{out} was made with the same settings from other images than {plan.spec.source} holds now: restore "

@@ -171,22 +171,19 @@ def _settings(spec: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in spec.items() if name != "redone"}
 
 
-def _by_class(rejected: list[dict[str, str]], plan: MixPlan) -> dict[int, list[dict[str, str]]]:
-    """The entries of rejected.parquet by class: they are in the order of the plan's classes."""
-    found: dict[int, list[dict[str, str]]] = {}
-    place = 0
+def _by_class(rejected: Iterable[dict[str, str]], plan: MixPlan) -> dict[int, list[dict[str, str]]]:
+    """The entries of rejected.parquet by class."""
+    owner = {image_id: index for index in plan.order for image_id in plan.index[index]}
     for index in plan.order:
-        if place == len(rejected):
-            break
-        own = {*plan.index[index], class_item(index), *(pair.item for pair in plan.redone(index))}
-        while place < len(rejected) and rejected[place]["item"] in own:
-            found.setdefault(index, []).append(rejected[place])
-            place += 1
-    if place < len(rejected):
-        raise RunError(
-            f"rejected.parquet lists {rejected[place]['item']!r}, which does not belong to a class of the set: "
-            "`stackgen verify` says what is wrong with it."
-        )
+        owner |= dict.fromkeys([class_item(index), *(pair.item for pair in plan.redone(index))], index)
+    found: dict[int, list[dict[str, str]]] = {}
+    for entry in rejected:
+        if entry["item"] not in owner:
+            raise RunError(
+                f"rejected.parquet lists {entry['item']!r}, which does not belong to a class of the set: `stackgen "
+                "verify` says what is wrong with it."
+            )
+        found.setdefault(owner[entry["item"]], []).append(entry)
     return found
 
 

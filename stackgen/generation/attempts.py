@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from stackwalls.hub_cards import Decision, ItemRecord
+from stackwalls.hub_cards import REVIEWED, Decision, ItemRecord, image_sha256, review_reason
 from stackwalls.model import Wall
 from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_errors
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, frame_seed
@@ -22,9 +21,6 @@ from stackwalls.stackgen.prompts import Prompt, prompt_for
 
 AHEAD = 1
 """Batches that wait to be inspected while the next is drawn: one keeps the GPU busy, more would only hold memory."""
-
-REVIEWED = "turned down in review"
-"""How the reason of an image begins that a reviewer rejected."""
 
 _ATTEMPT = " attempt "
 
@@ -184,8 +180,8 @@ def _columns(pair: Pair, crop: Crop) -> Row:
 
 def kept_record(name: str, rejected: Sequence[dict[str, str]], row: Row, devices: Sequence[str]) -> ItemRecord:
     """The record of an image with a row."""
-    sha256 = hashlib.sha256(row["image"]["bytes"]).hexdigest()
-    return ItemRecord(name, tuple(rejected), 1, {"devices": list(devices), "image_sha256": sha256})
+    notes = {"devices": list(devices), "image_sha256": image_sha256(row["image"]["bytes"])}
+    return ItemRecord(name, tuple(rejected), 1, notes)
 
 
 def with_rejected(record: ItemRecord, reason: str) -> ItemRecord:
@@ -222,7 +218,7 @@ def after_review(record: ItemRecord, decisions: Mapping[str, Decision]) -> ItemR
         return record
     if decision.picture_sha256 != record.notes["image_sha256"]:
         return record
-    return with_rejected(record, f"{REVIEWED}: {decision.comment}" if decision.comment else REVIEWED)
+    return with_rejected(record, review_reason(decision.comment))
 
 
 def summarize(records: Iterator[ItemRecord], attempts: int) -> dict[str, Any] | None:
