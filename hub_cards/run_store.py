@@ -32,6 +32,9 @@ _TRIES = 1000
 """How often to make the work folder again if other processes remove it; each of them does so once."""
 
 _SUFFIX = ".item"
+_FORMER_RUN_NAME = "asked.json"
+"""Of evaluations in format 1."""
+
 _RUN_NAME, _LOCK_NAME, _SHARES = "run.json", "lock", "process-*.lock"
 
 Found = TypeVar("Found")
@@ -184,18 +187,19 @@ class RunStore:
             RunError: if it is damaged; it was removed.
         """
         path = self._path(name)
-        try:
-            with path.open("rb") as file:
-                line = _read_line(file)
-                payload = file.read()
-            if hashlib.sha256(payload).hexdigest() != line["sha256"]:
-                raise ValueError("its hash differs")
-        except (OSError, ValueError) as error:
-            path.unlink(missing_ok=True)
-            raise RunError(
-                f"The record {path} of the unfinished run is damaged ({error}); it was removed. Run the same command "
-                "again to rebuild it."
-            ) from error
+        with disk_errors(self.folder):
+            try:
+                with path.open("rb") as file:
+                    line = _read_line(file)
+                    payload = file.read()
+                if hashlib.sha256(payload).hexdigest() != line["sha256"]:
+                    raise ValueError("its hash differs")
+            except ValueError as error:
+                path.unlink(missing_ok=True)
+                raise RunError(
+                    f"The record {path} of the unfinished run is damaged ({error}); it was removed. Run the same "
+                    "command again to rebuild it."
+                ) from error
         return dict(line["header"]), payload
 
     def missing(self, names: Iterable[str]) -> list[str]:
@@ -217,7 +221,7 @@ class RunStore:
         try:
             return dict(json.loads(path.read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
-            return None
+            return {} if (self.path / _FORMER_RUN_NAME).exists() else None
         except (ValueError, TypeError, OSError) as error:
             raise InputError(f"Cannot read {path} ({error}): delete {self.path} to start again.") from error
 

@@ -106,7 +106,7 @@ def make_set(maker: ClassMaker, writer: FolderWriter, workers: int | None, progr
     with (
         quiet_pillow(),
         tqdm(total=total, initial=made.rows(), desc="mixing", unit="image", delay=1, disable=not progress) as bar,
-        ThreadPoolExecutor(workers or available_cores()) as pool,
+        thread_pool(workers) as pool,
     ):
         while missing := made.missing():
             maker.fetch(missing)
@@ -213,9 +213,16 @@ def check_workers(workers: int | None) -> None:
         raise InputError(f"Expected at least 1 worker, but got {workers}.")
 
 
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@contextmanager
+def thread_pool(workers: int | None) -> Iterator[ThreadPoolExecutor]:
+    """So many threads, by default one for each core that this process may use. If its block fails, they stop."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(workers or cores) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe, 
 from stackwalls.model import file_sha256
 from stackwalls.model.images.decoding import BrokenPictureError, read_picture
 from stackwalls.stackmix.composite import compose, encode, find_encoder
-from stackwalls.stackmix.mixing import available_cores, check_workers, quiet_pillow
+from stackwalls.stackmix.mixing import check_workers, quiet_pillow, thread_pool
 from stackwalls.stackmix.recipe_pictures import RecipePictures, UnfitPictureError
 
 
@@ -75,7 +74,7 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
     with FolderWriter.open(out, kind="stack-mix", spec=spec, features=features, origin=origin) as writer:
         if writer.manifest is not None:
             return Rebuilt(writer.manifest, images, images, (), 0, _same_bytes(out, recipe))
-        problems = _write_missing(recipe, sources, writer, workers or available_cores(), progress)
+        problems = _write_missing(recipe, sources, writer, workers, progress)
         records = [record for record in map(writer.record, writer.names()) if record is not None]
         other_files = sum(bool(record.notes["other_file"]) for record in records)
         if problems:
@@ -87,7 +86,7 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
 
 
 def _write_missing(
-    recipe: Recipe, sources: RecipePictures, writer: FolderWriter, workers: int, progress: bool
+    recipe: Recipe, sources: RecipePictures, writer: FolderWriter, workers: int | None, progress: bool
 ) -> tuple[NotRebuilt, ...]:
     """Make the images that are missing, each an item by its number; what could not be made."""
     total = recipe.manifest.counts["kept"]
@@ -99,7 +98,7 @@ def _write_missing(
     with (
         quiet_pillow(),
         tqdm(total=total, initial=done, desc="rebuilding", unit="image", delay=1, disable=not progress) as bar,
-        ThreadPoolExecutor(workers) as pool,
+        thread_pool(workers) as pool,
     ):
         for found in pool.map(partial(_write_image, recipe, sources, writer), missing):
             problems += found

@@ -101,6 +101,9 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         (tmp_path / ".unfinished/run.json").write_text(content)
         with pytest.raises(InputError, match=message):
             RunStore(tmp_path, "done.txt").begun()
+    (tmp_path / ".unfinished/run.json").rename(tmp_path / ".unfinished/asked.json")
+    with pytest.raises(InputError, match="of another version"):
+        RunStore(tmp_path, "done.txt").begun()
 
 
 def share(folder: Path, rank: int, world: int) -> None:
