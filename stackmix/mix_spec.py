@@ -101,7 +101,7 @@ class MixSpec:
             if not self.classes:
                 raise InputError("Expected at least one class, but the list of classes is empty.")
             if self.animals:
-                raise InputError("Animals only applies to a number of classes, not to named ones.")
+                raise InputError("The choice among the animals applies to a number of classes, not to named ones.")
             object.__setattr__(self, "classes", tuple(entry.synset for entry in parse_classes(self.classes)))
         elif self.classes is not None and not 1 <= self.classes <= len(imagenet_classes()):
             raise InputError(f"Expected 1 to {len(imagenet_classes())} classes, but got {self.classes}.")
