@@ -61,23 +61,45 @@ def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool 
         if writer.manifest is not None:
             check_same_images(writer.manifest, plan, out)
             return writer.manifest
-        return make_set(ClassMaker(plan, source), writer, workers, progress)
+        return make_set(ClassMaker(plan, source, writer), workers, progress)
 
 
 class ClassMaker:
-    """Makes the classes of a plan from its source."""
+    """Makes the classes of a plan from its source and stores them, each as an item."""
 
-    def __init__(self, plan: MixPlan, source: Source) -> None:
-        self.plan = plan
-        self._source = source
+    def __init__(self, plan: MixPlan, source: Source, writer: FolderWriter) -> None:
+        self.plan, self.writer, self._source = plan, writer, source
 
     def fetch(self, classes: Iterable[int]) -> None:
         """Tell the source which images will be read; one that reads best in bulk gets them now."""
         self._source.fetch(self.plan.first_images(classes))
 
-    def make(self, index: int) -> ClassRows:
+    def rows_of(self, index: int) -> ClassRows:
         """The rows of one class; called by several threads."""
         return make_class_rows(self._source, self.plan, index)
+
+    def make(self, index: int) -> int:
+        """Make a class and store it; how many rows it has."""
+        made = self.rows_of(index)
+        notes = {"usable": made.usable, "redone": self._redone(index)}
+        return self.writer.write(imagenet_classes()[index].synset, made.rows, made.rejected, notes).rows
+
+    def record(self, index: int) -> ItemRecord | None:
+        """What is known of a class. A record of before a review does not count for a class that it changed."""
+        record = self.writer.record(imagenet_classes()[index].synset)
+        return record if record is not None and record.notes.get("redone") == self._redone(index) else None
+
+    def records(self) -> dict[int, ItemRecord | None]:
+        """The classes that make the set as far as is known, in order; None for those that are missing."""
+        found = {index: self.record(index) for index in self.plan.order}
+        return {index: found[index] for index in self.plan.needed(lambda index: _usable(found[index]))}
+
+    def _redone(self, index: int) -> list[dict[str, str]]:
+        return [asdict(pair) for pair in self.plan.redone(index)]
+
+
+def _usable(record: ItemRecord | None) -> bool | None:
+    return None if record is None else bool(record.notes["usable"])
 
 
 def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession | None = None) -> FolderWriter:
@@ -92,7 +114,7 @@ def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession 
     )
 
 
-def make_set(maker: ClassMaker, writer: FolderWriter, workers: int | None, progress: bool) -> Manifest:
+def make_set(maker: ClassMaker, workers: int | None, progress: bool) -> Manifest:
     """Make the classes that are missing, in threads, and finish the folder.
 
     No class is made that is needed only if another one fails.
@@ -101,58 +123,29 @@ def make_set(maker: ClassMaker, writer: FolderWriter, workers: int | None, progr
         RunError: if too few classes could be made; the records are removed then. With records left behind, a repaired
             image would not come back to a class that was made without it.
     """
-    plan, made = maker.plan, _Made(maker, writer)
+    plan, writer, records = maker.plan, maker.writer, maker.records()
     total = (plan.wanted or len(plan.order)) * plan.spec.per_class
+    done = sum(record.rows for record in records.values() if record is not None)
     with (
         quiet_pillow(),
-        tqdm(total=total, initial=made.rows(), desc="mixing", unit="image", delay=1, disable=not progress) as bar,
+        tqdm(total=total, initial=done, desc="mixing", unit="image", delay=1, disable=not progress) as bar,
         thread_pool(workers) as pool,
     ):
-        while missing := made.missing():
+        while missing := [index for index, record in records.items() if record is None]:
             maker.fetch(missing)
-            for rows in pool.map(made.make, missing):
+            for rows in pool.map(maker.make, missing):
                 bar.update(rows)
-    records = [record for record in map(made.record, plan.needed(made.usable)) if record is not None]
-    if problem := _shortfall(plan, records) or _nothing_left(writer.path, records):
+            records = maker.records()
+    made = [record for record in records.values() if record is not None]
+    if problem := _shortfall(plan, made) or _nothing_left(writer.path, made):
         writer.discard()
         raise RunError(problem)
-    names = [record.name for record in records]
+    names = [record.name for record in made]
     inputs = {"index_sha256": plan.fingerprint, "used_sha256": _used_sha256(writer, names)}
     manifest = writer.finish(names, inputs=inputs)
     if manifest is None:
         raise RunError(f"Another process changed {writer.path} meanwhile: run the same command again.")
     return manifest
-
-
-class _Made:
-    """The records of a plan's classes. A record of before a review does not count for a class that it changed."""
-
-    def __init__(self, maker: ClassMaker, writer: FolderWriter) -> None:
-        self._maker, self._writer = maker, writer
-
-    def make(self, index: int) -> int:
-        """Make a class and store it; how many rows it has."""
-        made = self._maker.make(index)
-        notes = {"usable": made.usable, "redone": self._redone(index)}
-        return self._writer.write(imagenet_classes()[index].synset, made.rows, made.rejected, notes).rows
-
-    def record(self, index: int) -> ItemRecord | None:
-        record = self._writer.record(imagenet_classes()[index].synset)
-        return record if record is not None and record.notes.get("redone") == self._redone(index) else None
-
-    def usable(self, index: int) -> bool | None:
-        record = self.record(index)
-        return None if record is None else bool(record.notes["usable"])
-
-    def missing(self) -> list[int]:
-        return [index for index in self._maker.plan.needed(self.usable) if self.record(index) is None]
-
-    def rows(self) -> int:
-        records = map(self.record, self._maker.plan.needed(self.usable))
-        return sum(record.rows for record in records if record is not None)
-
-    def _redone(self, index: int) -> list[dict[str, str]]:
-        return [asdict(pair) for pair in self._maker.plan.redone(index)]
 
 
 def _shortfall(plan: MixPlan, records: Sequence[ItemRecord]) -> str:

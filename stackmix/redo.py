@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from stackwalls.hub_cards import (
     MANIFEST_NAME,
     Decision,
     DecisionLog,
+    FolderWriter,
     Manifest,
     RowReader,
     Succession,
@@ -94,7 +95,7 @@ def redo_rejected(spec: MixSpec, out: Path, *, workers: int | None = None, progr
         plan = replace(plan, spec=replace(plan.spec, redone=(*earlier, *new)))
         succession = Succession(lambda there, now: _settings(there) == _settings(now), any_version=True)
         with open_set(plan, source.name, out, succession) as writer:
-            manifest = make_set(_Replacing(plan, source, former, new), writer, workers, progress)
+            manifest = make_set(_Replacing(plan, source, writer, former, new), workers, progress)
         return _outcome(out, manifest, new)
 
 
@@ -151,8 +152,10 @@ class FormerSet:
 class _Replacing(ClassMaker):
     """Makes classes with a newly rejected pair from the source, and takes all others from the former set."""
 
-    def __init__(self, plan: MixPlan, source: Source, former: FormerSet, new: Iterable[RejectedPair]) -> None:
-        super().__init__(plan, source)
+    def __init__(
+        self, plan: MixPlan, source: Source, writer: FolderWriter, former: FormerSet, new: Sequence[RejectedPair]
+    ) -> None:
+        super().__init__(plan, source, writer)
         self._former = former
         self._redone = {pair.image_id for pair in new}
         self._touched = {pair.synset for pair in new}
@@ -160,9 +163,9 @@ class _Replacing(ClassMaker):
     def fetch(self, classes: Iterable[int]) -> None:
         super().fetch(index for index in classes if imagenet_classes()[index].synset in self._touched)
 
-    def make(self, index: int) -> ClassRows:
+    def rows_of(self, index: int) -> ClassRows:
         if imagenet_classes()[index].synset in self._touched:
-            return self._former.merged(super().make(index), self._redone)
+            return self._former.merged(super().rows_of(index), self._redone)
         return self._former.class_rows(index)
 
 

@@ -49,10 +49,11 @@ class Attempt:
         return cls(item, record, prompt, frame_seed(spec.seed, item, number))
 
 
+@dataclass(frozen=True)
 class Attempts:
     """Makes attempts until every image is done; a record is written after each of them.
 
-    Args:
+    Attributes:
         spec: the run.
         frames: draws the frames.
         localizer: finds the animals in them.
@@ -60,14 +61,11 @@ class Attempts:
         write: stores a record, and the row if there is one; called from another thread.
     """
 
-    def __init__(
-        self, spec: GenerateSpec, frames: FrameMaker, localizer: Localizer, hardware: str, write: Write
-    ) -> None:
-        self._spec = spec
-        self._frames = frames
-        self._localizer = localizer
-        self._hardware = hardware
-        self._write = write
+    spec: GenerateSpec
+    frames: FrameMaker
+    localizer: Localizer
+    hardware: str
+    write: Write
 
     def run(self, items: Iterator[tuple[WorkItem, ItemRecord]]) -> Iterator[ItemRecord]:
         """Work through images that are not done.
@@ -78,13 +76,13 @@ class Attempts:
         Yields:
             The record after each attempt, in the order of the attempts.
         """
-        fresh = (Attempt.next(item, record, self._spec) for item, record in items)
+        fresh = (Attempt.next(item, record, self.spec) for item, record in items)
         again: deque[Attempt] = deque()
         inspected: deque[Future[list[Attempt | ItemRecord]]] = deque()
         with ThreadPoolExecutor(1, thread_name_prefix="inspection") as pool:
             while True:
-                batch = [again.popleft() for _ in range(min(len(again), self._spec.batch_size))]
-                batch += islice(fresh, self._spec.batch_size - len(batch))
+                batch = [again.popleft() for _ in range(min(len(again), self.spec.batch_size))]
+                batch += islice(fresh, self.spec.batch_size - len(batch))
                 if batch:
                     inspected.append(pool.submit(self._inspect, batch, self._draw(batch)))
                 elif not inspected:
@@ -96,7 +94,7 @@ class Attempts:
                         yield found.record if isinstance(found, Attempt) else found
 
     def _draw(self, batch: Sequence[Attempt]) -> list[Image.Image | Flaw]:
-        return self._frames.draw([attempt.prompt.text for attempt in batch], [attempt.seed for attempt in batch])
+        return self.frames.draw([attempt.prompt.text for attempt in batch], [attempt.seed for attempt in batch])
 
     def _inspect(self, batch: Sequence[Attempt], frames: Sequence[Image.Image | Flaw]) -> list[Attempt | ItemRecord]:
         """Judge and store each frame: the next attempt at its image, or the image's record if it is done."""
@@ -104,26 +102,26 @@ class Attempts:
             (attempt, frame) for attempt, frame in zip(batch, frames, strict=True) if isinstance(frame, Image.Image)
         ]
         nouns = [attempt.prompt.nouns for attempt, _ in good]
-        with memory_errors(self._hardware):
-            located = self._localizer.locate([frame for _, frame in good], nouns) if good else []
+        with memory_errors(self.hardware):
+            located = self.localizer.locate([frame for _, frame in good], nouns) if good else []
         outcomes = {
-            attempt.item: inspect_frame(frame, detections, self._spec.wall)
+            attempt.item: inspect_frame(frame, detections, self.spec.wall)
             for (attempt, frame), detections in zip(good, located, strict=True)
         }
         found: list[Attempt | ItemRecord] = []
         for attempt, frame in zip(batch, frames, strict=True):
             outcome = Refusal(frame.reason, "flaw") if isinstance(frame, Flaw) else outcomes[attempt.item]
             record, row = self._judged(attempt, outcome)
-            self._write(record, row)
+            self.write(record, row)
             found.append(
-                record if is_done(record, self._spec.attempts) else Attempt.next(attempt.item, record, self._spec)
+                record if is_done(record, self.spec.attempts) else Attempt.next(attempt.item, record, self.spec)
             )
         return found
 
     def _judged(self, attempt: Attempt, outcome: Row | Refusal) -> tuple[ItemRecord, Row | None]:
         """The record after an attempt, and the row if it was kept."""
         before = attempt.record
-        devices = sorted({*before.notes.get("devices", ()), self._hardware})
+        devices = sorted({*before.notes.get("devices", ()), self.hardware})
         if isinstance(outcome, Refusal):
             return with_rejected(replace(before, notes={"devices": devices}), outcome.reason), None
         row = {
@@ -134,8 +132,8 @@ class Attempts:
             "prompt": attempt.prompt.text,
             "seed": attempt.seed,
             "attempt": len(before.rejected),
-            "model": self._spec.model.name,
-            "revision": self._spec.model.revision,
+            "model": self.spec.model.name,
+            "revision": self.spec.model.revision,
         }
         return kept_record(before.name, before.rejected, row, devices), row
 
