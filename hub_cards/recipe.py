@@ -24,11 +24,11 @@ from stackwalls.hub_cards.cards.licence import Licence
 from stackwalls.hub_cards.folder import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.pictures import decode
 from stackwalls.hub_cards.publishing.hub_failures import quiet_client
 from stackwalls.hub_cards.record import stack_mix_recipe_features
 from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import IMAGE_SIZE, RESIZE, InputError, RunError, file_sha256
+from stackwalls.model.images import decode
 
 _HUB_PREFIX = "hf://datasets/"
 _HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
@@ -142,7 +142,7 @@ def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
     data = row["image"]["bytes"]
     hashes = {
         "image_sha256": hashlib.sha256(data).hexdigest(),
-        "pixels_sha256": hashlib.sha256(decode(data).convert("RGB").tobytes()).hexdigest(),
+        "pixels_sha256": hashlib.sha256(decode(data).tobytes()).hexdigest(),
     }
     return {name: value for name, value in row.items() if name != "image"} | hashes
 
