@@ -127,7 +127,7 @@ class TestParquet:
         with pytest.raises(InputError, match="no training split"):
             open_data(str(tmp_path))
         (tmp_path / "train.parquet").write_bytes(b"PAR1")
-        with pytest.raises(InputError, match="as Parquet"):
+        with pytest.raises(InputError, match="as a Parquet file"):
             open_data(str(tmp_path))
 
 
