@@ -147,26 +147,6 @@ class ImageSubset(LabelledImages):
         self._whole.fetch(image_ids)
 
 
-class ImageStream(ABC):
-    """Labelled images in an order that the source gives, for what is too large to be read in any other.
-
-    Attributes:
-        name: what manifests call the source; no path.
-        size: images of one pass, or None where that is not known.
-    """
-
-    name: str
-    size: int | None
-
-    @abstractmethod
-    def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
-        """Encoded images without end, with the ImageNet-1k index of each.
-
-        Each pass is in another order: the shards are shuffled, then the images within a buffer. The same seed gives
-        the same order.
-        """
-
-
 class LabelReader:
     """From the values of a label column to classes, for all forms alike.
 

@@ -16,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.errors import InputError, RunError, StackwallsError
 from stackwalls.model.files import file_sha256
-from stackwalls.model.hub import first_line
+from stackwalls.model.hub import first_line, is_connection_failure
 from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
 from stackwalls.model.images.tables import Columns, cell_bytes, find_columns
 
@@ -151,8 +150,11 @@ class ParquetImages(LabelledImages):
                 if columns.label is None:
                     return columns, range(parquet.metadata.num_rows)
                 return columns, parquet.read(columns=[columns.label], use_threads=False).column(0).to_pylist()
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"Cannot read {file} as a Parquet file ({first_line(error)}).") from error
+        except StackwallsError:
+            raise
+        except Exception as error:  # Arrow, the disk and the Hub's client raise errors of many kinds
+            kind = RunError if is_connection_failure(error) else InputError
+            raise kind(f"Cannot read {file} as a Parquet file ({first_line(error)}).") from error
 
     def _keep(self, job: tuple[str, list[int]]) -> None:
         file, rows = job
@@ -167,7 +169,9 @@ class ParquetImages(LabelledImages):
             with self._open(file) as (parquet, columns):
                 for row, cell in _cells(parquet, columns.image, rows):
                     yield row, cell_bytes(cell, folder)
-        except (OSError, pa.ArrowException) as error:
+        except StackwallsError:
+            raise
+        except Exception as error:  # as above
             raise RunError(f"Cannot read the images of {file} ({first_line(error)}). Run the command again.") from error
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.images.labelled import UNLABELLED, ImageRow, ImageStream, LabelledImages, LabelReader
+from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
 from stackwalls.model.images.labels import classes_of_names
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class TableImages(LabelledImages):
         return cell_bytes(self._table[row][self._columns.image], Path())
 
 
-class TableStream(ImageStream):
+class TableStream:
     """A `datasets.IterableDataset`: rows are read over the network as they are needed, and nothing stays on the disk.
 
     It cannot leave images out: a label that is not a class is an error.
@@ -192,7 +192,7 @@ class TableStream(ImageStream):
         self._table = known
 
     def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
-        """As `datasets` shuffles: the shards, then within a buffer."""
+        """Encoded images without end, with the class of each; each pass in another order that follows from the seed."""
         reader = LabelReader(self.name)
         for epoch in count():
             rows = self._table.shuffle(seed=seed, buffer_size=BUFFER)

@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import Dataset, IterableDataset
 
 from stackwalls.model.images.decoding import BrokenImageError, as_tensor, decode_tensor, jpeg_size
-from stackwalls.model.images.labelled import ImageStream, LabelledImages
+from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.tables import TableStream
 from stackwalls.model.training.data.augmentation import Crop, apply_crop, random_crop
 from stackwalls.model.training.data.batch_order import BatchOrder, Place
 from stackwalls.model.training.recipes import Recipe
@@ -102,7 +103,7 @@ class TrainingStream(IterableDataset[Piece]):
     """This process's pieces of a stream, which every process reads whole and decodes its share of."""
 
     def __init__(
-        self, data: TrainingData, stream: ImageStream, prepare: Preparation, order: BatchOrder, steps: range
+        self, data: TrainingData, stream: TableStream, prepare: Preparation, order: BatchOrder, steps: range
     ) -> None:
         self._stream, self._prepare, self._order, self._steps = stream, prepare, order, steps
         self._positions = data.positions()
