@@ -46,11 +46,11 @@ class TarImages(LabelledImages):
     def __init__(self, name: str, files: Mapping[str, Path], *, unlabelled: bool = False) -> None:
         self.name, self._files, self._unlabelled = name, files, unlabelled
 
-    def _find_labels(self) -> NDArray[np.int64]:
-        return self._listed[1]
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+        return reader.read(self._members[1])
 
-    def _id(self, number: int) -> str:
-        return self._listed[0][number]
+    def _row_id(self, row: int) -> str:
+        return self._ids[row]
 
     def _read(self, image_id: str, epoch: int) -> bytes:
         file, offset, size = self._members[0][image_id]
@@ -74,12 +74,8 @@ class TarImages(LabelledImages):
         return places, values
 
     @cached_property
-    def _listed(self) -> tuple[list[str], NDArray[np.int64]]:
-        places, values = self._members
-        reader, ids = LabelReader(self.name, unlabelled=self._unlabelled), list(places)
-        labels = reader.read(values)
-        rows = reader.kept(labels)
-        return [ids[row] for row in rows], labels[rows]
+    def _ids(self) -> list[str]:
+        return list(self._members[0])
 
 
 def _samples(path: Path) -> Iterator[_Sample]:

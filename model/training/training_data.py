@@ -14,7 +14,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.hub import HubId
 from stackwalls.model.images.hub import download_hub, split_names, stream_hub
 from stackwalls.model.images.image_folder import ImageFolder, visible
-from stackwalls.model.images.labelled import ImageSubset, LabelledImages
+from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.labels import find_class, imagenet_classes, parse_classes
 from stackwalls.model.images.opening import (
     DRAWN,
@@ -158,13 +158,13 @@ def split_by_seed(images: LabelledImages, share: float, seed: int) -> tuple[Labe
         aside = min(max(1, round(share * len(numbers))), len(numbers) - 1)
         val.append(np.sort(numbers[:aside]))
         train.append(np.sort(numbers[aside:]))
-    return ImageSubset(images, np.concatenate(train)), ImageSubset(images, np.concatenate(val))
+    return images.only(np.concatenate(train)), images.only(np.concatenate(val))
 
 
 def _of_classes(images: LabelledImages, classes: Sequence[int]) -> LabelledImages:
     """The images of these classes only."""
     chosen = np.flatnonzero(np.isin(images.labels, list(classes)))
-    return images if len(chosen) == len(images.labels) else ImageSubset(images, chosen)
+    return images if len(chosen) == len(images.labels) else images.only(chosen)
 
 
 def _chosen(classes: int | Sequence[str | int] | None, held: Sequence[int], seed: int) -> tuple[int, ...]:
