@@ -151,6 +151,6 @@ def parse_classes(texts: Iterable[str | int]) -> tuple[ImageNetClass, ...]:
     seen: set[int] = set()
     for entry in found:
         if entry.index in seen:
-            raise InputError(f"Class {entry.name!r} (index {entry.index}) is named twice; name it once.")
+            raise InputError(f"Class {entry.name!r} (index {entry.index}) is asked for twice; name it once.")
         seen.add(entry.index)
     return found
