@@ -1,4 +1,4 @@
-"""Functions `f(model, inputs, targets)`: with tensors, or with arrays as Quantus calls them."""
+"""Functions `f(model, inputs, targets)`, with tensors or with arrays, as Quantus calls them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stackwalls.evaluate.adapters.adapter import Adapter
-from stackwalls.evaluate.adapters.belonging import parameters_of
-from stackwalls.evaluate.adapters.configured import Configured
+from stackwalls.evaluate.adapters.adapter import Adapter, Configured
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
@@ -25,9 +23,9 @@ class Convention:
     """How a function is called.
 
     Attributes:
-        arrays: numpy arrays for inputs and targets, as Quantus gives them, or tensors.
+        arrays: NumPy arrays for inputs and targets, as Quantus passes them, or tensors.
         keywords: `f(model=…, inputs=…, targets=…)`, or by position.
-        device: whether it takes `device="cpu"`, as Quantus gives it.
+        device: whether it takes `device="cpu"`, which Quantus passes.
     """
 
     arrays: bool
@@ -39,28 +37,29 @@ class Convention:
         """Read it from the signature.
 
         The annotation of `inputs` says whether they are arrays or tensors. Without one, a function that takes
-        `**kwargs` or `device` is one of Quantus's, as Quantus passes these to every function: it gets arrays. Any
-        other gets tensors.
+        `**kwargs` or `device` gets arrays, because Quantus passes these to every function. Any other gets tensors.
 
         Args:
             name: of the method.
-            function: the function, or any object that can be called.
+            function: the function, or any callable object.
             options: keyword arguments of every call.
-            arrays: what was said instead.
+            arrays: overrides what the signature says.
 
         Raises:
             InputError: if it cannot be called with three arguments.
         """
         called = function.forward if isinstance(function, nn.Module) else function
-        parameters = parameters_of(called)
-        if not parameters and not _has_signature(called):
+        try:
+            signature = inspect.signature(called)
+        except (TypeError, ValueError):  # of some built-ins
             return cls(bool(arrays), False, False)
-        keywords = _binds(called, **dict.fromkeys(_NAMES), **options)
-        if not keywords and not _binds(called, None, None, None, **options):
+        keywords = _binds(signature, **dict.fromkeys(_NAMES), **options)
+        if not keywords and not _binds(signature, None, None, None, **options):
             raise InputError(
                 f"The method {name} cannot be called as f({', '.join([*_NAMES, *options])}): its signature is "
-                f"{inspect.signature(called)}."
+                f"{signature}."
             )
+        parameters = signature.parameters
         open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
         device = (open_ended or "device" in parameters) and "device" not in options
         if arrays is None:
@@ -71,13 +70,13 @@ class Convention:
 
 
 class FunctionExplainer(Adapter):
-    """A function of one's own, or Quantus's.
+    """A function, in one of two conventions.
 
-    Quantus's convention: `f(model=model, inputs=x, targets=y, device="cpu", **options)` with x `(N, 3, H, W)` float32
-    and y `(N,)` int64 numpy arrays. What it returns are attributions of any sign: "sum" is the usual reduction.
+    Plain: `f(model, inputs, targets, **options)` with tensors on the model's device. It returns final maps: a negative
+    value is an error, unless `reduce` says how the values become a map.
 
-    The plain one: `f(model, inputs, targets, **options)` with tensors on the model's device. What it returns are final
-    maps: a negative value is a fault, unless `reduce` says how the values become a map.
+    Quantus's: `f(model=model, inputs=x, targets=y, device="cpu", **options)` with x `(N, 3, H, W)` float32 and y `(N,)`
+    int64 NumPy arrays. It returns attributions of any sign: "sum" is the default reduction.
 
     Args:
         name: of its rows in the tables.
@@ -110,25 +109,16 @@ class FunctionExplainer(Adapter):
         return self.function(model, *given, **options)
 
 
-def _has_signature(function: Any) -> bool:
-    """Whether it is known how a function is called; of some built-ins it is not."""
+def _binds(signature: inspect.Signature, *args: object, **kwargs: object) -> bool:
     try:
-        inspect.signature(function)
-    except (TypeError, ValueError):
-        return False
-    return True
-
-
-def _binds(function: Any, *args: object, **kwargs: object) -> bool:
-    try:
-        inspect.signature(function).bind(*args, **kwargs)
+        signature.bind(*args, **kwargs)
     except TypeError:
         return False
     return True
 
 
 def _annotated_arrays(parameter: inspect.Parameter | None) -> bool | None:
-    """Whether a parameter's annotation asks for numpy arrays; None where it does not say."""
+    """Whether a parameter's annotation asks for NumPy arrays; None if it does not say."""
     if parameter is None or parameter.annotation is parameter.empty:
         return None
     said = "ndarray" if parameter.annotation is np.array else str(parameter.annotation)

@@ -1,4 +1,4 @@
-"""Class activation maps by torch-cam: an extractor's class, or an extractor that is ready."""
+"""Class activation maps by torch-cam: an extractor, or its class."""
 
 from __future__ import annotations
 
@@ -8,24 +8,31 @@ from typing import Any
 
 import torch
 
-from stackwalls.evaluate.adapters.adapter import Adapter
-from stackwalls.evaluate.adapters.belonging import bound, check_network, class_of, form_of, layers_note, make
-from stackwalls.evaluate.adapters.configured import Configured
+from stackwalls.evaluate.adapters.adapter import (
+    Adapter,
+    Configured,
+    check_network,
+    class_of,
+    form_of,
+    instantiate,
+    layers_note,
+    preset,
+)
 from stackwalls.evaluate.adapters.isolation import undisturbed
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
 
 class TorchCamExplainer(Adapter):
-    """An extractor of torch-cam: hooked into the network for one call at a time.
+    """An extractor of torch-cam, hooked into the network for one call at a time.
 
-    Its map is taken before its own normalisation, which knows no second min–max after upsampling.
+    Its map is taken before its own normalization, which has no second min–max after upsampling.
 
     Args:
         name: of its rows in the tables.
         subject: the network under test.
-        given: a class, which is made at the network's target layer, or an extractor whose hooks are in the network;
-            options of the extractor's call, the reduction ("sum" by default: the ReLU that most extractors have).
+        given: a class, which is instantiated at the network's target layer, or an extractor whose hooks are in the
+            network; options of the extractor's call, the reduction ("sum" by default: most extractors have a ReLU).
         seed: of the random numbers that it draws.
 
     Raises:
@@ -61,8 +68,8 @@ class TorchCamExplainer(Adapter):
     @contextmanager
     def _hooked(self) -> Iterator[Any]:
         if self._class is not None:
-            layer = {} if bound(self._method, "target_layer") else {"target_layer": self.subject.target_layer}
-            extractor = make(self.name, self.subject, self._method, **layer)
+            layer = {} if preset(self._method, "target_layer") else {"target_layer": self.subject.target_layer}
+            extractor = instantiate(self.name, self.subject, self._method, **layer)
             try:
                 yield extractor
             finally:
@@ -74,9 +81,9 @@ class TorchCamExplainer(Adapter):
             yield extractor
         finally:
             _inner(extractor)._hooks_enabled = enabled
-            extractor.reset_hooks()  # the activations that it holds
+            extractor.reset_hooks()  # drops the activations that it holds
 
 
 def _inner(extractor: Any) -> Any:
-    """The extractor that has the hooks: FinerCAM and RefineCAM stand around another."""
+    """The extractor that has the hooks: FinerCAM and RefineCAM wrap another one."""
     return getattr(extractor, "base_cam", extractor)

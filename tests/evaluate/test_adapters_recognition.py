@@ -333,7 +333,7 @@ def test_networks_by_import(module: str) -> None:
         ("failing", r"Cannot make a network by .*:failing\(\): OSError: no weights here"),
         ("NUMBER", "is an object of type int: expected a torch.nn.Module, or a function that returns one"),
         ("my_method", r"Cannot make a network by .*TypeError: my_method\(\) missing 3 required"),
-        ("Holder", r"Holder\(\) gave an object of type Holder: expected a torch.nn.Module"),
+        ("Holder", r"Holder\(\) returned an object of type Holder: expected a torch.nn.Module"),
         ("absent", "has no 'absent'"),
     ],
 )
