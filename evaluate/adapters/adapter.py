@@ -102,7 +102,7 @@ class Adapter(ABC):
     def note(self) -> str | None:
         """What a reader of the numbers must know about how the maps were made."""
         options = "".join(f", {key}={_in_words(value)}" for key, value in self.given.options.items())
-        return f"{self.name}: {self._form()}{options}; its values {describe(self.reduce)}."
+        return f"{self.name}: {self._form()}{options}; its values are {describe(self.reduce)}."
 
     @abstractmethod
     def _form(self) -> str:

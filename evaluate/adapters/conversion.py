@@ -29,11 +29,11 @@ class Reduction:
 
 REDUCTIONS: dict[str, Reduction] = {
     # as captum's and Quantus's users sum, and as CAMs treat what speaks against the class
-    "sum": Reduction(lambda values: values.sum(1), "summed over channels, negative values set to 0"),
-    "sum-abs": Reduction(lambda values: values.sum(1).abs(), "summed over channels, absolute value"),
-    "abs-sum": Reduction(lambda values: values.abs().sum(1), "absolute values summed over channels"),
+    "sum": Reduction(lambda values: values.sum(1), "summed over channels, with negative values set to 0"),
+    "sum-abs": Reduction(lambda values: values.sum(1).abs(), "summed over channels, as an absolute value"),
+    "abs-sum": Reduction(lambda values: values.abs().sum(1), "summed over channels as absolute values"),
     # the gradient's saliency map of Simonyan et al. 2014, section 3.1
-    "abs-max": Reduction(lambda values: values.abs().amax(1), "largest absolute value over channels"),
+    "abs-max": Reduction(lambda values: values.abs().amax(1), "reduced to the largest absolute value over channels"),
 }
 """What `reduce` may be; None for final maps."""
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
+import operator
 import re
 import sys
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Any
 
 from torch import nn
 
-from stackwalls.model import BlindModel, InputError, Wall, first_line
+from stackwalls.evaluate.methods import did_you_mean
+from stackwalls.evaluate.subject import Subject
+from stackwalls.model import BlindModel, InputError, first_line
 
 _SPEC = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -35,15 +37,12 @@ def import_object(spec: str) -> Any:
     module_name, _, path = spec.partition(":")
     if module_name.endswith(".py"):
         raise InputError(f"Cannot import {spec!r}: name the module, not its file: {module_name[:-3]}:{path}.")
-    found: Any = _import_module(spec, module_name)
-    for attribute in path.split("."):
-        if not hasattr(found, attribute):
-            near = difflib.get_close_matches(attribute, dir(found), n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            owner = found.__name__ if isinstance(found, ModuleType | type) else type(found).__name__
-            raise InputError(f"Cannot import {spec!r}: {owner} has no {attribute!r}.{hint}")
-        found = getattr(found, attribute)
-    return found
+    module = _import_module(spec, module_name)
+    try:
+        return operator.attrgetter(path)(module)
+    except AttributeError as error:
+        hint = did_you_mean(error.name or path, dir(error.obj))
+        raise InputError(f"Cannot import {spec!r}: {first_line(error)}.{hint}") from error
 
 
 def _import_module(spec: str, name: str) -> ModuleType:
@@ -90,34 +89,22 @@ def model_from(spec: str) -> nn.Module:
     found = import_object(spec)
     if not isinstance(found, nn.Module):
         found = _made(spec, found)
-    if isinstance(found, BlindModel):
-        return found
-    wall, layer = getattr(found, "wall", None), getattr(found, "target_layer", None)
-    if not isinstance(wall, Wall):
-        raise InputError(
-            f"The network of {spec} needs an attribute `wall`, a stackwalls.model.Wall such as "
-            f"Wall.parse('bottom:54'), but has {_kind_of(wall)}: without it no part of a map is known to be wrong."
-        )
-    if not isinstance(layer, nn.Module) or all(layer is not module for module in found.modules()):
-        raise InputError(
-            f"The network of {spec} needs an attribute `target_layer`, the module of its own whose output is the map "
-            f"(N, C, h, w), but has {_kind_of(layer)}."
-        )
+    if not isinstance(found, BlindModel):
+        try:
+            Subject.of(found)
+        except InputError as error:
+            raise InputError(f"The network of {spec}: {error}") from error
     return found
 
 
 def _made(spec: str, factory: Any) -> nn.Module:
     expected = "expected a torch.nn.Module, or a function that returns one when called without arguments"
     if not callable(factory):
-        raise InputError(f"{spec} is {_kind_of(factory)}: {expected}.")
+        raise InputError(f"{spec} is an object of type {type(factory).__name__}: {expected}.")
     try:
         found = factory()
     except Exception as error:  # whatever it raises is the reason
         raise InputError(f"Cannot make a network by {spec}(): {type(error).__name__}: {first_line(error)}") from error
     if not isinstance(found, nn.Module):
-        raise InputError(f"{spec}() returned {_kind_of(found)}: {expected}.")
+        raise InputError(f"{spec}() returned an object of type {type(found).__name__}: {expected}.")
     return found
-
-
-def _kind_of(value: object) -> str:
-    return "none" if value is None else f"an object of type {type(value).__name__}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,57 +16,6 @@ from stackwalls.model import InputError
 _NAMES = ("model", "inputs", "targets")
 
 
-@dataclass(frozen=True)
-class Convention:
-    """How a function is called.
-
-    Attributes:
-        arrays: NumPy arrays for inputs and targets, as Quantus passes them, or tensors.
-        keywords: `f(model=…, inputs=…, targets=…)`, or by position.
-        device: whether it takes `device="cpu"`, which Quantus passes.
-    """
-
-    arrays: bool
-    keywords: bool
-    device: bool
-
-    @classmethod
-    def of(cls, name: str, function: Any, options: Mapping[str, Any], arrays: bool | None = None) -> Convention:
-        """Read it from the signature.
-
-        The annotation of `inputs` says whether they are arrays or tensors. Without one, a function that takes
-        `**kwargs` or `device` gets arrays, because Quantus passes these to every function. Any other gets tensors.
-
-        Args:
-            name: of the method.
-            function: the function, or any callable object.
-            options: keyword arguments of every call.
-            arrays: overrides what the signature says.
-
-        Raises:
-            InputError: if it cannot be called with three arguments.
-        """
-        called = function.forward if isinstance(function, nn.Module) else function
-        try:
-            signature = inspect.signature(called)
-        except (TypeError, ValueError):  # of some built-ins
-            return cls(bool(arrays), False, False)
-        keywords = _binds(signature, **dict.fromkeys(_NAMES), **options)
-        if not keywords and not _binds(signature, None, None, None, **options):
-            raise InputError(
-                f"The method {name} cannot be called as f({', '.join([*_NAMES, *options])}): its signature is "
-                f"{signature}."
-            )
-        parameters = signature.parameters
-        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-        device = (open_ended or "device" in parameters) and "device" not in options
-        if arrays is None:
-            second = parameters.get("inputs") if keywords else dict(enumerate(parameters.values())).get(1)
-            said = _annotated_arrays(second)
-            arrays = (open_ended or "device" in parameters) if said is None else said
-        return cls(arrays, keywords, device)
-
-
 class FunctionExplainer(Adapter):
     """A function, in one of two conventions.
 
@@ -78,10 +25,13 @@ class FunctionExplainer(Adapter):
     Quantus's: `f(model=model, inputs=x, targets=y, device="cpu", **options)` with x `(N, 3, H, W)` float32 and y `(N,)`
     int64 NumPy arrays. It returns attributions of any sign: "sum" is the default reduction.
 
+    The signature says which: the annotation of `inputs` decides between arrays and tensors. Without one, a function
+    that takes `**kwargs` or `device` gets arrays, because Quantus passes these to every function. Others get tensors.
+
     Args:
         name: of its rows in the tables.
         subject: the network under test.
-        given: the function, options of its call, the reduction, and whether it gets arrays (see `Convention.of`).
+        given: the function or any callable object, options of its call, the reduction, and whether it gets arrays.
         seed: of the random numbers that it draws.
 
     Raises:
@@ -90,23 +40,40 @@ class FunctionExplainer(Adapter):
 
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
         self.function: Any = given.method
-        self.convention = Convention.of(name, self.function, given.options, given.arrays)
-        super().__init__(name, subject, given, usual="sum" if self.convention.arrays else None, seed=seed)
+        self._arrays, self._keywords, self._device = _convention(name, given)
+        super().__init__(name, subject, given, usual="sum" if self._arrays else None, seed=seed)
 
     def _form(self) -> str:
-        return "a function with arrays, as Quantus calls it" if self.convention.arrays else "a function with tensors"
+        return "a function with arrays, as Quantus calls it" if self._arrays else "a function with tensors"
 
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
-        given: tuple[Any, Any] = (inputs, targets)
-        if self.convention.arrays:
-            given = inputs.cpu().numpy(), targets.cpu().numpy()
+        given = (inputs.cpu().numpy(), targets.cpu().numpy()) if self._arrays else (inputs, targets)
+        arguments = (self.subject.model, *given)
         options = dict(self.given.options)
-        if self.convention.device:
+        if self._device:
             options["device"] = str(inputs.device)
-        model = self.subject.model
-        if self.convention.keywords:
-            return self.function(model=model, inputs=given[0], targets=given[1], **options)
-        return self.function(model, *given, **options)
+        if self._keywords:
+            return self.function(**dict(zip(_NAMES, arguments, strict=True)), **options)
+        return self.function(*arguments, **options)
+
+
+def _convention(name: str, given: Configured) -> tuple[bool, bool, bool]:
+    """How a function is called: with arrays, with keywords `f(model=…, inputs=…, targets=…)`, with `device="cpu"`."""
+    function, options = given.method, given.options
+    try:
+        signature = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
+    except (TypeError, ValueError):  # of some built-ins
+        return bool(given.arrays), False, False
+    keywords = _binds(signature, **dict.fromkeys(_NAMES), **options)
+    if not keywords and not _binds(signature, None, None, None, **options):
+        raise InputError(
+            f"The method {name} cannot be called as f({', '.join([*_NAMES, *options])}): its signature is {signature}."
+        )
+    parameters = signature.parameters
+    as_quantus = "device" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    inputs = parameters.get("inputs") if keywords else dict(enumerate(parameters.values())).get(1)
+    annotated = _annotated_arrays(inputs) if given.arrays is None else given.arrays
+    return as_quantus if annotated is None else annotated, keywords, as_quantus and "device" not in options
 
 
 def _binds(signature: inspect.Signature, *args: object, **kwargs: object) -> bool:

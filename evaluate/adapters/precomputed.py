@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -60,15 +61,12 @@ class PrecomputedExplainer:
     def note(self) -> str | None:
         """What a reader of the numbers must know about how the maps were made."""
         return (
-            f"{self.name}: maps that were made elsewhere; which class they explain is not known here; their values "
+            f"{self.name}: maps that were made elsewhere; it is not known which class they explain; their values are "
             f"{describe(self.reduce)}."
         )
 
     def check_datasets(self, lengths: Mapping[str, int]) -> None:
-        """Reject maps in order that are not one for each row.
-
-        Args:
-            lengths: dataset → number of its images.
+        """Reject maps in order that are not one for each image: dataset → number of its images.
 
         Raises:
             InputError: if the number differs, or there are several datasets for one order.
@@ -118,90 +116,66 @@ class PrecomputedExplainer:
         return {self.name: to_maps(np.stack(found), self._size, self.reduce)}
 
 
-class _Store(Protocol):
+class _Store(NamedTuple):
     """Where maps are kept.
 
     Attributes:
-        where: the same in words.
+        where: in words.
+        find: the values of each image's map, or None.
         count: how many maps there are, if they are in order; None if they have names.
     """
 
     where: str
-    count: int | None
-
-    def find(self, refs: Sequence[ImageRef]) -> list[Any]:
-        """The values of each image's map, or None."""
-        ...
-
-
-class _Named:
+    find: Callable[[Sequence[ImageRef]], list[Any]]
     count: int | None = None
-
-    def __init__(self, maps: Mapping[str, Any], where: str = "the mapping") -> None:
-        self._maps, self.where = maps, where
-
-    def find(self, refs: Sequence[ImageRef]) -> list[Any]:
-        return [next((self._maps[name] for name in ref.names if name in self._maps), None) for ref in refs]
-
-
-class _Ordered:
-    def __init__(self, maps: Any, where: str = "the array") -> None:
-        self._maps, self.where = maps, where
-        self.count: int | None = len(maps)
-
-    def find(self, refs: Sequence[ImageRef]) -> list[Any]:
-        return [self._maps[ref.position] if ref.position < len(self._maps) else None for ref in refs]
-
-
-class _Npz:
-    count: int | None = None
-
-    def __init__(self, path: Path) -> None:
-        self._path, self.where = path, path.name
-        self.find([])  # damage is found at once
-
-    def find(self, refs: Sequence[ImageRef]) -> list[Any]:
-        with _load(self._path) as stored:  # opened for one batch
-            return _Named(stored).find(refs)
-
-
-class _Folder:
-    count: int | None = None
-
-    def __init__(self, path: Path) -> None:
-        self._path, self.where = path, f"the folder {path.name}"
-        if not any(path.rglob("*.npy")):
-            raise InputError(f"There is no .npy file in {path}: expected <image id>.npy or <dataset>.npy.")
-
-    def find(self, refs: Sequence[ImageRef]) -> list[Any]:
-        return [self._find(ref) for ref in refs]
-
-    def _find(self, ref: ImageRef) -> Any:
-        for name in ref.names:
-            path = self._path / f"{name}.npy"
-            # an id that climbs out of the folder has no map there
-            if path.resolve().is_relative_to(self._path.resolve()) and path.is_file():
-                return _load(path)
-        whole = self._path / f"{ref.dataset}.npy"
-        return _Ordered(_load(whole)).find([ref])[0] if whole.is_file() else None
 
 
 def _open_store(name: str, method: Any) -> _Store:
-    """The store that a mapping, an array or a path names."""
     if isinstance(method, Mapping):
-        return _Named(method)
+        return _Store("the mapping", partial(_by_name, method))
     if isinstance(method, np.ndarray | torch.Tensor):
-        return _Ordered(method.detach().cpu().numpy() if isinstance(method, torch.Tensor) else method)
+        maps = method.detach().cpu().numpy() if isinstance(method, torch.Tensor) else method
+        return _Store("the array", partial(_by_order, maps), len(maps))
     path = Path(method)
     if path.is_dir():
-        return _Folder(path)
+        if not any(path.rglob("*.npy")):
+            raise InputError(f"There is no .npy file in {path}: expected <image id>.npy or <dataset>.npy.")
+        return _Store(f"the folder {path.name}", partial(_in_folder, path))
     if not path.is_file():
         raise InputError(f"The maps of {name}: there is no file or folder {path}.")
     if path.suffix == ".npz":
-        return _Npz(path)
+        _in_npz(path, [])  # damage is found at once
+        return _Store(path.name, partial(_in_npz, path))
     if path.suffix != ".npy":
         raise InputError(f"The maps of {name}: expected a .npz, a .npy or a folder of .npy files, but got {path}.")
-    return _Ordered(_load(path), path.name)
+    maps = _load(path)
+    return _Store(path.name, partial(_by_order, maps), len(maps))
+
+
+def _by_name(maps: Mapping[str, Any], refs: Sequence[ImageRef]) -> list[Any]:
+    return [next((maps[name] for name in ref.names if name in maps), None) for ref in refs]
+
+
+def _by_order(maps: Any, refs: Sequence[ImageRef]) -> list[Any]:
+    return [maps[ref.position] if ref.position < len(maps) else None for ref in refs]
+
+
+def _in_npz(path: Path, refs: Sequence[ImageRef]) -> list[Any]:
+    with _load(path) as stored:  # open for one batch only
+        return _by_name(stored, refs)
+
+
+def _in_folder(folder: Path, refs: Sequence[ImageRef]) -> list[Any]:
+    def find(ref: ImageRef) -> Any:
+        for name in ref.names:
+            path = folder / f"{name}.npy"
+            # an id that climbs out of the folder has no map there
+            if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
+                return _load(path)
+        whole = folder / f"{ref.dataset}.npy"
+        return _by_order(_load(whole), [ref])[0] if whole.is_file() else None
+
+    return [find(ref) for ref in refs]
 
 
 def _load(path: Path) -> Any:

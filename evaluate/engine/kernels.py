@@ -202,7 +202,7 @@ class SplitProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Replace the operands of a convolution."""
-        if func not in _CONVOLUTIONS or kwargs or not _CONVOLUTIONS[func](args):
+        if kwargs or not _is_splittable(func, args):
             return func(*args, **(kwargs or {}))
         high, low = _tf32_parts(args[0])
         triple = torch.cat([low, high, high], 1)
@@ -227,18 +227,17 @@ def _tf32_parts(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return high, numbers - high
 
 
-def _single_group(groups: int) -> Callable[[tuple[Any, ...]], bool]:
-    """A test of an operator's arguments; argument number `groups` is the number of groups."""
-
-    def fits(args: tuple[Any, ...]) -> bool:
-        return args[0].dtype == torch.float32 and (len(args) <= groups or args[groups] == 1)
-
-    return fits
-
-
-_CONVOLUTIONS: dict[Any, Callable[[tuple[Any, ...]], bool]] = {
-    # what a convolution is called in inference mode, elsewhere, and with its ReLU
-    torch.ops.aten.conv2d.default: _single_group(6),
-    torch.ops.aten.convolution.default: lambda args: not args[6] and _single_group(8)(args),
-    torch.ops.aten.cudnn_convolution_relu.default: _single_group(6),
+_GROUPS = {
+    torch.ops.aten.conv2d.default: 6,  # in inference mode
+    torch.ops.aten.convolution.default: 8,  # elsewhere
+    torch.ops.aten.cudnn_convolution_relu.default: 6,
 }
+"""What a convolution is called, and which of its arguments is the number of groups."""
+
+
+def _is_splittable(func: Any, args: tuple[Any, ...]) -> bool:
+    """Whether an operator is a float32 convolution without groups, and not a transposed one."""
+    if func not in _GROUPS or args[0].dtype != torch.float32:
+        return False
+    groups = args[_GROUPS[func]] if len(args) > _GROUPS[func] else 1
+    return groups == 1 and not (func is torch.ops.aten.convolution.default and args[6])

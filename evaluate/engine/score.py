@@ -61,7 +61,9 @@ def scorer_of(model: BlindModel, batch: int, dtype: torch.dtype = torch.float32,
         rows = SeenRows(model, batch, dtype)
         scorer = SeenScorer(lambda parts, _: rows.features(parts[0]), rows.scores)
     else:
-        scorer = SeenScorer(partial(_walled_scores if isinstance(model, Walled) else _whole_image_scores, model))
+        scorer = SeenScorer(
+            partial(_walled_scores, model) if isinstance(model, Walled) else partial(_whole_image_scores, model)
+        )
     if tf32x3:
         split = SplitProducts()  # one for all calls: it keeps the weights that it has split
         return _run_inside(scorer, lambda: split)

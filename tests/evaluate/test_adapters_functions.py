@@ -72,9 +72,9 @@ def test_quantus_function() -> None:
     assert (expected > 0).any()
     assert np.allclose(explained(explainer).maps, expected, rtol=1e-4, atol=1e-8)
     assert explainer.note == (
-        "mine: a function with arrays, as Quantus calls it; its values summed over channels, negative values set to 0; "
-        "maps of lower resolution are scaled to [0, 1] by min–max, upsampled bilinearly, and scaled again, as grad-cam "
-        "does."
+        "mine: a function with arrays, as Quantus calls it; its values are summed over channels, with negative values "
+        "set to 0; maps of lower resolution are scaled to [0, 1] by min–max, upsampled bilinearly, and scaled again, "
+        "as grad-cam does."
     )
 
 
