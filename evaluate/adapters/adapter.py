@@ -6,7 +6,7 @@ import functools
 import inspect
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,30 +83,33 @@ class Adapter(ABC):
         name: of its rows in the tables.
         subject: the network under test.
         given: the method and its options.
-        usual: how its values become a map by default (see `Configured.reduce`).
         seed: of the random numbers that the method draws.
 
     Attributes:
+        usual: how its values become a map by default (see `Configured.reduce`).
+        form: what the method is, in words.
         methods: its name alone.
         max_batch: the most images per call; None: any number.
         reduce: how its values become a map, of `REDUCTIONS`; None: they are final maps.
+
+    Raises:
+        InputError: if the method does not fit the network, or an option has no meaning for it.
     """
 
-    def __init__(self, name: str, subject: Subject, given: Configured, usual: str | None, seed: int = 0) -> None:
+    usual: str | None = None
+    form: str
+
+    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
         self.name, self.subject, self.given, self.seed = name, subject, given, seed
         self.methods = (name,)
         self.max_batch = given.max_batch
-        self.reduce = given.reduction(usual)
+        self.reduce = given.reduction(self.usual)
 
     @property
     def note(self) -> str | None:
         """What a reader of the numbers must know about how the maps were made."""
         options = "".join(f", {key}={_in_words(value)}" for key, value in self.given.options.items())
-        return f"{self.name}: {self._form()}{options}; its values are {describe(self.reduce)}."
-
-    @abstractmethod
-    def _form(self) -> str:
-        """What the method is, in words."""
+        return f"{self.name}: {self.form}{options}; its values are {describe(self.reduce)}."
 
     @abstractmethod
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
@@ -141,6 +144,53 @@ class Adapter(ABC):
             maps = Maps.joined(singles)
         return {self.name: maps}
 
+    def _instantiate(self, factory: Any, **arguments: object) -> Any:
+        """An object of a third-party class, for the network."""
+        try:
+            return factory(self.subject.model, **arguments)
+        except Exception as error:  # whatever it raises is the reason
+            raise InputError(
+                f"The method {self.name} cannot be made for {self.subject.name}: {type(error).__name__}: "
+                f"{first_line(error)}"
+            ) from error
+
+    def _check_network(self, explained: object) -> None:
+        """Reject a module that does not contain the network under test: the wall proves nothing about that one.
+
+        A function of the user's own is not inspected.
+        """
+        explained = getattr(explained, "__self__", explained)  # model.forward
+        model = self.subject.model
+        if isinstance(explained, nn.Module) and all(module is not model for module in explained.modules()):
+            raise InputError(
+                f"The method {self.name} was made for another network ({type(explained).__name__}) than the one under "
+                f"test ({self.subject.name}): make it with the same object, or pass its class."
+            )
+
+    def _form_of(self, kind: type, layers: Sequence[object]) -> str:
+        """A class in words, with its package, and the layers that it reads.
+
+        Rejects a layer that is not the network's, or that runs once for each side of the wall.
+        """
+        subject = self.subject
+        names = {id(module): path or "the network itself" for path, module in subject.model.named_modules()}
+        if unknown := [layer for layer in layers if id(layer) not in names]:
+            raise InputError(
+                f"The layer {type(unknown[0]).__name__} of the method {self.name} is not a module of {subject.name}."
+            )
+        inner = subject.model.extractor.modules() if isinstance(subject.model, Walled) else ()
+        if {id(module) for module in inner} & {id(layer) for layer in layers}:
+            raise InputError(
+                f"The method {self.name} reads a layer of {subject.name} that runs on each side of the wall "
+                "separately, so it would see one side only: take the network's target layer, "
+                f"{names[id(subject.target_layer)]}."
+            )
+        form = f"{kind.__name__} ({kind.__module__.partition('.')[0]})"
+        if all(layer is subject.target_layer for layer in layers):
+            return form
+        read = ", ".join(names[id(layer)] for layer in layers)
+        return f"{form} at {read}, which is not the network's target layer alone"
+
 
 def _in_words(value: object) -> str:
     """An option in words that are the same on every run: no addresses, no long arrays."""
@@ -151,63 +201,11 @@ def _in_words(value: object) -> str:
     return str(getattr(value, "__name__", type(value).__name__))
 
 
-# Does the method explain the network under test, at a layer that it can explain?
-
-
-def check_network(name: str, subject: Subject, explained: object) -> None:
-    """Reject a method that was made for another network: the wall proves nothing about that one.
-
-    A function of the user's own is not inspected.
-
-    Raises:
-        InputError: if `explained` is a module that does not contain the network under test.
-    """
-    explained = getattr(explained, "__self__", explained)  # model.forward
-    if not isinstance(explained, nn.Module) or any(module is subject.model for module in explained.modules()):
-        return
-    raise InputError(
-        f"The method {name} was made for another network ({type(explained).__name__}) than the one under test "
-        f"({subject.name}): make it with the same object, or pass its class."
-    )
-
-
-def layers_note(name: str, subject: Subject, layers: Iterable[object]) -> str:
-    """Where a method reads, in words.
-
-    Raises:
-        InputError: if a layer is not the network's, or runs once for each side of the wall.
-    """
-    layers = list(layers)
-    names = {id(module): path or "the network itself" for path, module in subject.model.named_modules()}
-    if unknown := [layer for layer in layers if id(layer) not in names]:
-        raise InputError(
-            f"The layer {type(unknown[0]).__name__} of the method {name} is not a module of {subject.name}."
-        )
-    if isinstance(subject.model, Walled):
-        inner = {id(module) for module in subject.model.extractor.modules()}
-        if any(id(layer) in inner for layer in layers):
-            raise InputError(
-                f"The method {name} reads a layer of {subject.name} that runs on each side of the wall separately, so "
-                f"it would see one side only: take the network's target layer, {names[id(subject.target_layer)]}."
-            )
-    if all(layer is subject.target_layer for layer in layers):
-        return ""
-    return f" at {', '.join(names[id(layer)] for layer in layers)}, which is not the network's target layer alone"
-
-
-# Third-party classes and functions: what they are, what they take, and an object for the network
-
-
 def class_of(method: object) -> type | None:
     """The class that a method is, or that a `functools.partial` instantiates; None for anything else."""
     if isinstance(method, functools.partial):
         method = method.func
     return method if isinstance(method, type) else None
-
-
-def form_of(kind: type) -> str:
-    """A class in words, with its package."""
-    return f"{kind.__name__} ({kind.__module__.partition('.')[0]})"
 
 
 def parameters_of(function: Any) -> dict[str, inspect.Parameter]:
@@ -221,17 +219,3 @@ def parameters_of(function: Any) -> dict[str, inspect.Parameter]:
 def preset(method: object, name: str) -> Any:
     """What a `functools.partial` was given for a parameter; None otherwise."""
     return method.keywords.get(name) if isinstance(method, functools.partial) else None
-
-
-def instantiate(name: str, subject: Subject, factory: Any, **arguments: object) -> Any:
-    """An object of a third-party class, for the network.
-
-    Raises:
-        InputError: if its constructor raises anything.
-    """
-    try:
-        return factory(subject.model, **arguments)
-    except Exception as error:  # whatever it raises is the reason
-        raise InputError(
-            f"The method {name} cannot be made for {subject.name}: {type(error).__name__}: {first_line(error)}"
-        ) from error

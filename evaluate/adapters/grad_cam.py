@@ -17,15 +17,7 @@ from pytorch_grad_cam.ablation_layer import AblationLayer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from stackwalls.evaluate.adapters.adapter import (
-    Adapter,
-    Configured,
-    class_of,
-    form_of,
-    layers_note,
-    parameters_of,
-    preset,
-)
+from stackwalls.evaluate.adapters.adapter import Adapter, Configured, class_of, parameters_of, preset
 from stackwalls.evaluate.adapters.isolation import restored
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.methods import METHODS, MethodSpec
@@ -74,18 +66,16 @@ class GradCamClassExplainer(Adapter):
     Its maps are final: grad-cam normalizes and upsamples itself.
 
     Args:
-        name: of its rows in the tables.
-        subject: the network under test.
+        name, subject, seed: see `Adapter`.
         given: the class, or a `functools.partial` of it; options of the call (`eigen_smooth`, `aug_smooth`).
-        seed: of the random numbers that it draws.
     """
 
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
-        super().__init__(name, subject, given, usual=None, seed=seed)
+        super().__init__(name, subject, given, seed)
         given.refuse("a class of grad-cam's interface", "arrays", "reduce")
         self._class = class_of(given.method) or object
         self._layers: list[Any] = list(preset(given.method, "target_layers") or [subject.target_layer])
-        self._where = layers_note(name, subject, self._layers)
+        self.form = self._form_of(self._class, self._layers)
         if self.max_batch is None:
             self.max_batch = _usual_batch(self._class)
 
@@ -94,9 +84,6 @@ class GradCamClassExplainer(Adapter):
         """See `Adapter.note`; None for a class of grad-cam itself, whose maps its users know."""
         ours = self._class.__module__.partition(".")[0] == pytorch_grad_cam.__name__
         return None if ours and not self.given.options and not isinstance(self.given.method, partial) else super().note
-
-    def _form(self) -> str:
-        return f"{form_of(self._class)}{self._where}"
 
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
         model = self.subject.model

@@ -29,22 +29,15 @@ class FunctionExplainer(Adapter):
     that takes `**kwargs` or `device` gets arrays, because Quantus passes these to every function. Others get tensors.
 
     Args:
-        name: of its rows in the tables.
-        subject: the network under test.
+        name, subject, seed: see `Adapter`.
         given: the function or any callable object, options of its call, the reduction, and whether it gets arrays.
-        seed: of the random numbers that it draws.
-
-    Raises:
-        InputError: if it cannot be called with three arguments.
     """
 
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
-        self.function: Any = given.method
         self._arrays, self._keywords, self._device = _convention(name, given)
-        super().__init__(name, subject, given, usual="sum" if self._arrays else None, seed=seed)
-
-    def _form(self) -> str:
-        return "a function with arrays, as Quantus calls it" if self._arrays else "a function with tensors"
+        self.usual = "sum" if self._arrays else None
+        self.form = "a function with arrays, as Quantus calls it" if self._arrays else "a function with tensors"
+        super().__init__(name, subject, given, seed)
 
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
         given = (inputs.cpu().numpy(), targets.cpu().numpy()) if self._arrays else (inputs, targets)
@@ -53,8 +46,8 @@ class FunctionExplainer(Adapter):
         if self._device:
             options["device"] = str(inputs.device)
         if self._keywords:
-            return self.function(**dict(zip(_NAMES, arguments, strict=True)), **options)
-        return self.function(*arguments, **options)
+            return self.given.method(**dict(zip(_NAMES, arguments, strict=True)), **options)
+        return self.given.method(*arguments, **options)
 
 
 def _convention(name: str, given: Configured) -> tuple[bool, bool, bool]:

@@ -71,8 +71,7 @@ class PrecomputedExplainer:
         Raises:
             InputError: if the number differs, or there are several datasets for one order.
         """
-        count = self._store.count
-        if count is None:
+        if self._store.length is None:
             return
         if len(lengths) > 1:
             raise InputError(
@@ -80,9 +79,9 @@ class PrecomputedExplainer:
                 "image id, or put <dataset>.npy files in a folder."
             )
         for dataset, length in lengths.items():
-            if length != count:
+            if length != self._store.length:
                 raise InputError(
-                    f"{self.name} has {count} maps, but {dataset} has {length} images: expected one map for each image."
+                    f"{self.name} has {self._store.length} maps, but {dataset} has {length} images: expected one map for each image."
                 )
 
     def for_images(self, refs: Sequence[ImageRef]) -> PrecomputedExplainer:
@@ -122,12 +121,12 @@ class _Store(NamedTuple):
     Attributes:
         where: in words.
         find: the values of each image's map, or None.
-        count: how many maps there are, if they are in order; None if they have names.
+        length: how many maps there are, if they are in order; None if they have names.
     """
 
     where: str
     find: Callable[[Sequence[ImageRef]], list[Any]]
-    count: int | None = None
+    length: int | None = None
 
 
 def _open_store(name: str, method: Any) -> _Store:

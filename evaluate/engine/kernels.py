@@ -10,7 +10,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,7 +26,7 @@ _TF32_BITS = -(2**13)
 """All bits of a float32 number except the 13 that TF32 drops."""
 
 Features = Callable[[torch.Tensor], torch.Tensor]
-"""`(N, 3, H, W)` normalized images to the map `(N, C, h, w)` float32, contiguous."""
+"""Images or maps to maps; for a whole network, `(N, 3, H, W)` normalized to `(N, C, h, w)` float32, contiguous."""
 
 
 def _onednn(device: torch.device, operator: str) -> bool:
@@ -74,45 +73,25 @@ def linear(inputs: torch.Tensor, layer: nn.Linear, relu: bool = False, bias: boo
 # Convolutions, fast up to rounding: ScoreCAM's masked passes
 
 
-@dataclass
-class ConvReLU:
-    """A 3×3 convolution with stride 1 and padding 1, and its ReLU.
+def conv_relu(layer: nn.Conv2d, input_shape: tuple[int, int, int, int], dtype: torch.dtype) -> Features:
+    """A 3×3 convolution with stride 1 and padding 1, and its ReLU: `(N, in, H, W)` channels_last to `(N, out, H, W)`.
 
-    Attributes:
-        weight: `(out, in, 3, 3)`, in oneDNN's blocked layout if `packed`.
-        bias: `(out,)`.
-        packed: whether to call oneDNN directly.
-        cudnn: whether to call cuDNN directly.
+    Its weights are copied into the fastest layout for batches of `input_shape`.
     """
-
-    weight: torch.Tensor
-    bias: torch.Tensor
-    packed: bool
-    cudnn: bool
-
-    @classmethod
-    def of(cls, layer: nn.Conv2d, input_shape: tuple[int, int, int, int], dtype: torch.dtype) -> ConvReLU:
-        """Copy a layer's weights into the fastest layout for batches of `input_shape`."""
-        weight = layer.weight.detach().to(dtype).contiguous(memory_format=torch.channels_last)
-        bias = torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach()
-        packed = _onednn(weight.device, "_convolution_pointwise")
-        cudnn: bool = _is_nvidia(weight.device) and torch.backends.cudnn.is_available()  # type: ignore[no-untyped-call]
+    weight = layer.weight.detach().to(dtype).contiguous(memory_format=torch.channels_last)
+    device = weight.device
+    bias = (torch.zeros(len(weight)) if layer.bias is None else layer.bias.detach()).to(device, dtype)
+    stride, padding, dilation, groups = [1, 1], [1, 1], [1, 1], 1
+    if _onednn(device, "_convolution_pointwise"):
         # the first layer has 3 channels, for which the blocked layout does not pay
-        if packed and layer.in_channels % 8 == 0 and hasattr(torch._C._nn, "mkldnn_reorder_conv2d_weight"):
-            reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
-            weight = reorder(weight.to_mkldnn(), [1, 1], [1, 1], [1, 1], 1, list(input_shape))
-        return cls(weight, bias.to(weight.device, dtype), packed, cudnn)
-
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
-        """`(N, in, H, W)` channels_last to `(N, out, H, W)`."""
-        if self.packed:
-            out: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
-                inputs, self.weight, self.bias, [1, 1], [1, 1], [1, 1], 1, "relu", [], ""
-            )
-            return out
-        if self.cudnn:
-            return torch.cudnn_convolution_relu(inputs, self.weight, self.bias, [1, 1], [1, 1], [1, 1], 1)
-        return F.conv2d(inputs, self.weight, self.bias, padding=1).relu_()
+        if layer.in_channels % 8 == 0 and hasattr(torch._C._nn, "mkldnn_reorder_conv2d_weight"):
+            given: Any = (padding, stride, dilation, groups, list(input_shape))
+            weight = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *given)
+        run = torch.ops.mkldnn._convolution_pointwise
+        return lambda x: run(x, weight, bias, padding, stride, dilation, groups, "relu", [], "")
+    if _is_nvidia(device) and torch.backends.cudnn.is_available():  # type: ignore[no-untyped-call]
+        return lambda x: torch.cudnn_convolution_relu(x, weight, bias, stride, padding, dilation, groups)
+    return lambda x: F.conv2d(x, weight, bias, padding=1).relu_()
 
 
 # Convolutions, fast without changing a bit: the forward pass that all methods share

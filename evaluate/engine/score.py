@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stackwalls.evaluate.engine.kernels import ConvReLU, SplitProducts, dense_layers, linear
+from stackwalls.evaluate.engine.kernels import Features, SplitProducts, conv_relu, dense_layers, linear
 from stackwalls.model import IMAGE_SIZE, BlindModel, MaskedVGG16, Wall, Walled, parallel_map
 from stackwalls.model.networks.seen_rows import rows_needed
 
@@ -117,11 +117,11 @@ class SeenRows:
         self.batch = min(batch, _CPU_IMAGES) if on_cpu else batch
         needed = rows_needed(model.convolutions, model.visible_rows)
         self.seen = needed[0]
-        self.steps: list[tuple[ConvReLU | None, int]] = []
+        self.steps: list[tuple[Features | None, int]] = []
         side, channels = IMAGE_SIZE, 3
         for layer, rows_in, rows_out in zip(model.convolutions, needed, needed[1:], strict=False):
             if isinstance(layer, nn.Conv2d):
-                self.steps.append((ConvReLU.of(layer, (self.batch, channels, rows_in, side), dtype), rows_out))
+                self.steps.append((conv_relu(layer, (self.batch, channels, rows_in, side), dtype), rows_out))
                 channels = layer.out_channels
             elif isinstance(layer, nn.MaxPool2d):
                 side //= 2
