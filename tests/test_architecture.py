@@ -91,7 +91,7 @@ def test_init_files_hold_nothing_else(path: Path) -> None:
 def test_every_command_is_listed() -> None:
     from stackwalls.stackgen.cli import COMMANDS
 
-    files = {path.stem for path in (ROOT / "stackgen/commands").glob("*.py")} - {"__init__"}
+    files = {path.stem for path in (ROOT / "stackgen/commands").glob("[!_]*.py")}
     assert files == set(COMMANDS)
 
 
