@@ -92,7 +92,7 @@ def _mix(args: argparse.Namespace) -> Path:
 def _generate(args: argparse.Namespace) -> Path:
     from stackwalls.stackgen.diffusion import Call, TextToImage, complete_call, find_model, place
     from stackwalls.stackgen.generation import GenerateSpec, generate
-    from stackwalls.stackgen.localising import load_localizer
+    from stackwalls.stackgen.localising.zero_shot import load_localizer
 
     folder: Path = args.out / "stack-gen"
     source, placement, localizer = find_model("mini", None, None, "cpu"), place("cpu"), load_localizer("foreground")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from stackwalls.model import Launch
     from stackwalls.stackgen.diffusion import ModelSource, Placement, TextToImage
     from stackwalls.stackgen.generation import GenerateSpec
-    from stackwalls.stackgen.localising import Localizer
+    from stackwalls.stackgen.localising.localizer import Localizer
 
 RESUMES = True
 """A run that was stopped goes on where it was."""
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.model import Launch
     from stackwalls.stackgen.diffusion import find_device, find_model
     from stackwalls.stackgen.generation import generate
-    from stackwalls.stackgen.localising import load_localizer
+    from stackwalls.stackgen.localising.zero_shot import load_localizer
 
     launch = Launch.of()
     asked = _asked(args)

@@ -10,7 +10,8 @@ from PIL import Image
 from tiny_detectors import save_grounding_dino, save_owlv2
 
 from stackwalls.model import InputError, RunError, StackwallsError
-from stackwalls.stackgen.localising import LOCALIZERS, Foreground, ZeroShot, load_localizer
+from stackwalls.stackgen.localising.foreground import Foreground
+from stackwalls.stackgen.localising.zero_shot import LOCALIZERS, ZeroShot, load_localizer
 
 SIZES = (64, 96), (128, 64), (70, 70)
 LONG = "a very long name of an animal that nobody has ever seen in the wild or anywhere else at all"
@@ -118,10 +119,10 @@ class Answer:
 
 
 CAUSES = [
-    (GatedRepoError("no", response=Answer()), InputError, "visit https://huggingface.co/google/owlv2"),
-    (RepositoryNotFoundError("no", response=Answer()), InputError, "shows no detector"),
-    (RevisionNotFoundError("no", response=Answer()), InputError, "has no revision"),
-    (ConnectionError("no\nand more"), RunError, "connect to the Hugging Face Hub once"),
+    (GatedRepoError("no", response=Answer()), RunError, "Request access at https://huggingface.co/google/owlv2"),
+    (RepositoryNotFoundError("no", response=Answer()), InputError, "shows no such model"),
+    (RevisionNotFoundError("no", response=Answer()), InputError, "has no such revision"),
+    (ConnectionError("no\nand more"), RunError, "the Hub cannot be reached"),
 ]
 
 
@@ -141,15 +142,15 @@ def test_failures_of_the_hub(
 def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(RunError, match="use the localizer 'foreground'"):
+    with pytest.raises(RunError, match=r"the cache has no complete copy.*use the localizer 'foreground'"):
         load_localizer("owlv2")
 
 
 def test_a_folder_without_a_detector(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no model for zero-shot object detection"):
+    with pytest.raises(InputError, match="is not a zero-shot object detection model"):
         load_localizer(str(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(InputError, match="holds no model for zero-shot object detection"):
+    with pytest.raises(InputError, match="is not a zero-shot object detection model"):
         load_localizer(str(tmp_path))
 
 
