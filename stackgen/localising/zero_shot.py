@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Resampling
 
-from stackwalls.model import InputError, RunError, file_sha256
-from stackwalls.model.hub import HubId, first_line, hub_failures
+from stackwalls.model import HubId, InputError, file_sha256, first_line, hub_failures
 from stackwalls.stackgen.localising.foreground import Foreground
 from stackwalls.stackgen.localising.localizer import Detections, Localizer, check_nouns
 
@@ -184,13 +183,10 @@ def _fetch(source: str) -> Path:
 
     found = HubId.parse(source)
     if found is None or found.split is not None:
-        raise InputError(f"There is no folder {source}, and it is not owner/name[@revision] on the Hub either.")
-    repository, revision = found.repository, found.revision
-    try:
-        with hub_failures("load the detector", "model", repository, revision):
-            return Path(snapshot_download(repository, revision=revision, allow_patterns=list(_FILES)))
-    except RunError as error:
-        raise RunError(f"{error} Or use the localizer 'foreground', which needs no weights.") from error
+        raise InputError(f"There is no folder {source}, and it is not owner/name[@revision] either.")
+    otherwise = "pass a folder that contains one, or use the localizer 'foreground', which needs no weights"
+    with hub_failures("load the detector", "model", found.repository, found.revision, otherwise=otherwise):
+        return Path(snapshot_download(found.repository, revision=found.revision, allow_patterns=list(_FILES)))
 
 
 def _batches(sizes: Sequence[tuple[int, int]]) -> list[list[int]]:

@@ -120,9 +120,9 @@ class Answer:
 
 CAUSES = [
     (GatedRepoError("no", response=Answer()), RunError, "Request access at https://huggingface.co/google/owlv2"),
-    (RepositoryNotFoundError("no", response=Answer()), InputError, "shows no such model"),
+    (RepositoryNotFoundError("no", response=Answer()), InputError, "the Hub shows no such model"),
     (RevisionNotFoundError("no", response=Answer()), InputError, "has no such revision"),
-    (ConnectionError("no\nand more"), RunError, "the Hub cannot be reached"),
+    (ConnectionError("no\nand more"), RunError, "the Hub cannot be reached .*use the localizer 'foreground'"),
 ]
 
 
@@ -142,7 +142,7 @@ def test_failures_of_the_hub(
 def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(RunError, match=r"the cache has no complete copy.*use the localizer 'foreground'"):
+    with pytest.raises(RunError, match="use the localizer 'foreground'"):
         load_localizer("owlv2")
 
 
