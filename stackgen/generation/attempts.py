@@ -11,7 +11,8 @@ from itertools import islice
 from PIL import Image
 
 from stackwalls.hub_cards import ItemRecord
-from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_errors
+from stackwalls.model import memory_errors
+from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 from stackwalls.stackgen.generation.inspection import inspect_frame
 from stackwalls.stackgen.generation.item_progress import is_done
@@ -98,7 +99,7 @@ class Attempts:
             (attempt, frame) for attempt, frame in zip(batch, frames, strict=True) if isinstance(frame, Image.Image)
         ]
         nouns = [attempt.prompt.nouns for attempt, _ in good]
-        with memory_errors(self._hardware):
+        with memory_errors(memory_advice(self._hardware)):
             located = self._localizer.locate([frame for _, frame in good], nouns) if good else []
         outcomes = {
             attempt.item: inspect_frame(frame, detections, self._spec.wall)
