@@ -28,7 +28,7 @@ from stackwalls.stackgen.diffusion.miniature import DESCRIPTION
 from stackwalls.stackgen.generation import GenerateSpec, frame_seed, inspect_frame, work_items
 from stackwalls.stackgen.localising.outcome import Rejection
 from stackwalls.stackgen.localising.zero_shot import load_localizer
-from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackgen.prompts.prompt import prompt_for
 
 ATTEMPTS = 8
 

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     import json
 
     from stackwalls.model import InputError, Wall
-    from stackwalls.stackgen.prompts import prompt_for
+    from stackwalls.stackgen.prompts.prompt import prompt_for
 
     if args.attempts < 1:
         raise InputError(f"Expected --attempts of 1 or more, but got {args.attempts}.")

@@ -19,7 +19,7 @@ from stackwalls.stackgen.generation.item_progress import is_done
 from stackwalls.stackgen.generation.work_item import WorkItem, frame_seed
 from stackwalls.stackgen.localising.localizer import Localizer
 from stackwalls.stackgen.localising.outcome import Rejection
-from stackwalls.stackgen.prompts import Prompt, prompt_for
+from stackwalls.stackgen.prompts.prompt import Prompt, prompt_for
 
 AHEAD = 1
 """Batches that wait to be looked at while the next is drawn: one keeps the GPU busy, more would only hold memory."""

@@ -39,7 +39,7 @@ from stackwalls.stackgen.diffusion import Flaw
 from stackwalls.stackgen.localising.cropping import best_crop, cut
 from stackwalls.stackgen.localising.outcome import Crop
 from stackwalls.stackgen.localising.pairing import pick_pair
-from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackgen.prompts.prompt import prompt_for
 from stackwalls.stackmix import MixSpec, mix
 
 CLASSES = ("goldfish", "hen", "ox", "tench")
