@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
     from stackwalls.stackgen.diffusion import Placement, TextToImage
     from stackwalls.stackgen.generation import GenerateSpec
+    from stackwalls.stackgen.localising.localizer import Localizer
 
 RESUMES = True
 """The same command resumes a run that was stopped."""
@@ -93,32 +94,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make this process's share of the set, and report where it is."""
-    from dataclasses import replace
-
     from stackwalls.model import Launch, find_device
-    from stackwalls.stackgen.diffusion import complete_call, find_model, place
     from stackwalls.stackgen.generation import generate
-    from stackwalls.stackgen.localising.zero_shot import load_localizer
 
     launch = Launch.of()
     asked = _asked(args)
-    device = str(find_device("auto", launch.local_rank))
-    source = find_model(args.preset, args.model, args.revision, device)
-    if args.classes is None and source.synsets is not None:
-        asked = replace(asked, classes=min(_CLASSES, len(source.synsets)))
-    placement = place(device, source.preset.dtype if source.preset else None, args.dtype)
-    name = args.localizer or (source.preset.localizer if source.preset else _LOCALIZER)
-    localizer = load_localizer(name, device)
-    spec = replace(
-        asked,
-        model=source,
-        call=complete_call(asked.call, source, landscape=asked.wall.axis == "columns"),
-        dtype=placement.dtype,
-        localizer=Path(name).resolve().name if Path(name).is_dir() else name,  # a manifest names no local path
-        localizer_revision=localizer.revision,
-    )
+    spec, placement, localizer = _found(args, asked, str(find_device("auto", launch.local_rank)))
     if launch.rank == 0:
-        _warn(asked, spec)
+        _warn(spec, asked.classes if args.classes else 0)
     manifest = generate(
         spec,
         args.out,
@@ -164,6 +147,30 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
     )
 
 
+def _found(args: argparse.Namespace, asked: GenerateSpec, device: str) -> tuple[GenerateSpec, Placement, Localizer]:
+    """Find the model and the localizer, and complete the spec with them."""
+    from dataclasses import replace
+
+    from stackwalls.stackgen.diffusion import complete_call, find_model, place
+    from stackwalls.stackgen.localising.zero_shot import load_localizer
+
+    source = find_model(args.preset, args.model, args.revision, device)
+    preset, synsets = source.preset, source.synsets
+    placement = place(device, preset.dtype if preset else None, args.dtype)
+    name = args.localizer or (preset.localizer if preset else _LOCALIZER)
+    localizer = load_localizer(name, device)
+    spec = replace(
+        asked,
+        model=source,
+        call=complete_call(asked.call, source, landscape=asked.wall.axis == "columns"),
+        dtype=placement.dtype,
+        localizer=Path(name).resolve().name if Path(name).is_dir() else name,  # a manifest names no local path
+        localizer_revision=localizer.revision,
+        classes=min(_CLASSES, len(synsets)) if args.classes is None and synsets is not None else asked.classes,
+    )
+    return spec, placement, localizer
+
+
 def _load(args: argparse.Namespace, spec: GenerateSpec, placement: Placement) -> TextToImage:
     """Load the model and say on stderr what runs where."""
     from stackwalls.stackgen.diffusion import TextToImage
@@ -175,13 +182,12 @@ def _load(args: argparse.Namespace, spec: GenerateSpec, placement: Placement) ->
     return model
 
 
-def _warn(asked: GenerateSpec, spec: GenerateSpec) -> None:
+def _warn(spec: GenerateSpec, asked: int | tuple[str | int, ...]) -> None:
     """Warn if the miniature replaces the default model, and about classes that are not animals."""
     classes = spec.entries()
     if spec.model.instead is not None:
-        fewer = ""
-        if isinstance(asked.classes, int) and len(classes) < asked.classes:
-            fewer = f" It draws {len(classes)} animals instead of {asked.classes}."
+        less = isinstance(asked, int) and len(classes) < asked
+        fewer = f" It draws {len(classes)} animals instead of {asked}." if less else ""
         say(
             f"NO PHOTOGRAPHS: {spec.model.instead}, so the miniature in this package makes drawings.{fewer} For "
             "photographs, use a GPU and the Hugging Face Hub or its cache, or name a model (--preset sd15 is the "

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stackwalls.model import imagenet_classes
-from stackwalls.stackgen.prompts.prompt import noun_of
-from stackwalls.stackgen.prompts.prompt import prompt_for
+from stackwalls.stackgen.prompts.prompt import noun_of, prompt_for
 from stackwalls.stackgen.prompts.sentences import TEMPLATES
 
 
