@@ -111,17 +111,15 @@ class TextToImage:
                     f"{self._source.pipeline} rejects the call ({said}): change --size, --steps or --guidance."
                 ) from error
             frames = [_as_frame(image) for image in made]
-        for frame in frames:
-            self._check_size(frame)
-        return frames
-
-    def _check_size(self, frame: Image.Image | Flaw) -> None:
         asked = (self._call.width, self._call.height)
-        if isinstance(frame, Image.Image) and asked[0] is not None and frame.size != asked:
+        for frame in frames:
+            if isinstance(frame, Flaw) or asked[0] is None or frame.size == asked:
+                continue
             raise InputError(
                 f"{self._source.pipeline} returns {frame.width} × {frame.height} instead of {asked[0]} × {asked[1]}: "
                 f"use --size {frame.width}x{frame.height}."
             )
+        return frames
 
 
 def _as_frame(image: Any) -> Image.Image | Flaw:

@@ -127,15 +127,6 @@ class Limits:
         return {name: np.maximum(value, 0.0) for name, value in missed.items()}
 
 
-@dataclass(frozen=True)
-class Found:
-    """A crop in the scene's own position: corner and side in pixels."""
-
-    x: int
-    y: int
-    side: int
-
-
 def shares(scene: Scene, x: Array, y: Array, side: Array) -> Shares:
     """The shares of crops with top left corner (x, y) and a side, in pixels; the three broadcast.
 
@@ -175,13 +166,16 @@ def objective(found: Shares, side: Array, largest: int) -> Array:
     return np.asarray(main + 0.5 * (1 - found.background) + 0.5 * found.hidden_whole + 0.1 * side / largest)
 
 
-def search(scene: Scene, limits: Limits, *, within: bool) -> Found:
+def search(scene: Scene, limits: Limits, *, within: bool) -> tuple[int, int, int]:
     """Find the best crop of the frame with a side of at least `limits.side`, on a grid and then to the pixel.
 
     Args:
         scene: two boxes, a frame no shorter than `limits.side`, and the dead zone.
         limits: the smallest side and the limits.
         within: penalize missing the limits so much that any crop that meets them wins.
+
+    Returns:
+        Left, top and side in the scene's pixels.
     """
     largest = min(scene.width, scene.height)
     center = (min(scene.seen[0], scene.hidden[0]) + max(scene.seen[2], scene.hidden[2])) / 2
@@ -206,7 +200,7 @@ def search(scene: Scene, limits: Limits, *, within: bool) -> Found:
             break
         step = max(1.0, step / 3)
     at = int(score.argmax())
-    return Found(int(points[0, at]), int(points[1, at]), int(points[2, at]))
+    return int(points[0, at]), int(points[1, at]), int(points[2, at])
 
 
 def _columns(scene: Scene, side: Array) -> Array:

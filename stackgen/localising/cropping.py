@@ -10,8 +10,8 @@ import numpy as np
 from PIL.Image import Resampling
 
 from stackwalls.model import IMAGE_SIZE, InputError, Wall
-from stackwalls.stackgen.localising.crop_search import AT_LEAST, Found, Limits, Scene, Shares, objective, search, shares
-from stackwalls.stackgen.localising.outcome import Box, Crop, Pair, Rejection, Square
+from stackwalls.stackgen.localising.crop_search import AT_LEAST, Limits, Scene, Shares, objective, search, shares
+from stackwalls.stackgen.localising.outcome import Crop, Pair, Rejection, Square
 from stackwalls.stackgen.localising.pairing import hidden_comes_last
 
 if TYPE_CHECKING:
@@ -105,44 +105,32 @@ def _missed(crop: Crop, limits: Limits) -> list[str]:
     return sorted((name for name, value in excess.items() if value > 0), key=lambda name: -float(excess[name]))
 
 
-def _measured(scene: Scene, found: Found, back: Callable[[Found], Square]) -> Crop:
-    x, y, side = (np.array(value, dtype=np.float64) for value in (found.x, found.y, found.side))
+def _measured(scene: Scene, found: tuple[int, int, int], back: Callable[[int, int, int], Square]) -> Crop:
+    x, y, side = (np.array(value, dtype=np.float64) for value in found)
     of = shares(scene, x, y, side)
     score = float(objective(of, side, min(scene.width, scene.height)))
-    return Crop(box=back(found), score=score, **{name: float(getattr(of, name)) for name in _SHARES})
+    return Crop(box=back(*found), score=score, **{name: float(getattr(of, name)) for name in _SHARES})
 
 
-def _canonical(pair: Pair, size: tuple[int, int], wall: Wall) -> tuple[Scene, Callable[[Found], Square]]:
+def _canonical(pair: Pair, size: tuple[int, int], wall: Wall) -> tuple[Scene, Callable[[int, int, int], Square]]:
     """Rotate and mirror a pair into the position that is searched; also gives the way back for crops."""
     transposed = wall.axis == "columns"
     width, height = size[::-1] if transposed else size
-    seen, hidden = (_transposed(box) if transposed else box for box in (pair.seen, pair.hidden))
+    seen, hidden = ((y0, x0, y1, x1) if transposed else (x0, y0, x1, y1) for x0, y0, x1, y1 in (pair.seen, pair.hidden))
     dead = (wall.start / wall.image_size, wall.stop / wall.image_size)
     upside_down = not hidden_comes_last(wall)
     if upside_down:
-        seen, hidden = (_flipped(box, height) for box in (seen, hidden))
+        seen, hidden = ((x0, height - y1, x1, height - y0) for x0, y0, x1, y1 in (seen, hidden))
         dead = (1 - dead[1], 1 - dead[0])
-    mirrored = (_mirrored(seen, width), _mirrored(hidden, width))
+    mirrored = tuple((width - x1, y0, width - x0, y1) for x0, y0, x1, y1 in (seen, hidden))
     in_mirror = mirrored < (seen, hidden)
     if in_mirror:
         seen, hidden = mirrored
 
-    def back(found: Found) -> Square:
-        x = width - found.x - found.side if in_mirror else found.x
-        y = height - found.y - found.side if upside_down else found.y
+    def back(x: int, y: int, side: int) -> Square:
+        x = width - x - side if in_mirror else x
+        y = height - y - side if upside_down else y
         x, y = (y, x) if transposed else (x, y)
-        return x, y, x + found.side, y + found.side
+        return x, y, x + side, y + side
 
     return Scene(seen, hidden, width, height, dead), back
-
-
-def _transposed(box: Box) -> Box:
-    return box[1], box[0], box[3], box[2]
-
-
-def _flipped(box: Box, height: int) -> Box:
-    return box[0], height - box[3], box[2], height - box[1]
-
-
-def _mirrored(box: Box, width: int) -> Box:
-    return width - box[2], box[1], width - box[0], box[3]

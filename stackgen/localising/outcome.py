@@ -35,12 +35,6 @@ class Crop:
 
     Attributes:
         box: x0, y0, x1, y1 in frame pixels, a square inside the frame.
-        hidden_share: share of the visible hidden animal that is behind the wall.
-        seen_share: share of the visible seen animal that is outside the wall.
-        seen_whole: share of the whole seen animal that the network sees.
-        fill: share of the dead zone that the hidden animal covers.
-        hidden_whole: share of the whole hidden animal that is in the crop.
-        background: share of the crop that neither covers.
         score: the maximized objective, at most 4.1; for comparing attempts.
     """
 
