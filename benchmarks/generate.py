@@ -28,7 +28,8 @@ from stackwalls.model import Launch, animals
 from stackwalls.stackgen.diffusion import Call, Flaw, FrameMaker, ModelSource, TextToImage
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 from stackwalls.stackgen.generation.generating import generate
-from stackwalls.stackgen.localising import Detections, Localizer, load_localizer
+from stackwalls.stackgen.localising.localizer import Detections, Localizer
+from stackwalls.stackgen.localising.zero_shot import load_localizer
 
 WIDTH, HEIGHT = 832, 1216
 SOURCE = ModelSource("benchmark", "random", "Flux2KleinPipeline")

@@ -27,8 +27,9 @@ from stackwalls.stackgen.diffusion import Call, Flaw, TextToImage, complete_call
 from stackwalls.stackgen.diffusion.miniature import DESCRIPTION
 from stackwalls.stackgen.generation.attempts import inspect_frame
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, frame_seed, work_items
-from stackwalls.stackgen.localising import Refusal, load_localizer
-from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackgen.localising.outcome import Rejection
+from stackwalls.stackgen.localising.zero_shot import load_localizer
+from stackwalls.stackgen.prompts.prompt import prompt_for
 
 ATTEMPTS = 8
 
@@ -68,7 +69,7 @@ def main() -> None:
             found = inspect_frame(frame, detections, VGG16_WALL)
             row = {"label": item.entry.index, "seconds": time.perf_counter() - began, "accepted": False}
             rows.append(row)
-            if isinstance(found, Refusal):
+            if isinstance(found, Rejection):
                 continue
             row |= {
                 "accepted": True,

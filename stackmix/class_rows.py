@@ -10,7 +10,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from stackwalls.model import RunError, imagenet_classes
-from stackwalls.model.images.decoding import BrokenPictureError, read_picture
+from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
 from stackwalls.stackmix.composite import compose, encode, find_encoder
 from stackwalls.stackmix.mix_plan import MixPlan, draw, most_pairs, pair_order, rejected_pairs
 from stackwalls.stackmix.mix_spec import RejectedPair
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stackwalls.model.images import Source
+    from stackwalls.model.images import LabelledImages
 
 HELD = 64
 """Decoded images of one class that are kept for further pairs (10 MB)."""
@@ -58,7 +58,7 @@ class UsableImages:
     `rejected`.
     """
 
-    def __init__(self, source: Source, image_ids: Sequence[str]) -> None:
+    def __init__(self, source: LabelledImages, image_ids: Sequence[str]) -> None:
         self.rejected: list[dict[str, str]] = []
         self.found: list[UsableImage] = []
         self._source = source
@@ -74,7 +74,7 @@ class UsableImages:
                 return False
             try:
                 self.found.append(self._check(image_id))
-            except (BrokenPictureError, OSError) as error:
+            except (BrokenImageError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 self.rejected.append({"item": image_id, "reason": reason or type(error).__name__})
         return True
@@ -83,15 +83,15 @@ class UsableImages:
         """`(224, 224, 3)` uint8 of the usable image at `position`; decoded again if it is no longer held."""
         image_id = self.found[position].image_id
         if image_id not in self._pixels:
-            self._hold(image_id, read_picture(self._source.read(image_id)))
+            self._hold(image_id, decode_and_crop(self._source.read(image_id)))
         return self._pixels[image_id]
 
     def _check(self, image_id: str) -> UsableImage:
         data = self._source.read(image_id)
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 in self._by_sha256:
-            raise BrokenPictureError(f"the same file as {self._by_sha256[sha256]}, byte for byte")
-        self._hold(image_id, read_picture(data))
+            raise BrokenImageError(f"the same file as {self._by_sha256[sha256]}, byte for byte")
+        self._hold(image_id, decode_and_crop(data))
         self._by_sha256[sha256] = image_id
         return UsableImage(image_id, sha256)
 
@@ -101,7 +101,7 @@ class UsableImages:
             self._pixels.popitem(last=False)
 
 
-def make_class_rows(source: Source, plan: MixPlan, index: int) -> ClassRows:
+def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassRows:
     """Make the composites of one class, as many as the plan asks for or none (except those that a reviewer rejected).
 
     Each rejected pair is replaced by the next pair that was not used.

@@ -24,7 +24,7 @@ from stackwalls.hub_cards import (
     unfinished_spec,
 )
 from stackwalls.model import InputError, RunError, imagenet_classes
-from stackwalls.model.images import Source, open_source
+from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
@@ -54,7 +54,7 @@ def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool 
         RunError: if too few composites could be made, or the disk is full.
     """
     check_workers(workers)
-    source = open_source(spec.source, labels=spec.labels, progress=progress)
+    source = open_images(spec.source, labels=spec.labels, progress=progress)
     spec = replace(spec, redone=spec.redone or redone_there(spec, source.name, out))
     plan = plan_mix(spec, source.index(), source.name)
     with open_set(plan, source.name, out) as writer:
@@ -67,7 +67,7 @@ def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool 
 class ClassMaker:
     """Makes the classes of a plan from its source and stores them, each as an item."""
 
-    def __init__(self, plan: MixPlan, source: Source, writer: FolderWriter) -> None:
+    def __init__(self, plan: MixPlan, source: LabelledImages, writer: FolderWriter) -> None:
         self.plan, self.writer, self._source = plan, writer, source
 
     def fetch(self, classes: Iterable[int]) -> None:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe, stack_mix_features
 from stackwalls.model import file_sha256
-from stackwalls.model.images.decoding import BrokenPictureError, read_picture
+from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
 from stackwalls.stackmix.composite import compose, encode, find_encoder
 from stackwalls.stackmix.mixing import check_workers, quiet_pillow, thread_pool
 from stackwalls.stackmix.recipe_pictures import RecipePictures, UnfitPictureError
@@ -115,8 +115,8 @@ def _write_image(
     for place in ("top", "bottom"):
         image_id = row[f"{place}_source"]
         try:
-            parts.append(read_picture(sources.read(image_id, row[f"{place}_sha256"])))
-        except (UnfitPictureError, BrokenPictureError) as error:
+            parts.append(decode_and_crop(sources.read(image_id, row[f"{place}_sha256"])))
+        except (UnfitPictureError, BrokenImageError) as error:
             problems.append(NotRebuilt(row["image_id"], image_id, str(error)))
     if problems:
         return problems

@@ -17,7 +17,7 @@ from stackwalls.hub_cards import (
     rejected_images,
 )
 from stackwalls.model import InputError, RunError, imagenet_classes
-from stackwalls.model.images import Source, open_source
+from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows, class_item
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
@@ -71,7 +71,7 @@ def redo_rejected(spec: MixSpec, out: Path, *, workers: int | None = None, progr
         RunError: if no row would be left, a review is under way, or the disk is full; the old set is not changed.
     """
     check_workers(workers)
-    source = open_source(spec.source, labels=spec.labels, progress=progress)
+    source = open_images(spec.source, labels=spec.labels, progress=progress)
     earlier = redone_there(spec, source.name, out)
     if not (out / MANIFEST_NAME).is_file():
         if not earlier:
@@ -153,11 +153,16 @@ class _Replacing(ClassMaker):
     """Makes classes with a newly rejected pair from the source, and takes all others from the former set."""
 
     def __init__(
-        self, plan: MixPlan, source: Source, writer: FolderWriter, former: FormerSet, new: Sequence[RejectedPair]
+        self,
+        plan: MixPlan,
+        source: LabelledImages,
+        writer: FolderWriter,
+        former: FormerSet,
+        new: Sequence[RejectedPair],
     ) -> None:
         super().__init__(plan, source, writer)
         self._former = former
-        self._redone = {pair.image_id for pair in new}
+        self._replaced = {pair.image_id for pair in new}
         self._touched = {pair.synset for pair in new}
 
     def fetch(self, classes: Iterable[int]) -> None:
@@ -165,7 +170,7 @@ class _Replacing(ClassMaker):
 
     def rows_of(self, index: int) -> ClassRows:
         if imagenet_classes()[index].synset in self._touched:
-            return self._former.merged(super().rows_of(index), self._redone)
+            return self._former.merged(super().rows_of(index), self._replaced)
         return self._former.class_rows(index)
 
 

@@ -13,11 +13,14 @@ from typing import Any
 from PIL import Image
 
 from stackwalls.hub_cards import REVIEWED, Decision, ItemRecord, image_sha256, review_reason
-from stackwalls.model import Wall
-from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_errors
+from stackwalls.model import Wall, memory_errors
+from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, frame_seed
-from stackwalls.stackgen.localising import Crop, Detections, Localizer, Pair, Refusal, best_crop, cut, pick_pair
-from stackwalls.stackgen.prompts import Prompt, prompt_for
+from stackwalls.stackgen.localising.cropping import best_crop, cut
+from stackwalls.stackgen.localising.localizer import Detections, Localizer
+from stackwalls.stackgen.localising.outcome import Crop, Pair, Rejection
+from stackwalls.stackgen.localising.pairing import pick_pair
+from stackwalls.stackgen.prompts.prompt import Prompt, prompt_for
 
 AHEAD = 1
 """Batches that wait to be inspected while the next is drawn: one keeps the GPU busy, more would only hold memory."""
@@ -102,7 +105,7 @@ class Attempts:
             (attempt, frame) for attempt, frame in zip(batch, frames, strict=True) if isinstance(frame, Image.Image)
         ]
         nouns = [attempt.prompt.nouns for attempt, _ in good]
-        with memory_errors(self.hardware):
+        with memory_errors(memory_advice(self.hardware)):
             located = self.localizer.locate([frame for _, frame in good], nouns) if good else []
         outcomes = {
             attempt.item: inspect_frame(frame, detections, self.spec.wall)
@@ -110,7 +113,7 @@ class Attempts:
         }
         found: list[Attempt | ItemRecord] = []
         for attempt, frame in zip(batch, frames, strict=True):
-            outcome = Refusal(frame.reason, "flaw") if isinstance(frame, Flaw) else outcomes[attempt.item]
+            outcome = Rejection(frame.reason, "flaw") if isinstance(frame, Flaw) else outcomes[attempt.item]
             record, row = self._judged(attempt, outcome)
             self.write(record, row)
             found.append(
@@ -118,11 +121,11 @@ class Attempts:
             )
         return found
 
-    def _judged(self, attempt: Attempt, outcome: Row | Refusal) -> tuple[ItemRecord, Row | None]:
+    def _judged(self, attempt: Attempt, outcome: Row | Rejection) -> tuple[ItemRecord, Row | None]:
         """The record after an attempt, and the row if it was kept."""
         before = attempt.record
         devices = sorted({*before.notes.get("devices", ()), self.hardware})
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, Rejection):
             return with_rejected(replace(before, notes={"devices": devices}), outcome.reason), None
         row = {
             **outcome,
@@ -138,7 +141,7 @@ class Attempts:
         return kept_record(before.name, before.rejected, row, devices), row
 
 
-def inspect_frame(frame: Image.Image, detections: Detections, wall: Wall) -> Row | Refusal:
+def inspect_frame(frame: Image.Image, detections: Detections, wall: Wall) -> Row | Rejection:
     """Find the pair, find the crop, cut it out.
 
     Args:
@@ -150,10 +153,10 @@ def inspect_frame(frame: Image.Image, detections: Detections, wall: Wall) -> Row
         The columns that follow from the frame, `image` as the bytes of a PNG; or why there are none.
     """
     pair = pick_pair(detections, frame.size, wall)
-    if isinstance(pair, Refusal):
+    if isinstance(pair, Rejection):
         return pair
     crop = best_crop(pair, frame.size, wall)
-    if isinstance(crop, Refusal):
+    if isinstance(crop, Rejection):
         return crop
     file = io.BytesIO()
     cut(frame, crop).save(file, "PNG", **_PNG)

@@ -33,7 +33,7 @@ from stackwalls.stackgen.generation.attempts import (
     summarize,
 )
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, grows, work_items
-from stackwalls.stackgen.localising import Localizer
+from stackwalls.stackgen.localising.localizer import Localizer
 
 VERSIONED = ("diffusers", "opencv-python-headless", "torch", "transformers")
 """Packages that a set's images depend on, besides those of every folder."""
