@@ -37,7 +37,7 @@ def test_it_says_what_was_made_and_how_to_go_on(
     assert f"1 images or classes were skipped; see {out}/rejected.parquet" in printed.out
     assert f"load_dataset('{out}', split='test')" in printed.out
     assert f"stackgen evaluate {out} " in printed.out
-    assert printed.err.startswith("stackgen: Left out 1 folder (unicorn): no ImageNet-1k class")
+    assert printed.err.startswith("stackgen: Left out 1 folder (unicorn): not an ImageNet-1k class")
     assert ".py" not in printed.err
 
 
@@ -85,7 +85,7 @@ BAD = {
     "wall that does not fit": (["--wall", "bottom:224"], "'bottom:224' does not fit"),
     "no wall": (["--wall", "floor"], "Cannot read the wall 'floor'"),
     "unknown encoder": (["--encoder", "jpeg"], "Unknown encoder"),
-    "missing labels": (["--labels", "nothing.csv"], "holds no pictures directly"),
+    "missing labels": (["--labels", "nothing.csv"], "has no images directly"),
 }
 
 
