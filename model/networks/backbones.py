@@ -55,7 +55,8 @@ class _TimmFeatures(nn.Module):
         self.model = model
 
     def forward(self, images: torch.Tensor) -> Any:
-        return self.model.forward_features(images)  # type: ignore[operator]
+        activations = self.model.forward_features(images)  # type: ignore[operator]
+        return activations.permute(0, 3, 1, 2) if _is_channels_last(self.model) else activations
 
 
 class _TimmHead(nn.Module):
@@ -66,7 +67,14 @@ class _TimmHead(nn.Module):
         self._model = (model,)
 
     def forward(self, activations: torch.Tensor) -> Any:
-        return self._model[0].forward_head(activations)  # type: ignore[operator]
+        model = self._model[0]
+        ordered = activations.permute(0, 2, 3, 1) if _is_channels_last(model) else activations
+        return model.forward_head(ordered)  # type: ignore[operator]
+
+
+def _is_channels_last(model: nn.Module) -> bool:
+    """Whether timm's features are `(N, h, w, C)`, as Swin's and MambaOut's are."""
+    return str(getattr(model, "output_fmt", "NCHW")) == "NHWC"
 
 
 def _lite0_weights() -> dict[str, torch.Tensor] | None:
