@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.backbones import Backbone, load_backbone
+from stackwalls.model.networks.backbones import Backbone, load_backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.pretrained import Pretrained, PretrainedFiles, check_wall
 from stackwalls.model.networks.weights import state_sha256
@@ -259,14 +259,16 @@ def _check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], s
         )
 
 
-def walled(backbone: str | Backbone, wall: Wall, pretrained: bool = True) -> Walled:
+def walled(backbone: str | Backbone | nn.Module, wall: Wall | str, pretrained: bool = True) -> Walled:
     """Put a pretrained CNN behind a wall, without training.
 
     Args:
         backbone: a torchvision or timm name (`resnet50`, `tf_efficientnet_lite0`; `timm/resnet50` and
-            `torchvision/resnet50` where both have it), or your own `Backbone`.
-        wall: the dead zone, on any side; its edges must be multiples of the backbone's stride.
-        pretrained: whether to load the ImageNet weights; random ones otherwise.
+            `torchvision/resnet50` where both have it), a torchvision, timm or transformers classifier with its weights
+            (see `split_classifier`), or your own `Backbone`.
+        wall: the dead zone, on any side, also as text such as "bottom:64"; its edges must be multiples of the
+            backbone's stride.
+        pretrained: for a name: whether to load the ImageNet weights; random ones otherwise.
 
     Raises:
         InputError: if the name is unknown, the head depends on positions (VGG, AlexNet, transformers), or the wall
@@ -277,4 +279,6 @@ def walled(backbone: str | Backbone, wall: Wall, pretrained: bool = True) -> Wal
     """
     if isinstance(backbone, str):
         backbone = load_backbone(backbone, pretrained)
-    return Walled(backbone, wall).eval()
+    elif isinstance(backbone, nn.Module):
+        backbone = split_classifier(backbone)
+    return Walled(backbone, Wall.parse(wall) if isinstance(wall, str) else wall).eval()

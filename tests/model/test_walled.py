@@ -120,6 +120,52 @@ def test_a_wall_inside_a_map_row_is_answered_with_one_that_fits() -> None:
         walled("resnet18", Wall.parse("bottom:54"), pretrained=False)
 
 
+def classifiers() -> dict[str, Callable[[], nn.Module]]:
+    import timm
+    import torchvision
+    import transformers
+
+    small = {"embedding_size": 8, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
+    return {
+        "torchvision": lambda: torchvision.models.resnet18(num_classes=7),
+        "timm": lambda: timm.create_model("mambaout_femto", num_classes=7),
+        "transformers ResNet": lambda: transformers.ResNetForImageClassification(
+            transformers.ResNetConfig(**small, num_labels=7)
+        ),
+        "transformers ConvNeXt": lambda: transformers.ConvNextForImageClassification(
+            transformers.ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], num_labels=7)
+        ),
+    }
+
+
+@pytest.mark.parametrize("library", classifiers())
+def test_a_classifier_of_any_library_with_its_own_weights(library: str) -> None:
+    torch.manual_seed(0)
+    classifier = classifiers()[library]().eval()
+    model = walled(classifier, "bottom:64")
+    assert certify(model).passed
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        crop = classifier(images[:, :, :160])
+        torch.testing.assert_close(model(images), getattr(crop, "logits", crop), rtol=1e-5, atol=1e-5)
+    with pytest.raises(InputError, match="no library publishes"):
+        model.pretrained_config()
+
+
+def test_a_classifier_that_does_not_split_is_refused() -> None:
+    import transformers
+
+    config = transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    with pytest.raises(InputError, match="ViTForImageClassification cannot be put behind a wall: its head does not"):
+        walled(transformers.ViTForImageClassification(config), "bottom:64")
+
+
+def test_logits_of_transformers_are_read() -> None:
+    """Without a wall of its own the network is not blind, and the certificate says so instead of failing."""
+    certificate = certify(classifiers()["transformers ResNet"]().eval(), "bottom:64")
+    assert not certificate.passed
+
+
 class Halves(nn.Module):
     """Strides of 16, but only images whose height is a multiple of 64: such as a network with a window."""
 
