@@ -70,9 +70,14 @@ class Walled(BlindModel, Pretrained):
         """The stitched map."""
         return self.stitched
 
+    @property
+    def sides(self) -> list[nn.Module]:
+        """The extractor of each side of the wall (or of the three parts around and in a band), in order."""
+        return [self.extractor, *self.other_sides]
+
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, 224, 224)` normalized images to the stitched map `(N, C, h, w)`, each part by itself."""
-        stitched: torch.Tensor = self.stitched(_stitch([self.extractor, *self.other_sides], images, self.wall))
+        stitched: torch.Tensor = self.stitched(_stitch(self.sides, images, self.wall))
         return stitched
 
     def head(self, activations: torch.Tensor) -> torch.Tensor:

@@ -99,7 +99,7 @@ def test_the_seen_part_is_that_of_the_crop(make: Callable[[], Backbone], method:
 
 def test_sides_share_their_weights_and_nothing_else() -> None:
     model = walled(small(), Wall.parse("rows:64:128"))
-    sides = [model.extractor, *model.other_sides]
+    sides = model.sides
     assert len(sides) == 3
     first, *others = [dict(side.named_parameters()) for side in sides]
     assert all(tensor is other[name] for other in others for name, tensor in first.items())
