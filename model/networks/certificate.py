@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stackwalls.model.device import is_out_of_memory
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.sampling import check_seed
@@ -105,9 +106,9 @@ def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     expected = f"expected logits (N, classes) as one tensor for images {tuple(images.shape)}"
     try:
         logits = model(images)
-    except (torch.OutOfMemoryError, MemoryError):
-        raise
     except Exception as error:  # whatever a user's network raises is the reason
+        if is_out_of_memory(error):
+            raise
         reason = (str(error).splitlines() or ["no message"])[0]
         raise InputError(f"{name} does not run: {type(error).__name__}: {reason}; {expected}.") from error
     if not isinstance(logits, torch.Tensor):

@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, write the model folder and the curves, and say where they are."""
     from stackwalls.model import InputError
     from stackwalls.model.training import Stopped, TrainingSpec, open_data, train
-    from stackwalls.stackgen.commands.mix import parse_classes_option
+    from stackwalls.stackgen.commands._options import parse_classes_option
 
     if args.curves:
         return _draw(args.curves, args.out)
