@@ -24,9 +24,8 @@ from stackwalls.evaluate.results import Results, check_folder, claim_folder, fin
 from stackwalls.evaluate.run.block_run import BlockRun, seconds_between_updates
 from stackwalls.evaluate.run.block_store import BlockStore, joined_samples
 from stackwalls.evaluate.run.blocks import Block, blocks_of, share_of
-from stackwalls.evaluate.run.code_identity import weights_hash
 from stackwalls.evaluate.run.evaluation_spec import Backend, EvaluationSpec, Target
-from stackwalls.evaluate.run.identity import what_is_asked
+from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.memory import batch_sizes, parse_bytes
 from stackwalls.evaluate.run.provenance import describe_run
 from stackwalls.evaluate.run.samples import Samples, gather
