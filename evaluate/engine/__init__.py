@@ -8,7 +8,7 @@
 - `split_products`: float32 convolutions as three TF32 products, on a GPU
 - `kernels`: convolutions and dense layers in the device's fastest layout
 - `raw_maps`: all of it for a batch; `engine_explainer`: that as an `Explainer`
-- `batch_sizes`: how much at once, and less where memory does not suffice
+- `batch_sizes`: how much at once, and less if memory runs out
 - `upsampling`: from raw maps to saliency maps at the image's size
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.

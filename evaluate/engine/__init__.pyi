@@ -1,4 +1,4 @@
-from .batch_sizes import BatchSizes, is_out_of_memory
+from .batch_sizes import BatchSizes
 from .forward import Explained, explain_forward, explain_head
 from .raw_maps import ENGINE_METHODS, PRECISIONS, Engine, Precision
 from .seen_rows import SeenRows
@@ -16,6 +16,5 @@ __all__ = [
     "SeenRows",
     "explain_forward",
     "explain_head",
-    "is_out_of_memory",
     "normalised_maps",
 ]

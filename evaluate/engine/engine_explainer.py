@@ -21,9 +21,9 @@ from stackwalls.evaluate.engine import (
 )
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.methods import find_method
-from stackwalls.evaluate.run.stopwatch import stopwatch
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import BlindModel, preserved
+from stackwalls.model.device import stopwatch
 
 _ABLATION = "AblationCAM"
 _SCORE = "ScoreCAM"

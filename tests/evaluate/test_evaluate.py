@@ -17,7 +17,7 @@ from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from PIL import Image
 from torch import nn
 
-from stackwalls.evaluate import METHODS, GradCamExplainer, Maps, Results, evaluate, mu
+from stackwalls.evaluate import METHODS, EvaluationSpec, GradCamExplainer, Maps, Results, evaluate, mu
 from stackwalls.model import InputError, MaskedVGG16, NotBlindError, Wall, certify, to_input
 
 QUICK = ("GradCAM", "HiResCAM")
@@ -249,7 +249,7 @@ def test_wrong_data_is_named() -> None:
     model = walled_cnn()
     with pytest.raises(InputError, match="No dataset was named"):
         run(model, [])
-    with pytest.raises(InputError, match="There is no image in noise"):
+    with pytest.raises(InputError, match="There are no images in noise"):
         run(model, InMemoryDataset([]))
     with pytest.raises(InputError, match=r"Two datasets have the same name \(noise, noise\)"):
         run(model, [InMemoryDataset([0]), InMemoryDataset([1])])
