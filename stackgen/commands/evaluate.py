@@ -80,9 +80,7 @@ def _add_spec_arguments(parser: argparse.ArgumentParser) -> None:
         help="of ScoreCAM's masked passes only: exact (default), float32; tf32x3, three TF32 products for one of "
         "float32, on NVIDIA GPUs; fast, 16 bits",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="seed of the certificate's noise and of random methods (default 0)"
-    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of noise and of random methods (default 0)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from PIL import Image
 from torch import nn
 
-from stackwalls.evaluate import METHODS, EvaluationSpec, GradCamExplainer, Maps, Results, evaluate, mu
+from stackwalls.evaluate import METHODS, GradCamExplainer, Maps, Results, evaluate, mu
 from stackwalls.model import InputError, MaskedVGG16, NotBlindError, Wall, certify, to_input
 
 QUICK = ("GradCAM", "HiResCAM")
