@@ -130,10 +130,6 @@ def _left(count: int, position: int, most: int) -> int:
 
 
 def _sample(about: Mapping[str, Any], image: Any, outcomes: Mapping[str, Outcome]) -> Sample:
-    made = {name: outcome for name, outcome in outcomes.items() if outcome.map is not None}
-    return Sample(
-        *(about[name] for name in ("dataset", "image_id", "label", "prediction")),
-        image,
-        maps={name: shrink(outcome.map) for name, outcome in made.items() if outcome.map is not None},
-        mu={name: outcome.columns["mu"] for name, outcome in made.items()},
-    )
+    maps = {name: shrink(outcome.map) for name, outcome in outcomes.items() if outcome.map is not None}
+    mu = {name: outcomes[name].columns["mu"] for name in maps}
+    return Sample(about["dataset"], about["image_id"], about["label"], about["prediction"], image, maps, mu)

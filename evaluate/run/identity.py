@@ -125,7 +125,7 @@ def identity_of(value: object) -> str:
 def _content(value: object) -> bytes | None:
     """A value as bytes, the same in every process, with the sources of the code it refers to; None if it has none."""
     try:
-        pickled = dumps(value)
+        pickled: bytes = dumps(value)
     except Exception:  # whatever an object raises when it is looked into
         return None
     modules, words = set(), ["", ""]
@@ -198,7 +198,7 @@ def _own_file(name: str) -> Path | None:
 def _imports(path: Path, module: str) -> set[str]:
     """Names that a source file imports, at its top or later: of modules, and of what is in them."""
     package = module if path.stem == "__init__" else module.rpartition(".")[0]
-    found = set()
+    found: set[str] = set()
     with suppress(SyntaxError, ValueError, ImportError):  # an extension, or code that Python would reject
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
