@@ -1,4 +1,4 @@
-"""Dataset × network × methods → saliency maps → mu and its company → tables, figures, report.
+"""Dataset × network × methods → saliency maps → mu and related metrics → tables, figures, report.
 
 - `run/`: one evaluation, from its spec to rows; `subject` (the network, its wall, its target layer)
 - maps: `maps` (what an explainer gives), `methods` (the registry), `adapters/` (methods in every form), `engine/`
