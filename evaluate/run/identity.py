@@ -1,9 +1,9 @@
 """What a run's numbers follow from: only an identical run may resume another, or return its finished results.
 
-A method counts by what it is pickled to, as `datasets` does it for its cache: an importable function or class by name,
-a lambda, closure or notebook function by its code, defaults, captured values and the globals that it uses, an object by
-its class and attributes. Of the modules that are named in there, the user's own count by their source files and those
-that they import, installed packages by version. What cannot be pickled counts by its type.
+A method counts by what it is pickled to, as in the cache of `datasets`: an importable function or class by name, a
+lambda, closure or notebook function by its code, defaults, captured values and the globals that it uses, an object by
+its class and attributes. The user's own modules that its code comes from count by their source files and those that
+they import, installed packages by version. What cannot be pickled counts by its type.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
-import pickletools
 import re
 import site
 import sys
@@ -22,11 +21,12 @@ from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from importlib.util import resolve_name
 from pathlib import Path
-from types import FunctionType, MethodType
+from types import FunctionType, MethodType, ModuleType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
-from datasets.utils._dill import dumps  # what `datasets.fingerprint.Hasher` hashes; the modules in it are read here
+from datasets.utils._dill import Pickler  # behind `datasets.fingerprint.Hasher`
 from torch import nn
 
 from stackwalls.evaluate.adapters import Configured, import_object, is_import_spec
@@ -111,30 +111,44 @@ def method_identity(method: object) -> str:
 
 
 def identity_of(value: object) -> str:
-    """SHA-256 of what a value is and does."""
-    content = _content(value)
-    if content is None:  # its attributes may say more than its type
-        parts: dict[str, bytes | None] = {}
+    """SHA-256 of what a value is and does, the same in every process."""
+    digest = _digest(value)
+    if digest is None:  # its attributes may say more than its type
+        parts: dict[str, str | None] = {}
         with suppress(Exception):
-            parts = {name: _content(item) for name, item in sorted(vars(value).items())}
-        kind = _content(type(value)) or type(value).__qualname__.encode()
-        content = b"".join([kind, *(name.encode() + (part or b"") for name, part in parts.items())])
-    return hashlib.sha256(content).hexdigest()
+            parts = {name: _digest(item) for name, item in sorted(vars(value).items())}
+        digest = hashlib.sha256(f"{_digest(type(value)) or type(value).__qualname__} {parts}".encode()).hexdigest()
+    return digest
 
 
-def _content(value: object) -> bytes | None:
-    """A value as bytes, the same in every process, with the sources of the code it refers to; None if it has none."""
+def _digest(value: object) -> str | None:
+    """SHA-256 of a pickled value and of the sources of its code; None if it cannot be pickled."""
+    digest = hashlib.sha256()
+    pickler = _Pickler(digest)
     try:
-        pickled: bytes = dumps(value)
+        pickler.dump(value)
     except Exception:  # whatever an object raises when it is looked into
         return None
-    modules, words = set(), ["", ""]
-    for operation, argument, _ in pickletools.genops(pickled):
-        if isinstance(argument, str):
-            words = [words[1], argument]
-        elif operation.name == "STACK_GLOBAL":  # its module and its name were the last two words
-            modules.add(words[0])
-    return pickled + "\n".join(_sources(modules)).encode()
+    digest.update("\n".join(_sources(pickler.modules)).encode())
+    return digest.hexdigest()
+
+
+class _Pickler(Pickler):  # type: ignore[misc]
+    """Pickles into a digest, and notes the modules of the functions and classes that it meets."""
+
+    def __init__(self, digest: Any) -> None:
+        super().__init__(SimpleNamespace(write=digest.update), recurse=True)
+        self.modules: set[str] = set()
+
+    def save(self, obj: Any, save_persistent_id: bool = True) -> None:
+        if isinstance(obj, FunctionType | type):
+            self.modules.add(obj.__module__ or "builtins")
+        elif isinstance(obj, ModuleType):
+            self.modules.add(obj.__name__)
+        elif isinstance(obj, np.ndarray) and obj.dtype != object:  # hashed in place: a pickle would copy it
+            content = hashlib.sha256(np.ascontiguousarray(obj).view(np.uint8)).hexdigest()
+            obj = (str(obj.dtype), obj.shape, content)
+        super().save(obj, save_persistent_id)
 
 
 def weights_hash(model: nn.Module) -> str:
