@@ -146,7 +146,7 @@ class _Pickler(Pickler):  # type: ignore[misc]
         elif isinstance(obj, ModuleType):
             self.modules.add(obj.__name__)
         elif isinstance(obj, np.ndarray) and obj.dtype != object:  # hashed in place: a pickle would copy it
-            content = hashlib.sha256(np.ascontiguousarray(obj).view(np.uint8)).hexdigest()
+            content = hashlib.sha256(np.ascontiguousarray(obj).view(np.uint8).data).hexdigest()
             obj = (str(obj.dtype), obj.shape, content)
         super().save(obj, save_persistent_id)
 
