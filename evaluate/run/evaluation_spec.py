@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from stackwalls.evaluate.engine import PRECISIONS, Precision
+from stackwalls.evaluate.engine.engine import PRECISIONS, Precision
 from stackwalls.evaluate.methods import ALIASES
 from stackwalls.model import InputError, check_seed
 

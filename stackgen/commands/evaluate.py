@@ -20,10 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackwalls.stackgen.commands._options import (
+    add_json_argument,
     add_method_arguments,
     add_model_arguments,
+    add_out_argument,
+    add_seed_argument,
     find_model,
     parse_methods,
+    print_json,
 )
 
 if TYPE_CHECKING:
@@ -48,10 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="accept a network that is not blind, such as baseline-vgg16, for comparison; the results say so",
     )
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the results")
+    add_out_argument(parser, "folder for the results")
     parser.add_argument("--overwrite", action="store_true", help="replace existing results in DIR")
     parser.add_argument("--pdf", action="store_true", help="write the figures as PDF too")
-    parser.add_argument("--json", action="store_true", help="print the table and the run as JSON")
+    add_json_argument(parser, "the table and the run")
 
 
 def _add_spec_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +84,7 @@ def _add_spec_arguments(parser: argparse.ArgumentParser) -> None:
         help="of ScoreCAM's masked passes only: exact (default), float32; tf32x3, three TF32 products for one of "
         "float32, on NVIDIA GPUs; fast, 16 bits",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of noise and of random methods (default 0)")
+    add_seed_argument(parser, "the certificate's noise and of random methods")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -110,7 +114,10 @@ def run(args: argparse.Namespace) -> int:
         pdf=args.pdf,
         provenance=_provenance(args, model, sources),
     )
-    print(_as_json(results) if args.json else as_text(results, args.out))
+    if args.json:
+        print_json({"table": results.summary.records(), "run": results.run, "certificate": results.certificate})
+    else:
+        print(as_text(results, args.out))
     return 0 if results.per_image["error"].isna().any() else 1
 
 
@@ -151,22 +158,6 @@ def _provenance(args: argparse.Namespace, model: nn.Module, sources: Sequence[St
     for source in sources:
         about[f"contents of {source.name}"] = f"SHA-256 {source.identity}"
     return about
-
-
-def _as_json(results: Results) -> str:
-    import json
-
-    content = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
-    # JSON has no NaN: an undefined number is null
-    return json.dumps(_without_nan(content), indent=2, ensure_ascii=False)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and value != value else value
 
 
 def as_text(results: Results, folder: Path) -> str:

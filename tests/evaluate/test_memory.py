@@ -7,8 +7,8 @@ import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 
 from stackwalls.evaluate import METHODS, Subject, evaluate
-from stackwalls.evaluate.engine import Engine
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes, pass_bytes
+from stackwalls.evaluate.engine.engine import Engine
 from stackwalls.evaluate.run.evaluation_spec import parse_bytes
 from stackwalls.model import InputError, RunError, Walled, certify, is_out_of_memory
 
