@@ -24,11 +24,10 @@ from huggingface_hub.errors import (
 
 from stackwalls.hub_cards.layout import check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
-from stackwalls.hub_cards.publishing.hub_failures import LOG_IN, first_line, hub_sentences
 from stackwalls.hub_cards.shard_rows import shard_rows
 from stackwalls.hub_cards.stack_dataset import PictureRow, StackDataset
 from stackwalls.hub_cards.table_rows import open_stream, open_table
-from stackwalls.model import InputError, RunError, StackwallsError
+from stackwalls.model import LOG_IN, InputError, RunError, StackwallsError, first_line, hub_failures
 
 HUB_PREFIX = "hf://datasets/"
 
@@ -96,7 +95,7 @@ def opened_shard(repository: str, commit: str, name: str) -> Iterator[pq.Parquet
 def _streamed(repository: str, commit: str, manifest: Manifest, start: int = 0) -> Iterator[PictureRow]:
     opened = partial(opened_shard, repository, commit)
     try:
-        with hub_sentences("read", repository):
+        with hub_failures("read", "dataset", repository):
             yield from _ahead(shard_rows(manifest, opened, start), READ_AHEAD)
     except StackwallsError:
         raise
@@ -181,7 +180,7 @@ def opening(repository: str, tried: str) -> Iterator[None]:
     except (ValueError, FileNotFoundError) as error:
         raise InputError(f"Cannot open {tried} from the Hub as split {SPLIT!r}: {first_line(error)}.") from error
     except Exception:
-        with hub_sentences("read", tried):
+        with hub_failures("read", "dataset", tried):
             raise
 
 

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: ids, and each failure of its clients as one sentence with one exit status.
+"""The Hugging Face Hub: ids, each failure of its clients as one sentence with one exit status, and retries.
 
 | what went wrong | raised | exit |
 |---|---|---|
@@ -12,10 +12,11 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 from urllib.parse import unquote
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
@@ -26,6 +27,12 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 PASSING = (408, 409, 412, 425, 429, 500, 502, 503, 504)
 """Statuses after which the same request may succeed; 409 and 412: another client committed first."""
+
+WAITS = (1, 2, 4, 8, 16)
+"""Seconds before each retry of a step; longer if the Hub says so (Retry-After)."""
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
 
 _PREFIX = re.compile(r"hf://(datasets/|spaces/|models/)?")
 _ID = re.compile(
@@ -184,6 +191,39 @@ def _unreachable(chain: list[BaseException]) -> str:
     if any(isinstance(found, errors.LocalEntryNotFoundError) for found in chain):
         return "the Hub cannot be reached, and the cache has no complete copy. Run the same command again."
     return ""
+
+
+def retried(step: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+    """Call a step that may be repeated without harm until it succeeds, at most once more for each of `WAITS`.
+
+    The client itself retries only some requests, such as the transfer of files: not `whoami`, `repo_info`,
+    `create_repo`, `create_tag` or a commit (`tests/hub/test_publishing_faults.py` drops each request in turn).
+
+    Raises:
+        Exception: the last failure, or the first that a retry would not help.
+    """
+    for wait in WAITS:
+        try:
+            return step(*args, **kwargs)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
+            time.sleep(max(wait, int(asked) if str(asked).isdecimal() else 0))
+    return step(*args, **kwargs)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a failure may be gone at the next try: a broken connection, a busy server, another client's commit."""
+    from huggingface_hub import errors
+
+    if isinstance(error, StackwallsError | errors.OfflineModeIsEnabled | errors.LocalTokenNotFoundError):
+        return False
+    if status := status_of(error):
+        return status in PASSING
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # the client's "Error while uploading …"
+        return is_passing(error.__cause__)
+    return is_connection_failure(error)
 
 
 def is_connection_failure(error: BaseException) -> bool:

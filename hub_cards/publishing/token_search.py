@@ -9,61 +9,44 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TOKEN = re.compile(rb"hf_[A-Za-z0-9]{20,}")
-"""An access token of the Hugging Face Hub, wherever it stands."""
+"""An access token of the Hugging Face Hub, anywhere in a file."""
 
 _CHUNK = 1 << 20
 _OVERLAP = 512
-"""Bytes of the last chunk that are searched again, so that no token is cut in two."""
-
-_GIT_BYTES = 32 << 20
-"""Files above this size are never kept by git itself on the Hub (its limit is 10 MB), so they need no git name."""
+"""Bytes of the last chunk that are searched again, because a token may lie across two chunks."""
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What one reading of a file told.
+    """What reading a file once showed.
 
     Attributes:
         size: bytes.
         sha256: of its content, hexadecimal.
-        git_oid: git's name of the blob; empty for large files.
         has_token: whether an access token is in it.
     """
 
     size: int
     sha256: str
-    git_oid: str
     has_token: bool
 
 
 def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
-    """Hash a file and look for tokens, those of the Hub's form and the given ones; Parquet texts uncompressed too.
+    """Hash a file and search it for the Hub's tokens and the given ones, in Parquet files also the decompressed text.
 
     Raises:
         OSError: if it cannot be read.
     """
-    size = path.stat().st_size
     known = [secret.encode() for secret in secrets if secret]
-    sha256, git, found, tail = hashlib.sha256(), hashlib.sha1(usedforsecurity=False), False, b""
-    git.update(b"blob %d\0" % size)
-    read = 0
+    sha256, found, tail, read = hashlib.sha256(), False, b"", 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             sha256.update(chunk)
-            if size <= _GIT_BYTES:
-                git.update(chunk)
             found = found or _holds_token(tail + chunk, known)
             tail, read = chunk[-_OVERLAP:], read + len(chunk)
     if path.suffix == ".parquet" and not found:
         found = any(_holds_token(text, known) for text in _parquet_texts(path))
-    return Scan(read, sha256.hexdigest(), git.hexdigest() if size <= _GIT_BYTES else "", found)
-
-
-def without_tokens(text: str, secrets: Iterable[str] = ()) -> str:
-    """`text` with every token in it replaced."""
-    for secret in secrets:
-        text = text.replace(secret, "hf_…") if secret else text
-    return re.sub(_TOKEN.pattern.decode(), "hf_…", text)
+    return Scan(read, sha256.hexdigest(), found)
 
 
 def _holds_token(data: bytes, known: list[bytes]) -> bool:

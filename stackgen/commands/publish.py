@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from stackwalls.hub_cards.publishing import Plan, Published
+    from stackwalls.hub_cards.publishing.plan import Plan
 
 RESUMES = True
 """A run that was stopped goes on where it was."""
@@ -55,21 +55,21 @@ def run(args: argparse.Namespace) -> int:
     import json
     import tempfile
 
-    from stackwalls.hub_cards.publishing import PublishSpec, describe_plan, plan_publication, plan_record, publish
+    from stackwalls.hub_cards.publishing.plan import PublishSpec, plan_publication
+    from stackwalls.hub_cards.publishing.plan_text import plan_record, plan_text
+    from stackwalls.hub_cards.publishing.upload import publish
 
     with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch, _by_its_name(args, scratch):
         folder = _recipe(args, scratch) if args.recipe else _prepared(args)
         asked = PublishSpec(folder, args.repository, args.gated, args.private, args.tag, args.revision, args.collection)
         plan = plan_publication(asked)
-        done = publish(plan) if args.yes else None
+        commit = publish(plan) if args.yes else None
     if args.json:
-        print(
-            json.dumps(plan_record(plan) | {"folder": args.folder, "commit": done.commit if done else None}, indent=2)
-        )
-    elif done is None:
-        print(_proposal(describe_plan(plan).replace(folder, _name(args), 1)))
+        print(json.dumps(plan_record(plan) | {"folder": args.folder, "commit": commit}, indent=2))
+    elif commit is None:
+        print(_proposal(plan_text(plan).replace(folder, _name(args), 1)))
     else:
-        print(_report(plan, done))
+        print(_report(plan, commit))
     return 0
 
 
@@ -152,14 +152,14 @@ def _proposal(text: str) -> str:
     return f"{text}\n\nNothing was sent. To do it:\n  {command}"
 
 
-def _report(plan: Plan, done: Published) -> str:
-    from stackwalls.hub_cards.publishing.listing import size_text, visibility
+def _report(plan: Plan, commit: str) -> str:
+    from stackwalls.hub_cards.publishing.plan_text import size_text, visibility
 
-    sent = sum(file.scan.size for file in done.changes.sent)
-    what = f"{len(done.changes.sent)} files, {size_text(sent)}" if done.changes else "nothing to send"
+    sent = sum(file.scan.size for file in plan.changes.sent)
+    what = f"{len(plan.changes.sent)} files, {size_text(sent)}" if plan.changes else "nothing to send"
     name = plan.spec.repository
     lines = [
-        f"{plan.url}: {what}; every file is as it is here (commit {done.commit[:8]}).",
+        f"{plan.url}: {what}; every file is as it is here (commit {commit[:8]}).",
         f"Visible to {visibility(plan)}.",
     ]
     if plan.changes.untouched:

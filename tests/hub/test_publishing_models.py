@@ -23,7 +23,7 @@ def test_a_model_is_published_and_loaded_by_its_id(hub: LoopbackHub, narrow_vgg:
     assert done.plan.folder.left_out == ("optimizer.pt",)
     there = hub.files("user/masked", kind="model")
     assert there == {name: (folder / name).read_bytes() for name in MODEL_FILES if (folder / name).is_file()}
-    assert not put(folder, "user/masked", tag="v1.0").changes
+    assert not put(folder, "user/masked", tag="v1.0").plan.changes
     loaded = load_model("user/masked@v1.0").state_dict()
     assert loaded.keys() == narrow_vgg.state_dict().keys()
     assert all(torch.equal(loaded[name], value) for name, value in narrow_vgg.state_dict().items())
