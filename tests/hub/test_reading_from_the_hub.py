@@ -86,7 +86,7 @@ def test_a_broken_line_while_streaming(fault: dict[str, Any], there: LoopbackHub
 def test_a_line_that_stays_broken_is_one_sentence(there: LoopbackHub) -> None:
     dataset = open_dataset("user/stack-mix")
     there.fault("/data/", times=10_000, drop=True)
-    with pytest.raises(RunError, match=r"Cannot read user/stack-mix: the connection to the Hub failed") as caught:
+    with pytest.raises(RunError, match=r"Cannot read user/stack-mix: the Hub cannot be reached") as caught:
         numbers(dataset)
     assert "\n" not in str(caught.value)
 
@@ -119,7 +119,7 @@ def test_a_bad_token(there: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_hub_that_is_away(there: LoopbackHub) -> None:
     there.fault(times=10_000, drop=True)
-    with pytest.raises(RunError, match=r"connection to the Hub failed|Cannot reach the Hub"):
+    with pytest.raises(RunError, match=r"the Hub cannot be reached|Cannot reach the Hub"):
         open_dataset("user/stack-mix")
 
 
