@@ -69,7 +69,7 @@ def test_what_is_not_there_or_no_network_of_ours(hub: LoopbackHub, tmp_path: Pat
     with pytest.raises(InputError, match="pickled weights are never read"):
         load_model("user/pickles")
     api.upload_file(path_or_fileobj=b'{"model_type": "vgg"}', path_in_repo="config.json", repo_id="user/pickles")
-    with pytest.raises(InputError, match="describes no network of this package"):
+    with pytest.raises(InputError, match="does not describe a network of this package"):
         load_model("user/pickles")
 
 
