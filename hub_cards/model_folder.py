@@ -9,7 +9,9 @@ from typing import Any
 
 from huggingface_hub import ModelCard
 
-from stackwalls.hub_cards.cards import Licence, draw_wall, render_model_card
+from stackwalls.hub_cards.cards.assets import draw_wall
+from stackwalls.hub_cards.cards.license import License
+from stackwalls.hub_cards.cards.model_card import render_model_card
 from stackwalls.hub_cards.layout import ASSET_NAMES, CARD_NAME
 from stackwalls.hub_cards.manifest import canonical_json, check_publishable
 from stackwalls.model import (
@@ -40,7 +42,7 @@ def save_model_folder(
     *,
     results: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
-    licence: Licence | None = None,
+    license: License | None = None,
 ) -> Path:
     """Write a network as a folder that loads again by `load_model` and can be published.
 
@@ -52,7 +54,7 @@ def save_model_folder(
         certificate: of its blindness; made anew by default. A baseline has none.
         results: what `evaluate.model_index` gives, for the card.
         training: what is known of its training, as JSON values.
-        licence: of the weights; without one the card states none, and is not published.
+        license: of the weights; without one the card states none, and is not published.
 
     Raises:
         NotBlindError: if the network is not blind behind its wall.
@@ -63,7 +65,7 @@ def save_model_folder(
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / CONFIG_NAME).unlink(missing_ok=True)
-        _write_papers(folder, model, certificate, results, training, licence)
+        _write_papers(folder, model, certificate, results, training, license)
         if model.own_weights() is None:
             (folder / WEIGHTS_NAME).unlink(missing_ok=True)
     model.save_pretrained(folder)  # leaves the card that is there
@@ -71,17 +73,17 @@ def save_model_folder(
 
 
 def complete_model_folder(
-    folder: str | Path, *, results: Mapping[str, Any] | None = None, licence: Licence | None = None
+    folder: str | Path, *, results: Mapping[str, Any] | None = None, license: License | None = None
 ) -> None:
     """Give a folder that `save_pretrained` or `save_model_folder` wrote its certificate and its card anew.
 
-    Weights and configuration stay untouched. What is known of the training stays, and so do results and licence where
+    Weights and configuration stay untouched. What is known of the training stays, and so do results and license where
     no others are given.
 
     Args:
         folder: the model folder.
         results: what `evaluate.model_index` gives.
-        licence: of the weights.
+        license: of the weights.
 
     Raises:
         NotBlindError: if the network is not blind behind its wall.
@@ -97,7 +99,7 @@ def complete_model_folder(
     training = _stored(path / TRAINING_NAME)
     with disk_errors(path):
         _write_papers(
-            path, model, None, results or _stored(path / RESULTS_NAME), training, licence or _stated(path / CARD_NAME)
+            path, model, None, results or _stored(path / RESULTS_NAME), training, license or _stated(path / CARD_NAME)
         )
 
 
@@ -107,7 +109,7 @@ def _write_papers(
     certificate: Certificate | None,
     results: Mapping[str, Any] | None,
     training: Mapping[str, Any] | None,
-    licence: Licence | None,
+    license: License | None,
 ) -> None:
     """All but the weights and the configuration; what there is nothing to say of is removed."""
     check_publishable({"training": dict(training or {}), "results": dict(results or {})})
@@ -118,7 +120,7 @@ def _write_papers(
         CERTIFICATE_NAME: certificate.to_json() if certificate else None,
         TRAINING_NAME: canonical_json(dict(training)) if training else None,
         RESULTS_NAME: canonical_json(dict(results)) if results else None,
-        CARD_NAME: render_model_card(model, certificate, results, training, licence),
+        CARD_NAME: render_model_card(model, certificate, results, training, license),
     }
     files = {name: None if text is None else text.encode() for name, text in texts.items()}
     files[_WALL_PICTURE] = draw_wall(model.wall) if model.wall else None
@@ -140,13 +142,13 @@ def _stored(path: Path) -> dict[str, Any] | None:
         raise InputError(f"Cannot read {path}: {error}.") from error
 
 
-def _stated(card: Path) -> Licence | None:
-    """The licence that a card states."""
+def _stated(card: Path) -> License | None:
+    """The license that a card states."""
     if not card.is_file():
         return None
     data = ModelCard(card.read_text(encoding="utf-8")).data.to_dict()  # type: ignore[no-untyped-call]
     keys = ("license", "license_name", "license_link")
-    return Licence(*(str(data.get(key) or "") for key in keys)) if data.get("license") else None
+    return License(*(str(data.get(key) or "") for key in keys)) if data.get("license") else None
 
 
 def is_model_folder(path: str | Path) -> bool:

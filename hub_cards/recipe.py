@@ -12,7 +12,7 @@ import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.hub_cards.cards.licence import Licence
+from stackwalls.hub_cards.cards.license import License
 from stackwalls.hub_cards.folder import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
@@ -68,13 +68,13 @@ class Recipe:
         return found
 
 
-def recipe_folder(folder: str | Path, out: str | Path, licence: Licence | None = None) -> Path:
+def recipe_folder(folder: str | Path, out: str | Path, license: License | None = None) -> Path:
     """Make the recipe of a finished STACK-MIX folder, or go on with it; it holds no pixels.
 
     Args:
         folder: the set.
         out: a new or empty folder, or one that holds this recipe already.
-        licence: as `state_licence` takes it; by default what the set states.
+        license: of the recipe; by default the one that the set states.
 
     Raises:
         InputError: if `folder` is no finished STACK-MIX folder, or `out` holds something else.
@@ -94,7 +94,7 @@ def recipe_folder(folder: str | Path, out: str | Path, licence: Licence | None =
         },
         "transform": {"resize": RESIZE, "crop": IMAGE_SIZE},
     }
-    stated = str(licence) if licence else manifest.inputs.get("licence")
+    stated = str(license) if license else manifest.inputs.get("licence")
     inputs |= {"licence": stated} if stated else {}
     features = stack_mix_recipe_features()
     with FolderWriter.open(out, kind=RECIPE_KIND, spec=manifest.spec, features=features) as writer:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from huggingface_hub import HfApi, RepoCard
 
-from stackwalls.hub_cards.cards import check_card
+from stackwalls.hub_cards.cards.card_check import check_card
 from stackwalls.hub_cards.layout import CARD_NAME
 from stackwalls.hub_cards.publishing.changes import Changes, compare
 from stackwalls.hub_cards.publishing.publishable import PublishableFolder, read_publishable

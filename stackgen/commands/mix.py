@@ -77,7 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--redo-rejected", action="store_true", help="replace what was turned down in a review of DIR (see above)"
     )
     parser.add_argument(
+        "--license",
         "--licence",
+        dest="license",
         metavar="ID|NAME=URL",
         help="terms of the pictures, for the card: one of the Hub's identifiers, such as cc-by-4.0, or other terms by "
         "name and address (default: ImageNet's, where they are ImageNet's; else none, and nothing is published)",
@@ -89,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the set and say where it is."""
-    from stackwalls.hub_cards import parse_licence, state_licence
+    from stackwalls.hub_cards import parse_license, state_license
     from stackwalls.model import InputError, Wall
     from stackwalls.stackmix import MixSpec, mix, redo_turned_down
 
@@ -97,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         return _rebuild(args)
     if args.source is None:
         raise InputError("There is no --source: name a folder of pictures, a dataset on the Hub, or drawn.")
-    licence = parse_licence(args.licence) if args.licence else None
+    license = parse_license(args.license) if args.license else None
     spec = MixSpec(
         source=args.source,
         classes=parse_classes_option(args.classes),
@@ -115,8 +117,8 @@ def run(args: argparse.Namespace) -> int:
             manifest = redone.manifest
         else:
             manifest = mix(spec, args.out, workers=args.workers, progress=True)
-        if licence is not None and manifest.inputs.get("licence") != str(licence):
-            manifest = state_licence(args.out, licence)
+        if license is not None and manifest.inputs.get("licence") != str(license):
+            manifest = state_license(args.out, license)
     print(_json(args.out, manifest) if args.json else _report(args.out, manifest))
     return 0
 
@@ -127,7 +129,7 @@ def _rebuild(args: argparse.Namespace) -> int:
     from stackwalls.model import InputError, RunError
     from stackwalls.stackmix import rebuild
 
-    asked = {name: getattr(args, name) for name in ("classes", "animals", "labels", "licence", "redo_rejected")}
+    asked = {name: getattr(args, name) for name in ("classes", "animals", "labels", "license", "redo_rejected")}
     asked |= {name: getattr(args, name) != value for name, value in _RECIPE_SAYS.items()}
     if given := [f"--{name.replace('_', '-')}" for name, value in asked.items() if value]:
         raise InputError(f"The recipe says what the set is: leave out {', '.join(given)}.")

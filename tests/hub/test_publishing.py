@@ -186,7 +186,7 @@ def test_the_command(
     )
     assert hub.state.repositories == {}
     assert command(*words, "--yes") == 0
-    assert "every file is as it is here" in capsys.readouterr().out
+    assert "every file equals the local one" in capsys.readouterr().out
     assert hub.files("user/stack-mix") == published(folder)
     assert command(*words, "--yes", "--json") == 0
     record = json.loads(capsys.readouterr().out)
@@ -208,10 +208,13 @@ def test_a_recipe_is_published_and_is_the_same_every_time(
     assert command("photos", "user/stack-mix", "--yes") == 2
     assert "--recipe (ids, crops and hashes, no pixels) or --gated" in capsys.readouterr().err
     assert command("photos", "user/stack-mix", "--recipe", "--yes") == 2
-    assert "stackgen: README.md of the recipe of photos would not do on the Hub" in capsys.readouterr().err
+    assert (
+        "stackgen: The Hub would not accept README.md of the recipe of photos: it does not state"
+        in capsys.readouterr().err
+    )
     assert hub.state.repositories == {}
     for changes in ("new", "unchanged"):
-        assert command("photos", "user/stack-mix", "--recipe", "--licence", "cc-by-4.0", "--yes", "--json") == 0
+        assert command("photos", "user/stack-mix", "--recipe", "--license", "cc-by-4.0", "--yes", "--json") == 0
         record = json.loads(capsys.readouterr().out)
         assert {file["change"] for file in record["files"]} == {changes}
     assert command("photos", "user/stack-mix", "--recipe", "--licence", "cc-by-4.0", "--yes", "--tag", "v1") == 0
@@ -219,8 +222,8 @@ def test_a_recipe_is_published_and_is_the_same_every_time(
     files = hub.files("user/stack-mix")
     assert Manifest.from_json(files["manifest.json"].decode()).kind == "stack-mix-recipe"
     assert not [name for name, data in files.items() if b"\x89PNG" in data and not name.startswith("assets/")]
-    assert command("photos", "user/stack-mix", "--gated", "--licence", "cc-by-4.0", "--yes") == 0
-    assert command("photos", "user/stack-mix", "--recipe", "--licence", "cc-by-4.0", "--yes") == 2
+    assert command("photos", "user/stack-mix", "--gated", "--license", "cc-by-4.0", "--yes") == 0
+    assert command("photos", "user/stack-mix", "--recipe", "--license", "cc-by-4.0", "--yes") == 2
     assert "they would stay in its history" in capsys.readouterr().err
 
 
