@@ -1,6 +1,6 @@
 """A dataset or model folder on the Hugging Face Hub: compare both, show what would change, upload in one commit.
 
-- `publishable`: the files of a folder that may be uploaded, hashed; `token_search`: none may hold an access token
+- `publishable`: the files of a folder that may be uploaded, hashed and searched for access tokens
 - `repository`: what the Hub holds now, whose token this is, and whether it may write there
 - `changes`: what differs between the two (pure)
 - `plan`: everything that was asked for, checked before anything is sent; `plan_text`: the plan as text and as JSON

@@ -35,15 +35,12 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class Repository:
-    """One repository, as it was seen at one moment.
+    """One repository, as this token sees it at one moment.
 
     Attributes:
         kind: "dataset" or "model".
         name: `user/name`.
         branch: the branch that was read.
-        exists: whether this token sees it.
-        private: whether only its owners see it.
-        gated: whether its files are behind an access request.
         head: the branch's last commit; empty if there is no such branch.
         files: of that commit, by path.
         tags: name → commit.
@@ -66,13 +63,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Account:
-    """The owner of a token.
-
-    Attributes:
-        name: the user.
-        namespaces: where repositories may be created: the user and organizations.
-        role: "read", "write" or "fineGrained".
-    """
+    """The owner of a token, where they may create repositories, and the token's role ("read", "write", …)."""
 
     name: str
     namespaces: tuple[str, ...]

@@ -109,7 +109,7 @@ def test_what_is_no_recipe_is_refused_before_its_pictures_travel(hub: LoopbackHu
     mix(MixSpec("drawn", classes=1), tmp_path / "set")
     put(tmp_path / "set", "user/pixels")
     hub.state.requests.clear()
-    with pytest.raises(InputError, match="user/pixels is no recipe but a finished stack-mix set"):
+    with pytest.raises(InputError, match="user/pixels is not a recipe but a finished stack-mix set"):
         open_recipe("user/pixels")
     assert not [path for _, path in hub.state.requests if path.endswith(".parquet")]
     hub.api().create_repo("user/theirs", repo_type="dataset")

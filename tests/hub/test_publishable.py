@@ -12,8 +12,7 @@ from loopback_hub import WRITE_TOKEN, LoopbackHub
 from publications import drawn, published, put
 
 from stackwalls.hub_cards.publishing.plan_text import plan_text
-from stackwalls.hub_cards.publishing.publishable import read_publishable
-from stackwalls.hub_cards.publishing.token_search import scan
+from stackwalls.hub_cards.publishing.publishable import read_publishable, scan
 from stackwalls.model import InputError, file_sha256
 
 OLD_TOKEN = "hf_" + "abcDEF123456" * 3

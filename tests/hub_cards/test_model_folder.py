@@ -85,7 +85,7 @@ def test_a_baseline_claims_nothing(tmp_path: Path) -> None:
     assert names(folder) == ["README.md", "config.json", "model.safetensors"]
     text = (folder / "README.md").read_text()
     assert "a baseline" in text
-    assert "There is no certificate" in text
+    assert "It has no certificate" in text
     check_model_folder(folder)
     with pytest.raises(InputError, match="it does not state a license"):
         check_card(folder / "README.md", "model")

@@ -127,7 +127,7 @@ def test_what_is_no_set(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_no_recipe(dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no recipe but a finished stack-mix set"):
+    with pytest.raises(InputError, match="is not a recipe but a finished stack-mix set"):
         open_recipe(dataset)
     with pytest.raises(InputError, match="There is no recipe"):
         open_recipe(tmp_path / "none")
