@@ -170,7 +170,9 @@ def check_model_folder(path: str | Path) -> None:
     if config["architecture"] == MaskedVGG16.__name__ and (
         not weights.is_file() or file_sha256(weights) != config["weights_sha256"]
     ):
-        raise InputError(f"{weights} is missing, or not the file that {CONFIG_NAME} describes: save the model again.")
+        raise InputError(
+            f"{weights} is missing, or is not the file that {CONFIG_NAME} describes: save the model again."
+        )
     if config["wall"] is None:
         return
     try:
@@ -189,9 +191,7 @@ def check_model_folder(path: str | Path) -> None:
 
 
 def _check_certificate(certificate: Certificate, model: MaskedVGG16 | Walled) -> None:
-    claimed, own = (certificate.model, certificate.wall), (model.name, str(model.wall))
+    claimed, own = f"{certificate.model} behind {certificate.wall}", f"{model.name} behind {model.wall}"
     if claimed != own or not certificate.passed:
-        what = (
-            "failed" if claimed == own else f"is for {claimed[0]} behind {claimed[1]}, not for {own[0]} behind {own[1]}"
-        )
+        what = "is not passed" if claimed == own else f"is for {claimed}, not for {own}"
         raise InputError(f"The certificate {what}: leave it out to compute it.")

@@ -14,13 +14,10 @@ The access token is the one of `hf auth login`, or HF_TOKEN. It is not an option
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from stackwalls.hub_cards.publishing.plan import Plan
 
 RESUMES = True
@@ -54,104 +51,97 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the plan; with --yes, carry it out."""
-    import json
     import tempfile
+
+    from stackwalls.model import StackwallsError
+
+    if not args.recipe:
+        return _run(args, str(_prepared(args)), args.folder)
+    name = f"recipe of {args.folder}"
+    with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch:
+        folder = f"{scratch}/recipe"
+        try:
+            return _run(args, _recipe(args, folder), name)
+        except StackwallsError as error:  # the scratch folder is gone when its name is read
+            raise type(error)(_by_name(str(error), folder, f"the {name}")) from error
+
+
+def _run(args: argparse.Namespace, folder: str, name: str) -> int:
+    """Plan and publish a folder that messages call by its name."""
+    import json
+    import shlex
+    import sys
 
     from stackwalls.hub_cards.publishing.plan import PublishSpec, plan_publication
     from stackwalls.hub_cards.publishing.plan_text import plan_record, plan_text
     from stackwalls.hub_cards.publishing.upload import publish
 
-    with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch, _by_its_name(args, scratch):
-        folder = _recipe(args, scratch) if args.recipe else _prepared(args)
-        asked = PublishSpec(folder, args.repository, args.gated, args.private, args.tag, args.revision, args.collection)
-        plan = plan_publication(asked)
-        commit = publish(plan) if args.yes else None
+    plan = plan_publication(
+        PublishSpec(folder, args.repository, args.gated, args.private, args.tag, args.revision, args.collection)
+    )
+    commit = publish(plan) if args.yes else None
     if args.json:
         print(json.dumps(plan_record(plan) | {"folder": args.folder, "commit": commit}, indent=2))
     elif commit is None:
-        print(_proposal(plan_text(plan).replace(folder, _name(args), 1)))
+        print(f"{plan_text(plan).replace(folder, name, 1)}\n\nNothing was sent. To publish it:")
+        print(f"  {shlex.join(['stackgen', *sys.argv[1:], '--yes'])}")
     else:
         print(_report(plan, commit))
     return 0
 
 
-def _name(args: argparse.Namespace) -> str:
-    """What is uploaded, as the user knows it."""
-    return f"recipe of {args.folder}" if args.recipe else str(args.folder)
-
-
-@contextmanager
-def _by_its_name(args: argparse.Namespace, scratch: str) -> Iterator[None]:
-    """Messages name the recipe, not the scratch folder it is in, which is gone when they are read."""
+def _by_name(message: str, folder: str, name: str) -> str:
+    """`message` with the name in place of the folder, and `README.md of NAME` in place of `FOLDER/README.md`."""
     import re
 
-    from stackwalls.model import StackwallsError
-
-    place = _scratch_recipe(scratch)
-    try:
-        yield
-    except StackwallsError as error:
-        said = re.sub(rf"{re.escape(place)}/([\w./-]*\w)", lambda found: f"{found[1]} of {place}", str(error))
-        raise type(error)(said.replace(place, f"the {_name(args)}")) from error
+    files = rf"{re.escape(folder)}/([\w./-]*\w)"
+    return re.sub(files, lambda found: f"{found[1]} of {name}", message).replace(folder, name)
 
 
-def _scratch_recipe(scratch: str) -> str:
-    return f"{scratch}/recipe"
-
-
-def _recipe(args: argparse.Namespace, scratch: str) -> str:
+def _recipe(args: argparse.Namespace, out: str) -> str:
     """The recipe of the folder, made for this publication."""
     from stackwalls.hub_cards import parse_license, recipe_folder
 
-    license = parse_license(args.license) if args.license else None
-    return str(recipe_folder(args.folder, _scratch_recipe(scratch), license))
+    return str(recipe_folder(args.folder, out, parse_license(args.license) if args.license else None))
 
 
-def _prepared(args: argparse.Namespace) -> str:
+def _prepared(args: argparse.Namespace) -> Path:
     """The folder, after the given license and results were written into it: it is uploaded as it is on disk.
 
     Raises:
-        InputError: if results are given for a dataset.
+        InputError: if results are given for a dataset, or are those of another network.
     """
     import sys
-    from pathlib import Path
 
+    from stackwalls.hub_cards import complete_model_folder, parse_license, state_license
     from stackwalls.model import InputError
 
     folder = Path(args.folder)
-    is_model = not (folder / "manifest.json").is_file() and (folder / "config.json").is_file()
-    if args.results and not is_model:
+    if not args.license and not args.results:
+        return folder
+    license = parse_license(args.license) if args.license else None
+    if not (folder / "manifest.json").is_file() and (folder / "config.json").is_file():
+        complete_model_folder(folder, results=_results(folder, args.results) if args.results else None, license=license)
+    elif args.results or license is None:
         raise InputError(f"--results needs a model folder, but {folder} is not one.")
-    if args.license or args.results:
-        _write_papers(args, folder, is_model)
-        print(f"stackgen: updated the card of {folder}.", file=sys.stderr)
-    return str(args.folder)
+    else:
+        state_license(folder, license)
+    print(f"stackgen: updated the card of {folder}.", file=sys.stderr)
+    return folder
 
 
-def _write_papers(args: argparse.Namespace, folder: Path, is_model: bool) -> None:
+def _results(folder: Path, results: str) -> dict[str, Any]:
+    """Results of `stackgen evaluate` for the card, if they are those of the network in the folder."""
     from stackwalls.evaluate import Results, model_index
-    from stackwalls.hub_cards import complete_model_folder, parse_license, state_license
     from stackwalls.model import InputError, load_model
 
-    license = parse_license(args.license) if args.license else None
-    if is_model:
-        found = Results.load(args.results) if args.results else None
-        if found is not None and not found.are_of(load_model(str(folder))):
-            raise InputError(
-                f"{args.results} holds the results of a network with other weights than {folder}: evaluate this one "
-                f"first, with stackgen evaluate … --model {folder}."
-            )
-        complete_model_folder(folder, results=model_index(found) if found else None, license=license)
-    elif license is not None:
-        state_license(folder, license)
-
-
-def _proposal(text: str) -> str:
-    import shlex
-    import sys
-
-    command = shlex.join(["stackgen", *sys.argv[1:], "--yes"])
-    return f"{text}\n\nNothing was sent. To do it:\n  {command}"
+    found = Results.load(results)
+    if not found.are_of(load_model(str(folder))):
+        raise InputError(
+            f"{results} holds the results of a network with other weights than {folder}: evaluate this one first, with "
+            f"stackgen evaluate … --model {folder}."
+        )
+    return model_index(found)
 
 
 def _report(plan: Plan, commit: str) -> str:
@@ -159,22 +149,17 @@ def _report(plan: Plan, commit: str) -> str:
 
     sent = sum(file.scan.size for file in plan.changes.sent)
     what = f"{len(plan.changes.sent)} files, {size_text(sent)}" if plan.changes else "nothing to send"
-    name = plan.spec.repository
     lines = [
         f"{plan.url}: {what}; every file equals the local one (commit {commit[:8]}).",
         f"Visible to {visibility(plan)}.",
     ]
     if plan.changes.untouched:
         lines.append(f"Left untouched: {', '.join(plan.changes.untouched)}.")
-    branch = plan.spec.revision if plan.spec.revision != "main" else None
-    at = f"@{plan.spec.tag or branch}" if plan.spec.tag or branch else ""
-    return "\n".join([*lines, _next(plan.folder.kind, name + at)])
-
-
-def _next(kind: str, name: str) -> str:
-    """A command that uses it."""
-    if kind == "model":
-        return f"Look at it:  stackgen certify {name}"
-    if kind == "stack-mix-recipe":
-        return f"Rebuild it:  stackgen mix --recipe {name} --source … --out stack-mix"
-    return f"Look at it:  stackgen evaluate {name} --model walled:tf_efficientnet_lite0 --out results"
+    revision = plan.spec.tag or (plan.spec.revision if plan.spec.revision != "main" else None)
+    name = f"{plan.spec.repository}@{revision}" if revision else plan.spec.repository
+    uses = {
+        "model": f"Look at it:  stackgen certify {name}",
+        "stack-mix-recipe": f"Rebuild it:  stackgen mix --recipe {name} --source … --out stack-mix",
+    }
+    other = f"Look at it:  stackgen evaluate {name} --model walled:tf_efficientnet_lite0 --out results"
+    return "\n".join([*lines, uses.get(plan.folder.kind, other)])

@@ -182,7 +182,7 @@ def test_the_command(
     assert command(*words) == 0
     shown = capsys.readouterr()
     assert shown.out.endswith(
-        "Nothing was sent. To do it:\n  stackgen publish stack-mix user/stack-mix --tag v1.0 --yes\n"
+        "Nothing was sent. To publish it:\n  stackgen publish stack-mix user/stack-mix --tag v1.0 --yes\n"
     )
     assert hub.state.repositories == {}
     assert command(*words, "--yes") == 0

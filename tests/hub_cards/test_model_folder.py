@@ -127,7 +127,7 @@ def test_completing_a_folder_of_the_mixins(tiny: MaskedVGG16, tmp_path: Path) ->
     folder = tmp_path / "m"
     tiny.save_pretrained(folder)
     before = {name: (folder / name).read_bytes() for name in ("config.json", "model.safetensors")}
-    with pytest.raises(InputError, match=r"has no certificate\.json"):
+    with pytest.raises(InputError, match=r"has no readable certificate\.json"):
         check_model_folder(folder)
     complete_model_folder(folder, license=parse_license("mit"), results=RESULTS)
     check_model_folder(folder)
@@ -144,8 +144,8 @@ def test_completing_a_folder_of_the_mixins(tiny: MaskedVGG16, tmp_path: Path) ->
     [
         ("certificate.json", {"passed": False}, "does not certify this network"),
         ("certificate.json", {"wall": "top:54"}, "does not certify this network"),
-        ("certificate.json", None, "network without proof is not published"),
-        ("model.safetensors", None, "is missing or is not the file"),
+        ("certificate.json", None, "network without a certificate is not published"),
+        ("model.safetensors", None, "is missing, or is not the file"),
         ("config.json", None, r"has no config\.json"),
     ],
 )
