@@ -1,17 +1,18 @@
-"""The published contract: what a row is, what a run was, the dataset folder on disk, its card.
+"""The published contract: the dataset folder on disk, its columns, manifest and card; and the Hugging Face Hub.
 
-- what: `record` (the columns), `manifest` (what a run was), `layout` (what lies where)
-- writing: `folder` (`FolderWriter`: rows in order, one process), made of `parts` (what survives a kill);
-  `item_folder` (`ItemFolder`: items in any order, several processes, folders that grow), made of `item_work` and
-  `item_record`; both end in `finishing` and `shards` (Parquet from rows alone)
-- checking: `verification`
-- reading: `reading` (`open_dataset`), made of `stack_dataset` (batches), `pictures` (decoding), `shard_rows` (of a
-  finished set), `hub_dataset` (streamed), `picture_folder` and `table_rows`; `row_reader` (any row by its number),
-  `label_column` (the classes of a set, here or on the Hub)
-- reviewing: `decisions` (what a person decided, beside the data)
-- the card: `cards/`, with its text in `templates/`; a network as a folder with its card: `model_folder`
-- STACK-MIX without pixels: `recipe` (made from a finished folder, read from a folder or the Hub)
-- the Hub: `publishing/`
+- What a dataset is: `record` (its columns: add one there), `manifest` (what made the folder, and every file's hash),
+  `layout` (the files and their places), `verification` (`verify`: does a folder match its manifest?)
+- Writing rows in order, in one process: `folder` (`FolderWriter`), with `parts` (what survives a kill)
+- Writing items in any order, in several processes, folders that grow: `item_folder` (`ItemFolder`), with `item_work` and
+  `item_record`. Both end in `finishing` and `shards` (Parquet files)
+- Reading: `reading` (`open_dataset`: a folder, a Hub id, a `datasets.Dataset`), with `stack_dataset` (batches),
+  `pictures` (decoding), `shard_rows`, `hub_dataset` (streaming), `picture_folder` and `table_rows`; `row_reader` (any
+  row by its number), `label_column` (the classes of a dataset)
+- Reviewing: `decisions` (a person's decisions, next to the data)
+- Cards: `cards/`, with their text in `templates/`
+- STACK-MIX without pixels: `recipe`
+- Networks: `model_folder` (weights, configuration, certificate and card of a network)
+- Uploading: `publishing/`
 
 Imports only `model`. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """
