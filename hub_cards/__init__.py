@@ -3,8 +3,8 @@
 - What a dataset is: `record` (its columns: add one there), `manifest` (what made the folder, and every file's hash),
   `layout` (the files and their places), `verification` (`verify`: does a folder match its manifest?)
 - Writing rows in order, in one process: `folder` (`FolderWriter`), with `parts` (what survives a kill)
-- Writing items in any order, in several processes, folders that grow: `item_folder` (`ItemFolder`), with `item_work` and
-  `item_record`. Both end in `finishing` and `shards` (Parquet files)
+- Writing items in any order, in several processes, into folders that grow: `item_folder` (`ItemFolder`), with
+  `item_work` and `item_record`. Both end in `finishing` and `shards` (Parquet files)
 - Reading: `reading` (`open_dataset`: a folder, a Hub id, a `datasets.Dataset`), with `stack_dataset` (batches),
   `pictures` (decoding), `shard_rows`, `hub_dataset` (streaming), `picture_folder` and `table_rows`; `row_reader` (any
   row by its number), `label_column` (the classes of a dataset)

@@ -34,7 +34,7 @@ WAITS = (1, 2, 4, 8, 16)
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
-_PREFIX = re.compile(r"hf://(datasets/|spaces/|models/)?")
+_PREFIX = re.compile(r"^hf://(datasets/|spaces/|models/)?")
 _ID = re.compile(
     r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?(?::(?P<split>[\w.-]+))?"
 )
@@ -62,7 +62,7 @@ class HubId:
     @classmethod
     def parse(cls, text: str) -> HubId | None:
         """The id that `text` is, with or without `hf://…/` in front; None if it is not an id."""
-        match = _ID.fullmatch(_PREFIX.sub("", text, count=1))
+        match = _ID.fullmatch(_PREFIX.sub("", text))
         return None if match is None else cls(match["id"], match["revision"], match["split"])
 
 
@@ -100,38 +100,17 @@ def hub_failures(
     except StackwallsError:
         raise
     except Exception as error:
-        failure = hub_failure(error, did, kind, repository, revision, no_file=no_file, otherwise=otherwise)
-        if failure is None:
-            raise
-        raise failure from error
-
-
-def hub_failure(
-    error: BaseException,
-    did: str,
-    kind: RepositoryKind,
-    repository: str,
-    revision: str | None = None,
-    *,
-    no_file: str = "",
-    otherwise: str = "",
-) -> StackwallsError | None:
-    """The failure that `error`, or an error behind it, stands for; None if it is not one of the Hub's.
-
-    The arguments are those of `hub_failures`.
-    """
-    cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
-    page = _page(kind, repository)
-    instead = f" Or {otherwise}." if otherwise else ""
-    chain = _chain(error)
-    for found in chain:  # what the Hub said, before what a library made of it
-        if reason := _not_there(found, kind, page, no_file):
-            return InputError(f"{cannot}: {reason}")
-        if reason := _refused(found, page) or _failed(found):
-            return RunError(f"{cannot}: {reason}{instead}")
-    if reason := _unreachable(chain):
-        return RunError(f"{cannot}: {reason}{instead}")
-    return None
+        cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
+        page, instead = _page(kind, repository), f" Or {otherwise}." if otherwise else ""
+        chain = _chain(error)
+        for found in chain:  # what the Hub said, before what a library made of it
+            if reason := _not_there(found, kind, page, no_file):
+                raise InputError(f"{cannot}: {reason}") from error
+            if reason := _refused(found, page) or _failed(found):
+                raise RunError(f"{cannot}: {reason}{instead}") from error
+        if reason := _unreachable(chain):
+            raise RunError(f"{cannot}: {reason}{instead}") from error
+        raise
 
 
 def _not_there(error: BaseException, kind: str, page: str, no_file: str) -> str:
@@ -227,7 +206,7 @@ def is_passing(error: BaseException) -> bool:
 
 
 def is_connection_failure(error: BaseException) -> bool:
-    """Whether the connection failed; the HTTP client's own errors share only the name of their package."""
+    """Whether the connection failed; the HTTP client's own errors have only the name of their package in common."""
     if isinstance(error, ConnectionError | TimeoutError):
         return True
     return type(error).__module__.split(".")[0].startswith(("httpx", "httpcore", "hf_xet"))
@@ -247,7 +226,7 @@ def first_line(error: BaseException) -> str:
 
 
 def without_tokens(text: str) -> str:
-    """`text` with access tokens replaced, as far as they can be recognized."""
+    """`text` with every access token of the Hub's form replaced."""
     return _TOKEN.sub("hf_…", text)
 
 

@@ -181,7 +181,18 @@ def test_an_id() -> None:
     assert HubId.parse("user/name") == HubId.parse("hf://datasets/user/name") == HubId("user/name")
     assert HubId.parse("hf://user/name@refs/pr/1:validation") == HubId("user/name", "refs/pr/1", "validation")
     assert str(HubId.parse("u-1/a.b_c@v1.0")) == "u-1/a.b_c@v1.0"
-    for text in ("name", "", "/user/name", "./user/name", "user/name@", "a/b/c", "m:f", "user/na me", "user/.."):
+    for text in (
+        "name",
+        "",
+        "/user/name",
+        "./user/name",
+        "user/name@",
+        "a/b/c",
+        "m:f",
+        "user/na me",
+        "user/..",
+        "user/hf://name",
+    ):
         assert HubId.parse(text) is None
 
 
