@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -64,8 +65,10 @@ def _commit(api: HfApi, plan: Plan) -> str:
     repeating one blindly would make it twice if only the answer was lost (`test_publishing_faults`, `test_xet_faults`:
     "answer lost", "500"). Not `upload_folder`: with xet it makes several commits, so that the branch shows half a set.
     """
-    folder, spec = plan.folder, plan.spec
-    there = look(api, folder.repository_kind, spec.repository, spec.revision)
+    folder, spec, kind = plan.folder, plan.spec, plan.folder.repository_kind
+    final = partial(hub_failures, "publish to", kind, spec.repository)  # of reads, which are retried themselves
+    with final():
+        there = look(api, kind, spec.repository, spec.revision)
     changes = compare(folder, there)
     if not changes:
         return there.head
@@ -75,11 +78,12 @@ def _commit(api: HfApi, plan: Plan) -> str:
         spec.repository,
         [*deletions, *additions],
         commit_message=f"{folder.kind}, as made by stackwalls",
-        repo_type=folder.repository_kind,
+        repo_type=kind,
         revision=spec.revision,
         parent_commit=there.head,  # another client's commit is not overwritten unseen
     ).oid
-    files = files_at(api, folder.repository_kind, spec.repository, commit)
+    with final():
+        files = files_at(api, kind, spec.repository, commit)
     wrong = [file.name for file in folder.files if file.name not in files or not files[file.name].holds(file)]
     if wrong:
         raise RunError(

@@ -12,6 +12,7 @@ from loopback_hub import LoopbackHub
 from publications import drawn, published, put, whole_states
 
 from stackwalls.model import RunError
+from stackwalls.model.hub import WAITS
 
 FAULTS: dict[str, dict[str, Any]] = {
     "line dropped": {"drop": True},
@@ -132,6 +133,23 @@ def test_one_waits_as_long_as_the_hub_asks(
     hub.fault("whoami", status=503, times=3)
     put(old_and_new[1], "user/set")
     assert waited == [1, 2, 4, 77]
+
+
+def test_a_fault_that_stays_is_retried_in_one_round(
+    hub: LoopbackHub, old_and_new: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit is retried, and so is each reading before it: the waits must not multiply."""
+    old, new = old_and_new
+    put(old, "user/set")
+    waited: list[float] = []
+    monkeypatch.setattr("stackwalls.model.hub.time.sleep", waited.append)
+    for path, skip in (("/tree/", 1), ("/commit/", 0)):  # the plan reads the tree once
+        hub.fault(path, skip=skip, times=1000, drop=True)
+        with pytest.raises(RunError, match="the Hub cannot be reached"):
+            put(new, "user/set")
+        assert tuple(waited) == WAITS
+        waited.clear()
+        hub.state.faults.clear()
 
 
 def test_somebody_elses_commit_is_seen_and_kept(hub: LoopbackHub, old_and_new: tuple[Path, Path]) -> None:
