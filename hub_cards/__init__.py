@@ -5,9 +5,8 @@
 - Writing rows in order, in one process: `folder` (`FolderWriter`), with `parts` (what survives a kill)
 - Writing items in any order, in several processes, into folders that grow: `item_folder` (`ItemFolder`), with
   `item_work` and `item_record`. Both end in `finishing` and `shards` (Parquet files)
-- Reading: `reading` (`open_dataset`: a folder, a Hub id, a `datasets.Dataset`), with `stack_dataset` (batches),
-  `pictures` (decoding), `shard_rows`, `hub_dataset` (streaming), `picture_folder` and `table_rows`; `row_reader` (any
-  row by its number), `label_column` (the classes of a dataset)
+- Reading: `reading` (`open_dataset`: finished sets on disk or on the Hub, and any other labeled images),
+  `stack_dataset` (batches), `row_reader` (any row of a finished set by its number)
 - Reviewing: `decisions` (a person's decisions, next to the data)
 - Cards: `cards/`, with their text in `templates/`
 - STACK-MIX without pixels: `recipe`

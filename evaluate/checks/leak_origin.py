@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from stackwalls.evaluate.engine import normalised_maps
+from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.evaluate.metrics import dead_cells
 from stackwalls.model import Wall
 
@@ -37,7 +37,7 @@ def mu_by_stage(raw: NDArray[Any], wall: Wall) -> dict[str, NDArray[np.float64]]
     size = (wall.image_size, wall.image_size)
     # cells that are no whole number of pixels are repeated as exactly as pixels allow
     repeated = F.interpolate(shifted[:, None], size=size, mode="nearest-exact")[:, 0]
-    smooth = normalised_maps(signed.float(), wall.image_size).double()
+    smooth = normalized_maps(signed.float(), wall.image_size).double()
     own = [_share_of_cells(values, wall) for values in (signed, positive, shifted)]
     return dict(zip(STAGES, [*own, *(_share_of_pixels(values, wall) for values in (repeated, smooth))], strict=True))
 

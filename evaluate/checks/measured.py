@@ -17,8 +17,7 @@ from stackwalls.evaluate.checks.findings import Findings
 from stackwalls.evaluate.checks.leak_origin import STAGES, mu_by_stage
 from stackwalls.evaluate.checks.map_maker import MapMaker
 from stackwalls.evaluate.checks.twin_drift import seen_change, twins_of
-from stackwalls.evaluate.engine import normalised_maps
-from stackwalls.evaluate.maps import Maps
+from stackwalls.evaluate.maps import Maps, normalized_maps
 from stackwalls.evaluate.metrics import mu
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
@@ -124,7 +123,7 @@ def _with_signs(maker: MapMaker, images: torch.Tensor, found: dict[str, Maps | s
     signed = eigen_maps(np.asarray(maps.raw), maker.activations(images))
     others = {f"{_EIGEN}, {sign}": signed[sign] for sign in SIGNS[1:]}
     shown = {
-        name: Maps(normalised_maps(torch.from_numpy(raw), images.shape[-1]).numpy(), raw)
+        name: Maps(normalized_maps(torch.from_numpy(raw), images.shape[-1]).numpy(), raw)
         for name, raw in others.items()
     }
     place = list(found).index(_EIGEN) + 1

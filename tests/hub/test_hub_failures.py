@@ -72,9 +72,6 @@ FAILURES: dict[str, tuple[Failure, int, str]] = {
     "429": (lambda hub, _: hub.fault(status=429, times=10**6), 1, "the Hub answered 429"),
     "500": (lambda hub, _: hub.fault(status=500, times=10**6), 1, "the Hub answered 500"),
 }
-NOT_YET = {"mix --source", "train --data", "evaluate DATASET"}
-"""Commands whose readers do not use `model/hub.py` yet."""
-
 NOT_FOR_PUBLISH = {"missing", "private", "no revision", "gated"}
 """A repository that is missing is created; the others are the account's own."""
 
@@ -84,9 +81,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return drawn(tmp_path_factory.mktemp("sets") / "set", rows=2)
 
 
-@pytest.mark.parametrize(
-    "command", [pytest.param(name, marks=pytest.mark.xfail) if name in NOT_YET else name for name in COMMANDS]
-)
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("failure", FAILURES)
 def test_every_command_says_one_sentence(
     failure: str,
