@@ -90,6 +90,7 @@ def test_init_files_hold_nothing_else(path: Path) -> None:
 
 TELLS_HUB_ERRORS_APART = {
     "model/hub.py": "the one translator",
+    "hub_cards/reading.py": "reads the cache if offline; a dataset without a manifest is somebody else's",
     "stackgen/diffusion/model_source.py": "falls back on the cache, unless it was the Hub that refused",
 }
 """Modules that name the errors of the Hub's clients or spell its ids, and why."""
