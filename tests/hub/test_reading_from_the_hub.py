@@ -16,7 +16,7 @@ from stackwalls.hub_cards import (
     StackDataset,
     dataset_classes,
     open_dataset,
-    parse_licence,
+    parse_license,
     recipe_folder,
 )
 from stackwalls.model import InputError, RunError
@@ -175,7 +175,7 @@ def test_the_classes_of_a_set_of_the_hub(there: LoopbackHub, folder: Path, tmp_p
     from stackwalls.stackgen.commands._options import parse_classes_option
 
     assert dataset_classes("user/stack-mix@v1.0") == dataset_classes(folder) == tuple(range(230))
-    put(recipe_folder(drawn(tmp_path / "few", rows=4), tmp_path / "recipe", parse_licence("mit")), "user/recipe")
+    put(recipe_folder(drawn(tmp_path / "few", rows=4), tmp_path / "recipe", parse_license("mit")), "user/recipe")
     assert parse_classes_option(["user/recipe"]) == parse_classes_option([str(tmp_path / "few")]) == (0, 1, 2, 3)
     for source, said in (
         ("user/none", "the Hub shows no such dataset"),
