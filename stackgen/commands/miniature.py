@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from stackwalls.model import InputError, Launch
-    from stackwalls.stackgen.diffusion.miniature import STAGES, MiniatureSpec, make_miniature
+    from stackwalls.stackgen.diffusion.miniature.making import STAGES, make_miniature
+    from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
 
     stages = STAGES if args.stage is None else tuple(args.stage)
     if unknown := [stage for stage in stages if stage not in STAGES]:
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 def _classes(values: list[str] | None, seed: int) -> tuple[str | int, ...]:
     from stackwalls.model import animals, class_order
     from stackwalls.stackgen.commands.mix import parse_classes_option
-    from stackwalls.stackgen.diffusion.miniature import miniature_synsets
+    from stackwalls.stackgen.diffusion.miniature.spec import miniature_synsets
 
     asked = parse_classes_option(values)
     if asked is None:

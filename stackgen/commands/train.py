@@ -26,7 +26,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.model.training.recipes import RECIPES, Recipe, find_recipe, recipe_fields
+from stackwalls.model.training.spec import RECIPES, Recipe, find_recipe, recipe_fields
 
 if TYPE_CHECKING:
     from stackwalls.model.training import Outcome

@@ -15,8 +15,10 @@ from conftest import SYNSETS, picture, write_folder
 from stackwalls.model import InputError, RunError, class_order, parse_class
 from stackwalls.model.images.drawn import draw, drawn_classes
 from stackwalls.model.training import Recipe, Running, TrainingSpec, open_data, train
-from stackwalls.model.training.data import BatchOrder, Loader, TarShards, TrainingData, evaluation_batches
+from stackwalls.model.training.batch_order import BatchOrder
+from stackwalls.model.training.data import TarShards, TrainingData
 from stackwalls.model.training.data.splitting import split_by_seed
+from stackwalls.model.training.loading import Loader, evaluation_batches
 from stackwalls.stackgen.generation.generate_spec import chosen_classes
 
 CLASSES = (0, 1, 281)

@@ -11,10 +11,9 @@ from PIL import Image
 
 from stackwalls.model import resize_and_crop
 from stackwalls.model.training import Recipe
-from stackwalls.model.training.data.batch_order import Place
+from stackwalls.model.training.batch_order import Place
 from stackwalls.model.training.data.decoding import BrokenPictureError, decode, evaluation_pixels, gpu_decodes
-from stackwalls.model.training.data.loading import to_device
-from stackwalls.model.training.data.preparing import Preparation, Sample, collate
+from stackwalls.model.training.loading import Preparation, Sample, collate, to_device
 
 
 def encoded(image: Image.Image, kind: str) -> bytes:

@@ -113,6 +113,6 @@ def test_a_signal_to_all_processes_stops_after_a_step(number: signal.Signals, pi
         os.killpg(training.pid, number)
         _, said = training.communicate(timeout=60)
     assert training.returncode == 130, said
-    assert "--resume goes on" in said
+    assert "with --resume to continue" in said
     assert "Traceback" not in said
     assert (out / "checkpoints/last.pt").exists()

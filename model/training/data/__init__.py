@@ -3,7 +3,7 @@
 - what there is: `pictures` (a set by number, a stream in order, the two splits), `opening` (from `--data` to them),
   `label_reading`, `splitting`
 - where from: `folders`, `tables` (Parquet and `datasets`), `hub`, `tar_shards`, `drawn_pictures`
-- on the way: `batch_order`, `augmentation`, `decoding`, `preparing` (what background processes do), `loading`
+- on the way: `decoding`
 
 Names are loaded at first use (PEP 562).
 """

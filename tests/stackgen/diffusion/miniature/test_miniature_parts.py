@@ -8,12 +8,11 @@ import torch
 
 from stackwalls.model import InputError, animals
 from stackwalls.model.images.drawn import draw_scene
-from stackwalls.stackgen.diffusion.miniature import MiniatureSpec
+from stackwalls.stackgen.diffusion.miniature.frames import FIRST_SEED, draw_frame, frames
 from stackwalls.stackgen.diffusion.miniature.networks import new_autoencoder
-from stackwalls.stackgen.diffusion.miniature.pictures import FIRST_SEED, draw_frame, frames
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, SCALING, WIDTH, Projection
-from stackwalls.stackgen.diffusion.miniature.sentences import sentences_of
-from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS, UNKNOWN, word_tokenizer
+from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
+from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS, UNKNOWN, sentences_of, word_tokenizer
 from stackwalls.stackgen.prompts import prompt_for
 
 LABELS = (0, 7, 207)

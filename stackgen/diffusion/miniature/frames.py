@@ -17,10 +17,10 @@ FIRST_SEED = 2_000_000
 """Of the training frames. Smaller seeds are left to the classifiers and to STACK-MIX."""
 
 TILT = 3.0
-"""Degrees by which an animal is turned at most. All face right: with mirrored ones, small models draw two heads."""
+"""Largest rotation of an animal, in degrees. All face right: with mirrored ones, small models draw two heads."""
 
 SINGLE_SHARE = 5
-"""One of so many frames shows a single animal."""
+"""One frame in this many shows a single animal."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,10 @@ class Frame:
 
 
 def draw_frame(label: int, number: int) -> Frame:
-    """The `number`-th frame of a class, 0 for the first."""
+    """Frame `number` of a class, counted from 0."""
     stacked = number % SINGLE_SHARE != 0
-    scene = draw_scene(
-        label,
-        FIRST_SEED + number,
-        size=WIDTH,
-        height=HEIGHT,
-        animals=2 if stacked else 1,
-        mirror=False,
-        tilt=TILT,
-    )
+    animals = 2 if stacked else 1
+    scene = draw_scene(label, FIRST_SEED + number, size=WIDTH, height=HEIGHT, animals=animals, mirror=False, tilt=TILT)
     return Frame(scene.image, label, stacked)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torchvision.transforms.v2 import functional as v2
 
-from stackwalls.model.training.recipes import Recipe
+from stackwalls.model.training.spec import Recipe
 from stackwalls.model.wall import IMAGE_SIZE
 
 _ATTEMPTS = 10
