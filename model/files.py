@@ -14,11 +14,11 @@ from stackwalls.model.errors import InputError, RunError
 
 _FULL = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "The disk quota is used up"}
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
-"""What file systems answer that cannot sync a folder; a rename on them is as safe as they make it."""
+"""Errors of file systems that cannot sync a folder; there a rename is as safe as they make it."""
 
 
 def temporary_path(path: Path) -> Path:
-    """The name under which `path` is written before it is renamed: `.NAME.tmp` beside it."""
+    """The name under which `path` is written before it is renamed: `.NAME.tmp` next to it."""
     return path.with_name(f".{path.name}.tmp")
 
 
@@ -29,9 +29,9 @@ def is_temporary(path: Path) -> bool:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Write `path` in place, down to the disk; on any failure it is removed again.
+    """Write `path` in place and sync it; on any failure it is removed.
 
-    For files whose final name is not known yet; the others are written by `whole_file`.
+    For files whose final name is not known yet; use `whole_file` for all others.
     """
     try:
         with path.open("wb") as file:
@@ -46,7 +46,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Write a file that has its name only when it is wholly on the disk; on any failure nothing of it is left."""
+    """Write a file that gets its name only when all of it is on disk; on any failure nothing is left."""
     temporary = temporary_path(path)
     with new_file(temporary) as file:
         yield file
@@ -54,8 +54,24 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
     sync_folder(path.parent)
 
 
+@contextmanager
+def whole_path(path: Path) -> Iterator[Path]:
+    """`whole_file` for libraries that open files themselves: yields the temporary path to write to."""
+    temporary = temporary_path(path)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    put_in_place(temporary, path)
+    sync_folder(path.parent)
+
+
 def put_in_place(temporary: Path, path: Path) -> None:
-    """Rename a file that is wholly on the disk, over an older one if there is one."""
+    """Rename a file that is completely on disk, replacing an older one."""
     try:
         os.replace(temporary, path)  # noqa: PTH105 - the one call by which files get their names, and tests break it
     except BaseException:
@@ -65,13 +81,13 @@ def put_in_place(temporary: Path, path: Path) -> None:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """`whole_file` for content that is at hand."""
+    """`whole_file` for content in memory."""
     with whole_file(path) as file:
         file.write(content)
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the names in `folder` on the disk, so that a rename outlives a loss of power."""
+    """Sync the names in `folder`, so that a rename survives a power loss."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -85,15 +101,15 @@ def sync_folder(folder: Path) -> None:
 
 
 def check_output_folder(folder: Path, ours: Collection[str], what: str) -> None:
-    """Make sure that a folder is new, empty or one's own; reads, and touches nothing. Hidden files do not count.
+    """Check that a folder is new, empty or our own; only reads. Hidden files do not count.
 
     Args:
-        folder: that is to be written to.
-        ours: names that may be there already.
-        what: will be written.
+        folder: to be written to.
+        ours: names that may exist in it.
+        what: what will be written, for the message.
 
     Raises:
-        InputError: if it is a file or holds something else.
+        InputError: if it is a file or contains anything else.
     """
     if not folder.exists():
         return
@@ -101,16 +117,16 @@ def check_output_folder(folder: Path, ours: Collection[str], what: str) -> None:
         raise InputError(f"{folder} is a file: choose a new or empty folder for {what}.")
     names = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     if strange := sorted(names.difference(ours)):
-        raise InputError(f"{folder} holds something else ({', '.join(strange[:5])}): choose a new or empty folder.")
+        raise InputError(f"{folder} contains other files ({', '.join(strange[:5])}): choose a new or empty folder.")
 
 
 @contextmanager
 def disk_errors(folder: Path, resumes: bool = True) -> Iterator[None]:
-    """Turn what the disk refuses while `folder` is written into one sentence.
+    """Translate disk errors while `folder` is written into one sentence.
 
     Args:
-        folder: that is written.
-        resumes: whether what was done is kept, and the same command goes on from there.
+        folder: being written.
+        resumes: whether finished work is kept, so that the same command resumes.
 
     Raises:
         RunError: for any `OSError` inside.
@@ -118,16 +134,15 @@ def disk_errors(folder: Path, resumes: bool = True) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        again = "the same command again: it goes on where it was" if resumes else "the same command again"
+        again = "the same command again: it resumes where it stopped" if resumes else "the same command again"
         where = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else folder
         if error.errno in _FULL:
             raise RunError(
-                f"{_FULL[error.errno]} while writing {where}; nothing half-written was left in place. Free some "
-                f"space, then run {again}."
+                f"{_FULL[error.errno]} while writing {where}; no partial file was left. Free some space, then "
+                f"run {again}."
             ) from error
         raise RunError(
-            f"Cannot write {where} ({error.strerror or error}); nothing half-written was left in place. Put that "
-            f"right, then run {again}."
+            f"Cannot write {where} ({error.strerror or error}); no partial file was left. Fix that, then run {again}."
         ) from error
 
 

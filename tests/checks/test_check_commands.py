@@ -86,7 +86,7 @@ def test_folders_of_something_else_are_left_alone(
 ) -> None:
     before = sorted(two_walls[0].rglob("*"))
     assert main(["walls", "--results", str(two_walls[1]), "--out", str(two_walls[0])]) == 2
-    assert "holds something else" in capsys.readouterr().err
+    assert "contains other files" in capsys.readouterr().err
     assert sorted(two_walls[0].rglob("*")) == before
     # the leaderboard's page may lie beside the results, and is in nobody's way
     assert main(["leaderboard", str(two_walls[0])]) == 0

@@ -93,7 +93,7 @@ def test_samples_are_the_maps_of_the_first_images(saved: Path) -> None:
 
 def test_a_folder_with_something_else_is_not_touched(saved: Path, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("ten years")
-    with pytest.raises(InputError, match=r"holds something else \(thesis.tex\)"):
+    with pytest.raises(InputError, match=r"contains other files \(thesis.tex\)"):
         results(out=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
     (tmp_path / "file").write_text("")

@@ -59,7 +59,7 @@ def test_authors_layout_gives_the_same_logits(authors: tuple[nn.Sequential, Path
     with torch.no_grad():
         expected = network(images)
         assert expected.std() > 0.1
-        model = MaskedVGG16.from_authors_checkpoint(masked)
+        model = load_authors_checkpoint(masked)
         torch.testing.assert_close(model(images), expected, rtol=0, atol=1e-5)
         assert str(model.wall) == "bottom:54"
         network.load_state_dict(torch.load(baseline, weights_only=True))
@@ -157,7 +157,7 @@ def test_a_disk_that_refuses_leaves_nothing_behind(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("stackwalls.model.networks.checkpoints.save_file", refuse)
+    monkeypatch.setattr("stackwalls.model.networks.weights.save_file", refuse)
     with pytest.raises(RunError, match="No space left"):
         save_model(narrow_vgg, tmp_path / "mini.safetensors")
     assert list(tmp_path.iterdir()) == []
