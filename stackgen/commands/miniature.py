@@ -1,9 +1,9 @@
 """Train the miniature text-to-image model, the one behind `--preset mini`, on drawn animals.
 
-Draws frames of one animal and of two stacked, fits a linear encoder to them, trains a small decoder, and a text encoder
-with a small denoiser; `OUT/pipeline` is then a folder that diffusers loads, and `stackgen generate --model` takes. A
-run that was stopped goes on when the command is repeated. Decoder and denoiser do not wait for each other: with
---stage they run side by side, and each on several GPUs:
+Draws frames of one animal and of two stacked, fits a linear encoder to them, and trains a small decoder, and a text
+encoder with a small denoiser. diffusers and `stackgen generate --model` then load OUT/pipeline. A run that was stopped
+resumes when the command is repeated. Decoder and denoiser do not wait for each other: with --stage they run side by
+side, each on several GPUs if there are:
   accelerate launch --num_processes 8 -m stackwalls.stackgen miniature --stage denoiser …
 """
 
@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 RESUMES = True
-"""A run that was stopped goes on where it was."""
+"""The same command resumes a run that was stopped."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,26 +23,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes",
         nargs="+",
         metavar="N|CLASS",
-        help="a number: so many animals, sampled by the seed; or which, by synset, name or index:7; or a dataset, for "
-        "its classes (default: those of the miniature in this package)",
+        help="N animals, sampled by the seed; or animals by synset, name or index:7; or a dataset folder's classes "
+        "(default: those of the miniature in this package)",
     )
-    add("--per-class", type=int, default=320, metavar="N", help="frames drawn of each (default 320)")
-    add("--decoder-steps", type=int, default=3_000, metavar="N", help="of 16 crops a process (default 3000)")
-    add("--denoiser-steps", type=int, default=6_000, metavar="N", help="of --batch-size frames (default 6000)")
-    add("--batch-size", type=int, default=64, metavar="N", help="over all processes (default 64)")
-    add("--learning-rate", type=float, default=1.2e-3, metavar="X", help="the highest (default 0.0012)")
-    add("--seed", type=int, default=0, help="what the weights and the noise follow from (default 0)")
+    add("--per-class", type=int, default=320, metavar="N", help="frames drawn of each animal (default 320)")
+    add("--decoder-steps", type=int, default=3_000, metavar="N", help="steps of 16 crops per process (default 3000)")
+    add("--denoiser-steps", type=int, default=6_000, metavar="N", help="steps of --batch-size frames (default 6000)")
+    add("--batch-size", type=int, default=64, metavar="N", help="frames per step, over all processes (default 64)")
+    add("--learning-rate", type=float, default=1.2e-3, metavar="X", help="highest learning rate (default 0.0012)")
+    add("--seed", type=int, default=0, help="seed of the weights and the noise (default 0)")
     add(
         "--stage",
         nargs="+",
         metavar="STAGE",
-        help="frames, decoder, denoiser, pipeline, in this order (default: all of them)",
+        help="run only these of frames, decoder, denoiser, pipeline, in this order",
     )
-    add("--out", type=Path, default=Path("miniature"), metavar="DIR", help="where to write (default miniature)")
+    add("--out", type=Path, default=Path("miniature"), metavar="DIR", help="output folder (default miniature)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the stages, and say where the pipeline is."""
+    """Run the stages, and print where the pipeline is."""
     import sys
 
     from stackwalls.model import InputError, Launch
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     make_miniature(spec, args.out, stages, lambda line: print(f"stackgen: {line}", file=sys.stderr, flush=True))
     if "pipeline" in stages and Launch.of().rank == 0:
         print(f"{args.out / 'pipeline'}: draws {len(spec.classes)} animals.")
-        print(f"Go on:  stackgen generate --model {args.out / 'pipeline'} --localizer foreground --out stack-gen")
+        print(f"Next:  stackgen generate --model {args.out / 'pipeline'} --localizer foreground --out stack-gen")
     return 0
 
 

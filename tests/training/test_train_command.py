@@ -56,7 +56,7 @@ def test_it_writes_a_certified_model_folder_and_curves(
 
     baseline = tmp_path / "baseline"
     assert main(["train", "--data", str(pictures), "--baseline", *QUICK, "--out", str(baseline)]) == 0
-    assert "sees the whole picture" in capsys.readouterr().out
+    assert "sees the whole image" in capsys.readouterr().out
     assert not (baseline / "model/certificate.json").exists()
     figure = tmp_path / "both.png"
     assert main(["train", "--curves", str(out), str(baseline), "--out", str(figure)]) == 0
@@ -75,7 +75,7 @@ def test_the_same_command_gives_the_same_weights(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--masked"], "Name what to learn from (--data)"),
+        (["--masked"], "Name the data (--data)"),
         (["--data", "drawn"], "--masked or --baseline"),
         (["--data", "drawn", "--masked", "--classes", "1"], "to be 2 to"),
         (["--data", "drawn", "--masked", "--classes", "car"], "Unknown class 'car'"),
