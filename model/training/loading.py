@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -73,19 +73,15 @@ class Loader:
     ) -> None:
         self._device, self._rows, self.waited = torch.device(device), rows, 0.0
         prepare = Preparation(recipe, order.seed, rows, gpu_decode and gpu_decodes(self._device))
-        dataset: Dataset[Any]
-        options: dict[str, Any]
+        pin = {"pin_memory": self._device.type == "cuda"}
         if isinstance(data.train, PictureSet):
-            dataset = _TrainingSet(data, data.train, prepare)
-            options = {"batch_sampler": order.pieces(steps.start, steps.stop), "collate_fn": collate}
+            pieces = order.pieces(steps.start, steps.stop)
+            images = _Images(data, data.train, prepare)
+            loader = _loader(images, workers, batch_sampler=pieces, collate_fn=collate, **pin)
         else:
-            dataset = _TrainingStream(data, data.train, prepare, order, steps)
-            options, workers = {"batch_size": None}, min(workers, 1)  # one reader, whose threads decode
-        if workers:
-            options |= {"prefetch_factor": _AHEAD, "multiprocessing_context": "fork", "worker_init_fn": _leave_signals}
-        pinned = self._device.type == "cuda"
-        options |= {"num_workers": workers, "pin_memory": pinned, "generator": torch.Generator()}
-        self._pieces = iter(DataLoader(dataset, **options))
+            stream = _Stream(data, data.train, prepare, order, steps)
+            loader = _loader(stream, min(workers, 1), batch_size=None, **pin)  # one reader, whose threads decode
+        self._pieces = iter(loader)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
@@ -119,14 +115,18 @@ def evaluation_batches(
     Raises:
         RunError: if an image cannot be decoded.
     """
-    numbers = range(share[0], len(data.val.labels), share[1])
-    if not numbers:
-        return
-    dataset = _EvaluationSet(data, numbers, rows)
-    # a generator of its own: otherwise the loader draws from the global one
-    options: dict[str, Any] = {"num_workers": workers, "worker_init_fn": _leave_signals, "generator": torch.Generator()}
-    for piece in DataLoader(dataset, batch_size, collate_fn=collate, **options):
+    places = [Place(0, number, number) for number in range(share[0], len(data.val.labels), share[1])]
+    dataset = _Images(data, data.val, lambda image, _: evaluation_pixels(image)[:, :rows])
+    batches = [places[i : i + batch_size] for i in range(0, len(places), batch_size)]
+    for piece in _loader(dataset, workers, batch_sampler=batches, collate_fn=collate):
         yield to_device(Piece(*piece), rows, torch.device(device))
+
+
+def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
+    if workers:
+        options |= {"prefetch_factor": _AHEAD, "multiprocessing_context": "fork", "worker_init_fn": _leave_signals}
+    # a generator of its own: otherwise the loader draws from the global one
+    return DataLoader(dataset, num_workers=workers, generator=torch.Generator(), **options)
 
 
 # ---- from an image's turn to its pixels: what the background processes do ------------------------------------------
@@ -190,10 +190,10 @@ class Preparation:
         return apply_crop(pixels, random_crop(height, width, self.recipe, turn))[:, : self.rows]
 
 
-class _TrainingSet(Dataset[Sample]):
+class _Images(Dataset[Sample]):
     """The images of a set, by their turn."""
 
-    def __init__(self, data: TrainingData, images: PictureSet, prepare: Preparation) -> None:
+    def __init__(self, data: TrainingData, images: PictureSet, prepare: Callable[[Picture, Place], Prepared]) -> None:
         self._images, self._prepare = images, prepare
         self._positions = data.positions()[images.labels]
 
@@ -205,7 +205,7 @@ class _TrainingSet(Dataset[Sample]):
             return Sample(None, position, f"{self._images.where(place.number)} cannot be decoded ({error})")
 
 
-class _TrainingStream(IterableDataset[Piece]):
+class _Stream(IterableDataset[Piece]):
     """This process's pieces of a stream. Every process reads the whole stream and decodes its share of it."""
 
     def __init__(
@@ -234,23 +234,6 @@ class _TrainingStream(IterableDataset[Piece]):
                     read = batch[first : first + len(places)]
                     jobs = zip(places, (p for p, _ in read), (label for _, label in read), strict=True)
                     yield collate(list(pool.map(lambda job: self._sample(*job), jobs)))
-
-
-class _EvaluationSet(Dataset[Sample]):
-    def __init__(self, data: TrainingData, numbers: range, rows: int) -> None:
-        self._images, self._numbers, self._rows = data.val, numbers, rows
-        self._positions = data.positions()[data.val.labels]
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __getitem__(self, item: int) -> Sample:
-        number = self._numbers[item]
-        position = int(self._positions[number])
-        try:
-            return Sample(evaluation_pixels(self._images.read(number, 0))[:, : self._rows], position)
-        except (BrokenPictureError, OSError) as error:
-            return Sample(None, position, f"{self._images.where(number)} cannot be decoded ({error})")
 
 
 def _leave_signals(_worker: int) -> None:

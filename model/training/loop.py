@@ -168,7 +168,7 @@ class StepLoop(ABC):
         """One optimizer step."""
         set_learning_rate(self.optimizer, self.learning_rate(self.progress.step))
         losses = []
-        for part in range(self.running.accumulation):
+        for part in range(self.running.accumulate):
             with self.accelerator.accumulate(self.wrapped):
                 loss = self.loss(part)
                 self.accelerator.backward(loss)

@@ -83,7 +83,7 @@ def new_accelerator(precision: str, running: Running, folder: Path) -> Any:
     GradientState._reset_state()
     return Accelerator(
         mixed_precision=find_precision(precision, device),
-        gradient_accumulation_steps=running.accumulation,
+        gradient_accumulation_steps=running.accumulate,
         cpu=device.type == "cpu",
         log_with=running.tracker,
         project_dir=str(folder),

@@ -92,7 +92,7 @@ class _Training(StepLoop):
         size = len(data.train.labels) if isinstance(data.train, PictureSet) else data.train.size
         if size is None:
             raise InputError(f"{data.name} does not say how many images one pass has. Add --epoch-images N.")
-        processes = (self.accelerator.process_index, self.accelerator.num_processes, running.accumulation)
+        processes = (self.accelerator.process_index, self.accelerator.num_processes, running.accumulate)
         self.order = BatchOrder(size, self.recipe.batch_size, spec.seed, *processes)
         self.steps_per_epoch = self.order.steps_per_epoch
         self.steps = self.recipe.epochs * self.steps_per_epoch
@@ -122,7 +122,7 @@ class _Training(StepLoop):
             width=self.recipe.width,
             classes=self.data.classes,
         )
-        device, compiled = self.accelerator.device, self.running.compiled
+        device, compiled = self.accelerator.device, self.running.compile
         network = TrainingNetwork(model, self.recipe.dropout, compiles(device) if compiled is None else compiled)
         if self.recipe.initialisation == "calibrated" and calibrated:
             order = BatchOrder(self.order.size, self.order.batch_size, self.order.seed)  # the same in every process
@@ -154,7 +154,7 @@ class _Training(StepLoop):
                 rows=self.network.rows,
                 device=self.accelerator.device,
                 workers=self.workers,
-                gpu_decode=self.running.gpu_decode,
+                gpu_decode=self.running.decode == "auto",
             )
             self.network.train()
             super().run()

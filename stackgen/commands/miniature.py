@@ -12,6 +12,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from stackwalls.stackgen.commands._options import add_field_arguments, given_fields
+from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec, miniature_synsets
+
 RESUMES = True
 """The same command resumes a run that was stopped."""
 
@@ -26,12 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="N animals, sampled by the seed; or animals by synset, name or index:7; or a dataset folder's classes "
         "(default: those of the miniature in this package)",
     )
-    add("--per-class", type=int, default=320, metavar="N", help="frames drawn of each animal (default 320)")
-    add("--decoder-steps", type=int, default=3_000, metavar="N", help="steps of 16 crops per process (default 3000)")
-    add("--denoiser-steps", type=int, default=6_000, metavar="N", help="steps of --batch-size frames (default 6000)")
-    add("--batch-size", type=int, default=64, metavar="N", help="frames per step, over all processes (default 64)")
-    add("--learning-rate", type=float, default=1.2e-3, metavar="X", help="highest learning rate (default 0.0012)")
-    add("--seed", type=int, default=0, help="seed of the weights and the noise (default 0)")
+    add_field_arguments(parser, MiniatureSpec)
     add(
         "--stage",
         nargs="+",
@@ -47,20 +45,12 @@ def run(args: argparse.Namespace) -> int:
 
     from stackwalls.model import InputError, Launch
     from stackwalls.stackgen.diffusion.miniature.making import STAGES, make_miniature
-    from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
 
     stages = STAGES if args.stage is None else tuple(args.stage)
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise InputError(f"Unknown stage {unknown[0]!r}: expected {', '.join(STAGES)}.")
-    spec = MiniatureSpec(
-        classes=_classes(args.classes, args.seed),
-        per_class=args.per_class,
-        seed=args.seed,
-        decoder_steps=args.decoder_steps,
-        denoiser_steps=args.denoiser_steps,
-        batch_size=args.batch_size,
-        learning_rate=args.learning_rate,
-    )
+    given = given_fields(args, MiniatureSpec)
+    spec = MiniatureSpec(_classes(args.classes, given.get("seed", 0)), **given)
     make_miniature(spec, args.out, stages, lambda line: print(f"stackgen: {line}", file=sys.stderr, flush=True))
     if "pipeline" in stages and Launch.of().rank == 0:
         print(f"{args.out / 'pipeline'}: draws {len(spec.classes)} animals.")
@@ -71,7 +61,6 @@ def run(args: argparse.Namespace) -> int:
 def _classes(values: list[str] | None, seed: int) -> tuple[str | int, ...]:
     from stackwalls.model import animals, class_order
     from stackwalls.stackgen.commands.mix import parse_classes_option
-    from stackwalls.stackgen.diffusion.miniature.spec import miniature_synsets
 
     asked = parse_classes_option(values)
     if asked is None:

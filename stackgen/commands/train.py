@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from stackwalls.model.training.spec import RECIPES, Recipe, find_recipe, recipe_fields
+from stackwalls.model.training.spec import RECIPES, Recipe, Running, find_recipe
+from stackwalls.stackgen.commands._options import add_field_arguments, given_fields
 
 if TYPE_CHECKING:
     from stackwalls.model.training import Outcome
@@ -45,13 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--curves", nargs="+", type=Path, metavar="DIR", help="do not train; draw these trainings in one figure"
     )
-    _add_data(parser.add_argument_group("data").add_argument)
-    _add_recipe(parser.add_argument_group("recipe (defaults: those of --recipe)").add_argument)
-    _add_running(parser.add_argument_group("this machine (does not affect the weights)").add_argument)
+    _add_data(parser.add_argument_group("data"))
+    recipe = parser.add_argument_group("recipe (defaults: those of --recipe)")
+    add_field_arguments(recipe, Recipe, _recipes_defaults)
+    add_field_arguments(parser.add_argument_group("this machine (does not affect the weights)"), Running)
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def _add_data(add: Any) -> None:
+def _add_data(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
     add(
         "--classes",
         nargs="+",
@@ -66,41 +68,12 @@ def _add_data(add: Any) -> None:
     add("--seed", type=int, default=0, help="seed of weights, order, crops and dropout (default 0)")
 
 
-def _add_recipe(add: Any) -> None:
-    for entry in fields(Recipe):
-        values = [getattr(recipe, entry.name) for recipe in RECIPES.values()]
-        options: dict[str, Any] = {"help": f"{entry.metadata['help']} ({_defaults(values)})", "default": None}
-        if isinstance(entry.default, bool):
-            options["action"] = argparse.BooleanOptionalAction
-        elif isinstance(entry.default, tuple):
-            options |= {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")}
-        else:
-            options |= {"type": type(entry.default), "metavar": "X"}
-        add(f"--{entry.name.replace('_', '-')}", **options)
-
-
-def _defaults(values: list[Any]) -> str:
-    """One default for all recipes, or the default of each."""
+def _recipes_defaults(name: str) -> str:
+    """The default that all recipes share, or the default of each."""
+    values = [getattr(recipe, name) for recipe in RECIPES.values()]
     texts = [f"{value[0]:g} to {value[1]:g}" if isinstance(value, tuple) else f"{value}" for value in values]
     named = zip(RECIPES, texts, strict=True)
     return texts[0] if len(set(texts)) == 1 else ", ".join(f"{name}: {text}" for name, text in named)
-
-
-def _add_running(add: Any) -> None:
-    add("--device", choices=["cpu", "cuda"], help="default: the GPU if there is one")
-    add("--workers", type=int, metavar="N", help="background processes that prepare images (default on a CPU: 0)")
-    add("--decode", choices=["auto", "cpu"], default="auto", help="auto decodes JPEGs on the GPU if it can")
-    add("--accumulate", type=int, default=1, metavar="N", help="split a batch into N parts, to save memory")
-    add(
-        "--compile",
-        action=argparse.BooleanOptionalAction,
-        help="run the convolutions through torch.compile (default: on a GPU, if possible)",
-    )
-    add("--checkpoint-minutes", type=float, default=5, metavar="M", help="minutes between checkpoints (default 5)")
-    add("--checkpoint-steps", type=int, default=0, metavar="N", help="also write a checkpoint every N steps")
-    add("--log-steps", type=int, default=20, metavar="N", help="steps between lines of the history (default 20)")
-    add("--tracker", metavar="NAME", help="also log to tensorboard, wandb, … (accelerate's trackers)")
-    add("--half", action="store_true", help="round the finished weights to 16 bits, which halves the file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -115,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.data is None or not (args.masked or args.baseline):
         raise InputError("Name the data (--data), and --masked or --baseline; or trainings to draw (--curves).")
-    spec = TrainingSpec(_recipe(args), masked=args.masked, seed=args.seed)
+    recipe = find_recipe(args.recipe).with_values(**given_fields(args, Recipe))
+    spec = TrainingSpec(recipe, masked=args.masked, seed=args.seed)
     data = open_data(
         args.data,
         parse_classes_option(args.classes),
@@ -126,34 +100,12 @@ def run(args: argparse.Namespace) -> int:
         drawn_fresh=args.drawn_fresh,
         size=args.epoch_images,
     )
-    outcome = train(data, spec, args.out, _running(args), resume=args.resume, report=_report)
+    running = Running(**given_fields(args, Running))
+    outcome = train(data, spec, args.out, running, resume=args.resume, report=_report)
     if outcome is not None:  # in the first process
         _write(outcome, args.out)
         print(_json(outcome, args.out) if args.json else _text(outcome, args.out))
     return 0
-
-
-def _recipe(args: argparse.Namespace) -> Recipe:
-    given = {name: getattr(args, name) for name in recipe_fields() if getattr(args, name) is not None}
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    return find_recipe(args.recipe).with_values(**values)
-
-
-def _running(args: argparse.Namespace) -> Any:
-    from stackwalls.model.training import Running
-
-    return Running(
-        device=args.device,
-        workers=args.workers,
-        gpu_decode=args.decode == "auto",
-        accumulation=args.accumulate,
-        compiled=args.compile,
-        checkpoint_minutes=args.checkpoint_minutes,
-        checkpoint_steps=args.checkpoint_steps,
-        log_steps=args.log_steps,
-        tracker=args.tracker,
-        half=args.half,
-    )
 
 
 def _report(line: str) -> None:

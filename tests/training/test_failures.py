@@ -64,7 +64,7 @@ def test_running_out_of_memory_says_what_to_change(
 
     monkeypatch.setattr("stackwalls.model.training.trainer.F.cross_entropy", refuse)
     with pytest.raises(RunError, match=r"Out of memory with 4 images at once.*--accumulate 4"):
-        train(data, spec, tmp_path, Running(device="cpu", accumulation=2))
+        train(data, spec, tmp_path, Running(device="cpu", accumulate=2))
 
 
 def test_a_broken_picture_is_named(pictures: Path, spec: TrainingSpec, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_network_that_leaks_is_not_written(
     ("running", "message"),
     [
         ({"tracker": "nothing"}, "The tracker 'nothing' is not known"),
-        ({"device": "tpu"}, "Expected the device to be cpu or cuda"),
+        ({"device": "tpu"}, "Expected `device` to be cpu or cuda"),
     ],
 )
 def test_what_is_not_there_is_said(
@@ -122,7 +122,7 @@ def test_what_is_not_there_is_said(
 
 
 @pytest.mark.parametrize(
-    "values", [{"workers": -1}, {"accumulation": 0}, {"log_steps": 0}, {"checkpoint_minutes": float("nan")}]
+    "values", [{"workers": -1}, {"accumulate": 0}, {"log_steps": 0}, {"checkpoint_minutes": float("nan")}]
 )
 def test_a_machine_that_cannot_be_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(InputError):

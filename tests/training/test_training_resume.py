@@ -66,7 +66,7 @@ def test_resumed_equals_uninterrupted(
     pictures: Path, recipe: Recipe, tmp_path: Path, changes: dict[str, object], accumulation: int
 ) -> None:
     spec = TrainingSpec(recipe.with_values(**changes), seed=3)
-    running = Running(device="cpu", log_steps=2, accumulation=accumulation)
+    running = Running(device="cpu", log_steps=2, accumulate=accumulation)
     data = open_data(str(pictures))
     whole = train(data, spec, tmp_path / "whole", running)
     # the picture is one of a step in the middle; calibration has read the first eight before

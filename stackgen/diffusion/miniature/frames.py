@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,30 +22,21 @@ SINGLE_SHARE = 5
 """One frame in this many shows a single animal."""
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One training frame.
-
-    Attributes:
-        image: `(288, 192, 3)` uint8 RGB.
-        label: ImageNet-1k index.
-        stacked: whether it shows two animals.
-    """
-
-    image: NDArray[np.uint8]
-    label: int
-    stacked: bool
+def is_stacked(number: int) -> bool:
+    """Whether frame `number` of a class shows two animals."""
+    return number % SINGLE_SHARE != 0
 
 
-def draw_frame(label: int, number: int) -> Frame:
-    """Frame `number` of a class, counted from 0."""
-    stacked = number % SINGLE_SHARE != 0
-    animals = 2 if stacked else 1
-    scene = draw_scene(label, FIRST_SEED + number, size=WIDTH, height=HEIGHT, animals=animals, mirror=False, tilt=TILT)
-    return Frame(scene.image, label, stacked)
+def draw_frame(label: int, number: int) -> NDArray[np.uint8]:
+    """`(288, 192, 3)` uint8 RGB: frame `number`, counted from 0, of a class (ImageNet-1k index)."""
+    animals = 2 if is_stacked(number) else 1
+    return draw_scene(
+        label, FIRST_SEED + number, size=WIDTH, height=HEIGHT, animals=animals, mirror=False, tilt=TILT
+    ).image
 
 
-def frames(labels: Sequence[int], per_class: int, rank: int = 0, world: int = 1) -> Iterator[Frame]:
-    """This process's share of `per_class` frames of each class, the classes in turn."""
-    for position in range(rank, len(labels) * per_class, world):
-        yield draw_frame(labels[position % len(labels)], position // len(labels))
+def frames(labels: Sequence[int], per_class: int) -> Iterator[NDArray[np.uint8]]:
+    """`per_class` frames of each class, the classes in turn."""
+    for number in range(per_class):
+        for label in labels:
+            yield draw_frame(label, number)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from stackwalls.model import InputError
 from stackwalls.model.files import put_in_place, temporary_path, write_whole
@@ -69,9 +68,9 @@ def make_miniature(
         with processes.main_process_first():  # the others find them
             _draw(spec, out, report)
     if "decoder" in stages:
-        _train_decoder(spec, out, report)
+        _train_decoder(spec, out, lambda line: report(f"decoder: {line}"))
     if "denoiser" in stages:
-        _train_denoiser(spec, out, report)
+        _train_denoiser(spec, out, lambda line: report(f"denoiser: {line}"))
     if "pipeline" in stages:
         _write_pipeline(spec, out)
 
@@ -90,14 +89,14 @@ def _draw(spec: MiniatureSpec, out: Path, report: Report) -> None:
         return
     labels, count = spec.labels(), len(spec.classes) * spec.per_class
     per_class = -(-_FITTED // len(labels))
-    projection = Projection.fit([frame.image for frame in frames(labels, per_class)])
+    projection = Projection.fit(list(frames(labels, per_class)))
     torch.save(vars(projection), out / "projection.pt")
     temporary = temporary_path(out / "latents.npy")
     shape = (count, CHANNELS, HEIGHT // PATCH, WIDTH // PATCH)
     latents = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
     block: list[Any] = []
     for number, frame in enumerate(frames(labels, spec.per_class), start=1):
-        block.append(frame.image)
+        block.append(frame)
         if len(block) == _BLOCK or number == count:
             images = torch.from_numpy(np.stack(block)).permute(0, 3, 1, 2).float() / 255.0
             latents[number - len(block) : number] = projection(images).numpy().astype(np.float16)
@@ -130,7 +129,9 @@ def _train_decoder(spec: MiniatureSpec, out: Path, report: Report) -> Any:
     autoencoder = new_autoencoder(projection)
     task = DecoderTask(autoencoder, projection, spec.labels())
     described = {"classes": list(spec.classes), "seed": spec.seed}
-    autoencoder.decoder = _trained(task, spec, out / "decoder", described, spec.decoder_steps, report).decoder
+    loop = TaskLoop(task, out / "decoder", described, spec.decoder_steps, spec, report)
+    loop.run()
+    autoencoder.decoder = loop.average.decoder
     return autoencoder
 
 
@@ -139,33 +140,15 @@ def _train_denoiser(spec: MiniatureSpec, out: Path, report: Report) -> tuple[Any
     torch.manual_seed(spec.seed)
     _check_frames(spec, out)
     labels = spec.labels()
-    tokenizer = word_tokenizer(
-        text for label in labels for each in (sentences_of(label),) for text in (*each.single, *each.stacked)
-    )
+    tokenizer = word_tokenizer(text for label in labels for kind in sentences_of(label) for text in kind)
     latents = np.load(out / "latents.npy", mmap_mode="r")
     text_encoder, denoiser = new_text_encoder(tokenizer), new_denoiser()
     batch = max(1, spec.batch_size // _processes().num_processes)
     task = DenoiserTask(tokenizer, text_encoder, denoiser, new_scheduler(), latents, labels, batch)
     described = {**_described_frames(spec), "seed": spec.seed}
-    trained = _trained(task, spec, out / "denoiser", described, spec.denoiser_steps, report)
-    return tokenizer, trained.text_encoder, trained.denoiser
-
-
-def _trained(
-    task: nn.Module, spec: MiniatureSpec, folder: Path, described: dict[str, Any], steps: int, report: Report
-) -> Any:
-    """The task with averaged weights after `steps` steps."""
-    loop = TaskLoop(
-        task,
-        folder,
-        described,
-        steps=steps,
-        learning_rate=spec.learning_rate,
-        seed=spec.seed,
-        report=lambda line: report(f"{folder.name}: {line}"),
-    )
+    loop = TaskLoop(task, out / "denoiser", described, spec.denoiser_steps, spec, report)
     loop.run()
-    return loop.average
+    return tokenizer, loop.average.text_encoder, loop.average.denoiser
 
 
 def _write_pipeline(spec: MiniatureSpec, out: Path) -> None:

@@ -8,8 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from stackwalls.model import InputError, parse_classes
-from stackwalls.model.images.drawn import drawn_classes
+from stackwalls.model.errors import InputError
+from stackwalls.model.training.spec import check_values, value
 
 PIPELINE = Path(__file__).parent / "pipeline"
 """The folder of the miniature in this package, which diffusers loads."""
@@ -24,26 +24,24 @@ class MiniatureSpec:
 
     Attributes:
         classes: which animals, by index, synset or name; kept as synsets.
-        per_class: frames drawn of each animal, for the denoiser.
-        seed: of the first weights, the noise and the order of the frames.
-        decoder_steps: optimizer steps of the decoder.
-        denoiser_steps: optimizer steps of text encoder and denoiser together.
-        batch_size: frames per step of the denoiser, over all processes.
-        learning_rate: the highest of both trainings.
 
     Raises:
         InputError: if a value is out of range, or a class cannot be drawn.
     """
 
     classes: tuple[str | int, ...]
-    per_class: int = 320
-    seed: int = 0
-    decoder_steps: int = 3_000
-    denoiser_steps: int = 6_000
-    batch_size: int = 64
-    learning_rate: float = 1.2e-3
+    per_class: int = value(320, "frames drawn of each animal, for the denoiser", 1)
+    seed: int = value(0, "seed of the first weights, the noise and the order of the frames")
+    decoder_steps: int = value(3_000, "optimizer steps of the decoder, of 16 crops per process", 1)
+    denoiser_steps: int = value(6_000, "optimizer steps of text encoder and denoiser, of --batch-size frames", 1)
+    batch_size: int = value(64, "frames per step of the denoiser, over all processes", 1)
+    learning_rate: float = value(1.2e-3, "highest learning rate of both trainings", 1e-12, 1)
 
     def __post_init__(self) -> None:
+        from stackwalls.model import parse_classes
+        from stackwalls.model.images.drawn import drawn_classes
+
+        check_values(self)
         entries = parse_classes(self.classes)
         if not entries:
             raise InputError("Expected at least one class, but the list of classes is empty.")
@@ -51,14 +49,11 @@ class MiniatureSpec:
         if missing := [entry.name for entry in entries if entry not in drawn]:
             raise InputError(f"The drawn world has animals only, not {missing[0]}. Leave it out.")
         object.__setattr__(self, "classes", tuple(entry.synset for entry in entries))
-        for name in ("per_class", "decoder_steps", "denoiser_steps", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"Expected `{name}` to be 1 or more, but got {getattr(self, name)}.")
-        if not 0 < self.learning_rate < 1:
-            raise InputError(f"Expected `learning_rate` to be between 0 and 1, but got {self.learning_rate}.")
 
     def labels(self) -> list[int]:
         """The ImageNet-1k indices of the classes, in their order."""
+        from stackwalls.model import parse_classes
+
         return [entry.index for entry in parse_classes(self.classes)]
 
     def to_dict(self) -> dict[str, Any]:

@@ -14,8 +14,9 @@ from torch import nn
 
 from stackwalls.model.device import memory_errors
 from stackwalls.model.training import Running, StepLoop
-from stackwalls.stackgen.diffusion.miniature.frames import HEIGHT, SINGLE_SHARE, WIDTH, draw_frame
+from stackwalls.stackgen.diffusion.miniature.frames import HEIGHT, WIDTH, draw_frame, is_stacked
 from stackwalls.stackgen.diffusion.miniature.projection import PATCH, SCALING, Projection
+from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
 from stackwalls.stackgen.diffusion.miniature.words import sentences_of
 
 # of the learning rate; a longer training changes nothing before the last part
@@ -62,8 +63,7 @@ class TaskLoop(StepLoop):
         folder: for `checkpoint.pt` and `history.jsonl`.
         described: what the weights follow from; a checkpoint of something else is rejected.
         steps: of the whole training.
-        learning_rate: the highest.
-        seed: of the steps.
+        spec: its learning rate and seed.
         report: called with one line about progress at a time.
 
     Attributes:
@@ -77,17 +77,14 @@ class TaskLoop(StepLoop):
         task: nn.Module,
         folder: Path,
         described: dict[str, Any],
-        *,
         steps: int,
-        learning_rate: float,
-        seed: int,
+        spec: MiniatureSpec,
         report: Callable[[str], None],
     ) -> None:
         super().__init__(folder, _RUNNING, "auto", report)
-        self.task, self.described, self.steps = task, described, steps
-        self._highest, self._seed = learning_rate, seed
+        self.task, self.described, self.steps, self._spec = task, described, steps, spec
         parameters = [each for each in task.parameters() if each.requires_grad]
-        optimizer = torch.optim.AdamW(parameters, learning_rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
+        optimizer = torch.optim.AdamW(parameters, spec.learning_rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
         self.average = copy.deepcopy(task).requires_grad_(False).to(self.accelerator.device)
         self.prepare(task, optimizer, self.find_checkpoint())
 
@@ -99,11 +96,11 @@ class TaskLoop(StepLoop):
 
     def learning_rate(self, step: int) -> float:
         """Rises, stays at the highest, falls."""
-        return self._highest * rate_at(step, self.steps)
+        return self._spec.learning_rate * rate_at(step, self.steps)
 
     def loss(self, part: int) -> torch.Tensor:
         """The loss of this process's share of the batch."""
-        number = (self._seed * 1_000_003 + self.progress.step) * 1_009 + self.accelerator.process_index
+        number = (self._spec.seed * 1_000_003 + self.progress.step) * 1_009 + self.accelerator.process_index
         with self.accelerator.autocast():
             loss: torch.Tensor = self.wrapped(torch.Generator().manual_seed(number))
         return loss
@@ -163,7 +160,7 @@ class DecoderTask(nn.Module):
         crops = []
         for _ in range(_BATCH // _CROPS):
             which, number = (int(torch.randint(high, (), generator=generator)) for high in (len(self._labels), _FRAMES))
-            image = draw_frame(self._labels[which], _FRAMES + number).image
+            image = draw_frame(self._labels[which], _FRAMES + number)
             for _ in range(_CROPS):
                 y, x = (
                     PATCH * int(torch.randint(side // PATCH - _CROP + 1, (), generator=generator))
@@ -207,7 +204,7 @@ class DenoiserTask(nn.Module):
         self._latents, self._classes, self._batch = latents, len(labels), batch
         self._levels: torch.Tensor = scheduler.alphas_cumprod
         self._prompts = [sentences_of(label) for label in labels]
-        texts = ["", *(text for each in self._prompts for text in (*each.single, *each.stacked))]
+        texts = ["", *(text for prompts in self._prompts for kind in prompts for text in kind)]
         self._rows = {text: row for row, text in enumerate(texts)}
         found = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt")
         self._tokens: torch.Tensor = found.input_ids
@@ -233,6 +230,6 @@ class DenoiserTask(nn.Module):
         """The row of a random prompt of a frame."""
         if float(torch.rand((), generator=generator)) < _WITHOUT_PROMPT:
             return 0
-        sentences = self._prompts[number % self._classes]
-        texts = sentences.stacked if (number // self._classes) % SINGLE_SHARE else sentences.single
+        label, frame = number % self._classes, number // self._classes
+        texts = self._prompts[label][is_stacked(frame)]
         return self._rows[texts[int(torch.randint(len(texts), (), generator=generator))]]

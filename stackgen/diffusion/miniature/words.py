@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from stackwalls.model import imagenet_classes
@@ -16,29 +15,21 @@ MAX_TOKENS = 64
 START, END, UNKNOWN = "<|startoftext|>", "<|endoftext|>", "<|unknown|>"
 
 
-@dataclass(frozen=True)
-class Sentences:
-    """The prompts of one class.
+def sentences_of(label: int) -> tuple[list[str], list[str]]:
+    """The prompts of a class (ImageNet-1k index), with its clearer noun and, as in the paper, with its bare name.
 
-    Attributes:
-        single: for images of one animal.
-        stacked: for two animals, one on top of the other: all templates of `stackgen prompts` for walls of rows.
+    Returns:
+        Those for one animal, and those for two, one on top of the other: all templates of `stackgen prompts` for walls
+        of rows.
     """
-
-    single: tuple[str, ...]
-    stacked: tuple[str, ...]
-
-
-def sentences_of(label: int) -> Sentences:
-    """The prompts of a class (ImageNet-1k index): by its clearer noun and, as in the paper, by its bare name."""
     noun, name = noun_of(label), imagenet_classes()[label].name
-    single = (f"A photo of {noun.article} {noun.text}.", f"A photo of {name}.")
+    single = [f"A photo of {noun.article} {noun.text}.", f"A photo of {name}."]
     stacked = [
         prompt_for(label, attempt, template).text
         for template, sentences in TEMPLATES.items()
         for attempt in range(len(sentences.rows))
     ]
-    return Sentences(tuple(dict.fromkeys(single)), tuple(stacked))
+    return list(dict.fromkeys(single)), stacked
 
 
 def word_tokenizer(sentences: Iterable[str]) -> Any:

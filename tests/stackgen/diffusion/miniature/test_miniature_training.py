@@ -13,6 +13,7 @@ from torch import nn
 from stackwalls.model import InputError, RunError
 from stackwalls.model.training import Stopped
 from stackwalls.stackgen import cli
+from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
 from stackwalls.stackgen.diffusion.miniature.tasks import TaskLoop, rate_at
 
 
@@ -36,8 +37,8 @@ class Line(nn.Module):
 
 def trained(folder: Path, steps: int, module: nn.Module | None = None, **described: object) -> nn.Module:
     """The module with averaged weights."""
-    options = {"steps": steps, "learning_rate": 0.05, "seed": 3, "report": lambda _: None}
-    loop = TaskLoop(module or Line(), folder, described, **options)  # type: ignore[arg-type]
+    spec = MiniatureSpec(("hen",), seed=3, learning_rate=0.05)
+    loop = TaskLoop(module or Line(), folder, described, steps, spec, lambda _: None)
     loop.run()
     return loop.average
 
