@@ -101,7 +101,7 @@ class Noise(StackDataset):
     """The images of the run as a dataset, undone to pixels."""
 
     def __init__(self, images: torch.Tensor) -> None:
-        super().__init__("noise", lambda: iter(()), len(images))
+        super().__init__("noise", lambda start: iter(()), len(images))
         pixels = (images.cpu() * 64 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         self.images = pixels.contiguous().numpy()
 

@@ -2,8 +2,8 @@
 
 - what is trained: `spec` (recipes; the spec of one training; how this machine runs it), `network` (computes only the
   rows that reach the head; seeded dropout, first weights), `optimization` (optimizer, learning rate, precision)
-- images on their way to the network: `batch_order` (which image when), `augmentation` (random crops and colors),
-  `loading` (background processes that read, decode and crop); where images come from: `data/`
+- images: `training_data` (from `--data` to two splits and the classes), `batch_order` (which image when),
+  `augmentation` (random crops and colors), `loading` (background processes that read, decode and crop)
 - the loop: `trainer` (the training from start to end), `loop` (the steps, stops and checkpoints that every training
   here shares), `checkpoint` (the whole state in one file, and when to write it), `history` (losses and curves)
 - what is measured: `validation` (accuracy, and the certified network at the end)

@@ -1,9 +1,9 @@
-from .data import TrainingData, open_data
 from .history import History, draw_curves
 from .loop import StepLoop, Stopped
 from .network import TrainingNetwork
 from .spec import RECIPES, Recipe, Running, TrainingSpec, find_recipe, recipe_fields
 from .trainer import train
+from .training_data import TrainingData, open_data
 from .validation import Outcome
 
 __all__ = [

@@ -15,18 +15,19 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from stackwalls.model.errors import RunError
-from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
-from stackwalls.model.training.batch_order import BatchOrder, Place
-from stackwalls.model.training.data.decoding import (
-    BrokenPictureError,
-    decode,
-    evaluation_pixels,
+from stackwalls.model.images.decoding import (
+    BrokenImageError,
+    as_tensor,
+    decode_and_crop,
+    decode_tensor,
     gpu_decodes,
     jpeg_size,
-    raw,
 )
-from stackwalls.model.training.data.pictures import Picture, PictureSet, PictureStream, TrainingData
+from stackwalls.model.images.labelled import ImageStream, LabelledImages
+from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
+from stackwalls.model.training.batch_order import BatchOrder, Place
 from stackwalls.model.training.spec import Recipe
+from stackwalls.model.training.training_data import TrainingData
 from stackwalls.model.wall import IMAGE_SIZE
 
 _AHEAD = 4
@@ -74,7 +75,7 @@ class Loader:
         self._device, self._rows, self.waited = torch.device(device), rows, 0.0
         prepare = Preparation(recipe, order.seed, rows, gpu_decode and gpu_decodes(self._device))
         pin = {"pin_memory": self._device.type == "cuda"}
-        if isinstance(data.train, PictureSet):
+        if isinstance(data.train, LabelledImages):
             pieces = order.pieces(steps.start, steps.stop)
             images = _Images(data, data.train, prepare)
             loader = _loader(images, workers, batch_sampler=pieces, collate_fn=collate, **pin)
@@ -116,10 +117,15 @@ def evaluation_batches(
         RunError: if an image cannot be decoded.
     """
     places = [Place(0, number, number) for number in range(share[0], len(data.val.labels), share[1])]
-    dataset = _Images(data, data.val, lambda image, _: evaluation_pixels(image)[:, :rows])
+    dataset = _Images(data, data.val, lambda image, _: _evaluation_pixels(image)[:, :rows])
     batches = [places[i : i + batch_size] for i in range(0, len(places), batch_size)]
     for piece in _loader(dataset, workers, batch_sampler=batches, collate_fn=collate):
         yield to_device(Piece(*piece), rows, torch.device(device))
+
+
+def _evaluation_pixels(image: bytes) -> torch.Tensor:
+    """`(3, 224, 224)` uint8, by the evaluation transform."""
+    return torch.from_numpy(decode_and_crop(image).copy()).permute(2, 0, 1)
 
 
 def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
@@ -174,18 +180,16 @@ class Preparation:
     rows: int
     undecoded: bool = False
 
-    def __call__(self, image: Picture, place: Place) -> Prepared:
+    def __call__(self, image: bytes, place: Place) -> Prepared:
         """Decode and crop an image.
 
         Raises:
-            BrokenPictureError: if it cannot be decoded.
+            BrokenImageError: if it cannot be decoded.
         """
         turn = (self.seed, place.epoch, place.position)
-        if self.undecoded and isinstance(image, bytes):
-            size = jpeg_size(image)
-            if size is not None:
-                return raw(image), random_crop(*size, self.recipe, turn)
-        pixels = decode(image)
+        if self.undecoded and (size := jpeg_size(image)) is not None:
+            return as_tensor(image), random_crop(*size, self.recipe, turn)
+        pixels = decode_tensor(image)
         height, width = pixels.shape[1:]
         return apply_crop(pixels, random_crop(height, width, self.recipe, turn))[:, : self.rows]
 
@@ -193,7 +197,7 @@ class Preparation:
 class _Images(Dataset[Sample]):
     """The images of a set, by their turn."""
 
-    def __init__(self, data: TrainingData, images: PictureSet, prepare: Callable[[Picture, Place], Prepared]) -> None:
+    def __init__(self, data: TrainingData, images: LabelledImages, prepare: Callable[[bytes, Place], Prepared]) -> None:
         self._images, self._prepare = images, prepare
         self._positions = data.positions()[images.labels]
 
@@ -201,7 +205,7 @@ class _Images(Dataset[Sample]):
         position = int(self._positions[place.number])
         try:
             return Sample(self._prepare(self._images.read(place.number, place.epoch), place), position)
-        except (BrokenPictureError, OSError) as error:
+        except (BrokenImageError, OSError) as error:
             return Sample(None, position, f"{self._images.where(place.number)} cannot be decoded ({error})")
 
 
@@ -209,23 +213,23 @@ class _Stream(IterableDataset[Piece]):
     """This process's pieces of a stream. Every process reads the whole stream and decodes its share of it."""
 
     def __init__(
-        self, data: TrainingData, stream: PictureStream, prepare: Preparation, order: BatchOrder, steps: range
+        self, data: TrainingData, stream: ImageStream, prepare: Preparation, order: BatchOrder, steps: range
     ) -> None:
         self._stream, self._prepare, self._order, self._steps = stream, prepare, order, steps
         self._positions = data.positions()
 
-    def _sample(self, place: Place, image: Picture, label: int) -> Sample:
+    def _sample(self, place: Place, image: bytes, label: int) -> Sample:
         position, where = int(self._positions[label]), f"image {place.position} of {self._stream.name}"
         if position < 0:
             return Sample(None, 0, f"{where} is of class {label}, which has no validation image")
         try:
             return Sample(self._prepare(image, place), position)
-        except BrokenPictureError as error:
+        except BrokenImageError as error:
             return Sample(None, position, f"{where} cannot be decoded ({error})")
 
     def __iter__(self) -> Iterator[Piece]:
         # a resumed run skips what it has already seen, undecoded
-        images = islice(self._stream.pictures(self._order.seed), self._steps.start * self._order.batch_size, None)
+        images = islice(self._stream.shuffled(self._order.seed), self._steps.start * self._order.batch_size, None)
         with ThreadPoolExecutor(_THREADS) as pool:
             for step in self._steps:
                 batch = list(islice(images, self._order.batch_size))

@@ -12,17 +12,18 @@ import torch.nn.functional as F
 
 from stackwalls.model.device import memory_errors
 from stackwalls.model.errors import InputError
+from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.networks.checkpoints import save_model
 from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
 from stackwalls.model.training.batch_order import BatchOrder
 from stackwalls.model.training.checkpoint import random_states, set_random_states
-from stackwalls.model.training.data.pictures import PictureSet, TrainingData
 from stackwalls.model.training.history import HISTORY_NAME
 from stackwalls.model.training.loading import Loader, evaluation_batches
 from stackwalls.model.training.loop import StepLoop
 from stackwalls.model.training.network import TrainingNetwork, calibrate, compiles
 from stackwalls.model.training.optimization import build_optimizer, learning_rate
 from stackwalls.model.training.spec import Running, TrainingSpec
+from stackwalls.model.training.training_data import TrainingData
 from stackwalls.model.training.validation import Outcome, Validation, measure_outcome, validate
 
 BEST = "checkpoints/best.safetensors"
@@ -89,7 +90,7 @@ class _Training(StepLoop):
     ) -> None:
         super().__init__(out, running, spec.recipe.precision, report)
         self.data, self.spec, self.recipe = data, spec, spec.recipe
-        size = len(data.train.labels) if isinstance(data.train, PictureSet) else data.train.size
+        size = len(data.train.labels) if isinstance(data.train, LabelledImages) else data.train.size
         if size is None:
             raise InputError(f"{data.name} does not say how many images one pass has. Add --epoch-images N.")
         processes = (self.accelerator.process_index, self.accelerator.num_processes, running.accumulate)

@@ -15,8 +15,8 @@ from stackwalls.model.networks.certificate import Certificate, require_certifica
 from stackwalls.model.networks.checkpoints import load_model_file
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.preprocessing import to_input
-from stackwalls.model.training.data.pictures import TrainingData
 from stackwalls.model.training.loading import Batch, evaluation_batches
+from stackwalls.model.training.training_data import TrainingData
 
 TOP = 5
 _BATCH = 64

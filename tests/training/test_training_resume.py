@@ -11,26 +11,26 @@ import pytest
 import torch
 
 from stackwalls.model import InputError
+from stackwalls.model.images.labelled import ImageSubset
 from stackwalls.model.training import History, Recipe, Running, Stopped, TrainingData, TrainingSpec, open_data, train
 from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states, set_random_states
-from stackwalls.model.training.data.pictures import Picture
 
 TIMED = ("images_per_s", "waiting")
 RUNNING = Running(device="cpu", log_steps=2)
 
 
-class SignalAt:
-    """Pictures that send this process Ctrl-C when they are read for the so-manieth time."""
+class SignalAt(ImageSubset):
+    """Images that send this process Ctrl-C when they are read for the so-manieth time."""
 
     def __init__(self, data: TrainingData, reads: int, signal_number: int = signal.SIGINT) -> None:
-        self._whole, self._left, self._signal = data.train, reads, signal_number
-        self.name, self.labels, self.where = data.train.name, data.train.labels, data.train.where  # type: ignore[union-attr]
+        super().__init__(data.train, np.arange(len(data.train.labels)))  # type: ignore[arg-type,union-attr]
+        self._left, self._signal = reads, signal_number
 
-    def read(self, number: int, epoch: int) -> Picture:
+    def read(self, image: str | int, epoch: int = 0) -> bytes:
         self._left -= 1
         if self._left == 0:
             os.kill(os.getpid(), self._signal)
-        return self._whole.read(number, epoch)  # type: ignore[union-attr]
+        return super().read(image, epoch)
 
 
 def interrupted(data: TrainingData, reads: int, signal_number: int = signal.SIGINT) -> TrainingData:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackwalls.model import InputError
-from stackwalls.model.images import open_source
+from stackwalls.model.images import open_images
 
 COMMIT = "c" * 40
 CARD = b"""---
@@ -146,7 +146,7 @@ def in_a_process(endpoint: str, home: Path, code: str) -> str:
         "HF_HUB_OFFLINE": "0",
     }
     prelude = (
-        "import datasets; datasets.config.USE_PARQUET_EXPORT = False; from stackwalls.stackmix import open_source\n"
+        "import datasets; datasets.config.USE_PARQUET_EXPORT = False; from stackwalls.model.images import open_images\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", prelude + code], capture_output=True, text=True, env=environment, cwd=home, timeout=120
@@ -158,7 +158,7 @@ def in_a_process(endpoint: str, home: Path, code: str) -> str:
 def test_labels_first_then_only_the_row_groups_that_are_needed(hub: str, tmp_path: Path) -> None:
     code = """
 import json
-source = open_source("user/pictures")
+source = open_images("user/pictures")
 index = source.index()
 print(json.dumps([source.name, index]))
 print(json.dumps(None), flush=True)
@@ -174,7 +174,7 @@ print(json.dumps(None), flush=True)
     sent.clear()
     code = """
 import hashlib
-source = open_source("hf://datasets/user/pictures@main:validation")
+source = open_images("hf://datasets/user/pictures@main:validation")
 source.fetch(["data/validation-1.parquet#3"])
 print(hashlib.sha256(source.read("data/validation-1.parquet#3")).hexdigest())
 """
@@ -189,16 +189,17 @@ def test_what_cannot_be_had_is_said_in_one_sentence(hub: str, tmp_path: Path) ->
 from stackwalls.model import StackwallsError
 for text in {asked}:
     try:
-        open_source(text)
+        open_images(text)
     except StackwallsError as error:
         print(error.exit_status, error)
 """
     gated, split, missing, texts = in_a_process(hub, tmp_path, code).splitlines()
-    assert gated.startswith("1 The dataset closed/pictures is gated")
-    assert "https://huggingface.co/datasets/closed/pictures" in gated
+    assert gated.startswith("1 Cannot open the dataset closed/pictures: it is gated. Request access at")
+    assert f"{hub}/datasets/closed/pictures" in gated
     assert split.startswith("2 The dataset user/pictures has no split 'train'")
-    assert "--source user/pictures:validation" in split
-    assert missing.startswith("2 There is no folder 'user/nothing' here, and no dataset user/nothing on the Hub")
+    assert "expected user/pictures:validation" in split
+    assert missing.startswith("2 Cannot open the dataset user/nothing: the Hub shows no such dataset")
+    assert "There is no folder 'user/nothing' here either." in missing
     assert texts.startswith("2 The split 'validation' of user/texts is not stored as Parquet")
     assert "user/texts@refs/convert/parquet:validation" in texts
 
@@ -206,12 +207,12 @@ for text in {asked}:
 @pytest.mark.parametrize("text", ["hf://datasets/a/b/c", "hf://datasets/a", "hf://models/a/b"])
 def test_what_is_no_dataset_id(text: str) -> None:
     with pytest.raises(InputError, match="Cannot read the dataset id"):
-        open_source(text)
+        open_images(text)
 
 
 def test_a_missing_folder_beside_others_is_no_dataset_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`images/val` beside `images/train` is a slip, not a dataset to look for on the network."""
     (tmp_path / "images/train").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match="There is no source 'images/val'"):
-        open_source("images/val")
+    with pytest.raises(InputError, match="There is no folder or file 'images/val' here"):
+        open_images("images/val")

@@ -3,6 +3,7 @@ import timm.data
 from torchvision.models._meta import _IMAGENET_CATEGORIES
 
 from stackwalls.model import InputError, animals, class_names, find_class, imagenet_classes, parse_class, parse_classes
+from stackwalls.model.images.labels import class_of, classes_of_names
 
 
 def test_names_and_order_are_torchvisions_and_timms() -> None:
@@ -48,3 +49,28 @@ def test_an_unknown_name_is_answered_with_the_nearest() -> None:
 def test_a_class_asked_for_twice_is_refused() -> None:
     with pytest.raises(InputError, match="twice"):
         parse_classes(["tench", "n01440764"])
+
+
+def test_every_full_list_of_synonyms_is_its_class() -> None:
+    """As in the lists that go around ("tench, Tinca tinca"); one name, crane, is that of two classes."""
+    info = timm.data.ImageNetInfo()
+    strings = [info.index_to_description(index, detailed=False) for index in range(1000)]
+    assert strings[0] == "tench, Tinca tinca"
+    for index, text in enumerate(strings):
+        if text == "crane":
+            with pytest.raises(InputError, match=r"ambiguous: it may be n02012849 .* or n03126707"):
+                class_of(text)
+        else:
+            assert class_of(text) == index, text
+    assert class_of("maillot, tank suit") == 639
+    assert classes_of_names(strings) == tuple(range(1000))
+
+
+@pytest.mark.parametrize("text", ["000", "099", "100", "0999", "7"])
+def test_zero_padded_numbers_are_indices(text: str) -> None:
+    assert class_of(text) == int(text)
+
+
+@pytest.mark.parametrize("text", ["1000", "00001", "-1", "1.0", "١"])
+def test_numbers_that_are_not_indices(text: str) -> None:
+    assert class_of(text) is None

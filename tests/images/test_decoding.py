@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, ImageFile
 from torchvision.transforms import CenterCrop, Compose, Resize
 
-from stackwalls.model.images import BrokenPictureError, read_picture
+from stackwalls.model.images import BrokenImageError, decode_and_crop
 
 reference = Compose([Resize(256), CenterCrop(224)])
 
@@ -81,7 +81,7 @@ def png_16_bit(pixels: np.ndarray) -> bytes:
 @pytest.mark.filterwarnings("ignore:Palette images with Transparency")
 def test_equals_torchvisions_pipeline(kind: str) -> None:
     data = GOOD[kind]()
-    picture = read_picture(data)
+    picture = decode_and_crop(data)
     assert picture.shape == (224, 224, 3)
     assert picture.dtype == np.uint8
     np.testing.assert_array_equal(picture, as_torchvision(data))
@@ -92,7 +92,9 @@ def test_exif_orientation_is_not_applied(orientation: int) -> None:
     image = Image.fromarray(noise())
     exif = Image.Exif()
     exif[0x0112] = orientation
-    np.testing.assert_array_equal(read_picture(saved(image, "JPEG", exif=exif)), read_picture(saved(image, "JPEG")))
+    np.testing.assert_array_equal(
+        decode_and_crop(saved(image, "JPEG", exif=exif)), decode_and_crop(saved(image, "JPEG"))
+    )
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP", "TIFF"])
@@ -102,7 +104,7 @@ def test_of_an_animation_the_first_frame_counts(format: str) -> None:
     data = saved(first, format, save_all=True, append_images=[second], **options)
     with Image.open(io.BytesIO(data)) as image:
         assert image.n_frames == 2
-    assert (read_picture(data) == 50).all()
+    assert (decode_and_crop(data) == 50).all()
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
@@ -110,7 +112,7 @@ def test_16_bit_greyscale_is_scaled_not_clipped(format: str) -> None:
     grey = noise(channels=1)
     deep = grey.astype(np.uint16) * 256 + 77
     data = png_16_bit(deep) if format == "PNG" else saved(Image.fromarray(deep), "TIFF")
-    np.testing.assert_array_equal(read_picture(data), as_torchvision(saved(Image.fromarray(grey), "PNG")))
+    np.testing.assert_array_equal(decode_and_crop(data), as_torchvision(saved(Image.fromarray(grey), "PNG")))
 
 
 def with_size(width: int, height: int) -> bytes:
@@ -125,11 +127,11 @@ photo = saved(Image.fromarray(noise(200, 150)), "JPEG")
 
 BROKEN: dict[str, tuple[bytes, str]] = {
     "zero bytes": (b"", r"the file is empty \(0 bytes\)"),
-    "text": (b"<html>404 Not Found</html>", "not a picture, or its header is damaged"),
+    "text": (b"<html>404 Not Found</html>", "not an image, or its header is damaged"),
     "half a header": (photo[:10], "damaged: .*runcated"),
     "truncated JPEG": (photo[: len(photo) // 2], "damaged: .*truncated"),
     "truncated PNG": (saved(Image.fromarray(noise()), "PNG")[:2000], "damaged: .*truncated"),
-    "truncated WebP": (saved(Image.fromarray(noise()), "WEBP")[:2000], "damaged|not a picture"),
+    "truncated WebP": (saved(Image.fromarray(noise()), "WEBP")[:2000], "damaged|not an image"),
     "truncated GIF": (saved(palette(), "GIF")[:2000], "damaged: .*truncated"),
     "PNG with a wrong checksum": (GOOD["RGBA PNG"]()[:-20] + bytes(20), "damaged"),
     "1 x 1": (saved(Image.new("RGB", (1, 1)), "PNG"), "too small: 1 × 1 pixels, expected at least 32 a side"),
@@ -140,7 +142,7 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "bomb": (with_size(100_000, 90_000), "more than 89,478,485 pixels"),
     "32-bit TIFF": (saved(Image.fromarray(noise(channels=1).astype(np.int32)), "TIFF"), r"32-bit values \(mode I\)"),
     "float TIFF": (saved(Image.fromarray(noise(channels=1).astype(np.float32)), "TIFF"), r"32-bit values \(mode F\)"),
-    "EPS, which Pillow would run a program for": (saved(Image.fromarray(noise()), "EPS"), "not a picture"),
+    "EPS, which Pillow would run a program for": (saved(Image.fromarray(noise()), "EPS"), "not an image"),
 }
 
 
@@ -148,10 +150,10 @@ BROKEN: dict[str, tuple[bytes, str]] = {
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_what_cannot_be_used_has_a_reason_that_is_the_same_every_time(kind: str) -> None:
     data, reason = BROKEN[kind]
-    with pytest.raises(BrokenPictureError, match=reason) as first:
-        read_picture(data)
-    with pytest.raises(BrokenPictureError) as second:
-        read_picture(bytes(bytearray(data)))
+    with pytest.raises(BrokenImageError, match=reason) as first:
+        decode_and_crop(data)
+    with pytest.raises(BrokenImageError) as second:
+        decode_and_crop(bytes(bytearray(data)))
     assert str(first.value) == str(second.value)
     assert "0x" not in str(first.value)  # no memory address
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
@@ -159,11 +161,11 @@ def test_what_cannot_be_used_has_a_reason_that_is_the_same_every_time(kind: str)
 
 def test_every_cut_of_a_jpeg_is_either_refused_or_whole() -> None:
     """No half picture passes: a cut is refused until nothing but the end marker is missing."""
-    whole = read_picture(photo)
+    whole = decode_and_crop(photo)
     for length in range(0, len(photo) - 2, 97):
-        with pytest.raises(BrokenPictureError):
-            read_picture(photo[:length])
-    np.testing.assert_array_equal(read_picture(photo + b"trailing bytes"), whole)
+        with pytest.raises(BrokenImageError):
+            decode_and_crop(photo[:length])
+    np.testing.assert_array_equal(decode_and_crop(photo + b"trailing bytes"), whole)
 
 
 @pytest.mark.filterwarnings("ignore:::PIL")
@@ -176,8 +178,8 @@ def test_random_damage_never_raises_anything_else() -> None:
             for place in generator.integers(0, min(len(data), 400), 6):
                 damaged[place] = generator.integers(0, 256)
             try:
-                assert read_picture(bytes(damaged)).shape == (224, 224, 3)
-            except BrokenPictureError:
+                assert decode_and_crop(bytes(damaged)).shape == (224, 224, 3)
+            except BrokenImageError:
                 refused += 1
     assert refused > 100
 
@@ -186,8 +188,8 @@ def test_a_refused_size_costs_no_memory() -> None:
     tracemalloc.start()
     try:
         for size in ((10_000, 8_900), (30_000, 30)):
-            with pytest.raises(BrokenPictureError):
-                read_picture(with_size(*size))
+            with pytest.raises(BrokenImageError):
+                decode_and_crop(with_size(*size))
         assert tracemalloc.get_traced_memory()[1] < 50e6
     finally:
         tracemalloc.stop()

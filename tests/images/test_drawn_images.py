@@ -6,13 +6,13 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from stackwalls.model import imagenet_classes
-from stackwalls.model.images import open_source
+from stackwalls.model.images import open_images
 from stackwalls.model.images.drawn import draw, drawn_classes
 from stackwalls.stackmix import MixSpec, mix
 
 
 def test_fifty_pictures_of_each_class() -> None:
-    index = open_source("drawn").index()
+    index = open_images("drawn").index()
     assert list(index) == sorted(entry.index for entry in drawn_classes())
     assert len(index) >= 10
     for label, ids in index.items():
@@ -22,7 +22,7 @@ def test_fifty_pictures_of_each_class() -> None:
 
 
 def test_a_picture_is_the_drawing_and_the_same_every_time() -> None:
-    source = open_source("drawn")
+    source = open_images("drawn")
     label, ids = next(iter(source.index().items()))
     data = source.read(ids[7])
     assert data == source.read(ids[7])
