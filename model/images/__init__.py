@@ -1,11 +1,10 @@
 """Labelled images: from what a user types to pixels and classes, for every command alike.
 
 - `opening`: `open_images`, from text to images; here a new form is added
-- `labelled`: what all of them can do (`LabelledImages`; `ImageStream`, for what can only be read in order), and what
-  the values of a label column mean
+- `labelled`: what all of them can do (`LabelledImages`), and what the values of a label column mean
 - the forms: `image_folder` (class folders, and a flat folder with a list of labels), `parquet` (files here or on the
-  Hub), `tables` (`datasets`; which columns hold the image and the label), `tar_shards` (WebDataset), `hub` (the
-  Hugging Face Hub), `drawn_images` (the drawn world)
+  Hub), `tables` (`datasets`, also streamed; which columns hold the image and the label), `tar_shards` (WebDataset),
+  `hub` (the Hugging Face Hub), `drawn_images` (the drawn world)
 - `labels`: ImageNet-1k's classes, and which one a name stands for
 - `decoding`: from encoded bytes to pixels
 - `drawn/`: a world of procedural animals

@@ -1,5 +1,5 @@
 from .decoding import BrokenImageError, decode, decode_and_crop
-from .labelled import ImageRow, ImageStream, LabelledImages
+from .labelled import ImageRow, LabelledImages
 from .labels import (
     NUM_ANIMALS,
     ImageNetClass,
@@ -18,7 +18,6 @@ __all__ = [
     "BrokenImageError",
     "ImageNetClass",
     "ImageRow",
-    "ImageStream",
     "LabelledImages",
     "animals",
     "class_names",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.images.drawn import draw, drawn_classes
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labelled import LabelledImages, LabelReader
 from stackwalls.model.images.labels import imagenet_classes, parse_class
 
 PER_CLASS = 50
@@ -50,33 +50,28 @@ class DrawnImages(LabelledImages):
         chosen = sorted(entry.index for entry in drawn_classes()) if classes is None else classes
         self._classes = np.asarray(chosen, dtype=np.int64)
         self._per_class, self._first_seed, self._fresh = per_class, first_seed, fresh
-        self._kept = _shared(len(self._classes) * per_class * (_BYTES + 1)) if keep and not fresh else None
+        self._memory = _shared(len(self._classes) * per_class * (_BYTES + 1)) if keep and not fresh else None
 
-    def _find_labels(self) -> NDArray[np.int64]:
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
         return np.repeat(self._classes, self._per_class)
 
-    def _id(self, number: int) -> str:
-        seed = self._first_seed + number % self._per_class
-        return f"drawn/{imagenet_classes()[self.labels[number]].synset}/{seed:06d}"
+    def _row_id(self, row: int) -> str:
+        index, number = divmod(row, self._per_class)
+        return f"drawn/{imagenet_classes()[self._classes[index]].synset}/{self._first_seed + number:06d}"
 
     def _read(self, image_id: str, epoch: int) -> bytes:
         _, synset, seed = image_id.split("/")
         ahead = epoch * self._per_class if self._fresh else 0
         return _HEADER + draw(parse_class(synset).index, int(seed) + ahead, size=SIZE).tobytes()
 
-    def read(self, image: str | int, epoch: int = 0) -> bytes:
-        """The drawing; by number, the one kept if there is one."""
-        if self._kept is None or isinstance(image, str):
-            return super().read(image, epoch)
-        start, flag = image * _BYTES, len(self.labels) * _BYTES + image
-        if not self._kept[flag]:
-            self._kept[start : start + _BYTES] = super().read(image)
-            self._kept[flag] = 1
-        return self._kept[start : start + _BYTES]
-
-    def where(self, number: int) -> str:
-        """Its id."""
-        return self.id_of(number)
+    def _read_row(self, row: int, epoch: int) -> bytes:
+        if self._memory is None:
+            return super()._read_row(row, epoch)
+        start, flag = row * _BYTES, row - len(self._classes) * self._per_class  # from the end
+        if not self._memory[flag]:
+            self._memory[start : start + _BYTES] = super()._read_row(row, epoch)
+            self._memory[flag] = 1
+        return self._memory[start : start + _BYTES]
 
 
 def _shared(size: int) -> mmap.mmap:

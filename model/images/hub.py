@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.hub import HubId, first_line, hub_failures
@@ -72,7 +70,7 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
     system = HfFileSystem()
     return ParquetImages(
         f"{hub.repository}@{found[0][2]}:{split}",
-        {path[3]: partial(_RemoteFile, system, path[1]) for path in found},
+        {path[3]: partial(system.open, path[1], "rb", cache_type="none") for path in found},
         label_names={column: list(kind.names) for column, kind in features if isinstance(kind, datasets.ClassLabel)},
         unlabelled=unlabelled,
         connections=CONNECTIONS,
@@ -89,15 +87,15 @@ def download_hub(hub: HubId, split: str, *, unlabelled: bool = False) -> TableIm
     return TableImages(table, str(hub), unlabelled=unlabelled)
 
 
-def stream_hub(hub: HubId, split: str, *, unlabelled: bool = False) -> TableStream:
-    """A split to read in order: `datasets` streams it. See `open_hub`."""
+def stream_hub(hub: HubId, split: str, size: int | None = None, *, unlabelled: bool = False) -> TableStream:
+    """A split to read in order: `datasets` streams it. `size` counts where the card does not. See `open_hub`."""
     import datasets
 
     split = hub.split or split
     with opening(hub):
         table = datasets.load_dataset(_url(hub), revision=hub.revision, split=split, streaming=True)
         known = getattr(table.info, "splits", None) or {}
-        size = known[split].num_examples if split in known else None
+        size = known[split].num_examples if split in known else size
         return TableStream(table, str(hub), size, f"{hub}:{split}", unlabelled=unlabelled)
 
 
@@ -116,36 +114,3 @@ def split_names(hub: HubId) -> list[str]:
 
 def _url(hub: HubId) -> str:
     return f"hf://datasets/{hub.repository}"
-
-
-class _RemoteFile(io.RawIOBase):
-    """One file on the Hub; a read is one request for exactly its bytes, and every failure is an OSError."""
-
-    def __init__(self, system: Any, path: str) -> None:
-        try:
-            self._file = system.open(path, "rb", cache_type="none")
-        except Exception as error:  # the HTTP client's errors share no public base
-            raise ConnectionError(first_line(error)) from error
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return int(self._file.seek(offset, whence))
-
-    def tell(self) -> int:
-        return int(self._file.tell())
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return bytes(self._file.read(size))
-        except Exception as error:  # the HTTP client's errors share no public base
-            raise ConnectionError(first_line(error)) from error
-
-    def close(self) -> None:
-        if not self.closed and hasattr(self, "_file"):
-            self._file.close()
-        super().close()

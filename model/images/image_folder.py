@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256
-from stackwalls.model.images.labelled import UNLABELLED, LabelledImages, warn_left_out
+from stackwalls.model.images.labelled import UNLABELLED, LabelledImages, LabelReader, warn_left_out
 from stackwalls.model.images.labels import class_of, parse_class
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
@@ -52,11 +52,11 @@ class ImageFolder(LabelledImages):
         self.name = root.resolve().name
         self._list, self._unlabelled, self._progress = labels, unlabelled, progress
 
-    def _find_labels(self) -> NDArray[np.int64]:
-        return self._listed[1]
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+        return np.array(list(self._found.values()), dtype=np.int64)
 
-    def _id(self, number: int) -> str:
-        return self._listed[0][number]
+    def _row_id(self, row: int) -> str:
+        return self._paths[row]
 
     def _read(self, image_id: str, epoch: int) -> bytes:
         return (self.root / image_id).read_bytes()
@@ -67,20 +67,21 @@ class ImageFolder(LabelledImages):
         Raises:
             RunError: if a file cannot be read.
         """
-        ids = self._listed[0]
         try:
             with ThreadPoolExecutor() as pool:
-                hashes = list(pool.map(lambda image_id: file_sha256(self.root / image_id), ids))
+                hashes = list(pool.map(lambda path: file_sha256(self.root / path), self._paths))
         except OSError as error:
             raise RunError(f"Cannot read {error.filename}: {error.strerror}.") from error
-        return "".join(f"{image_id} {own}\n" for image_id, own in zip(ids, hashes, strict=True))
+        return "".join(f"{image_id} {own}\n" for image_id, own in zip(self._paths, hashes, strict=True))
 
     @cached_property
-    def _listed(self) -> tuple[list[str], NDArray[np.int64]]:
-        """The sorted ids, and the label of each."""
-        found = self._classes() if self._list is None else self._flat(self._list)
-        ids = sorted(found)
-        return ids, np.array([found[image_id] for image_id in ids], dtype=np.int64)
+    def _found(self) -> dict[str, int]:
+        """The label of each image by its path, sorted."""
+        return dict(sorted((self._classes() if self._list is None else self._flat(self._list)).items()))
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        return list(self._found)
 
     def _flat(self, labels: Path) -> dict[str, int]:
         names = [name for name in visible(self.root, folders=False) if is_image(name)]

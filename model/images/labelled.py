@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -46,40 +47,59 @@ class LabelledImages(ABC):
     """
 
     name: str
+    _unlabelled = False
 
     @abstractmethod
-    def _find_labels(self) -> NDArray[np.int64]:
-        """See `labels`; called once."""
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+        """The label of each row of the source, as `reader` reads them."""
 
     @abstractmethod
-    def _id(self, number: int) -> str:
-        """See `id_of`."""
+    def _row_id(self, row: int) -> str:
+        """The id of a row of the source."""
 
     @abstractmethod
     def _read(self, image_id: str, epoch: int) -> bytes:
         """See `read`."""
 
+    def _read_row(self, row: int, epoch: int) -> bytes:
+        """See `read`."""
+        return self._read(self._row_id(row), epoch)
+
     @cached_property
+    def _kept(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows of the source that are images of this one, and the label of each."""
+        reader = LabelReader(self.name, unlabelled=self._unlabelled)
+        labels = self._all_labels(reader)
+        rows = reader.kept(labels)
+        return rows, labels[rows]
+
+    @property
     def labels(self) -> NDArray[np.int64]:
         """`(n,)`, the ImageNet-1k index of each image, -1 where it has none.
 
         Raises:
             InputError: if the source has no usable image, or a label is not understood.
         """
-        return self._find_labels()
-
-    def id_of(self, number: int) -> str:
-        """The id of an image."""
-        return self._id(number)
+        return self._kept[1]
 
     @property
     def ids(self) -> list[str]:
         """The ids of all images."""
-        return [self.id_of(number) for number in range(len(self.labels))]
+        return [self._row_id(row) for row in self._kept[0].tolist()]
 
-    def fingerprint(self) -> str:
-        """What distinguishes the images from those of another source: hashes, or a commit."""
-        return self.name
+    def only(self, numbers: NDArray[np.int64]) -> Self:
+        """The same source with some of its images, numbered anew."""
+        part = copy.copy(self)
+        part.__dict__["_kept"] = tuple(column[numbers] for column in self._kept)
+        return part
+
+    def index(self) -> dict[int, list[str]]:
+        """Class index to the sorted ids of its images; classes without any do not appear."""
+        found: dict[int, list[str]] = {}
+        for image_id, label in zip(self.ids, self.labels.tolist(), strict=True):
+            if label != UNLABELLED:
+                found.setdefault(label, []).append(image_id)
+        return {index: sorted(ids) for index, ids in sorted(found.items())}
 
     def fetch(self, image_ids: Collection[str]) -> None:  # noqa: B027 (most sources have nothing to do)
         """Announce which images will be read; a source that reads best in bulk reads them now."""
@@ -94,77 +114,20 @@ class LabelledImages(ABC):
         Raises:
             OSError: if it cannot be read.
         """
-        return self._read(image if isinstance(image, str) else self.id_of(image), epoch)
+        return self._read(image, epoch) if isinstance(image, str) else self._read_row(int(self._kept[0][image]), epoch)
 
     def where(self, number: int) -> str:
         """How an error names the image."""
-        return f"{self.name}/{self.id_of(number)}"
-
-    def index(self) -> dict[int, list[str]]:
-        """Class index to the sorted ids of its images; classes without any do not appear."""
-        found: dict[int, list[str]] = {}
-        for number, label in enumerate(self.labels.tolist()):
-            if label != UNLABELLED:
-                found.setdefault(label, []).append(self.id_of(number))
-        return {index: sorted(ids) for index, ids in sorted(found.items())}
+        return f"{self.name}/{self._row_id(int(self._kept[0][number]))}"
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, from number `start` on."""
-        for number in range(start, len(self.labels)):
-            yield ImageRow(self.id_of(number), int(self.labels[number]), partial(self.read, number))
+        for row, label in zip(*(column[start:].tolist() for column in self._kept), strict=True):
+            yield ImageRow(self._row_id(row), label, partial(self._read_row, row, 0))
 
-
-class ImageSubset(LabelledImages):
-    """Some images of a source, numbered anew.
-
-    Args:
-        whole: the source.
-        numbers: `(n,)` int64, which of its images.
-    """
-
-    def __init__(self, whole: LabelledImages, numbers: NDArray[np.int64]) -> None:
-        self.name, self._whole, self._numbers = whole.name, whole, numbers
-
-    def _find_labels(self) -> NDArray[np.int64]:
-        return self._whole.labels[self._numbers]
-
-    def _id(self, number: int) -> str:
-        return self._whole.id_of(int(self._numbers[number]))
-
-    def _read(self, image_id: str, epoch: int) -> bytes:
-        return self._whole.read(image_id, epoch)
-
-    def read(self, image: str | int, epoch: int = 0) -> bytes:
-        """As the source reads it."""
-        return self._whole.read(image if isinstance(image, str) else int(self._numbers[image]), epoch)
-
-    def where(self, number: int) -> str:
-        """As the source names it."""
-        return self._whole.where(int(self._numbers[number]))
-
-    def fetch(self, image_ids: Collection[str]) -> None:
-        """Announce them to the source."""
-        self._whole.fetch(image_ids)
-
-
-class ImageStream(ABC):
-    """Labelled images in an order that the source gives, for what is too large to be read in any other.
-
-    Attributes:
-        name: what manifests call the source; no path.
-        size: images of one pass, or None where that is not known.
-    """
-
-    name: str
-    size: int | None
-
-    @abstractmethod
-    def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
-        """Encoded images without end, with the ImageNet-1k index of each.
-
-        Each pass is in another order: the shards are shuffled, then the images within a buffer. The same seed gives
-        the same order.
-        """
+    def fingerprint(self) -> str:
+        """What distinguishes the images from those of another source: hashes, or a commit."""
+        return self.name
 
 
 class LabelReader:

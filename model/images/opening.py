@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,10 @@ def files_in(folder: Path) -> dict[str, Path]:
     if any(find_class(name) for name in folders):
         folders = []
     for inside in (("",), tuple(f"{name}/" for name in folders)):
-        names = [inner + name for inner in inside for name in visible(folder / inner, folders=False)]
+        names: list[str] = []
+        for inner in inside:
+            with suppress(InputError):  # a folder that may not be listed has nothing to offer
+                names += [inner + name for name in visible(folder / inner, folders=False)]
         for suffix in _TABLE_SUFFIXES:
             found = {name: folder / name for name in sorted(names) if name.lower().endswith(suffix)}
             if found:

@@ -10,20 +10,19 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cached_property, partial
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.errors import InputError, RunError, StackwallsError
 from stackwalls.model.files import file_sha256
-from stackwalls.model.hub import first_line
+from stackwalls.model.hub import first_line, is_connection_failure
 from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
 from stackwalls.model.images.tables import Columns, cell_bytes, find_columns
 
@@ -60,31 +59,22 @@ class ParquetImages(LabelledImages):
         self._spool = Spool()
         self._lock = threading.Lock()
 
-    def _find_labels(self) -> NDArray[np.int64]:
-        return self._kept[1]
-
-    @cached_property
-    def _kept(self) -> tuple[NDArray[np.int64], NDArray[np.int64], list[int]]:
-        """The rows that are used, counted over all files; the label of each; where each file ends."""
-        reader = LabelReader(self.name, unlabelled=self._unlabelled)
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
         found: list[NDArray[np.int64]] = []
         for columns, values in self._each(self._values, self._names, "reading labels"):
             unknown = np.full(len(values), UNLABELLED)
             found.append(unknown if columns.label is None else reader.read(values, columns.names))
-        labels = np.concatenate(found)
-        rows = reader.kept(labels)
-        return rows, labels[rows], list(accumulate(map(len, found)))
+        self._ends = list(accumulate(map(len, found)))
+        return np.concatenate(found)
 
-    def _place(self, number: int) -> tuple[str, int]:
-        """The file of an image, and its row there."""
-        rows, _, ends = self._kept
-        row = int(rows[number])
-        file = bisect_right(ends, row)
-        return self._names[file], row - (ends[file - 1] if file else 0)
+    def _place(self, row: int) -> tuple[str, int]:
+        """The file of a row, and its number there; rows are counted over all files."""
+        file = bisect_right(self._ends, row)
+        return self._names[file], row - (self._ends[file - 1] if file else 0)
 
-    def _id(self, number: int) -> str:
-        file, row = self._place(number)
-        return f"{file}#{row}"
+    def _row_id(self, row: int) -> str:
+        file, number = self._place(row)
+        return f"{file}#{number}"
 
     def fetch(self, image_ids: Collection[str]) -> None:
         """Read the images asked for, undecoded, into a temporary file; row groups without any are skipped.
@@ -110,13 +100,13 @@ class ParquetImages(LabelledImages):
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, one row group after the other; nothing is kept."""
         wanted: dict[str, list[int]] = {}
-        for number in range(start, len(self.labels)):
-            file, row = self._place(number)
-            wanted.setdefault(file, []).append(row)
+        for row in self._kept[0][start:].tolist():
+            file, number = self._place(row)
+            wanted.setdefault(file, []).append(number)
         labels = iter(self.labels[start:].tolist())
-        for file, rows in wanted.items():
-            for row, data in self._images(file, rows):
-                yield ImageRow(f"{file}#{row}", next(labels), partial(bytes, data))
+        for file, numbers in wanted.items():
+            for number, data in self._images(file, numbers):
+                yield ImageRow(f"{file}#{number}", next(labels), partial(bytes, data))
 
     def fingerprint(self) -> str:
         """The hashes of local files; on the Hub, the name with its commit."""
@@ -151,8 +141,11 @@ class ParquetImages(LabelledImages):
                 if columns.label is None:
                     return columns, range(parquet.metadata.num_rows)
                 return columns, parquet.read(columns=[columns.label], use_threads=False).column(0).to_pylist()
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"Cannot read {file} as a Parquet file ({first_line(error)}).") from error
+        except StackwallsError:
+            raise
+        except Exception as error:  # Arrow, the disk and the Hub's client raise errors of many kinds
+            kind = RunError if is_connection_failure(error) else InputError
+            raise kind(f"Cannot read {file} as a Parquet file ({first_line(error)}).") from error
 
     def _keep(self, job: tuple[str, list[int]]) -> None:
         file, rows = job
@@ -167,7 +160,9 @@ class ParquetImages(LabelledImages):
             with self._open(file) as (parquet, columns):
                 for row, cell in _cells(parquet, columns.image, rows):
                     yield row, cell_bytes(cell, folder)
-        except (OSError, pa.ArrowException) as error:
+        except StackwallsError:
+            raise
+        except Exception as error:  # as above
             raise RunError(f"Cannot read the images of {file} ({first_line(error)}). Run the command again.") from error
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.images.labelled import UNLABELLED, ImageRow, ImageStream, LabelledImages, LabelReader
+from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
 from stackwalls.model.images.labels import classes_of_names
 
 if TYPE_CHECKING:
@@ -109,53 +109,36 @@ class TableImages(LabelledImages):
         table = table.with_format(None)
         if isinstance(table.features[self._columns.image], datasets.Image):
             table = table.cast_column(self._columns.image, datasets.Image(decode=False))
-        self._table, self._fingerprint = table, str(table._fingerprint)
+        self._table, self._fingerprint = table, table._fingerprint
 
-    def _find_labels(self) -> NDArray[np.int64]:
-        return self._kept[1]
-
-    @cached_property
-    def _kept(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The rows that are used, and the label of each."""
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
         if self._columns.label is None:
-            return np.arange(len(self._table)), np.full(len(self._table), UNLABELLED)
-        reader = LabelReader(self.name, unlabelled=self._unlabelled)
-        labels = reader.read(list(self._table[self._columns.label]), self._columns.names)
-        rows = reader.kept(labels)
-        return rows, labels[rows]
+            return np.full(len(self._table), UNLABELLED)
+        return reader.read(list(self._table[self._columns.label]), self._columns.names)
 
     @cached_property
-    def _ids(self) -> list[str] | None:
+    def _named(self) -> list[str] | None:
         return list(map(str, self._table["image_id"])) if "image_id" in self._table.column_names else None
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
-        return {image_id: row for row, image_id in enumerate(self._ids or ())}
+        return {image_id: row for row, image_id in enumerate(self._named or ())}
 
-    def _id(self, number: int) -> str:
-        row = int(self._kept[0][number])
-        return str(row) if self._ids is None else self._ids[row]
+    def _row_id(self, row: int) -> str:
+        return str(row) if self._named is None else self._named[row]
 
     def _read(self, image_id: str, epoch: int) -> bytes:
-        return self._bytes(int(image_id) if self._ids is None else self._row_of[image_id])
+        return self._read_row(int(image_id) if self._named is None else self._row_of[image_id], epoch)
 
-    def read(self, image: str | int, epoch: int = 0) -> bytes:
-        """The bytes of a row; nothing where it is empty."""
-        return super().read(image) if isinstance(image, str) else self._bytes(int(self._kept[0][image]))
-
-    def where(self, number: int) -> str:
-        """Its row."""
-        return f"row {self._kept[0][number]} of {self.name}"
+    def _read_row(self, row: int, epoch: int) -> bytes:
+        return cell_bytes(self._table[row][self._columns.image], Path())
 
     def fingerprint(self) -> str:
         """As `datasets` computes it."""
-        return self._fingerprint
-
-    def _bytes(self, row: int) -> bytes:
-        return cell_bytes(self._table[row][self._columns.image], Path())
+        return str(self._fingerprint)
 
 
-class TableStream(ImageStream):
+class TableStream:
     """A `datasets.IterableDataset`: rows are read over the network as they are needed, and nothing stays on the disk.
 
     It cannot leave images out: a label that is not a class is an error.
@@ -192,7 +175,7 @@ class TableStream(ImageStream):
         self._table = known
 
     def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
-        """As `datasets` shuffles: the shards, then within a buffer."""
+        """Encoded images without end, with the class of each; each pass in another order that follows from the seed."""
         reader = LabelReader(self.name)
         for epoch in count():
             rows = self._table.shuffle(seed=seed, buffer_size=BUFFER)

@@ -7,7 +7,6 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256
 from stackwalls.model.images.image_folder import SUFFIXES
-from stackwalls.model.images.labelled import ImageStream, LabelledImages, LabelReader
-from stackwalls.model.images.tables import BUFFER, LABEL_NAMES
+from stackwalls.model.images.labelled import LabelledImages, LabelReader
+from stackwalls.model.images.tables import LABEL_NAMES
 
 _LABEL_SUFFIXES = (".cls", ".txt", ".json")
 
@@ -47,11 +46,11 @@ class TarImages(LabelledImages):
     def __init__(self, name: str, files: Mapping[str, Path], *, unlabelled: bool = False) -> None:
         self.name, self._files, self._unlabelled = name, files, unlabelled
 
-    def _find_labels(self) -> NDArray[np.int64]:
-        return self._listed[1]
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+        return reader.read(self._members[1])
 
-    def _id(self, number: int) -> str:
-        return self._listed[0][number]
+    def _row_id(self, row: int) -> str:
+        return self._ids[row]
 
     def _read(self, image_id: str, epoch: int) -> bytes:
         file, offset, size = self._members[0][image_id]
@@ -69,56 +68,20 @@ class TarImages(LabelledImages):
         places: dict[str, tuple[str, int, int]] = {}
         values: list[Any] = []
         for name, path in self._files.items():
-            for _, sample in _samples(path, "r:"):  # uncompressed, so that an image can be read by its offset
+            for sample in _samples(path):
                 places[f"{name}#{sample.key}"] = (name, sample.image.offset_data, sample.image.size)
                 values.append(sample.label)
         return places, values
 
     @cached_property
-    def _listed(self) -> tuple[list[str], NDArray[np.int64]]:
-        places, values = self._members
-        reader, ids = LabelReader(self.name, unlabelled=self._unlabelled), list(places)
-        labels = reader.read(values)
-        rows = reader.kept(labels)
-        return [ids[row] for row in rows], labels[rows]
+    def _ids(self) -> list[str]:
+        return list(self._members[0])
 
 
-class TarStream(ImageStream):
-    """Shards read in order: each pass shuffles the shards, then the images within a buffer.
-
-    Args:
-        name: what manifests and reports call them.
-        files: the shards, by name.
-        size: images in all, where known.
-    """
-
-    def __init__(self, name: str, files: Mapping[str, Path], size: int | None = None) -> None:
-        self.name, self.size, self._files = name, size, list(files.values())
-
-    def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
-        """Images without end; each pass in another order.
-
-        Raises:
-            RunError: if a shard cannot be read.
-            InputError: if a sample has no label, or one that is not a class.
-        """
-        for epoch in count():
-            rng = np.random.default_rng([seed, epoch])
-            shards = [self._files[i] for i in rng.permutation(len(self._files))]
-            yield from _shuffled((image for shard in shards for image in _read(shard)), rng)
-
-
-def _read(path: Path) -> Iterator[tuple[bytes, int]]:
-    """The images of a shard in order, with their classes."""
-    reader = LabelReader(path.name)
-    for tar, sample in _samples(path, "r"):
-        yield _content(tar, sample.image), reader.read_one(sample.label)
-
-
-def _samples(path: Path, mode: Any) -> Iterator[tuple[tarfile.TarFile, _Sample]]:
-    """The samples of one tar file in order, with the file, opened."""
+def _samples(path: Path) -> Iterator[_Sample]:
+    """The samples of one tar file in order."""
     try:
-        with tarfile.open(path, mode) as tar:
+        with tarfile.open(path, "r:") as tar:  # uncompressed: an image is read by its offset
             members: dict[str, tarfile.TarInfo] = {}
             key, empty = "", True
             for member in tar:
@@ -127,12 +90,12 @@ def _samples(path: Path, mode: Any) -> Iterator[tuple[tarfile.TarFile, _Sample]]
                     continue
                 stem, _, suffix = file.partition(".")  # a/b.seg.png: WebDataset's key ends at the first point
                 if f"{folder}/{stem}" != key and members:
-                    yield tar, _sample(tar, path, key, members)
+                    yield _sample(tar, path, key, members)
                     empty, members = False, {}
                 key = f"{folder}/{stem}"
                 members[f".{suffix.lower()}"] = member
             if members:
-                yield tar, _sample(tar, path, key, members)
+                yield _sample(tar, path, key, members)
             elif empty:
                 raise InputError(f"The shard {path.name} has no samples.")
     except (OSError, tarfile.TarError) as error:
@@ -172,17 +135,3 @@ def _json_label(text: str, where: str) -> Any:
 def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     file = tar.extractfile(member)
     return b"" if file is None else file.read()
-
-
-def _shuffled(images: Iterator[tuple[bytes, int]], rng: np.random.Generator) -> Iterator[tuple[bytes, int]]:
-    """The images in an order drawn within a buffer."""
-    held: list[tuple[bytes, int]] = []
-    for image in images:
-        if len(held) < BUFFER:
-            held.append(image)
-            continue
-        place = int(rng.integers(BUFFER))
-        yield held[place]
-        held[place] = image
-    for place in rng.permutation(len(held)):
-        yield held[int(place)]

@@ -23,7 +23,8 @@ from stackwalls.model.images.decoding import (
     gpu_decodes,
     jpeg_size,
 )
-from stackwalls.model.images.labelled import ImageStream, LabelledImages
+from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.tables import TableStream
 from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
 from stackwalls.model.training.batch_order import BatchOrder, Place
 from stackwalls.model.training.spec import Recipe
@@ -213,7 +214,7 @@ class _Stream(IterableDataset[Piece]):
     """This process's pieces of a stream. Every process reads the whole stream and decodes its share of it."""
 
     def __init__(
-        self, data: TrainingData, stream: ImageStream, prepare: Preparation, order: BatchOrder, steps: range
+        self, data: TrainingData, stream: TableStream, prepare: Preparation, order: BatchOrder, steps: range
     ) -> None:
         self._stream, self._prepare, self._order, self._steps = stream, prepare, order, steps
         self._positions = data.positions()

@@ -14,7 +14,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.hub import HubId
 from stackwalls.model.images.hub import download_hub, split_names, stream_hub
 from stackwalls.model.images.image_folder import ImageFolder, visible
-from stackwalls.model.images.labelled import ImageStream, ImageSubset, LabelledImages
+from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.labels import find_class, imagenet_classes, parse_classes
 from stackwalls.model.images.opening import (
     DRAWN,
@@ -26,7 +26,7 @@ from stackwalls.model.images.opening import (
     open_images,
     split_of,
 )
-from stackwalls.model.images.tar_shards import TarStream
+from stackwalls.model.images.tables import TableStream
 from stackwalls.model.sampling import class_order
 
 DRAWN_PER_CLASS, DRAWN_VAL_PER_CLASS = 100, 20
@@ -38,7 +38,7 @@ FIRST_TRAINING_SEED = 1_000_000
 VAL_SPLITS = ("validation", "val", "valid", "test")
 """Names of a validation split, in the order in which they are tried."""
 
-Splits = tuple[LabelledImages | ImageStream, LabelledImages | None]
+Splits = tuple[LabelledImages | TableStream, LabelledImages | None]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class TrainingData:
 
     name: str
     classes: tuple[int, ...]
-    train: LabelledImages | ImageStream
+    train: LabelledImages | TableStream
     val: LabelledImages
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -107,7 +107,7 @@ def open_data(
         streaming: read a dataset on the Hub over the network while training.
         drawn_per_class: training images of each drawn class.
         drawn_fresh: draw other images in each epoch.
-        size: training images in one pass over tar shards or a stream that does not say it.
+        size: training images in one pass over a stream that does not say it.
 
     Raises:
         InputError: if there is no such data, a split is missing, a label is out of range, or a class is empty.
@@ -117,10 +117,10 @@ def open_data(
         return _drawn(classes, seed, drawn_per_class, drawn_fresh)
     hub = None if labels is not None else find_hub_id(text)
     if labels is not None:
-        train: LabelledImages | ImageStream = open_images(text, labels=labels)
+        train: LabelledImages | TableStream = open_images(text, labels=labels)
         val = None
     else:
-        train, val = _open_local(Path(text), size) if hub is None else _open_hub(text, hub, streaming)
+        train, val = _open_local(Path(text)) if hub is None else _open_hub(text, hub, streaming, size)
     held = train.labels if isinstance(train, LabelledImages) else None
     if val is None and val_share is not None and isinstance(train, LabelledImages):
         train, val = split_by_seed(train, val_share, seed)
@@ -158,13 +158,13 @@ def split_by_seed(images: LabelledImages, share: float, seed: int) -> tuple[Labe
         aside = min(max(1, round(share * len(numbers))), len(numbers) - 1)
         val.append(np.sort(numbers[:aside]))
         train.append(np.sort(numbers[aside:]))
-    return ImageSubset(images, np.concatenate(train)), ImageSubset(images, np.concatenate(val))
+    return images.only(np.concatenate(train)), images.only(np.concatenate(val))
 
 
 def _of_classes(images: LabelledImages, classes: Sequence[int]) -> LabelledImages:
     """The images of these classes only."""
     chosen = np.flatnonzero(np.isin(images.labels, list(classes)))
-    return images if len(chosen) == len(images.labels) else ImageSubset(images, chosen)
+    return images if len(chosen) == len(images.labels) else images.only(chosen)
 
 
 def _chosen(classes: int | Sequence[str | int] | None, held: Sequence[int], seed: int) -> tuple[int, ...]:
@@ -196,22 +196,22 @@ def _drawn(classes: int | Sequence[str | int] | None, seed: int, per_class: int,
     return TrainingData(DRAWN, chosen, train, val, {"first_seeds": seeds, "fresh": fresh})
 
 
-def _open_hub(text: str, hub: HubId, streaming: bool) -> Splits:
+def _open_hub(text: str, hub: HubId, streaming: bool, size: int | None) -> Splits:
     """The training split, and the validation split, which is always downloaded."""
     with also_not_here(text):
         splits = [] if hub.split else split_names(hub)
         if splits and "train" not in splits:
             raise InputError(f"The dataset {hub} has no split 'train': it has {', '.join(splits)}.")
-        train = stream_hub(hub, "train") if streaming else download_hub(hub, "train")
+        train = stream_hub(hub, "train", size) if streaming else download_hub(hub, "train")
         val = next((name for name in VAL_SPLITS if name in splits), None)
         return train, None if val is None else download_hub(hub, val)
 
 
-def _open_local(path: Path, size: int | None) -> Splits:
+def _open_local(path: Path) -> Splits:
     """A folder or files on this machine."""
     files = files_in(path) if path.is_dir() else {}
     if files:
-        return _open_files(path, files, size)
+        return _open_files(path, files)
     folders = visible(path, folders=True) if path.is_dir() else []
     splits = {SPLITS[folder.lower()]: folder for folder in folders if folder.lower() in SPLITS}
     if "train" not in splits:
@@ -227,7 +227,7 @@ def _open_local(path: Path, size: int | None) -> Splits:
     return train, held_out
 
 
-def _open_files(folder: Path, files: Mapping[str, Path], size: int | None) -> Splits:
+def _open_files(folder: Path, files: Mapping[str, Path]) -> Splits:
     """The Parquet files or tar shards of a folder by the split that their names say.
 
     Raises:
@@ -245,8 +245,6 @@ def _open_files(folder: Path, files: Mapping[str, Path], size: int | None) -> Sp
         )
     val = found.get("validation", found.get("test"))
     held_out = None if val is None else open_files(val, name)
-    if next(iter(train)).lower().endswith(".tar") and held_out is not None:
-        return TarStream(name, train, size), held_out
     return open_files(train, name), held_out
 
 

@@ -14,7 +14,7 @@ DATA is one of
   a folder      with train/ and val/ (or validation/, test/), each with class folders named by synset (n01443537), class
                 name (goldfish) or index (1); or with class folders alone, and --val-share
   Parquet       a folder of files train*.parquet and val*.parquet, images as bytes or {bytes, path}
-  tar shards    a folder of train*.tar and val*.tar in WebDataset's layout (N.jpg, N.cls), with --epoch-images
+  tar shards    a folder of train*.tar and val*.tar in WebDataset's layout (N.jpg, N.cls)
   owner/name    a dataset on the Hugging Face Hub, or owner/name@revision; --streaming keeps nothing on disk
   drawn         procedurally drawn animals, which need no data
 """
@@ -62,7 +62,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     )
     add("--val-share", type=float, metavar="S", help="share of each class to validate on, if there is no val split")
     add("--streaming", action="store_true", help="read a dataset of the Hub while training")
-    add("--epoch-images", type=int, metavar="N", help="images in one pass over tar shards")
+    add("--epoch-images", type=int, metavar="N", help="images in one pass over a stream of unknown size")
     add("--drawn-pictures", type=int, default=100, metavar="N", help="images of each drawn class (default 100)")
     add("--drawn-fresh", action="store_true", help="draw new images in each epoch")
     add("--seed", type=int, default=0, help="seed of weights, order, crops and dropout (default 0)")

@@ -55,7 +55,7 @@ def train_sees(what: str) -> Answer:
             else:
                 tensor = decode_tensor(encoded).permute(1, 2, 0).numpy()
                 assert np.abs(tensor.astype(int) - decode(encoded)).mean() < 1, "the fast path, up to rounding"
-            found[part.id_of(number)] = label, view  # type: ignore[union-attr]
+            found[part.ids[number]] = label, view  # type: ignore[union-attr]
     return found
 
 

@@ -1,5 +1,7 @@
 """A training that is stopped anywhere and goes on is the training that was not stopped, to the last bit."""
 
+import copy
+import itertools
 import json
 import os
 import random
@@ -11,7 +13,7 @@ import pytest
 import torch
 
 from stackwalls.model import InputError
-from stackwalls.model.images.labelled import ImageSubset
+from stackwalls.model.images import LabelledImages
 from stackwalls.model.training import History, Recipe, Running, Stopped, TrainingData, TrainingSpec, open_data, train
 from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states, set_random_states
 
@@ -19,23 +21,19 @@ TIMED = ("images_per_s", "waiting")
 RUNNING = Running(device="cpu", log_steps=2)
 
 
-class SignalAt(ImageSubset):
-    """Images that send this process Ctrl-C when they are read for the so-manieth time."""
-
-    def __init__(self, data: TrainingData, reads: int, signal_number: int = signal.SIGINT) -> None:
-        super().__init__(data.train, np.arange(len(data.train.labels)))  # type: ignore[arg-type,union-attr]
-        self._left, self._signal = reads, signal_number
-
-    def read(self, image: str | int, epoch: int = 0) -> bytes:
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), self._signal)
-        return super().read(image, epoch)
-
-
 def interrupted(data: TrainingData, reads: int, signal_number: int = signal.SIGINT) -> TrainingData:
-    train_set = SignalAt(data, reads, signal_number)
-    return TrainingData(data.name, data.classes, train_set, data.val, data.details)
+    """The data; this process is sent a signal when a training image is read for that many times."""
+    images = copy.copy(data.train)
+    assert isinstance(images, LabelledImages)
+    left, whole = itertools.count(reads - 1, -1), images.read
+
+    def read(image: str | int, epoch: int = 0) -> bytes:
+        if next(left) == 0:
+            os.kill(os.getpid(), signal_number)
+        return whole(image, epoch)
+
+    images.read = read  # type: ignore[method-assign]
+    return TrainingData(data.name, data.classes, images, data.val, data.details)
 
 
 def history(folder: Path) -> list[dict[str, float]]:
@@ -165,12 +163,12 @@ def test_random_states_go_through_a_checkpoint(tmp_path: Path) -> None:
     states = random_states()
     try:
         random.seed(1)
-        np.random.seed(2)  # noqa: NPY002
+        np.random.seed(2)
         torch.manual_seed(3)
         Checkpoint({}, 0, {}, {}, None, [random_states()]).write(tmp_path / "c.pt")
-        drawn = random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
+        drawn = random.random(), np.random.rand(), torch.rand(1).item()
         set_random_states(Checkpoint.read(tmp_path / "c.pt").random[0])
-        assert (random.random(), np.random.rand(), torch.rand(1).item()) == drawn  # noqa: NPY002
+        assert (random.random(), np.random.rand(), torch.rand(1).item()) == drawn
     finally:
         set_random_states(states)
 
