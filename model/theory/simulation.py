@@ -243,7 +243,8 @@ def sweep(parameter: str, image: torch.Tensor, draws: int = 10_000, seed: int = 
         kernel = int(value) if parameter == "kernel" else 2
         large = padded(image, kernel)
         spec = OneConvolution(
-            *large.shape[1:],
+            height=large.shape[1],
+            width=large.shape[2],
             channels=len(large),
             filters=int(value) if parameter == "filters" else _FILTERS,
             kernel=kernel,

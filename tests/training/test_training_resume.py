@@ -163,12 +163,12 @@ def test_random_states_go_through_a_checkpoint(tmp_path: Path) -> None:
     states = random_states()
     try:
         random.seed(1)
-        np.random.seed(2)
+        np.random.seed(2)  # noqa: NPY002
         torch.manual_seed(3)
         Checkpoint({}, 0, {}, {}, None, [random_states()]).write(tmp_path / "c.pt")
-        drawn = random.random(), np.random.rand(), torch.rand(1).item()
+        drawn = random.random(), np.random.rand(), torch.rand(1).item()  # noqa: NPY002
         set_random_states(Checkpoint.read(tmp_path / "c.pt").random[0])
-        assert (random.random(), np.random.rand(), torch.rand(1).item()) == drawn
+        assert (random.random(), np.random.rand(), torch.rand(1).item()) == drawn  # noqa: NPY002
     finally:
         set_random_states(states)
 
