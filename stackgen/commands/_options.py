@@ -7,13 +7,17 @@ the top, so that `stackgen --help` answers at once.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from stackwalls.hub_cards import Manifest
     from stackwalls.model import Wall
 
 
@@ -142,3 +146,127 @@ def given_fields(args: argparse.Namespace, settings: type) -> dict[str, Any]:
     """The fields of a dataclass of settings that were given as flags."""
     given = {entry.name: getattr(args, entry.name, None) for entry in fields(settings) if "help" in entry.metadata}
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
+
+
+def add_classes_argument(parser: argparse._ActionsContainer, default: str) -> None:
+    """Declare `--classes`, which `parse_classes_option` reads; `default` says in words what it is without."""
+    parser.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="N|CLASS",
+        help="a number of classes, sampled with the seed; or the classes by synset, name or index:7; or a dataset, as "
+        f"a folder or on the Hub, to use its classes (default: {default})",
+    )
+
+
+def add_seed_argument(parser: argparse._ActionsContainer, what: str) -> None:
+    """Declare `--seed`; `what` says what it decides."""
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"seed of {what} (default 0)")
+
+
+def add_dead_zone_argument(parser: argparse._ActionsContainer) -> None:
+    """Declare `--wall` for a set that is made; `Wall.parse` reads it."""
+    parser.add_argument(
+        "--wall",
+        default="bottom:54",
+        metavar="WALL",
+        help="the dead zone: a side and its pixels (top, bottom, left, right), or rows:START:STOP or "
+        "columns:START:STOP (default bottom:54, VGG16's)",
+    )
+
+
+def add_out_argument(parser: argparse._ActionsContainer, what: str, default: str | None = None) -> None:
+    """Declare `--out`, a folder; required without a default."""
+    shown = f"{what} (default {default})" if default else what
+    folder = Path(default) if default else None
+    parser.add_argument("--out", type=Path, default=folder, required=default is None, metavar="DIR", help=shown)
+
+
+def add_json_argument(parser: argparse._ActionsContainer, what: str = "the result") -> None:
+    """Declare `--json`; `print_json` prints."""
+    parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
+
+
+def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...] | None:
+    """Read `--classes`: a count, classes (indices as integers, the rest as given), or None for the default.
+
+    A single number is a count; an index is written `index:7`. A single dataset folder, or `owner/name[@revision]` on
+    the Hub, stands for the classes of that dataset. Commas separate classes as spaces do.
+
+    Raises:
+        InputError: if there is a bare number among several values, or there is no such dataset.
+        RunError: if the Hub refuses access to the dataset, or cannot be reached.
+    """
+    from stackwalls.model import InputError
+
+    if values is None:
+        return None
+    # no class has a slash in its name
+    if len(values) == 1 and ("/" in values[0] or (Path(values[0]) / "manifest.json").is_file()):
+        from stackwalls.hub_cards import dataset_classes
+
+        return dataset_classes(values[0])
+    values = [part.strip() for value in values for part in value.split(",")]
+    if len(values) == 1 and values[0].isdecimal():
+        return int(values[0])
+    if numbers := [value for value in values if value.isdecimal()]:
+        raise InputError(
+            f"In a list of classes, an index is written index:{numbers[0]}. A number is how many classes to sample, "
+            "and must be the only value."
+        )
+
+    def read(value: str) -> str | int:
+        kind, _, number = value.partition(":")
+        return int(number) if kind == "index" and number.isdecimal() else value
+
+    return tuple(map(read, values))
+
+
+def say(line: str) -> None:
+    """Print a line about progress to stderr."""
+    print(f"stackgen: {line}", file=sys.stderr, flush=True)
+
+
+def print_json(content: Any) -> None:
+    """Print a command's result for programs; JSON has no NaN, so an undefined number is null."""
+    import json
+
+    print(json.dumps(_without_nan(content), indent=2, ensure_ascii=False))
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and value != value else value
+
+
+def set_record(out: Path, manifest: Manifest) -> dict[str, Any]:
+    """What `--json` prints about a dataset folder."""
+    return {"out": str(out), "spec": manifest.spec, "counts": manifest.counts, "inputs": manifest.inputs}
+
+
+def next_steps(out: Path) -> list[str]:
+    """Commands to run with a finished set."""
+    return [
+        f"Review:    stackgen review {out}",
+        f"Evaluate:  stackgen evaluate {out} --model walled:tf_efficientnet_lite0 --out results",
+    ]
+
+
+def first_names(names: list[str], most: int = 5) -> str:
+    """The first of a list of names, and how many more there are."""
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+@contextmanager
+def plain_warnings() -> Iterator[None]:
+    """Show warnings as one sentence on stderr, without their location in the code."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_args, **_kwargs: say(str(message))
+        yield

@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.adapters import named_methods
     from stackwalls.evaluate.checks import FINDINGS_NAME, REFERENCES, beyond_mu, check_findings_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import InputError, Wall, disk_errors
-    from stackwalls.stackgen.commands.evaluate import find_device, find_model
+    from stackwalls.model import InputError, Wall, disk_errors, find_device
+    from stackwalls.stackgen.commands._options import find_model
 
     names = args.methods or _DEFAULT
     methods = named_methods([name for name in names if name != "references"]) if set(names) != {"references"} else {}

@@ -10,9 +10,15 @@ side, each on several GPUs if there are:
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from stackwalls.stackgen.commands._options import add_field_arguments, given_fields
+from stackwalls.stackgen.commands._options import (
+    add_classes_argument,
+    add_field_arguments,
+    add_out_argument,
+    given_fields,
+    parse_classes_option,
+    say,
+)
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec, miniature_synsets
 
 RESUMES = True
@@ -21,28 +27,19 @@ RESUMES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add = parser.add_argument
-    add(
-        "--classes",
-        nargs="+",
-        metavar="N|CLASS",
-        help="N animals, sampled by the seed; or animals by synset, name or index:7; or a dataset folder's classes "
-        "(default: those of the miniature in this package)",
-    )
+    add_classes_argument(parser, "those of the miniature in this package")
     add_field_arguments(parser, MiniatureSpec)
-    add(
+    parser.add_argument(
         "--stage",
         nargs="+",
         metavar="STAGE",
         help="run only these of frames, decoder, denoiser, pipeline, in this order",
     )
-    add("--out", type=Path, default=Path("miniature"), metavar="DIR", help="output folder (default miniature)")
+    add_out_argument(parser, "output folder", "miniature")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the stages, and print where the pipeline is."""
-    import sys
-
     from stackwalls.model import InputError, Launch
     from stackwalls.stackgen.diffusion.miniature.making import STAGES, make_miniature
 
@@ -51,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"Unknown stage {unknown[0]!r}: expected {', '.join(STAGES)}.")
     given = given_fields(args, MiniatureSpec)
     spec = MiniatureSpec(_classes(args.classes, given.get("seed", 0)), **given)
-    make_miniature(spec, args.out, stages, lambda line: print(f"stackgen: {line}", file=sys.stderr, flush=True))
+    make_miniature(spec, args.out, stages, say)
     if "pipeline" in stages and Launch.of().rank == 0:
         print(f"{args.out / 'pipeline'}: draws {len(spec.classes)} animals.")
         print(f"Next:  stackgen generate --model {args.out / 'pipeline'} --localizer foreground --out stack-gen")
@@ -60,7 +57,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _classes(values: list[str] | None, seed: int) -> tuple[str | int, ...]:
     from stackwalls.model import animals, class_order
-    from stackwalls.stackgen.commands.mix import parse_classes_option
 
     asked = parse_classes_option(values)
     if asked is None:

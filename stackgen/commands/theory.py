@@ -11,6 +11,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stackwalls.stackgen.commands._options import add_json_argument, add_out_argument, add_seed_argument
+
 if TYPE_CHECKING:
     import torch
 
@@ -27,17 +29,15 @@ _TOLERANCE = 4.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--out", type=Path, default=Path("figures"), metavar="DIR", help="output folder (default figures)"
-    )
+    add_out_argument(parser, "output folder", "figures")
     parser.add_argument("--draws", type=int, default=_DRAWS, metavar="N", help=f"random networks (default {_DRAWS:,})")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the networks (default 0)")
+    add_seed_argument(parser, "the networks")
     image = parser.add_mutually_exclusive_group()
     image.add_argument("--digit", type=int, default=_DIGIT, help=f"scikit-learn's digit, 0 to 9 (default {_DIGIT})")
     image.add_argument(
         "--mnist", type=int, metavar="INDEX", help="instead, an image of MNIST's test set, from the Hugging Face Hub"
     )
-    parser.add_argument("--json", action="store_true", help="print theory.json")
+    add_json_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:

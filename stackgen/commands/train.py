@@ -22,12 +22,19 @@ DATA is one of
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackwalls.model.training.spec import RECIPES, Recipe, Running, find_recipe
-from stackwalls.stackgen.commands._options import add_field_arguments, given_fields
+from stackwalls.stackgen.commands._options import (
+    add_classes_argument,
+    add_field_arguments,
+    add_json_argument,
+    add_seed_argument,
+    given_fields,
+    parse_classes_option,
+    say,
+)
 
 if TYPE_CHECKING:
     from stackwalls.model.training import Outcome
@@ -49,23 +56,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     recipe = parser.add_argument_group("recipe (defaults: those of --recipe)")
     add_field_arguments(recipe, Recipe, _recipes_defaults)
     add_field_arguments(parser.add_argument_group("this machine (does not affect the weights)"), Running)
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    add_json_argument(parser)
 
 
 def _add_data(group: argparse._ArgumentGroup) -> None:
+    add_classes_argument(group, "all")
     add = group.add_argument
-    add(
-        "--classes",
-        nargs="+",
-        metavar="N|CLASS",
-        help="N classes, sampled by the seed; or classes by synset, name or index:7; or a dataset folder's classes",
-    )
     add("--val-share", type=float, metavar="S", help="share of each class to validate on, if there is no val split")
     add("--streaming", action="store_true", help="read a dataset of the Hub while training")
     add("--epoch-images", type=int, metavar="N", help="images in one pass over a stream of unknown size")
     add("--drawn-pictures", type=int, default=100, metavar="N", help="images of each drawn class (default 100)")
     add("--drawn-fresh", action="store_true", help="draw new images in each epoch")
-    add("--seed", type=int, default=0, help="seed of weights, order, crops and dropout (default 0)")
+    add_seed_argument(group, "weights, order, crops and dropout")
 
 
 def _recipes_defaults(name: str) -> str:
@@ -80,7 +82,6 @@ def run(args: argparse.Namespace) -> int:
     """Train, write the model folder and the curves, and print where they are."""
     from stackwalls.model import InputError
     from stackwalls.model.training import TrainingSpec, draw_curves, open_data, train
-    from stackwalls.stackgen.commands.mix import parse_classes_option
 
     if args.curves:
         draw_curves({folder.resolve().name: folder for folder in args.curves}, args.out)
@@ -101,15 +102,11 @@ def run(args: argparse.Namespace) -> int:
         size=args.epoch_images,
     )
     running = Running(**given_fields(args, Running))
-    outcome = train(data, spec, args.out, running, resume=args.resume, report=_report)
+    outcome = train(data, spec, args.out, running, resume=args.resume, report=say)
     if outcome is not None:  # in the first process
         _write(outcome, args.out)
         print(_json(outcome, args.out) if args.json else _text(outcome, args.out))
     return 0
-
-
-def _report(line: str) -> None:
-    print(f"stackgen: {line}", file=sys.stderr, flush=True)
 
 
 def _write(outcome: Outcome, out: Path) -> None:

@@ -103,8 +103,8 @@ def _made(args: argparse.Namespace) -> dict[Wall, Results]:
     """The results behind each wall, made from the source; what is wrong with the call is said before that."""
     from stackwalls.evaluate import EvaluationSpec, Subject
     from stackwalls.evaluate.adapters import as_explainer, named_methods
-    from stackwalls.model import WALLED_PREFIX, InputError, Wall, load_model
-    from stackwalls.stackgen.commands.evaluate import find_device, parse_methods
+    from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
+    from stackwalls.stackgen.commands._options import parse_methods
 
     if not args.model.startswith(WALLED_PREFIX):
         raise InputError(
@@ -127,8 +127,7 @@ def _made(args: argparse.Namespace) -> dict[Wall, Results]:
 def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, limits: dict[str, int]) -> Results:
     """The results behind one wall: those that are there already, or new ones."""
     from stackwalls.evaluate import evaluate
-    from stackwalls.model import load_model
-    from stackwalls.stackgen.commands.evaluate import find_device
+    from stackwalls.model import find_device, load_model
     from stackwalls.stackmix import MixSpec, mix
 
     folder = args.out / str(wall).replace(":", "-")

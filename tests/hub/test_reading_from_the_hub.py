@@ -172,7 +172,7 @@ def test_a_folder_here_that_hides_a_dataset_there_is_said(there: LoopbackHub, tm
 
 def test_the_classes_of_a_set_of_the_hub(there: LoopbackHub, folder: Path, tmp_path: Path) -> None:
     """`--classes user/name`: labels travel, pictures do not; a recipe has classes too."""
-    from stackwalls.stackgen.commands.mix import parse_classes_option
+    from stackwalls.stackgen.commands._options import parse_classes_option
 
     assert dataset_classes("user/stack-mix@v1.0") == dataset_classes(folder) == tuple(range(230))
     put(recipe_folder(drawn(tmp_path / "few", rows=4), tmp_path / "recipe", parse_licence("mit")), "user/recipe")

@@ -15,7 +15,6 @@ import torch
 from stackwalls.model import InputError
 from stackwalls.model.files import put_in_place, temporary_path, write_whole
 from stackwalls.model.training.history import HISTORY_NAME
-from stackwalls.stackgen.diffusion.loading import quiet_libraries
 from stackwalls.stackgen.diffusion.miniature.frames import HEIGHT, WIDTH, frames
 from stackwalls.stackgen.diffusion.miniature.networks import (
     assemble,
@@ -28,6 +27,7 @@ from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, 
 from stackwalls.stackgen.diffusion.miniature.spec import DESCRIPTION, MiniatureSpec
 from stackwalls.stackgen.diffusion.miniature.tasks import DecoderTask, DenoiserTask, TaskLoop
 from stackwalls.stackgen.diffusion.miniature.words import sentences_of, word_tokenizer
+from stackwalls.stackgen.diffusion.pipeline import quiet_libraries
 
 STAGES = ("frames", "decoder", "denoiser", "pipeline")
 """In this order; decoder and denoiser may run side by side."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from stackwalls.model import imagenet_classes
-from stackwalls.stackgen.prompts import TEMPLATES, prompt_for
-from stackwalls.stackgen.prompts.nouns import noun_of
+from stackwalls.stackgen.prompts.prompt import noun_of, prompt_for
+from stackwalls.stackgen.prompts.sentences import TEMPLATES
 
 MAX_TOKENS = 64
 """Of a prompt with its two marks; longer ones are cut. The longest of the refined sentences has 50."""

@@ -13,7 +13,7 @@ from stackwalls.stackgen.diffusion.miniature.networks import new_autoencoder
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, SCALING, WIDTH, Projection
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
 from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS, UNKNOWN, sentences_of, word_tokenizer
-from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackgen.prompts.prompt import prompt_for
 
 LABELS = (0, 7, 207)
 
