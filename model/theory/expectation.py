@@ -111,12 +111,10 @@ def conditional_expectation(spec: OneConvolution, maps: torch.Tensor) -> torch.T
         maps: `(R, V, h, w)`, the activation maps (`Networks.features`) of R draws of the filters.
 
     Returns:
-        `(R, h, w)`, of the maps' dtype.
+        `(R, h, w)`, of the maps' dtype: equation (5) of docs/theory.md.
 
     Raises:
         InputError: if `maps` has another shape.
-
-    Source: equation (5) of docs/theory.md; cf. Taimeskhanov et al. 2024, Eq. 11.
     """
     if maps.ndim != 4 or tuple(maps.shape[1:]) != (spec.filters, *spec.map_size):
         expected = ("R", spec.filters, *spec.map_size)
@@ -139,36 +137,19 @@ def _expected(spec: OneConvolution, image: torch.Tensor, norm: float) -> torch.T
 
 
 def expected_gradcam(spec: OneConvolution, image: torch.Tensor) -> torch.Tensor:
-    """The expected GradCAM map at initialization, over all weights, for one fixed class.
+    """The expected GradCAM map at initialization, over all weights, for a fixed class: `(C, H, W)` to `(h, w)` float64.
 
-    Exact for one dense layer. For more, too large by the share `dead_draw_norm(V) / rectified_norm_mean(V)` at most
-    (0.5 for V = 2, 1e-8 for V = 30).
-
-    Args:
-        spec: shape of the networks and law of their weights.
-        image: `(C, H, W)`.
-
-    Returns:
-        `(h, w)` float64, a multiple of `patch_norms`.
-
-    Source: equation (6) of docs/theory.md.
+    A multiple of `patch_norms`: equation (6) of docs/theory.md. Exact for one dense layer. For more, too large by the
+    share `dead_draw_norm(V) / rectified_norm_mean(V)` at most (0.5 for V = 2, 1e-8 for V = 30).
     """
     return _expected(spec, image, rectified_norm_mean(spec.filters))
 
 
 def gradcam_lower_bound(spec: OneConvolution, image: torch.Tensor, inequality: Inequality = "moments") -> torch.Tensor:
-    """A lower bound of the expected GradCAM map at initialization, in elementary functions of V.
+    """A lower bound of `expected_gradcam` in elementary functions of V: `(C, H, W)` to `(h, w)` float64.
 
-    Args:
-        spec: shape of the networks and law of their weights.
-        image: `(C, H, W)`.
-        inequality: "moments", positive for every V with one dense layer, and within a factor that goes to 1; or
-            "chebyshev", which is 0 for V <= 20.
-
-    Returns:
-        `(h, w)` float64.
-
-    Source: equations (7) and (8) of docs/theory.md; cf. Taimeskhanov et al. 2024, Theorem 3.
+    Equations (7) and (8) of docs/theory.md. "moments" is positive for every V with one dense layer, and within a factor
+    that goes to 1; "chebyshev" is 0 for V <= 20.
     """
     missing = dead_draw_norm(spec.filters) if spec.depth > 1 else 0.0
     return _expected(spec, image, max(0.0, rectified_norm_lower_bound(spec.filters, inequality) - missing))

@@ -139,13 +139,9 @@ class OneConvolution:
         def normal(tau: float, *size: int) -> torch.Tensor:
             return torch.randn(draws, *size, generator=generator, dtype=dtype).mul_(tau)
 
-        fixed = None if filters is None else filters.to(dtype).expand(draws, *shape)
+        drawn = normal(self.taus[0], *shape) if filters is None else filters.to(dtype).expand(draws, *shape)
         dense = zip(self.taus[1:], self.dense_shapes, strict=True)
-        return Networks(
-            self,
-            normal(self.taus[0], *shape) if fixed is None else fixed,
-            tuple(normal(tau, *size) for tau, size in dense),
-        )
+        return Networks(self, drawn, tuple(normal(tau, *size) for tau, size in dense))
 
     def patches(self, image: torch.Tensor) -> torch.Tensor:
         """What each map cell sees: `(C, H, W)` to `(C·k·k, h·w)`, cells row by row.
@@ -190,10 +186,9 @@ class Networks:
         return self.preactivations(maps)[-1]
 
     def pool(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the head reads of the maps: `(R, V, h, w)` to values and cells, both `(R, V, seen_rows, w')`.
+        """What the head reads of maps `(R, V, h, w)`: each window's largest value, and its cell, row · w + column.
 
-        Returns:
-            Each window's largest value and its cell, row · w + column; of equal ones, the first in reading order.
+        Both `(R, V, seen_rows, w')`; of equal values, the first in reading order.
         """
         values, cells = F.max_pool2d(maps, self.spec.pool, return_indices=True)
         return values[..., : self.spec.seen_rows, :], cells[..., : self.spec.seen_rows, :]

@@ -55,10 +55,7 @@ _MNIST = "ylecun/mnist"
 
 
 def small_digit(digit: int = 8) -> torch.Tensor:
-    """The first such digit of the ones that scikit-learn includes, enlarged from 8 × 8 (bicubic).
-
-    Returns:
-        `(1, 28, 28)` float64 in [0, 1], the digit bright on black.
+    """scikit-learn's first such digit, enlarged from 8 × 8: `(1, 28, 28)` float64 in [0, 1], bright on black.
 
     Raises:
         InputError: if `digit` is not 0 to 9.
@@ -74,13 +71,7 @@ def small_digit(digit: int = 8) -> torch.Tensor:
 
 
 def mnist_digit(index: int) -> torch.Tensor:
-    """A digit of MNIST's test set, from the Hugging Face Hub.
-
-    Args:
-        index: of the image, 0 to 9999.
-
-    Returns:
-        `(1, 28, 28)` float64 in [0, 1], the digit bright on black.
+    """Digit 0 to 9999 of MNIST's test set, from the Hugging Face Hub: `(1, 28, 28)` float64 in [0, 1], bright on black.
 
     Raises:
         InputError: if there is no image of that index.

@@ -111,10 +111,9 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def draw_curves(folders: Mapping[str, Path], out: Path) -> None:
-    """Draw the learning curves of several trainings in one figure.
+    """Draw the learning curves of several trainings in one figure, as in Figure 5 of Taimeskhanov et al. 2024.
 
-    Left: the validation loss and the mean training loss of each epoch (dotted). Right: validation top-5 and top-1
-    (dotted).
+    Left: the validation loss and the mean training loss of each epoch (dotted). Right: top-5 and top-1 (dotted).
 
     Args:
         folders: label in the legend → folder that holds `history.jsonl`.
@@ -122,8 +121,6 @@ def draw_curves(folders: Mapping[str, Path], out: Path) -> None:
 
     Raises:
         InputError: if there is no history, or no validation in it, or `out` has another suffix.
-
-    Source: Taimeskhanov, Sicre, Garreau 2024, Figure 5.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator

@@ -93,18 +93,10 @@ def measure_outcome(
     device: torch.device,
     half: bool = False,
 ) -> Outcome:
-    """Read the best weights, certify and measure them.
+    """Certify and measure the best weights, which `save_model` wrote to a file.
 
-    During training the network got only the rows that it sees, perhaps in 16 bits. Here it gets whole images in
-    float32 through its own `forward`, as for anyone who loads the file.
-
-    Args:
-        weights: file that `save_model` wrote.
-        data: validation images.
-        described: recipe, wall, seed and data, as JSON values.
-        best: the best validation, with its step.
-        device: where to measure.
-        half: whether to round the weights to 16 bits first.
+    During training the network got only the rows that it sees, perhaps in 16 bits. Here it gets whole images in float32
+    through its own `forward`, as for anyone who loads the file. `half` rounds the weights to 16 bits first.
 
     Raises:
         NotBlindError: if the network sees its dead zone.

@@ -78,13 +78,8 @@ def _sweep_all(digit: torch.Tensor, draws: int, seed: int) -> list[SweepPoint]:
 
     from stackwalls.model.theory import SWEEPS, sweep
 
-    points = []
-    with tqdm(total=sum(map(len, SWEEPS.values())), desc="sweeps", unit="shape", disable=None) as bar:
-        for parameter in SWEEPS:
-            for point in sweep(parameter, digit, draws, seed):
-                points.append(point)
-                bar.update()
-    return points
+    points = (point for parameter in SWEEPS for point in sweep(parameter, digit, draws, seed))
+    return list(tqdm(points, total=sum(map(len, SWEEPS.values())), desc="sweeps", unit="shape", disable=None))
 
 
 def _summary(spec: OneConvolution, image: torch.Tensor, estimate: Estimate, points: list[SweepPoint]) -> dict[str, Any]:

@@ -19,14 +19,15 @@ from stackwalls.stackgen.diffusion.miniature.projection import PATCH, SCALING, P
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
 from stackwalls.stackgen.diffusion.miniature.words import sentences_of
 
-# of the learning rate; a longer training changes nothing before the last part
+# learning rate; a longer training changes nothing before the last part
 _WARM_UP = 200
-"""Steps in which the learning rate rises."""
+"""Steps in which it rises."""
 _FALL = 0.35
 """Share of the steps, at the end, in which it falls linearly to `_LAST`."""
 _LAST = 0.02
 
 _AVERAGE = 0.999
+"""Share of the averaged weights that a step keeps."""
 _RUNNING = Running(log_steps=100, checkpoint_minutes=2)
 
 # of the decoder
@@ -58,16 +59,9 @@ class TaskLoop(StepLoop):
 
     Everything random in a step comes from a generator seeded by the seed, the step and the process.
 
-    Args:
-        task: what is trained, in place.
-        folder: for `checkpoint.pt` and `history.jsonl`.
-        described: what the weights follow from; a checkpoint of something else is rejected.
-        steps: of the whole training.
-        spec: its learning rate and seed.
-        report: called with one line about progress at a time.
-
     Attributes:
-        average: the module with exponentially averaged weights.
+        task: what is trained, in place.
+        average: the same module with exponentially averaged weights: the result.
     """
 
     clip_norm = 1.0
@@ -128,13 +122,7 @@ class TaskLoop(StepLoop):
 
 
 class DecoderTask(nn.Module):
-    """The autoencoder's decoder learns to draw frames from their latents.
-
-    Args:
-        autoencoder: its decoder is trained.
-        projection: what its encoder computes.
-        labels: the classes of the frames.
-    """
+    """The decoder of an autoencoder learns to draw frames of these classes from their latents (`projection`)."""
 
     def __init__(self, autoencoder: Any, projection: Projection, labels: Sequence[int]) -> None:
         super().__init__()
