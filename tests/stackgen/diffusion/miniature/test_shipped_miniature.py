@@ -8,7 +8,7 @@ import pytest
 from stackwalls.model import InputError
 from stackwalls.stackgen import cli
 from stackwalls.stackgen.diffusion import find_model
-from stackwalls.stackgen.diffusion.miniature import PIPELINE, miniature_synsets
+from stackwalls.stackgen.diffusion.miniature.spec import PIPELINE, miniature_synsets
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
