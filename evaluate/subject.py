@@ -60,13 +60,14 @@ class Subject:
             )
         if all(target_layer is not module for module in model.modules()):
             raise InputError(f"The target layer {type(target_layer).__name__} is not a module of {name}.")
-        if isinstance(model, Walled) and any(target_layer is module for module in model.extractor.modules()):
+        sides = model.sides if isinstance(model, Walled) else ()
+        if any(target_layer is module for side in sides for module in side.modules()):
             raise InputError(
                 f"The target layer {type(target_layer).__name__} runs on each side of the wall of {name} separately: "
                 "no map of it shows the whole image. Leave it out to use the network's own."
             )
         if odd := {str(p.dtype) for p in model.parameters() if p.is_floating_point() and p.dtype != torch.float32}:
-            raise InputError(f"{name} has {', '.join(sorted(odd))} weights: expected float32 (`model.float()`).")
+            raise InputError(f"{name} has weights of {', '.join(sorted(odd))}: expected float32 (`model.float()`).")
         mean, std = (
             _of_rgb(name, attribute, getattr(model, attribute, usual))
             for attribute, usual in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD))

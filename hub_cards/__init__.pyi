@@ -1,14 +1,8 @@
-from .cards import (
-    CardFacts,
-    Licence,
-    check_card,
-    licence_of,
-    parse_licence,
-    regenerate_command,
-    render_dataset_card,
-    render_model_card,
-    state_licence,
-)
+from .cards.card_check import check_card
+from .cards.dataset_card import render_dataset_card, state_license
+from .cards.facts import CardFacts, regenerate_command
+from .cards.license import License, license_of, parse_license
+from .cards.model_card import render_model_card
 from .decisions import (
     KEPT,
     REJECTED,
@@ -54,7 +48,7 @@ __all__ = [
     "DecisionLog",
     "FolderWriter",
     "ItemRecord",
-    "Licence",
+    "License",
     "Manifest",
     "Recipe",
     "RowReader",
@@ -68,10 +62,10 @@ __all__ = [
     "encode_rows",
     "image_sha256",
     "is_model_folder",
-    "licence_of",
+    "license_of",
     "open_dataset",
     "open_recipe",
-    "parse_licence",
+    "parse_license",
     "read_decisions",
     "recipe_folder",
     "regenerate_command",
@@ -83,7 +77,7 @@ __all__ = [
     "stack_gen_features",
     "stack_mix_features",
     "stack_mix_recipe_features",
-    "state_licence",
+    "state_license",
     "unfinished_spec",
     "verify",
 ]

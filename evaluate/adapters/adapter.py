@@ -178,7 +178,8 @@ class Adapter(ABC):
             raise InputError(
                 f"The layer {type(unknown[0]).__name__} of the method {self.name} is not a module of {subject.name}."
             )
-        inner = subject.model.extractor.modules() if isinstance(subject.model, Walled) else ()
+        sides = subject.model.sides if isinstance(subject.model, Walled) else ()
+        inner = [module for side in sides for module in side.modules()]
         if {id(module) for module in inner} & {id(layer) for layer in layers}:
             raise InputError(
                 f"The method {self.name} reads a layer of {subject.name} that runs on each side of the wall "

@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.evaluate.results import RUN_NAME, fingerprint_in
 from stackwalls.evaluate.rows import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.hub_cards.run_store import RunStore
@@ -98,11 +97,15 @@ class SharedRun:
         folder: of the results; exists.
         asked: what the run's numbers follow from (see `identity.what_is_asked`), JSON values.
         launch: which process this is.
+        marker: name of the file of the results that is written last.
+        finished: whether the folder holds the results of a run with a fingerprint.
     """
 
-    def __init__(self, folder: Path, asked: Mapping[str, Any], launch: Launch) -> None:
-        self._folder, self._launch = folder, launch
-        self._store = RunStore(folder, RUN_NAME)
+    def __init__(
+        self, folder: Path, asked: Mapping[str, Any], launch: Launch, marker: str, finished: Callable[[str], bool]
+    ) -> None:
+        self._folder, self._launch, self._finished = folder, launch, finished
+        self._store = RunStore(folder, marker)
         text = json.dumps(asked, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
         self._asked: dict[str, Any] = json.loads(text)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
@@ -123,7 +126,7 @@ class SharedRun:
         """
 
         def look() -> bool | None:
-            if not again and fingerprint_in(self._folder) == self.fingerprint:
+            if not again and self._finished(self.fingerprint):
                 return True
             begun = self._store.begun()
             if begun is not None and begun != self._asked:

@@ -51,7 +51,8 @@ def test_hooks_on_the_convolutions_are_heard() -> None:
 def test_one_pass_makes_predictions_and_all_maps() -> None:
     """The convolutions run once a batch, whatever is asked of it."""
     model, calls = walled_cnn(), []
-    model.extractor.register_forward_hook(lambda *_: calls.append(1))
+    for side in model.sides:
+        side.register_forward_hook(lambda *_: calls.append(1))
     from in_memory_dataset import InMemoryDataset
 
     from stackwalls.evaluate import evaluate
