@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from stackwalls.stackgen.commands._options import add_model_arguments, find_model
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("dataset", metavar="DATASET", help="what to check on")
-    parser.add_argument("--model", required=True, metavar="NAME", help="as for `stackgen evaluate`")
-    parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
-    parser.add_argument("--wall", metavar="WALL", help="of a walled backbone (default: the dataset's, widened to fit)")
+    add_model_arguments(parser)
     parser.add_argument(
         "--method",
         action="append",
@@ -30,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="the first N images only")
     parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto (default) takes a GPU if there")
     parser.add_argument("--seed", type=int, default=0, help="of the certificate's noise (default 0)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder for the findings")
     parser.add_argument("--overwrite", action="store_true", help="replace findings that are in DIR already")
@@ -45,7 +44,6 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.checks import FINDINGS_NAME, REFERENCES, beyond_mu, check_findings_folder
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import InputError, Wall, disk_errors, find_device
-    from stackwalls.stackgen.commands._options import find_model
 
     names = args.methods or _DEFAULT
     methods = named_methods([name for name in names if name != "references"]) if set(names) != {"references"} else {}

@@ -16,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stackwalls.stackgen.commands._options import add_device_argument, parse_methods
+
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
     from stackwalls.model import Wall
@@ -55,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as for `stackgen evaluate`; may be repeated (default: the seven; ScoreCAM on 3 images a wall)",
     )
     parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto (default) takes a GPU if there")
+    add_device_argument(parser)
     parser.add_argument("--seed", type=int, default=0, help="what the classes and pairs follow from (default 0)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are in DIR already")
@@ -104,7 +106,6 @@ def _made(args: argparse.Namespace) -> dict[Wall, Results]:
     from stackwalls.evaluate import EvaluationSpec, Subject
     from stackwalls.evaluate.adapters import as_explainer, named_methods
     from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
-    from stackwalls.stackgen.commands._options import parse_methods
 
     if not args.model.startswith(WALLED_PREFIX):
         raise InputError(

@@ -156,7 +156,7 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert not (tmp_path / "none").exists()
     (tmp_path / "findings/mine.txt").write_text("mine")
     assert main([*call, "--out", str(tmp_path / "findings")]) == 2
-    assert "something else (mine.txt)" in capsys.readouterr().err
+    assert "contains other files (mine.txt)" in capsys.readouterr().err
 
 
 def test_leaderboard(two_walls: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
