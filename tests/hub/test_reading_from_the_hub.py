@@ -92,7 +92,7 @@ def test_a_line_that_stays_broken_is_one_sentence(there: LoopbackHub) -> None:
 
 
 def test_what_the_hub_does_not_show(there: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = r"open the dataset user/other: the Hub shows no such dataset .* There is no folder 'user/other' here"
+    missing = r"open the dataset user/other: the Hub shows no such dataset.* There is no folder 'user/other' here"
     with pytest.raises(InputError, match=missing):
         open_dataset("user/other")
     with pytest.raises(InputError, match="no such revision"):
