@@ -1,14 +1,19 @@
-from .eigen_signs import SIGNS, eigen_maps
-from .findings import FINDINGS_NAME, Findings, check_findings_folder
-from .leaderboard import read_scores, render_leaderboard
-from .leak_origin import STAGES, mu_by_stage
+from .findings import FINDINGS_NAME, Findings, beyond_mu, check_findings_folder
+from .leaderboard import SCORE_FORMAT, Score, read_scores, render_leaderboard, score_schema, scores_of
+from .leak_diagnostics import SIGNS, STAGES, eigen_maps, mu_by_stage, seen_change, twins_of
 from .map_maker import MapMaker
-from .measured import beyond_mu
-from .method_check import ASPECTS, NETWORKS, Verdict, check_method, inner_wall, summarised
-from .reference_maps import REFERENCES, centre_mu
-from .scores import SCORE_FORMAT, Score, score_schema, scores_of
-from .tiny_subject import tiny_masked_vgg, tiny_pictures, tiny_walled
-from .twin_drift import seen_change, twins_of
+from .method_check import (
+    ASPECTS,
+    NETWORKS,
+    Verdict,
+    check_method,
+    inner_wall,
+    tiny_images,
+    tiny_masked_vgg,
+    tiny_walled,
+    verdicts_as_json,
+)
+from .reference_maps import REFERENCES
 from .wall_table import WallTable
 
 __all__ = [
@@ -25,7 +30,6 @@ __all__ = [
     "Verdict",
     "WallTable",
     "beyond_mu",
-    "centre_mu",
     "check_findings_folder",
     "check_method",
     "eigen_maps",
@@ -36,9 +40,9 @@ __all__ = [
     "score_schema",
     "scores_of",
     "seen_change",
-    "summarised",
+    "tiny_images",
     "tiny_masked_vgg",
-    "tiny_pictures",
     "tiny_walled",
     "twins_of",
+    "verdicts_as_json",
 ]

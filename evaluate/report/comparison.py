@@ -214,9 +214,9 @@ def _rows(joined: pd.DataFrame) -> tuple[BaselineRow, ...]:
         first, second = (group[name].to_numpy(dtype=np.float64) for name in ("mu", "mu_baseline"))
         differences = (first - second)[:, None]
         both = ~np.isnan(differences[:, 0])
-        means = (float(each[both].mean()) if both.any() else math.nan for each in (first, second))
+        masked, baseline = (float(each[both].mean()) if both.any() else math.nan for each in (first, second))
         difference, p = paired_differences(differences)[0], float(sign_flip_tests(differences)[0])
-        found.append(BaselineRow(str(dataset), str(method), *means, difference, p, math.nan))
+        found.append(BaselineRow(str(dataset), str(method), masked, baseline, difference, p, math.nan))
     adjusted = holm_adjusted([row.p for row in found])
     return tuple(replace(row, adjusted=float(p)) for row, p in zip(found, adjusted, strict=True))
 

@@ -131,9 +131,9 @@ class Table:
         for dataset, own in per_image.groupby("dataset", sort=False):
             accuracy[str(dataset)] = Accuracy.of(own)
             values = paired_values(own)  # a dataset's methods are resampled together
-            intervals = dict(zip(values.columns, bootstrap_intervals(values), strict=True))
+            intervals = dict(zip(map(str, values.columns), bootstrap_intervals(values), strict=True))
             groups = sorted(own.groupby("method", sort=False), key=lambda group: order.index(group[0]))
-            rows += [TableRow.of(str(dataset), str(method), group, intervals[method]) for method, group in groups]
+            rows += [TableRow.of(str(dataset), str(name), group, intervals[str(name)]) for name, group in groups]
         return cls(tuple(rows), accuracy, chance)
 
     @property

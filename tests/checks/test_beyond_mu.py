@@ -70,7 +70,7 @@ def test_references_and_failures_stand_beside_methods(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"findings.md", "findings.csv", "findings.json"}
     findings.save(tmp_path / "out")
     (tmp_path / "out/mine.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"something else \(mine\.txt\)"):
+    with pytest.raises(InputError, match=r"other files \(mine\.txt\)"):
         findings.save(tmp_path / "out")
 
 

@@ -137,9 +137,9 @@ def test_the_plug_in_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
 
 
 def test_pictures_are_drawn_animals() -> None:
-    from stackwalls.evaluate.checks import tiny_pictures
+    from stackwalls.evaluate.checks import tiny_images
 
-    pictures = tiny_pictures()
+    pictures = tiny_images()
     assert pictures.shape == (4, 224, 224, 3)
     assert pictures.dtype == np.uint8
     assert pictures.std() > 20

@@ -87,6 +87,6 @@ def test_two_folders(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     Results.load(folder).save(folder, overwrite=True)
     assert not (folder / "comparison.md").exists(), "it belongs to a rendering that is no longer there"
     assert main(["report", str(folder), str(folder)]) == 2
-    assert "would be compared with itself" in capsys.readouterr().err
+    assert "Cannot compare" in capsys.readouterr().err
     assert main(["report", str(folder), str(tmp_path / "nowhere")]) == 2
     assert "has no finished results" in capsys.readouterr().err
