@@ -1,9 +1,8 @@
 """Check methods beyond mu: twins, the step at which a leak appears, EigenCAM's sign.
 
-Replaces the part of each image behind the wall by that of another image, which does not change the network's output by a
-bit, and measures how much the visible part of each method's map changes. Measures mu after each step from a method's raw
-map to the one that is shown. Shows EigenCAM with either sign. Prints a table and writes findings.md, findings.csv and
-findings.json.
+Places another image behind the wall of each image, which does not change the network's output by a bit, and measures
+how much the visible part of each method's map changes. Measures mu after each step from a method's raw map to the one
+that is shown. Shows EigenCAM with either sign. Prints a table and writes findings.md, findings.csv and findings.json.
 
 DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image folder, or user/name on the Hub.
 """
@@ -19,22 +18,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="images to check on")
     parser.add_argument("--model", required=True, metavar="NAME", help="as for `stackgen evaluate`")
     parser.add_argument("--weights", metavar="FILE", help="weights of a masked VGG16: the authors' .pt or .safetensors")
-    parser.add_argument(
-        "--wall", metavar="WALL", help="wall of a walled backbone (default: the dataset's, widened to fit)"
-    )
+    parser.add_argument("--wall", metavar="WALL", help="of a walled backbone (default: the dataset's, widened to fit)")
     parser.add_argument(
         "--method",
         action="append",
         dest="methods",
         metavar="M",
-        help="as for `stackgen evaluate` but without =N, or `references` for maps that know nothing of the network; may "
-        "be repeated (default: the paper's seven except ScoreCAM and AblationCAM, and the references)",
+        help="as for `stackgen evaluate` but without =N, or `references` for maps that know nothing of the network; "
+        "may be repeated (default: the paper's seven except ScoreCAM and AblationCAM, and the references)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
-    parser.add_argument(
-        "--device", default="auto", help="auto (default: a GPU if there is one), cpu, cuda, cuda:1, mps"
-    )
+    parser.add_argument("--device", default="auto", help="auto (default: a GPU if available), cpu, cuda, cuda:1, mps")
     parser.add_argument("--seed", type=int, default=0, help="seed of the certificate's noise (default 0)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new or empty folder for the findings")
     parser.add_argument("--overwrite", action="store_true", help="replace existing findings in DIR")

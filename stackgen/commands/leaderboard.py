@@ -12,9 +12,7 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "folder", type=Path, nargs="?", metavar="FOLDER", help="folder with results folders or score files"
-    )
+    parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="has results folders or score files")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default FOLDER/leaderboard.html)")
     parser.add_argument("--json", action="store_true", help="print the scores as JSON instead of writing a page")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of a score file and exit")

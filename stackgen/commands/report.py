@@ -3,8 +3,8 @@
 No map is recomputed: everything follows from what `stackgen evaluate` wrote.
 
 With BASELINE, the results of another network on the same images (such as the unmasked one), the report, comparison.md
-and comparison.csv of the first folder show masked − unmasked image by image, with intervals and tests. The second folder
-is only read.
+and comparison.csv of the first folder show masked − unmasked image by image, with intervals and tests. The second
+folder is only read.
 """
 
 from __future__ import annotations

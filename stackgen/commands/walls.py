@@ -34,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--source", metavar="SOURCE", help="source images, as for `stackgen mix`")
-    given.add_argument(
-        "--results", nargs="+", type=Path, metavar="DIR", help="results folders to combine, one per wall"
-    )
+    given.add_argument("--results", nargs="+", type=Path, metavar="DIR", help="results to combine, one folder per wall")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="labels of a flat folder, as for `stackgen mix`")
     parser.add_argument("--classes", type=int, default=24, metavar="N", help="classes, one image each (default 24)")
     parser.add_argument("--animals", action="store_true", help="sample only among the 398 animals")
@@ -57,9 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="as for `stackgen evaluate`; may be repeated (default: the seven; ScoreCAM on 3 images per wall)",
     )
     parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
-    parser.add_argument(
-        "--device", default="auto", help="auto (default: a GPU if there is one), cpu, cuda, cuda:1, mps"
-    )
+    parser.add_argument("--device", default="auto", help="auto (default: a GPU if available), cpu, cuda, cuda:1, mps")
     parser.add_argument("--seed", type=int, default=0, help="seed of the classes and pairs (default 0)")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
     parser.add_argument("--overwrite", action="store_true", help="replace existing results in DIR")
@@ -91,7 +87,7 @@ def _loaded(folders: Sequence[Path]) -> dict[Wall, Results]:
         results = Results.load(folder)
         if results.wall in found:
             raise InputError(
-                f"{folder} and another folder are both behind {results.wall}: expected one folder per wall."
+                f"Two folders have results behind {results.wall}: expected one folder per wall, not {folder} too."
             )
         found[results.wall] = results
     return found

@@ -120,7 +120,7 @@ def test_walls_from_results(two_walls: list[Path], tmp_path: Path, capsys: pytes
         (["--source", "drawn", "--results", "a"], "not allowed with argument"),
         (
             ["--source", "drawn", "--model", "masked-vgg16"],
-            "Only a walled backbone can be evaluated behind several walls",
+            "Only a walled backbone can be evaluated behind several",
         ),
     ],
 )
