@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # a strict editable install lists files, so it is renewed when that list changes
-FILES := $(shell git ls-files -co --exclude-standard -- evaluate hub_cards model stackgen stackmix 2>/dev/null | sort)
+FILES := $(shell git ls-files -co --exclude-standard -- evaluate hub_cards model stackgen stackmix stackwalls 2>/dev/null | sort)
 LIST := $(VENV)/.files
 STAMP := $(VENV)/.installed
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,26 +11,26 @@ from typing import Any
 import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    RemoteEntryNotFoundError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
 
 from stackwalls.hub_cards.cards.licence import Licence
 from stackwalls.hub_cards.folder import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.pictures import decode
-from stackwalls.hub_cards.publishing.hub_failures import quiet_client
 from stackwalls.hub_cards.record import stack_mix_recipe_features
 from stackwalls.hub_cards.shards import read_groups
-from stackwalls.model import IMAGE_SIZE, RESIZE, InputError, RunError, file_sha256
+from stackwalls.model import (
+    IMAGE_SIZE,
+    RESIZE,
+    HubId,
+    InputError,
+    RunError,
+    file_sha256,
+    hub_failures,
+    is_hub_url,
+    quiet_client,
+)
 
-_HUB_PREFIX = "hf://datasets/"
-_HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
 _PART_ROWS = 500
 
 
@@ -155,13 +154,13 @@ def open_recipe(source: str | Path) -> Recipe:
         RunError: if the Hub cannot be reached.
     """
     text, path = str(source), Path(source)
-    match = _HUB_ID.fullmatch(text.removeprefix(_HUB_PREFIX))
-    if text.startswith(_HUB_PREFIX) or (not path.exists() and match):
-        if match is None:
-            raise InputError(f"Cannot read the recipe {text!r}: expected {_HUB_PREFIX}user/name[@revision].")
-        path = _download(match["id"], match["revision"], text)
+    if is_hub_url(text) or not path.exists():
+        found = HubId.parse(text)
+        if found is None or found.split is not None:
+            raise InputError(f"There is no recipe {text}: expected a folder, or user/name[@revision] on the Hub.")
+        path = _download(found, text)
     if not path.is_dir():
-        raise InputError(f"There is no recipe {text!r}: expected a folder, or user/name[@revision] on the Hub.")
+        raise InputError(f"{text} is not a recipe: expected a folder, or user/name[@revision] on the Hub.")
     manifest = _manifest(path, text)
     check_present(path, manifest)
     for name in (*manifest.shards(), REJECTED_NAME):
@@ -179,28 +178,11 @@ def _manifest(folder: Path, text: str) -> Manifest:
     return manifest
 
 
-def _download(repository: str, revision: str | None, text: str) -> Path:
-    """The whole repository at one commit; a recipe is small, and a set with its pixels is refused by its manifest."""
-    at = f"{repository}@{revision}" if revision else repository
-    where: dict[str, Any] = {"repo_id": repository, "repo_type": "dataset"}
-    try:
-        with quiet_client():
-            first = Path(huggingface_hub.hf_hub_download(filename=MANIFEST_NAME, revision=revision, **where))
-            _manifest(first.parent, text)
-            return Path(huggingface_hub.snapshot_download(revision=first.parent.name, **where))
-    except GatedRepoError as error:
-        raise InputError(
-            f"The recipe {at} is gated: ask for access on its page on the Hub, then log in with `hf auth login`."
-        ) from error
-    except RevisionNotFoundError as error:
-        raise InputError(f"The dataset {repository} has no revision {revision!r} on the Hub.") from error
-    except RepositoryNotFoundError as error:
-        raise InputError(
-            f"There is no folder {repository} here, and the Hub shows no dataset of that name; if it is private, log "
-            "in with an account that has access."
-        ) from error
-    except RemoteEntryNotFoundError as error:
-        raise InputError(f"{at} is no recipe: it has no {MANIFEST_NAME}.") from error
-    except (HfHubHTTPError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise RunError(f"Cannot reach the Hub for the recipe {at}: {reason}") from error
+def _download(found: HubId, text: str) -> Path:
+    """The whole repository at one commit; a recipe is small, and a set with pixels is rejected by its manifest."""
+    where: dict[str, Any] = {"repo_id": found.repository, "repo_type": "dataset"}
+    reading = hub_failures("read the recipe", "dataset", found.repository, found.revision, no_file="it is not a recipe")
+    with reading, quiet_client():
+        first = Path(huggingface_hub.hf_hub_download(filename=MANIFEST_NAME, revision=found.revision, **where))
+        _manifest(first.parent, text)
+        return Path(huggingface_hub.snapshot_download(revision=first.parent.name, **where))

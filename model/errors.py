@@ -1,4 +1,4 @@
-"""The two kinds of failure that a user meets, each one clear sentence and an exit status of its own."""
+"""The two kinds of failure that a user meets: one clear sentence each, with its own exit status."""
 
 
 class StackwallsError(Exception):
@@ -12,12 +12,12 @@ class StackwallsError(Exception):
 
 
 class InputError(StackwallsError, ValueError):
-    """A wrong call: an argument, a file or a folder that is not what was asked for (exit status 2)."""
+    """A wrong call: an argument, file or folder that is not what was expected (exit status 2)."""
 
     exit_status = 2
 
 
 class RunError(StackwallsError, RuntimeError):
-    """A right call that could not be carried out: a full disk, a leaky network, too few images (exit status 1)."""
+    """A valid call that failed: a full disk, a leaky network, too few images (exit status 1)."""
 
     exit_status = 1

@@ -142,8 +142,7 @@ def disk_errors(folder: Path, resumes: bool = True) -> Iterator[None]:
                 f"run {again}."
             ) from error
         raise RunError(
-            f"Cannot write {where} ({error.strerror or error}); no partial file was left. Fix that, then run "
-            f"{again}."
+            f"Cannot write {where} ({error.strerror or error}); no partial file was left. Fix that, then run {again}."
         ) from error
 
 

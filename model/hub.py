@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import unquote
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
 
@@ -64,7 +65,15 @@ def is_hub_url(text: str) -> bool:
 
 
 @contextmanager
-def hub_failures(did: str, kind: RepositoryKind, repository: str, revision: str | None = None) -> Iterator[None]:
+def hub_failures(
+    did: str,
+    kind: RepositoryKind,
+    repository: str,
+    revision: str | None = None,
+    *,
+    no_file: str = "",
+    otherwise: str = "",
+) -> Iterator[None]:
     """Translate what the Hub's clients raise inside into one sentence (see the module's table).
 
     Args:
@@ -72,6 +81,8 @@ def hub_failures(did: str, kind: RepositoryKind, repository: str, revision: str 
         kind: of the repository.
         repository: `owner/name`.
         revision: as it was asked for.
+        no_file: what it means if a file is missing there, such as "it is not a recipe".
+        otherwise: what to do instead if the Hub does not give the files, such as "give its folder with --model".
 
     Raises:
         InputError: if the id is malformed, or this token sees no such repository, revision or file.
@@ -82,80 +93,97 @@ def hub_failures(did: str, kind: RepositoryKind, repository: str, revision: str 
     except StackwallsError:
         raise
     except Exception as error:
-        failure = hub_failure(error, did, kind, repository, revision)
+        failure = hub_failure(error, did, kind, repository, revision, no_file=no_file, otherwise=otherwise)
         if failure is None:
             raise
         raise failure from error
 
 
 def hub_failure(
-    error: BaseException, did: str, kind: RepositoryKind, repository: str, revision: str | None = None
+    error: BaseException,
+    did: str,
+    kind: RepositoryKind,
+    repository: str,
+    revision: str | None = None,
+    *,
+    no_file: str = "",
+    otherwise: str = "",
 ) -> StackwallsError | None:
-    """The failure that `error`, or an error behind it, stands for; None if it is not one of the Hub's."""
-    chain = _chain(error)
-    at = f"{repository}@{revision}" if revision else repository
-    cannot = f"Cannot {did} {at}"
+    """The failure that `error`, or an error behind it, stands for; None if it is not one of the Hub's.
+
+    The arguments are those of `hub_failures`.
+    """
+    cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
     page = _page(kind, repository)
-    for found in chain:
-        failure = _wrong_call(found, cannot, kind, page) or _refused(found, cannot, page)
-        if failure is not None:
-            return failure
-    for found in chain:
-        if failure := _not_answered(found, cannot):
-            return failure
+    instead = f" Or {otherwise}." if otherwise else ""
+    chain = _chain(error)
+    for found in chain:  # what the Hub said, before what a library made of it
+        if reason := _not_there(found, kind, page, no_file):
+            return InputError(f"{cannot}: {reason}")
+        if reason := _refused(found, page) or _failed(found):
+            return RunError(f"{cannot}: {reason}{instead}")
+    if reason := _unreachable(chain):
+        return RunError(f"{cannot}: {reason}{instead}")
     return None
 
 
-def _wrong_call(error: BaseException, cannot: str, kind: str, page: str) -> InputError | None:
-    from datasets.exceptions import DatasetNotFoundError
+def _not_there(error: BaseException, kind: str, page: str, no_file: str) -> str:
     from huggingface_hub import errors
 
-    if isinstance(error, errors.GatedRepoError | errors.LocalEntryNotFoundError) or _is_gated(error):
-        return None
+    unknown = type(error).__name__ == "DatasetNotFoundError"  # of `datasets`, which tells the cases by its text alone
+    if _is_gated(error) or isinstance(error, errors.LocalEntryNotFoundError):
+        return ""
     if isinstance(error, errors.HFValidationError):
-        return InputError(f"{cannot}: expected owner/name[@revision] ({first_line(error)}).")
-    if isinstance(error, errors.RevisionNotFoundError):
-        return InputError(f"{cannot}: the {kind} has no such revision; see {page}.")
-    if isinstance(error, errors.RepositoryNotFoundError | DatasetNotFoundError):
-        return InputError(
-            f"{cannot}: the Hub shows no such {kind} to this token ({first_line(error)}). Check the id; if the "
-            f"{kind} is private, {LOG_IN}."
+        return f"expected owner/name[@revision] ({first_line(error)})."
+    if isinstance(error, errors.RevisionNotFoundError) or (unknown and str(error).startswith("Revision")):
+        return f"the {kind} has no such revision; see {page}."
+    if isinstance(error, errors.RepositoryNotFoundError) or unknown:
+        return (
+            f"the Hub shows no such {kind}. Check the id, or the path if you meant a folder; if the {kind} is private, "
+            f"{LOG_IN}."
         )
     if isinstance(error, errors.EntryNotFoundError):
-        return InputError(f"{cannot}: the {kind} has no such file ({first_line(error)}); see {page}.")
-    return None
+        file = str(error).partition("/resolve/")[2].split()[:1]
+        name = unquote(file[0].partition("/")[2].rstrip(".")) if file else "such file"
+        return f"{no_file or f'the {kind} is incomplete'} (it has no {name}); see {page}."
+    return ""
 
 
-def _refused(error: BaseException, cannot: str, page: str) -> RunError | None:
+def _refused(error: BaseException, page: str) -> str:
     from huggingface_hub import errors
 
-    if isinstance(error, errors.GatedRepoError) or _is_gated(error):
-        return RunError(f"{cannot}: it is gated. Request access at {page}, then {LOG_IN} of the same account.")
+    if _is_gated(error):
+        return f"it is gated. Request access at {page}, then {LOG_IN} of the account that was granted it."
     if isinstance(error, errors.LocalTokenNotFoundError):
-        return RunError(f"{cannot}: there is no access token; {LOG_IN}.")
+        return f"there is no access token; {LOG_IN}."
     if status_of(error) == 401:
-        return RunError(f"{cannot}: the Hub does not accept the access token ({_server_message(error)}); {LOG_IN}.")
+        return f"the Hub does not accept the access token ({_server_message(error)}); {LOG_IN}."
     if status_of(error) == 403:
-        return RunError(
-            f"{cannot}: the Hub forbids it ({_server_message(error)}); use a token that has this permission."
-        )
-    return None
+        return f"the Hub forbids it ({_server_message(error)}); use a token with that permission."
+    return ""
 
 
-def _not_answered(error: BaseException, cannot: str) -> RunError | None:
+def _failed(error: BaseException) -> str:
     from huggingface_hub import errors
 
-    again = "Run the same command again."
     if isinstance(error, errors.OfflineModeIsEnabled):
-        return RunError(f"{cannot}: HF_HUB_OFFLINE is set, and the cache has no complete copy. Unset it.")
+        return "HF_HUB_OFFLINE is set, and the cache has no complete copy. Unset it and run the same command again."
     if status := status_of(error):
-        hint = f" {again}" if status in PASSING else ""
-        return RunError(f"{cannot}: the Hub answered {status} ({_server_message(error)}).{hint}")
-    if isinstance(error, errors.LocalEntryNotFoundError) or is_connection_failure(error):
-        return RunError(
-            f"{cannot}: the Hub cannot be reached, and the cache has no complete copy ({first_line(error)}). {again}"
-        )
-    return None
+        hint = " Run the same command again later." if status in PASSING else ""
+        return f"the Hub answered {status} ({_server_message(error)}).{hint}"
+    return ""
+
+
+def _unreachable(chain: list[BaseException]) -> str:
+    """The innermost failure of the connection says most."""
+    from huggingface_hub import errors
+
+    failed = [found for found in chain if is_connection_failure(found)]
+    if failed:
+        return f"the Hub cannot be reached ({first_line(failed[-1])}). Run the same command again."
+    if any(isinstance(found, errors.LocalEntryNotFoundError) for found in chain):
+        return "the Hub cannot be reached, and the cache has no complete copy. Run the same command again."
+    return ""
 
 
 def is_connection_failure(error: BaseException) -> bool:
@@ -212,7 +240,10 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 def _is_gated(error: BaseException) -> bool:
     """`datasets` says that a dataset is gated only in the text of its DatasetNotFoundError."""
-    return type(error).__name__ == "DatasetNotFoundError" and "gated" in str(error).lower()
+    from huggingface_hub import errors
+
+    said = type(error).__name__ == "DatasetNotFoundError" and "gated dataset" in str(error)
+    return said or isinstance(error, errors.GatedRepoError)
 
 
 def _page(kind: RepositoryKind, repository: str) -> str:

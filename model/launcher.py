@@ -1,4 +1,4 @@
-"""Which share of the work this process has, as the launcher's environment says; no process group is made."""
+"""Which share of the work this process has, from the launcher's environment; no process group is created."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _RANKS = (
 
 @dataclass(frozen=True)
 class Launch:
-    """One process among those that a launcher started.
+    """One of the processes that a launcher started.
 
     Attributes:
         rank: of this process, 0 to world - 1.
         world: number of processes.
         local_rank: of this process on its machine, which is the number of its GPU.
-        local_world: the most processes on one machine, among which its memory is divided; 0: not known, so all of them.
+        local_world: the most processes on one machine, which share its memory; 0 if unknown, then all of them.
 
     Raises:
         InputError: if the rank is not below the number of processes.
@@ -48,7 +48,7 @@ class Launch:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] | None = None) -> Launch:
-        """As torchrun, `accelerate launch`, mpirun, srun and SLURM arrays say it; arrays multiply with the others.
+        """From the variables of torchrun, `accelerate launch`, mpirun, srun and SLURM arrays, which multiply.
 
         Args:
             environment: this process's by default.
@@ -71,9 +71,9 @@ class Launch:
             last = _number(variables, "SLURM_ARRAY_TASK_MAX")
             if (task - first) // step >= tasks or (last is not None and (last - first) // step + 1 != tasks):
                 raise InputError(
-                    f"The tasks of this SLURM array ({tasks}, from {first} to {last}) are no sequence, so that none "
-                    "knows its share: submit one such as --array=0-7, or run the command once by itself; it does what "
-                    "is missing."
+                    f"The tasks of this SLURM array ({tasks}, from {first} to {last}) are not a regular sequence, "
+                    "so no task knows its share: submit one such as --array=0-7, or run the command once by itself to "
+                    "do what is missing."
                 )
             rank, world = (task - first) // step * world + rank, tasks * world
         return cls(rank, world, local_rank, local_world)

@@ -1,9 +1,8 @@
-"""Several Python threads, each with kernels of one thread, instead of kernels of several threads.
+"""Several Python threads with single-threaded kernels, instead of multi-threaded kernels.
 
-torch divides every operation among its threads and waits for all of them at its end. Where there is plenty of work
-that does not depend on each other, it is better divided once: no waiting at each of a network's hundred layers, which
-on a machine that is also busy with other things costs many times the work itself, and the same bits for any number of
-threads.
+torch divides every operation among its threads and waits for all of them at its end. Independent work is better
+divided once: no waiting at each of a network's hundred layers, which on a busy machine costs many times the work
+itself, and the same bits for any number of threads.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import torch
 def parallel_map() -> Iterator[Callable[..., Iterator[Any]]]:
     """A `map`, in order, over as many Python threads as torch has threads; inside, every kernel runs on one.
 
-    Gradient and inference modes belong to a thread: what is mapped has to enter its own.
+    Gradient and inference modes belong to a thread: mapped functions must enter their own.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

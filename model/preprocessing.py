@@ -1,4 +1,4 @@
-"""The one preprocessing: ImageNet's evaluation transform, from a picture file to `(3, 224, 224)` network input."""
+"""The one preprocessing: ImageNet's evaluation transform, from an image file to `(3, 224, 224)` network input."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def to_input(
     std: tuple[float, float, float] = IMAGENET_STD,
     device: Any = None,
 ) -> torch.Tensor:
-    """Scale to [0, 1] and normalise: `(N, H, W, 3)` uint8 to `(N, 3, H, W)` float32 network input.
+    """Scale to [0, 1] and normalize: `(N, H, W, 3)` uint8 to `(N, 3, H, W)` float32 network input.
 
     Args:
         images: `(N, H, W, 3)` uint8 RGB, an array or a tensor.

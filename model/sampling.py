@@ -1,4 +1,4 @@
-"""What a seed samples: by hashes, so that it never changes, and the same wherever classes are sampled."""
+"""Sampling by hashes: what a seed selects never changes, and is the same wherever classes are sampled."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def drawing_rank(*parts: object) -> bytes:
 
 
 def check_seed(seed: object) -> None:
-    """Refuse what is no seed for every generator here.
+    """Check that a seed is valid for every random generator used here.
 
     Raises:
-        InputError: if it is no whole number from 0 to 2⁶³ - 1.
+        InputError: if it is not an integer from 0 to 2⁶³ - 1.
     """
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise InputError(f"Expected the seed to be a whole number from 0 to 2**63 - 1, but got {seed!r}.")

@@ -1,4 +1,4 @@
-"""Leave a model as it was found: training mode, gradients, hooks, weights and back-end flags, on errors too."""
+"""Leave a model as it was found: training mode, gradients, hooks, weights and backend flags, also on errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 _NOT_KEPT = ("training", "_modules", "_parameters", "_buffers")
-"""Attributes of a module that are put back otherwise; so are its hooks."""
+"""Attributes of a module that are restored in other ways; so are its hooks."""
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -40,13 +40,13 @@ def preserved(model: nn.Module) -> Iterator[nn.Module]:
 
 
 class KeptState:
-    """A copy of a network's weights and attributes, to be put back after somebody else's code.
+    """A copy of a network's weights and attributes, to be restored after third-party code.
 
     Args:
-        model: as it is to stay; its parameters and buffers are copied.
+        model: the model to keep; its parameters and buffers are copied.
 
     Attributes:
-        changed: names of the parameters and buffers that ever had to be put back.
+        changed: names of the parameters and buffers that ever had to be restored.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -60,7 +60,7 @@ class KeptState:
 
     @torch.no_grad()
     def put_back(self) -> None:
-        """Undo what was done to the network since."""
+        """Undo every change to the network since."""
         for module, before in self._modules:
             for name in _own_attributes(module).keys() - before.keys():
                 del module.__dict__[name]
@@ -88,8 +88,8 @@ def local_arithmetic() -> Iterator[None]:
     """Convolutions computed output by output, so that a pixel outside a receptive field cannot touch a single bit.
 
     cuDNN may choose Winograd or FFT convolutions. Those compute a tile of outputs from a tile of inputs, in which
-    pixels outside an output's receptive field cancel only up to rounding: a blind network would seem to leak 1e-7.
-    Without cuDNN, torch multiplies matrices of patches, one dot product an output. Also makes TF32 irrelevant.
+    pixels outside an output's receptive field cancel only up to rounding, so a blind network would seem to leak
+    1e-7. Without cuDNN, torch multiplies matrices of patches, one dot product per output. TF32 does not matter then.
     """
     with torch.backends.cudnn.flags(enabled=False):
         yield

@@ -119,7 +119,7 @@ class Wall:
         return mask
 
     def rescaled(self, size: int) -> Wall | None:
-        """The wall on a `size` × `size` map of the same image, or None where its edges fall between cells."""
+        """The wall on a `size` × `size` map of the same image, or None if its edges fall between cells."""
         start, stop = self.start * size, self.stop * size
         if start % self.image_size or stop % self.image_size:
             return None
@@ -128,7 +128,7 @@ class Wall:
     def widened(self, multiple: int) -> Wall:
         """The smallest wall around this one whose edges are multiples of `multiple` pixels (or the image's edges).
 
-        A backbone of stride 32 can stand behind a wall only on multiples of 32: `bottom:54` becomes `bottom:64`.
+        A backbone of stride 32 needs a wall on multiples of 32: `bottom:54` becomes `bottom:64`.
 
         Raises:
             InputError: if that leaves nothing to see.

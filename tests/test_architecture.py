@@ -132,6 +132,18 @@ def test_init_files_hold_nothing_else(path: Path) -> None:
     assert len(body) <= 3
 
 
+def test_the_front_door_has_what_it_lists_and_imports_nothing_heavy() -> None:
+    """In a process of its own, started in the repository's folder, where `stackwalls/` hides the installed packages."""
+    code = (
+        "import sys, stackwalls; "
+        f"assert not [name for name in {HEAVY!r} if name in sys.modules]; "
+        "missing = [name for name in dir(stackwalls) if not hasattr(stackwalls, name)]; "
+        "print(missing, stackwalls.Wall.parse('bottom:54').size, stackwalls.__version__)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"\[\] 54 \d+\.\d+\.\d+\S*", result.stdout.strip())
+
+
 def test_every_command_is_listed() -> None:
     from stackwalls.stackgen.cli import COMMANDS
 
@@ -143,7 +155,10 @@ def test_every_package_is_installed_by_pyproject() -> None:
     import tomllib
 
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    assert sorted(listed) == sorted("stackwalls." + relative(path).replace("/", ".") for path in PACKAGES)
+    assert sorted(listed) == [
+        "stackwalls",
+        *sorted("stackwalls." + relative(path).replace("/", ".") for path in PACKAGES),
+    ]
 
 
 def test_files_stay_short() -> None:

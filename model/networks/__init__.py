@@ -4,8 +4,8 @@
   behind a wall) and its `backbones`, `receptive_field` (which pixels a row of a map reaches), `seen_rows` (only those
   are computed)
 - by name: `registry` (from a name on the command line to a network)
-- files: `checkpoints` (VGG16 weights in and out), `weights` (safetensors, and whether they fit), `pretrained` (save,
-  load and push by the Hub's mixin), `pretrained_files` (a folder, or one commit on the Hub)
+- files: `checkpoints` (VGG16 weights), `weights` (safetensors, and whether they fit), `pretrained` (folders
+  and Hub repositories: save, load, push by the Hub's mixin)
 - the proof: `certificate`
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.

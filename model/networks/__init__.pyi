@@ -3,8 +3,7 @@ from .blind_model import BlindModel
 from .certificate import Certificate, Check, NotBlindError, certify, require_certificate
 from .checkpoints import load_authors_checkpoint, load_model_file, save_model
 from .masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
-from .pretrained import Pretrained
-from .pretrained_files import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained, is_hub_id
+from .pretrained import CONFIG_NAME, WEIGHTS_NAME, Pretrained, PretrainedFiles, find_pretrained, is_hub_id
 from .receptive_field import derive_wall, map_size, pixels_reached
 from .registry import MINIATURES, MODELS, WALLED_PREFIX, ModelSpec, load_model
 from .walled_model import Walled, walled

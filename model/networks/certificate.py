@@ -22,14 +22,14 @@ from stackwalls.model.state import local_arithmetic, preserved
 from stackwalls.model.wall import Wall
 
 NUM_IMAGES = 2
-"""Random images on which the checks run; two, so that each can get the other's dead zone."""
+"""Random images on which the checks run; two, so that each can be given the other's dead zone."""
 
 _AMPLITUDES = (1.0, 10.0, 1000.0)
-"""Scales of the noise put into the dead zone, in standard deviations of a normalised image."""
+"""Scales of the noise put into the dead zone, in standard deviations of a normalized image."""
 
 
 class NotBlindError(RunError):
-    """The network sees what it is said not to see: no score of it would mean anything."""
+    """The network sees what it must not see, so no score of it would mean anything."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Certificate:
 
     Attributes:
         model: the network's name.
-        wall: the wall claimed, as text.
+        wall: the claimed wall, as text.
         chance_level: mu of a uniform map behind that wall.
         checks: the checks in order.
         setting: what the checks ran on: images, seed, device, dtype, torch's version.
@@ -78,7 +78,7 @@ class Certificate:
         return json.dumps(self.to_dict(), indent=2, sort_keys=True) + "\n"
 
     def text(self) -> str:
-        """For a terminal, a line a check."""
+        """For a terminal, one line per check."""
         wall = Wall.parse(self.wall)
         verdict = "BLIND" if self.passed else "NOT CERTIFIED"
         lines = [
@@ -97,7 +97,7 @@ def _device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
 
 
 def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """The network's answer, if it is one.
+    """The network's logits, checked.
 
     Raises:
         InputError: if it fails, or gives anything but `(N, classes)` numbers.
@@ -107,7 +107,7 @@ def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
         logits = model(images)
     except (torch.OutOfMemoryError, MemoryError):
         raise
-    except Exception as error:  # whatever somebody's network raises is the reason
+    except Exception as error:  # whatever a user's network raises is the reason
         reason = (str(error).splitlines() or ["no message"])[0]
         raise InputError(f"{name} does not run: {type(error).__name__}: {reason}; {expected}.") from error
     if not isinstance(logits, torch.Tensor):
@@ -119,7 +119,7 @@ def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
 
 def _structure(model: nn.Module, wall: Wall) -> Check:
     if not isinstance(model, BlindModel):
-        found = f"declared, not derived ({type(model).__name__} is no BlindModel): it rests on the other checks"
+        found = f"declared, not derived ({type(model).__name__} is not a BlindModel): it rests on the other checks"
         return Check("structure", True, found)
     derived = model.derive_wall()
     if derived == wall:
@@ -215,9 +215,9 @@ def certify(
     """Check that `model` does not see the dead zone of `wall`.
 
     Args:
-        model: maps `(N, 3, H, W)` images to `(N, classes)` logits. It comes back as it was: mode, hooks, gradients.
-        wall: the wall claimed; the model's own `wall` by default.
-        images: `(N, 3, H, W)` normalised images to check on; by default 2 of Gaussian noise.
+        model: maps `(N, 3, H, W)` images to `(N, classes)` logits. Left as it was found: mode, hooks, gradients.
+        wall: the claimed wall; the model's own `wall` by default.
+        images: `(N, 3, H, W)` normalized images to check on; 2 images of Gaussian noise by default.
         seed: of the noise.
 
     Returns:
@@ -264,7 +264,7 @@ def certify(
 
 
 def require_certificate(model: nn.Module, wall: Wall | None = None, seed: int = 0) -> Certificate:
-    """`certify`, for those who go on only with a network that passed.
+    """`certify`, for callers that need a network that passed.
 
     Raises:
         NotBlindError: if a check failed; the message says which and what was found.
@@ -272,8 +272,8 @@ def require_certificate(model: nn.Module, wall: Wall | None = None, seed: int = 
     certificate = certify(model, wall, seed=seed)
     if not certificate.passed:
         raise NotBlindError(
-            f"{certificate.model} is not blind behind {certificate.wall}, so its maps cannot be judged by it: "
+            f"{certificate.model} is not blind behind {certificate.wall}, so its maps cannot be judged against it: "
             + "; ".join(certificate.failures)
-            + ". Name the wall that the network really has, or mend the network."
+            + ". Name the wall that the network really has, or fix the network."
         )
     return certificate

@@ -1,4 +1,4 @@
-"""Weights in and out: safetensors with a JSON sidecar, and the authors' own checkpoints. No pickle is ever executed."""
+"""VGG16 weights: safetensors with a JSON sidecar, and the authors' checkpoints. No pickle is ever executed."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ def _our_key(key: str) -> str:
 def _checked(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
-        raise InputError(f"There is no weights file {path}: name a file that exists.")
+        raise InputError(f"There is no weights file {path}: name an existing file.")
     return path
 
 
 def _read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # on what is no pickle the unpickler raises whatever it runs into
+    except Exception as error:  # the unpickler raises errors of any kind on other files
         raise InputError(
             f"{path} does not load as a state dict of plain tensors: it is damaged, of another format, or holds Python "
-            "objects, which are never executed. Expected what torch.save wrote of a model's state_dict()."
+            "objects, which are never executed. Expected a file that torch.save wrote of a model's state_dict()."
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise InputError(f"Expected {path} to hold a state dict of tensors, but it holds {type(state).__name__}.")
@@ -54,14 +54,14 @@ def _check_hidden_columns(path: Path, hidden: torch.Tensor) -> None:
     row = int(largest_per_row.argmax())
     if not bool((hidden == 0).all()):
         raise InputError(
-            f"{path} is no masked checkpoint: the first dense layer must be zero on map rows {VISIBLE_ROWS} to "
+            f"{path} is not a masked checkpoint: the first dense layer must be zero on map rows {VISIBLE_ROWS} to "
             f"{MAP_SIZE - 1}, but its largest weight there is {float(largest_per_row[row]):.3g}, on row "
             f"{VISIBLE_ROWS + row}. If this is the baseline, load it with masked=False (`--model baseline-vgg16`)."
         )
 
 
 def load_authors_checkpoint(path: str | Path, masked: bool = True) -> MaskedVGG16:
-    """Read the weights that the paper's authors published.
+    """Read the weights published by the paper's authors.
 
     The file is the state dict of an `nn.Sequential`: `0.weight` … `28.weight` for the convolutions, `31.0.weight`,
     `31.3.weight`, `31.6.weight` for the dense layers, and their biases. The masked network's first dense layer is
@@ -69,11 +69,11 @@ def load_authors_checkpoint(path: str | Path, masked: bool = True) -> MaskedVGG1
 
     Args:
         path: `params_vgg16_masked.pt` or `params_vgg16_baseline.pt`. Read with `weights_only=True`.
-        masked: whether the network is the masked one; False for the baseline.
+        masked: True for the masked network, False for the baseline.
 
     Raises:
-        InputError: if the file is missing or no state dict, holds another network, or is to be masked and has a
-            weight on a hidden row that is not zero (the message names the largest one and its row).
+        InputError: if the file is missing, is not a state dict, holds another network, or should be masked and has
+            a nonzero weight on a hidden row (the message names the largest one and its row).
     """
     path = _checked(path)
     state = {_our_key(key): tensor for key, tensor in _read_state_dict(path).items()}
@@ -96,14 +96,14 @@ def _sidecar(path: Path) -> Path:
 
 
 def save_model(model: MaskedVGG16, path: str | Path, info: Mapping[str, Any] | None = None) -> Path:
-    """Write `NAME.safetensors` and beside it `NAME.json`: architecture, wall, the weights' SHA-256 and `info`.
+    """Write `NAME.safetensors` and `NAME.json`: architecture, wall, the weights' SHA-256 and `info`.
 
-    Both appear whole (written under a temporary name, then renamed), the sidecar last.
+    Both appear whole, the sidecar last.
 
     Args:
-        model: the network; its weights are written as they are.
+        model: the network.
         path: a file name that ends in `.safetensors`.
-        info: what else is to be known of the weights, such as data, recipe and accuracy (JSON values).
+        info: further facts about the weights, such as data, recipe and accuracy (JSON values).
 
     Raises:
         InputError: if `path` does not end in `.safetensors`.
@@ -139,13 +139,13 @@ def load_model_file(path: str | Path) -> MaskedVGG16:
     path = _checked(path)
     sidecar_path = _sidecar(path)
     if not sidecar_path.is_file():
-        raise InputError(f"{path} has no sidecar {sidecar_path.name} beside it, which says what network it is.")
+        raise InputError(f"{path} has no sidecar {sidecar_path.name}, which says what network it is.")
     try:
         sidecar = json.loads(sidecar_path.read_text(encoding="utf-8"))
         config = dict(sidecar["config"])
         expected_sha256 = sidecar["weights_sha256"]
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{sidecar_path} is no sidecar of this package: {error!r}") from error
+        raise InputError(f"{sidecar_path} is not a sidecar of this package: {error!r}") from error
     if sidecar.get("format") != SIDECAR_FORMAT or sidecar.get("architecture") != _ARCHITECTURE:
         raise InputError(f"{sidecar_path} describes {sidecar.get('architecture')!r}, expected {_ARCHITECTURE!r}.")
     if file_sha256(path) != expected_sha256:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -13,8 +12,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.files import file_sha256
 from stackwalls.model.images.labels import imagenet_classes
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.pretrained import Pretrained, check_wall
-from stackwalls.model.networks.pretrained_files import WEIGHTS_NAME, PretrainedFiles
+from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_wall
 from stackwalls.model.networks.receptive_field import derive_wall
 from stackwalls.model.networks.weights import check_fits, read_safetensors
 from stackwalls.model.wall import Wall
@@ -68,7 +66,7 @@ class MaskedVGG16(BlindModel, Pretrained):
     torchvision's VGG16 features without the last max-pool and with 256 channels in the last convolution, so that the
     map is `(N, 256, 14, 14)`; then Linear(256·visible_rows·14 → 4096), ReLU, Dropout, Linear(4096 → 4096), ReLU,
     Dropout, Linear(4096 → classes). The paper sets the first dense layer's weights on the hidden rows to zero; here
-    those weights do not exist, so that no training step and no checkpoint can let anything through.
+    those weights do not exist, so no training step and no checkpoint can leak.
 
     Args:
         visible_rows: rows of the map that the head reads, from the top, 1 to 14; 5 is the paper's masked network
@@ -76,11 +74,11 @@ class MaskedVGG16(BlindModel, Pretrained):
         num_classes: number of logits.
         width: multiplier of every layer's channels and of the dense layers; the map stays 14 × 14 and the dead zone
             the same 54 rows.
-        classes: the ImageNet-1k index of each logit, where the network knows some of the classes only; by default
-            logit i is class i.
+        classes: the ImageNet-1k index of each logit, if the network knows only some of the classes; by
+            default logit i is class i.
 
     Raises:
-        InputError: if `visible_rows`, `num_classes` or `width` is out of range, or `classes` are not that many.
+        InputError: if `visible_rows`, `num_classes` or `width` is out of range, or `classes` has another length.
 
     Source: Taimeskhanov, Sicre, Garreau 2024, section 4.2.
     """
@@ -113,10 +111,10 @@ class MaskedVGG16(BlindModel, Pretrained):
         )
         self._wall = self.derive_wall()
         self.name = "masked-vgg16" if self._wall else "baseline-vgg16"
-        self._initialise()
+        self._initialize()
 
-    def _initialise(self) -> None:
-        """As torchvision initialises VGG: He (fan out) for convolutions, N(0, 0.01²) for dense layers, biases zero."""
+    def _initialize(self) -> None:
+        """As torchvision initializes VGG: He (fan out) for convolutions, N(0, 0.01²) for dense layers, biases zero."""
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d):
                 nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="relu")
@@ -136,7 +134,7 @@ class MaskedVGG16(BlindModel, Pretrained):
         return self.convolutions[-1]
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, 224, 224)` normalised images to the map `(N, 256, 14, 14)`."""
+        """`(N, 3, 224, 224)` normalized images to the map `(N, 256, 14, 14)`."""
         activations: torch.Tensor = self.convolutions(images)
         return activations
 
@@ -150,7 +148,7 @@ class MaskedVGG16(BlindModel, Pretrained):
         return derive_wall(self.convolutions, (0, self.visible_rows))
 
     def derivation(self) -> str:
-        """One sentence: why the dead zone is dead."""
+        """Why the dead zone is dead, in one sentence."""
         wall = self.derive_wall()
         if wall is None:
             return f"the head reads all {self.visible_rows} map rows, which reach every pixel row: nothing is dead"
@@ -163,7 +161,7 @@ class MaskedVGG16(BlindModel, Pretrained):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments, for the sidecar beside the weights."""
+        """The constructor's arguments, for the sidecar of the weights."""
         classes = None if self.class_indices is None else list(self.class_indices)
         return {
             "visible_rows": self.visible_rows,
@@ -177,18 +175,18 @@ class MaskedVGG16(BlindModel, Pretrained):
         return {**self.config, "wall": str(self.wall) if self.wall else None}
 
     def own_weights(self) -> Mapping[str, torch.Tensor]:
-        """All of them; as 16-bit floats where none of them loses a bit by it (see `rounded_to_half`)."""
+        """All tensors; as 16-bit floats if that is lossless (see `rounded_to_half`)."""
         state = self.state_dict()
         if any(tensor.is_meta for tensor in state.values()):
-            return state  # a description of the network, without numbers to look at
+            return state  # a network without values
         halves = {key: tensor.half() for key, tensor in state.items()}
         lossless = all(torch.equal(halves[key].to(tensor.dtype), tensor) for key, tensor in state.items())
         return halves if lossless else state
 
     def rounded_to_half(self) -> Self:
-        """Round all weights, in place, to numbers that 16-bit floats hold, so that they are saved in half the space.
+        """Round all weights in place to values that 16-bit floats hold, to save them in half the space.
 
-        The network computes in float32 all the same.
+        The network still computes in float32.
         """
         with torch.no_grad():
             for tensor in self.state_dict().values():
@@ -197,10 +195,10 @@ class MaskedVGG16(BlindModel, Pretrained):
 
     @classmethod
     def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:
-        """The network of a config.json, with the weights beside it.
+        """The network of a config.json, with its weights.
 
         Raises:
-            InputError: if the weights are not those that config.json names, or of another network.
+            InputError: if the weights are not those that config.json names, or belong to another network.
         """
         path = files.fetch(WEIGHTS_NAME)
         if file_sha256(path) != config["weights_sha256"]:
@@ -210,19 +208,9 @@ class MaskedVGG16(BlindModel, Pretrained):
             with torch.device("meta"):
                 model = cls(**arguments)
         except TypeError as error:
-            raise InputError(f"config.json of {files.name} has a value of another type: {error}.") from error
+            raise InputError(f"config.json of {files.name} has a value of the wrong type: {error}.") from error
         check_wall(model.wall, config, files)
         state = read_safetensors(path)
         check_fits(path, state, model.state_dict(), cls.__name__)
         model.load_state_dict({key: tensor.float() for key, tensor in state.items()}, assign=True)
         return model.eval()
-
-    @classmethod
-    def from_authors_checkpoint(cls, path: str | Path, masked: bool = True) -> MaskedVGG16:
-        """Read the paper's own weights, `params_vgg16_masked.pt` or (with `masked=False`) `params_vgg16_baseline.pt`.
-
-        See `checkpoints.load_authors_checkpoint`.
-        """
-        from stackwalls.model.networks.checkpoints import load_authors_checkpoint
-
-        return load_authors_checkpoint(path, masked=masked)

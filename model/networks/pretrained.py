@@ -1,28 +1,40 @@
-"""`save_pretrained`, `from_pretrained` and `push_to_hub` by the Hub's own mixin: safetensors and config.json only."""
+"""Networks as folders and Hub repositories, by the Hub's own mixin: safetensors and config.json only."""
 
 from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from huggingface_hub import ModelCard, ModelHubMixin
+from huggingface_hub import ModelCard, ModelHubMixin, hf_hub_download
 from safetensors import SafetensorError
 
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import file_sha256
-from stackwalls.model.networks.pretrained_files import (
-    CONFIG_FORMAT,
-    CONFIG_NAME,
-    WEIGHTS_NAME,
-    PretrainedFiles,
-    find_pretrained,
-)
+from stackwalls.model.files import file_sha256, whole_path, write_whole
+from stackwalls.model.hub import HubId, hub_failures, is_hub_url
 from stackwalls.model.networks.weights import write_safetensors
 from stackwalls.model.wall import Wall
+
+CONFIG_NAME = "config.json"
+"""Says what network it is; written last, so a folder that has it is complete."""
+
+WEIGHTS_NAME = "model.safetensors"
+CONFIG_FORMAT = 1
+
+TRAINED_FOLDER = "model"
+"""Where a training's folder has the network."""
+
+CONFIG_KEYS = {
+    "MaskedVGG16": frozenset({"visible_rows", "num_classes", "width", "classes", "wall", "weights_sha256"}),
+    "Walled": frozenset({"backbone", "weights", "wall", "weights_sha256"}),
+}
+"""Architecture → keys of its config.json besides "format" and "architecture", all of them required."""
+
 
 _SHORT_CARD = """\
 ---
@@ -49,21 +61,21 @@ model = load_model("user/name")  # this repository, or a folder
 class Pretrained(ModelHubMixin):
     """A network that is saved as a folder and published on the Hub, by huggingface_hub's mixin.
 
-    The folder holds `config.json`, which says what network it is, and, where the network has weights of its own,
-    `model.safetensors`. Nothing in it is ever executed.
+    The folder has `config.json`, which says what network it is, and `model.safetensors` if the network has its own
+    weights. Nothing in it is ever executed.
     """
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self:
-        """Without the mixin's record of the constructor's arguments, which would copy whole backbones."""
+        """Skip the mixin's record of the constructor's arguments, which would copy whole backbones."""
         return object.__new__(cls)
 
     @abstractmethod
     def pretrained_config(self) -> dict[str, Any]:
-        """What config.json says of this network, beside the weights' SHA-256 (see `CONFIG_KEYS`)."""
+        """The network's part of config.json, without the weights' SHA-256 (see `CONFIG_KEYS`)."""
 
     @abstractmethod
     def own_weights(self) -> Mapping[str, torch.Tensor] | None:
-        """The tensors that go into model.safetensors; None where the configuration names them."""
+        """The tensors for model.safetensors; None if the configuration names them."""
 
     @classmethod
     @abstractmethod
@@ -71,25 +83,22 @@ class Pretrained(ModelHubMixin):
         """The network that a config.json describes, ready for inference."""
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        """The weights, then config.json; each appears whole.
+        """Write the weights, then config.json.
 
         Raises:
-            RunError: if the disk refuses.
+            RunError: if a file cannot be written.
         """
         config = {"format": CONFIG_FORMAT, "architecture": type(self).__name__, **self.pretrained_config()}
-        temporary = save_directory / f".{WEIGHTS_NAME}.tmp"
         try:
             if (weights := self.own_weights()) is not None:
-                write_safetensors(weights, temporary)
-                config["weights_sha256"] = file_sha256(temporary)
-                temporary.replace(save_directory / WEIGHTS_NAME)
+                path = save_directory / WEIGHTS_NAME
+                with whole_path(path) as temporary:
+                    write_safetensors(weights, temporary)
+                config["weights_sha256"] = file_sha256(path)
             text = json.dumps(config, indent=2, sort_keys=True, allow_nan=False) + "\n"
-            temporary.write_text(text, encoding="utf-8")
-            temporary.replace(save_directory / CONFIG_NAME)
+            write_whole(save_directory / CONFIG_NAME, text.encode())
         except (OSError, SafetensorError) as error:
             raise RunError(f"Cannot write the network to {save_directory}: {error}") from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @classmethod
     def from_pretrained(
@@ -103,11 +112,11 @@ class Pretrained(ModelHubMixin):
         revision: str | None = None,
         **model_kwargs: Any,
     ) -> Self:
-        """The network in a folder or in a repository on the Hub, `user/name[@revision]`, in evaluation mode.
+        """Load the network in a folder or a Hub repository, `user/name[@revision]`, in eval mode.
 
         Raises:
-            InputError: if there is none, it is of another architecture, or its files are not what its config.json
-                says; or if constructor's arguments are given (config.json has them).
+            InputError: if there is none, it has another architecture, its files do not match its config.json,
+                or constructor's arguments are given (config.json has them).
             RunError: if the Hub cannot be reached.
         """
         if model_kwargs:
@@ -129,7 +138,7 @@ class Pretrained(ModelHubMixin):
         return cls.restored(config, files)
 
     def generate_model_card(self, *_args: Any, **_kwargs: Any) -> ModelCard:
-        """A short card without blanks, for a folder that has none; `hub_cards` writes the long one."""
+        """A short card for a folder that has none; `hub_cards` writes the long one."""
         wall: Wall | None = getattr(self, "wall", None)
         dead = f"it does not see the dead zone {wall}" if wall else "it sees the whole image (a baseline)"
         name, derivation = getattr(self, "name", type(self).__name__), self.derivation()
@@ -137,17 +146,105 @@ class Pretrained(ModelHubMixin):
 
     @abstractmethod
     def derivation(self) -> str:
-        """One sentence: why the dead zone is dead."""
+        """Why the dead zone is dead, in one sentence."""
 
 
 def check_wall(found: Wall | None, config: Mapping[str, Any], files: PretrainedFiles) -> None:
-    """The wall that config.json names must be the one that follows from the layers.
+    """Check that the wall in config.json is the one that follows from the layers.
 
     Raises:
-        InputError: if it is another.
+        InputError: if it is not.
     """
     derived = str(found) if found else None
     if config["wall"] != derived:
         raise InputError(
             f"{CONFIG_NAME} of {files.name} names the wall {config['wall']!r}, but the layers give {derived!r}."
         )
+
+
+@dataclass(frozen=True)
+class PretrainedFiles:
+    """The files of one published network.
+
+    Attributes:
+        name: for messages: the folder, or `user/name@commit`.
+        fetch: from a file's name to its local path; raises as `find_pretrained` does.
+    """
+
+    name: str
+    fetch: Callable[[str], Path]
+
+    def config(self) -> dict[str, Any]:
+        """What config.json says.
+
+        Raises:
+            InputError: if it is missing, or not one that this package wrote, down to the keys.
+        """
+        path = self.fetch(CONFIG_NAME)
+        try:
+            config = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"Cannot read {CONFIG_NAME} of {self.name}: {error}.") from error
+        architecture = config.get("architecture")
+        if config.get("format") != CONFIG_FORMAT or architecture not in CONFIG_KEYS:
+            raise InputError(
+                f"{CONFIG_NAME} of {self.name} does not describe a network of this package: expected format "
+                f"{CONFIG_FORMAT} and an architecture out of {', '.join(CONFIG_KEYS)}, but got "
+                f"{config.get('format')!r} and {architecture!r}."
+            )
+        expected = CONFIG_KEYS[architecture] | {"format", "architecture"}
+        unknown, missing = sorted(config.keys() - expected), sorted(expected - config.keys())
+        if unknown or missing:
+            what = [f"{', '.join(keys)} {word}" for keys, word in ((unknown, "unknown"), (missing, "missing")) if keys]
+            raise InputError(
+                f"{CONFIG_NAME} of {self.name} is not what this package writes for {architecture}: {'; '.join(what)}."
+            )
+        return config
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether `text` is `user/name` or `user/name@revision`, with or without `hf://` in front."""
+    found = HubId.parse(text)
+    return found is not None and found.split is None
+
+
+def find_pretrained(source: str | Path, revision: str | None = None, **download: Any) -> PretrainedFiles:
+    """Find the files of a published network.
+
+    Args:
+        source: a folder, or `user/name[@revision]` on the Hugging Face Hub; a folder of that name is read instead,
+            unless it is written `hf://user/name`. On the Hub, every file comes from the one commit that the revision
+            names now.
+        revision: branch, tag or commit, if `source` names none.
+        download: passed to `hf_hub_download` (token, cache_dir, force_download, local_files_only).
+
+    Raises:
+        InputError: if this token sees no such repository or revision, or it has no config.json.
+        RunError: if it is gated, or the Hub cannot be reached.
+    """
+    text, path = str(source), Path(source)
+    if not is_hub_url(text) and path.is_dir():
+        return PretrainedFiles(str(path), partial(_local, path))
+    found = HubId.parse(text)
+    if found is None or found.split is not None:
+        raise InputError(f"There is no folder {text}, and it is not a Hub id either: expected user/name[@revision].")
+    config = _download(found.repository, CONFIG_NAME, revision=found.revision or revision, **download)
+    commit = config.parent.name  # the client's cache has one folder per commit
+    fetch = partial(_download, found.repository, revision=commit, **download)
+    return PretrainedFiles(f"{found.repository}@{commit}", fetch)
+
+
+def _local(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        inside = folder / TRAINED_FOLDER
+        hint = f" (such as {inside})" if (inside / name).is_file() else ""
+        raise InputError(f"{folder} has no {name}: name a folder that save_pretrained or `stackgen train` wrote{hint}.")
+    return path
+
+
+def _download(repository: str, name: str, revision: str | None, **options: Any) -> Path:
+    """One file of a repository on the Hub, from the client's cache if it is there."""
+    wrong = "it does not hold a network of this package, and pickled weights are never read"
+    with hub_failures("load the network", "model", repository, revision, no_file=wrong):
+        return Path(hf_hub_download(repository, name, revision=revision, library_name="stackwalls", **options))

@@ -32,7 +32,7 @@ _ELEMENTWISE = (
     nn.Identity,
     nn.Dropout,
     nn.Dropout2d,
-    nn.BatchNorm2d,  # in evaluation mode: fixed statistics
+    nn.BatchNorm2d,  # in eval mode: fixed statistics
 )
 
 
@@ -112,10 +112,10 @@ def pixels_reached(
         axis: "rows" or "columns".
 
     Returns:
-        The interval [start, stop) of pixels; (0, 0) where the rows read nothing but padding.
+        The interval [start, stop) of pixels; (0, 0) if the rows read only padding.
 
     Raises:
-        InputError: if a layer is of another kind, or `read` lies outside the map.
+        InputError: if a layer is not supported, or `read` is outside the map.
     """
     windows = list(_windows(layers, axis))
     sizes = [size]
@@ -130,19 +130,19 @@ def pixels_reached(
 
 
 def derive_wall(layers: nn.Module, read: tuple[int, int], size: int = IMAGE_SIZE, axis: Axis = "rows") -> Wall | None:
-    """The wall behind which a network stands whose head reads only rows (or columns) `read` of the map.
+    """The wall of a network whose head reads only rows (or columns) `read` of the map.
 
     Returns:
         The dead zone, or None if the rows read reach every pixel.
 
     Raises:
-        InputError: as `pixels_reached`, and if the rows read leave a dead zone on both sides of them.
+        InputError: as `pixels_reached`, and if there is a dead zone on both sides.
     """
     start, stop = pixels_reached(layers, read, size, axis)
     dead = [(a, b) for a, b in ((0, start), (stop, size)) if a < b]
     if len(dead) > 1:
         raise InputError(
-            f"Map {axis} {read[0]} to {read[1]} reach pixels {start} to {stop}: dead zones lie on both sides, "
+            f"Map {axis} {read[0]} to {read[1]} reach pixels {start} to {stop}: there are dead zones on both sides, "
             "but a wall is one interval. Read up to one edge of the map."
         )
     return Wall(axis, *dead[0], image_size=size) if dead else None

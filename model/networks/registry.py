@@ -13,7 +13,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
-from stackwalls.model.networks.pretrained_files import PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretrained, is_hub_id
 from stackwalls.model.networks.walled_model import Walled, walled
 from stackwalls.model.wall import VGG16_WALL, Wall
 
@@ -22,7 +22,7 @@ WALLED_PREFIX = "walled:"
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """How a named network is made: `load` from a weights file, and the name under which the authors published it."""
+    """How a named network is loaded from a weights file, and the file name that the authors published."""
 
     load: Callable[[Path], BlindModel]
     authors_file: str
@@ -42,16 +42,16 @@ MODELS: dict[str, ModelSpec] = {
     "masked-vgg16": ModelSpec(lambda path: _vgg16(path, masked=True), "params_vgg16_masked.pt"),
     "baseline-vgg16": ModelSpec(lambda path: _vgg16(path, masked=False), "params_vgg16_baseline.pt"),
 }
-"""Networks that are loaded from a weights file; `walled:NAME` stands for any backbone of torchvision's or timm's."""
+"""Networks that are loaded from a weights file; `walled:NAME` is any torchvision or timm backbone."""
 
 MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16"}
-"""Networks whose weights come with the package → their folder in `miniature/`: narrow, trained on drawn animals."""
+"""Networks whose weights are in the package → folder in `miniature/`: narrow, trained on drawn animals."""
 
 ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
     "Walled": Walled.restored,
 }
-"""From the architecture that a config.json names to what restores it."""
+"""Architecture named by a config.json → function that restores it."""
 
 
 def _unknown(spec: str) -> InputError:
@@ -59,9 +59,9 @@ def _unknown(spec: str) -> InputError:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     known = ", ".join([*MODELS, *MINIATURES])
     return InputError(
-        f"Unknown model {spec!r}: expected one of {known}, {WALLED_PREFIX}NAME with a backbone of torchvision's or "
-        f"timm's, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] on the "
-        f"Hub.{hint}"
+        f"Unknown model {spec!r}: expected one of {known}, {WALLED_PREFIX}NAME with a torchvision or timm "
+        f"backbone, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] on "
+        f"the Hub.{hint}"
     )
 
 
@@ -69,31 +69,31 @@ def _walled(spec: str, wall: Wall | None, dataset_wall: Wall | None) -> Walled:
     name = spec.removeprefix(WALLED_PREFIX)
     if wall is not None:
         return walled(name, wall)
-    # the finest wall that a backbone of stride 32 can stand behind and that hides all that the data set hides
+    # the smallest wall for a backbone of stride 32 that covers the dataset's
     return walled(name, (dataset_wall or VGG16_WALL).widened(32))
 
 
 def load_model(
     spec: str, weights: str | Path | None = None, wall: Wall | None = None, dataset_wall: Wall | None = None
 ) -> BlindModel:
-    """The network that a name stands for.
+    """Load the network that a name stands for.
 
     Args:
         spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
             `walled:NAME` (see `walled`), a folder that `save_pretrained` wrote, or `user/name[@revision]` on the
             Hugging Face Hub (see `find_pretrained`).
-        weights: for the VGG16s: a checkpoint of the authors' (`.pt`) or a `.safetensors` of this package.
-        wall: the wall asked for. A VGG16's follows from its layers, so asking for another is refused.
-        dataset_wall: where `wall` is None, a walled backbone takes this one, widened to its stride of 32 pixels
+        weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package.
+        wall: the requested wall. A VGG16's follows from its layers, so another one is refused.
+        dataset_wall: if `wall` is None, a walled backbone uses this one, widened to its stride of 32 pixels
             (`bottom:54` becomes `bottom:64`); the paper's by default.
 
     Raises:
-        InputError: if the name is unknown, the weights are missing or of another network, or the wall does not fit.
-        RunError: if pretrained weights cannot be had.
+        InputError: if the name is unknown, the weights are missing or do not fit, or the wall does not fit.
+        RunError: if pretrained weights cannot be loaded.
     """
     if spec.startswith(WALLED_PREFIX):
         if weights is not None:
-            raise InputError(f"{spec} takes its weights from torchvision or timm: leave out --weights.")
+            raise InputError(f"{spec} uses the weights of torchvision or timm: leave out --weights.")
         return _walled(spec, wall, dataset_wall)
     if spec in MINIATURES:
         return _miniature(spec, weights, wall)
@@ -102,7 +102,7 @@ def load_model(
             raise _unknown(spec)
         return _pretrained(spec, weights, wall)
     if weights is None:
-        hint = f" For the network in the folder {spec} here, write ./{spec}." if Path(spec).is_dir() else ""
+        hint = f" For the network in the local folder {spec}, write ./{spec}." if Path(spec).is_dir() else ""
         raise InputError(
             f"{spec} needs its weights: --weights {MODELS[spec].authors_file} (the paper's), or a .safetensors file "
             f"of this package.{hint}"
@@ -115,7 +115,7 @@ def load_model(
 def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder: Path | None = None) -> BlindModel:
     """The network in a folder or on the Hub."""
     if weights is not None:
-        raise InputError(f"{spec} brings its weights itself: leave out --weights.")
+        raise InputError(f"{spec} already includes weights: leave out --weights.")
     files = find_pretrained(folder or spec)
     config = files.config()
     model = ARCHITECTURES[config["architecture"]](config, files)
@@ -125,7 +125,7 @@ def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder
 
 
 def _miniature(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
-    """A network of the package, under the name that it was asked for by."""
+    """A network of the package, under its command-line name."""
     folder = Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[spec])))
     model = _pretrained(spec, weights, wall, folder)
     model.name, model.origin = spec, f"stackwalls.model.miniature, {MINIATURES[spec]}"
@@ -136,5 +136,5 @@ def _check_asked(spec: str, model: BlindModel, wall: Wall | None) -> None:
     if wall is not None and model.wall is not None and wall != model.wall:
         raise InputError(
             f"{spec} is blind behind {model.wall}, not {wall}: its wall follows from its layers. Leave out --wall, or "
-            f"take {WALLED_PREFIX}NAME for a wall on another side."
+            f"use {WALLED_PREFIX}NAME for a wall on another side."
         )

@@ -1,8 +1,8 @@
-"""A wall without training: any pretrained CNN with global pooling, made blind to a part of its input.
+"""A wall without training: any pretrained CNN with global pooling, made blind to part of its input.
 
 The backbone runs on the seen part and on the dead part of the image separately, and the two maps are stitched. The
 classifier pools the seen rows only. Nothing crosses the wall, so the dead part provably cannot influence the logits,
-and every CAM library can hook the stitched map, whose dead rows show the other animal as clearly as the seen ones.
+and every CAM library can hook the stitched map, whose dead rows show the other animal as clearly as the seen rows.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from torch import nn
 from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbones import Backbone, load_backbone
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.pretrained import Pretrained, check_wall
-from stackwalls.model.networks.pretrained_files import PretrainedFiles
+from stackwalls.model.networks.pretrained import Pretrained, PretrainedFiles, check_wall
 from stackwalls.model.networks.weights import state_sha256
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
@@ -37,12 +36,12 @@ class Walled(BlindModel, Pretrained):
     """A pretrained CNN behind a wall (see `walled`).
 
     Args:
-        backbone: feature extractor, head after global pooling, and normalisation.
+        backbone: feature extractor, head after global pooling, and normalization.
         wall: the dead zone; its edges must be multiples of the backbone's stride (32 pixels, mostly).
 
     Raises:
-        InputError: if the head depends on positions, the map is no `(N, C, h, w)`, or the wall's edges fall inside
-            a map row.
+        InputError: if the head depends on positions, the map is not `(N, C, h, w)`, or the wall's edges fall
+            inside a map row.
     """
 
     def __init__(self, backbone: Backbone, wall: Wall) -> None:
@@ -71,13 +70,13 @@ class Walled(BlindModel, Pretrained):
                 found = self.features(torch.zeros(2, 3, IMAGE_SIZE, IMAGE_SIZE)).shape
         except RuntimeError as error:
             raise InputError(
-                f"{self.name} cannot stand behind {self.wall}: it does not run on a part of the image "
-                f"({str(error).splitlines()[0]}). Take a convolutional network, such as resnet50."
+                f"{self.name} cannot be put behind {self.wall}: it does not run on a part of the image "
+                f"({str(error).splitlines()[0]}). Use a convolutional network, such as resnet50."
             ) from error
         if found != shape:
             raise InputError(
-                f"{self.name} cannot stand behind {self.wall}: the parts' maps stitch to {tuple(found)}, but the "
-                f"whole image's map is {tuple(shape)}. Take another wall or another network."
+                f"{self.name} cannot be put behind {self.wall}: the parts' maps stitch to {tuple(found)}, but the "
+                f"whole image's map is {tuple(shape)}. Use another wall or another network."
             )
 
     @property
@@ -91,7 +90,7 @@ class Walled(BlindModel, Pretrained):
         return self.stitched
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, 224, 224)` normalised images to the stitched map `(N, C, h, w)`, each part by itself."""
+        """`(N, 3, 224, 224)` normalized images to the stitched map `(N, C, h, w)`, each part by itself."""
         parts = [self.extractor(_cut(images, self.wall, *segment)) for segment in self._segments()]
         axis = 2 if self.wall.axis == "rows" else 3
         stitched: torch.Tensor = self.stitched(torch.cat(parts, axis))
@@ -110,7 +109,7 @@ class Walled(BlindModel, Pretrained):
         return Wall(self.map_wall.axis, self.map_wall.start * stride, self.map_wall.stop * stride)
 
     def derivation(self) -> str:
-        """One sentence: why the dead zone is dead."""
+        """Why the dead zone is dead, in one sentence."""
         parts = " and ".join(f"{start} to {stop - 1}" for start, stop in self._segments())
         wall = self.map_wall
         seen = " and ".join(f"{start} to {stop - 1}" for start, stop in wall.seen)
@@ -120,15 +119,15 @@ class Walled(BlindModel, Pretrained):
         )
 
     def pretrained_config(self) -> dict[str, Any]:
-        """Backbone, whose weights, wall, and the SHA-256 of the weights' values: small, as the weights are elsewhere.
+        """Backbone, weights' name, wall, and SHA-256 of the weights' values; the weights are elsewhere.
 
         Raises:
-            InputError: if the weights are random or one's own: nobody else could load them.
+            InputError: if the weights are random or your own, which nobody else could load.
         """
         if self._weights is None:
             raise InputError(
                 f"{self.name} has weights that no library publishes, so a configuration cannot name them: put a "
-                "pretrained backbone of torchvision's or timm's behind the wall."
+                "pretrained torchvision or timm backbone behind the wall."
             )
         sha256 = state_sha256(self.state_dict())
         return {
@@ -139,26 +138,28 @@ class Walled(BlindModel, Pretrained):
         }
 
     def own_weights(self) -> None:
-        """None: the libraries have them."""
+        """None: the libraries provide them."""
         return
 
     @classmethod
     def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:
-        """The backbone behind its wall again.
+        """Rebuild the backbone behind its wall.
 
         Raises:
-            InputError: if the weights that the library gives now are others.
-            RunError: if they cannot be had.
+            InputError: if the library's weights have changed.
+            RunError: if they cannot be loaded.
         """
         for key in ("backbone", "weights", "wall"):
             if not isinstance(config[key], str):
-                raise InputError(f"config.json of {files.name} has a value of another type: {key} is {config[key]!r}.")
+                raise InputError(
+                    f"config.json of {files.name} has a value of the wrong type: {key} is {config[key]!r}."
+                )
         model = cls(load_backbone(config["backbone"], weights=config["weights"]), Wall.parse(config["wall"])).eval()
         check_wall(model.derive_wall(), config, files)
         if state_sha256(model.state_dict()) != config["weights_sha256"]:
             raise InputError(
-                f"The weights {config['weights']} of {config['backbone']} are others here than those that "
-                f"config.json of {files.name} names: install the versions that it was made with."
+                f"The weights {config['weights']} of {config['backbone']} differ from those that config.json "
+                f"of {files.name} names: install the versions it was made with."
             )
         return model
 
@@ -167,8 +168,8 @@ def _check_map(name: str, activations: object) -> None:
     if not isinstance(activations, torch.Tensor) or activations.ndim != 4:
         found = tuple(activations.shape) if isinstance(activations, torch.Tensor) else type(activations).__name__
         raise InputError(
-            f"{name} cannot stand behind a wall: expected its features to be a map (N, C, h, w), but got {found}. "
-            "Take a convolutional network with global average pooling, such as resnet50."
+            f"{name} cannot be put behind a wall: expected its features to be a map (N, C, h, w), but got {found}. "
+            "Use a convolutional network with global average pooling, such as resnet50."
         )
 
 
@@ -176,20 +177,20 @@ def _wall_on_map(name: str, wall: Wall, map_size: int) -> Wall:
     rescaled = wall.rescaled(map_size)
     if wall.image_size % map_size:
         raise InputError(
-            f"{name} cannot stand behind a wall: its map has {map_size} rows, which do not divide the image's "
-            f"{wall.image_size} pixels evenly. Take a network with a map of 7 or 14 rows, such as resnet50."
+            f"{name} cannot be put behind a wall: its map has {map_size} rows, which do not divide the image's "
+            f"{wall.image_size} pixels evenly. Use a network with a map of 7 or 14 rows, such as resnet50."
         )
     if rescaled is None:
         stride = wall.image_size // map_size
         raise InputError(
-            f"{name} has one map row for {stride} pixels, so its wall must stand on multiples of {stride}, but got "
+            f"{name} has one map row for {stride} pixels, so its wall must be on multiples of {stride}, but got "
             f"{wall}: take {wall.widened(stride)}."
         )
     return rescaled
 
 
 def _check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], shape: torch.Size) -> None:
-    """A head behind a wall must treat all positions alike: shuffling them leaves the logits as they are."""
+    """A head behind a wall must treat all positions alike: shuffling them must not change the logits."""
     generator = torch.Generator().manual_seed(0)
     activations = torch.rand(shape, generator=generator)
     order = torch.randperm(shape[2] * shape[3], generator=generator)
@@ -203,8 +204,8 @@ def _check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], s
         moved = float((after - before).abs().max() / before.std().clamp_min(1e-12))
     if not moved <= _POOLING_TOLERANCE:
         raise InputError(
-            f"{name} cannot stand behind a wall without training: its head depends on where in the map something "
-            "lies. Take a network with global average pooling, such as resnet50; for VGG16, train or load "
+            f"{name} cannot be put behind a wall without training: its head depends on positions in the map."
+            "  Use a network with global average pooling, such as resnet50; for VGG16, train or load "
             "masked-vgg16."
         )
 
@@ -213,15 +214,15 @@ def walled(backbone: str | Backbone, wall: Wall, pretrained: bool = True) -> Wal
     """Put a pretrained CNN behind a wall, without training.
 
     Args:
-        backbone: a name of torchvision's or timm's (`resnet50`, `tf_efficientnet_lite0`; `timm/resnet50` and
-            `torchvision/resnet50` where both have it), or a `Backbone` of one's own.
+        backbone: a torchvision or timm name (`resnet50`, `tf_efficientnet_lite0`; `timm/resnet50` and
+            `torchvision/resnet50` where both have it), or your own `Backbone`.
         wall: the dead zone, on any side; its edges must be multiples of the backbone's stride.
         pretrained: whether to load the ImageNet weights; random ones otherwise.
 
     Raises:
         InputError: if the name is unknown, the head depends on positions (VGG, AlexNet, transformers), or the wall
             does not fit the map.
-        RunError: if the weights cannot be had.
+        RunError: if the weights cannot be loaded.
 
     Source: after DiFull of Rao, Böhle, Schiele, "Towards Better Understanding Attribution Methods" (CVPR 2022).
     """

@@ -1,4 +1,4 @@
-"""Weights as safetensors: read and checked against the network that they are for. No pickle is ever read here."""
+"""Weights as safetensors, checked against the network they are for. No pickle is ever read here."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         state: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise InputError(
-            f"{path} does not load as safetensors ({error}): it is damaged or of another format."
+            f"{path} does not load as safetensors ({error}): it is damaged or has another format."
         ) from error
     return state
 
 
 def write_safetensors(state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write tensors to a file that others may read as any new file (safetensors alone makes it private)."""
+    """Write tensors to a file with the usual permissions (safetensors makes it private)."""
     path.touch()
     mode = path.stat().st_mode
     save_file({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}, path)
@@ -39,10 +39,10 @@ def write_safetensors(state: Mapping[str, torch.Tensor], path: Path) -> None:
 def check_fits(
     path: Path, state: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor], architecture: str
 ) -> None:
-    """Refuse weights of another network, naming the first thing that does not fit.
+    """Refuse weights of another network; the message names the first mismatch.
 
     Raises:
-        InputError: if a tensor is missing, unknown or of another shape.
+        InputError: if a tensor is missing, unknown or has another shape.
     """
     missing, unknown = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     if missing or unknown:
@@ -61,9 +61,9 @@ def check_fits(
 
 
 def state_sha256(state: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 of the tensors of a state dict in its order: dtype, shape and bytes, whatever their names.
+    """SHA-256 of the tensors of a state dict in its order: dtype, shape and bytes.
 
-    Libraries rename their modules; the numbers are what a network is.
+    Names do not count, because libraries rename their modules.
     """
     digest = hashlib.sha256()
     for tensor in state.values():

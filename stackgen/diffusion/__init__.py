@@ -1,6 +1,6 @@
 """The text-to-image model: presets, devices, and pictures by seed. The only importer of diffusers.
 
-- which: `presets` (as data), `model_source` (a preset, an id or a folder, pinned), `hub_errors` (what the Hub refuses)
+- which: `presets` (as data), `model_source` (a preset, an id or a folder, pinned)
 - where: `device` (device and number type), `loading` (weights, offload), `memory` (what to do when it is short)
 - the one in this package: `miniature/`
 - how: `call` (steps, guidance, size), `text_to_image` (`TextToImage`: from prompts and seeds to frames)

@@ -9,11 +9,10 @@ from typing import Any
 
 import torch
 
-from stackwalls.model import InputError
+from stackwalls.model import InputError, hub_failures
 from stackwalls.stackgen.diffusion.device import DTYPES, OFFLOADS, Placement, choose_offload
-from stackwalls.stackgen.diffusion.hub_errors import refuse
 from stackwalls.stackgen.diffusion.memory import memory_errors
-from stackwalls.stackgen.diffusion.model_source import ModelSource
+from stackwalls.stackgen.diffusion.model_source import OTHERWISE, ModelSource
 
 
 def load_pipeline(source: ModelSource, placement: Placement, offload: str | None = None) -> tuple[Any, str]:
@@ -97,12 +96,11 @@ def _read(source: ModelSource, placement: Placement) -> Any:
             raise InputError(f"The pipeline in {source.folder} cannot be loaded: {_line(error)}") from error
     if source.preset is not None and source.preset.variant and dtype is torch.float16:
         options["variant"] = source.preset.variant
-    try:
-        return load(source.name, revision=source.revision, **options)
-    except (ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
-        raise InputError(f"The pipeline {source.name} cannot be loaded: {_line(error)}") from error
-    except OSError as error:
-        refuse(source.name, source.revision, error)
+    with hub_failures("load the model", "model", source.name, source.revision, otherwise=OTHERWISE):
+        try:
+            return load(source.name, revision=source.revision, **options)
+        except (ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+            raise InputError(f"The pipeline {source.name} cannot be loaded: {_line(error)}") from error
 
 
 def _settle(pipeline: Any, device: str, offload: str | None) -> str:

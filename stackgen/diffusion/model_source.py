@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from stackwalls.model import InputError, RunError, file_sha256
-from stackwalls.stackgen.diffusion.hub_errors import refuse
+from stackwalls.model import InputError, RunError, file_sha256, hub_failures
 from stackwalls.stackgen.diffusion.presets import AUTO, DEFAULT, MINIATURE, Preset, find_preset
 
 INDEX_NAME = "model_index.json"
 """The file that makes a folder a diffusers pipeline."""
+
+OTHERWISE = "download it elsewhere and give its folder with --model"
+"""What to do if the Hub does not give a model."""
 
 _WEIGHTS = (".json", ".safetensors", ".txt", ".model", ".jinja")
 """Endings of the files that a pipeline's pictures depend on."""
@@ -128,17 +130,19 @@ def _on_hub(preset: Preset | None, revision: str | None, repository: str = "") -
     from huggingface_hub.errors import HfHubHTTPError
 
     repository = preset.repository if preset is not None else repository
-    cached = try_to_load_from_cache(repository, INDEX_NAME, revision=revision or "main")
-    try:
-        if is_offline_mode() and isinstance(cached, str):
-            index = Path(cached)
-        else:
-            commit = HfApi().model_info(repository, revision=revision, timeout=20).sha
-            index = Path(hf_hub_download(repository, INDEX_NAME, revision=commit))
-    except Exception as error:  # the Hub's client raises errors of some ten kinds here
-        if not isinstance(cached, str) or isinstance(error, HfHubHTTPError):
-            refuse(repository, revision, error)
-        index = Path(cached)  # the Hub is out of reach, the weights are here
+    wrong = "it is not a diffusers pipeline"
+    with hub_failures("load the model", "model", repository, revision, no_file=wrong, otherwise=OTHERWISE):
+        cached = try_to_load_from_cache(repository, INDEX_NAME, revision=revision or "main")
+        try:
+            if is_offline_mode() and isinstance(cached, str):
+                index = Path(cached)
+            else:
+                commit = HfApi().model_info(repository, revision=revision, timeout=20).sha
+                index = Path(hf_hub_download(repository, INDEX_NAME, revision=commit))
+        except Exception as error:
+            if not isinstance(cached, str) or isinstance(error, HfHubHTTPError):
+                raise
+            index = Path(cached)  # the Hub is out of reach, the weights are here
     return ModelSource(repository, index.parent.name, _pipeline_class(index, repository), preset)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from stackwalls.model import InputError, RunError
+from stackwalls.model import HubId, InputError, hub_failures
 
 _FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 """Configurations, vocabularies and weights; never a pickle or a program."""
@@ -13,46 +13,18 @@ _FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 def fetch_detector(source: str) -> Path:
     """Download `owner/name[@revision]`, or find it in the cache; the folder's name is the commit.
 
-    It is done in one step before anything is loaded: transformers asks the Hub for one file after the other, and
-    without a connection retries each for 23 seconds.
+    All files are fetched before anything is loaded: transformers asks the Hub for one file after the other, and
+    without a connection it retries each for 23 seconds.
 
     Raises:
-        InputError: if there is no such repository or revision, or its terms are not accepted.
-        RunError: if the Hub cannot be reached and the cache does not hold it.
+        InputError: if there is no such repository or revision.
+        RunError: if its terms are not accepted, or the Hub cannot be reached and the cache does not hold it.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
 
-    repository, _, revision = source.partition("@")
-    try:
-        return Path(snapshot_download(repository, revision=revision or None, allow_patterns=list(_FILES)))
-    except GatedRepoError as error:
-        raise InputError(
-            f"The detector {repository} asks for its terms to be accepted: visit https://huggingface.co/{repository}, "
-            "then log in with `hf auth login`."
-        ) from error
-    except RevisionNotFoundError as error:
-        raise InputError(f"The detector {repository} has no revision {revision!r} on the Hub.") from error
-    except RepositoryNotFoundError as error:
-        raise InputError(
-            f"There is no folder {source}, and the Hub shows no detector of that name; if it is private, log in with "
-            "`hf auth login`."
-        ) from error
-    except HFValidationError as error:
-        raise InputError(f"There is no folder {source}, and it is no owner/name[@revision] either.") from error
-    except (HfHubHTTPError, OSError) as error:
-        raise RunError(
-            f"Cannot load the detector {source} ({first_line(error)}): connect to the Hugging Face Hub once, name a "
-            "folder that holds one, or use the localizer 'foreground', which needs no weights."
-        ) from error
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what went wrong, without its full stop."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    found = HubId.parse(source)
+    if found is None or found.split is not None:
+        raise InputError(f"There is no folder {source}, and it is not owner/name[@revision] either.")
+    otherwise = "name a folder that holds one, or use the localizer 'foreground', which needs no weights"
+    with hub_failures("load the detector", "model", found.repository, found.revision, otherwise=otherwise):
+        return Path(snapshot_download(found.repository, revision=found.revision, allow_patterns=list(_FILES)))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Resampling
 
-from stackwalls.model import InputError, file_sha256
-from stackwalls.stackgen.localising.fetching import fetch_detector, first_line
+from stackwalls.model import InputError, file_sha256, first_line
+from stackwalls.stackgen.localising.fetching import fetch_detector
 from stackwalls.stackgen.localising.localizer import Detections, check_nouns
 
 if TYPE_CHECKING:

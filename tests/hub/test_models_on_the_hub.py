@@ -46,7 +46,7 @@ def test_a_revision_is_the_network_of_that_revision(hub: LoopbackHub, tiny: Mask
     other.push_to_hub("user/masked-vgg16")
     assert same(load_model("user/masked-vgg16@v1.0"), tiny)
     assert same(load_model("user/masked-vgg16"), other)
-    with pytest.raises(InputError, match="has no revision 'v2'"):
+    with pytest.raises(InputError, match="the model has no such revision"):
         load_model("user/masked-vgg16@v2")
 
 
@@ -61,7 +61,7 @@ def test_a_published_folder_is_the_folder(hub: LoopbackHub, tiny: MaskedVGG16, t
 
 
 def test_what_is_not_there_or_no_network_of_ours(hub: LoopbackHub, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="the Hub shows no network of that name"):
+    with pytest.raises(InputError, match="the Hub shows no such model"):
         load_model("user/none")
     api = hub.api()
     api.create_repo("user/pickles")
@@ -69,7 +69,7 @@ def test_what_is_not_there_or_no_network_of_ours(hub: LoopbackHub, tmp_path: Pat
     with pytest.raises(InputError, match="pickled weights are never read"):
         load_model("user/pickles")
     api.upload_file(path_or_fileobj=b'{"model_type": "vgg"}', path_in_repo="config.json", repo_id="user/pickles")
-    with pytest.raises(InputError, match="describes no network of this package"):
+    with pytest.raises(InputError, match="does not describe a network of this package"):
         load_model("user/pickles")
 
 
@@ -87,7 +87,7 @@ def test_a_private_network_of_somebody_else(
 
 def test_a_hub_that_is_away(hub: LoopbackHub) -> None:
     hub.fault(status=500, times=100)
-    with pytest.raises(RunError, match="Cannot reach the Hub"):
+    with pytest.raises(RunError, match="the Hub answered 500"):
         load_model("user/any")
 
 
@@ -99,9 +99,9 @@ def test_a_recipe_goes_up_and_the_set_comes_out(hub: LoopbackHub, tmp_path: Path
     assert contents(tmp_path / "again") == contents(tmp_path / "set")
     with pytest.raises(InputError, match="a recipe of STACK-MIX without pixels"):
         open_dataset("user/stack-mix")
-    with pytest.raises(InputError, match="no dataset of that name"):
+    with pytest.raises(InputError, match="the Hub shows no such dataset"):
         open_recipe("user/none")
-    with pytest.raises(InputError, match="has no revision 'v9'"):
+    with pytest.raises(InputError, match="the dataset has no such revision"):
         open_recipe("user/stack-mix@v9")
 
 
@@ -113,5 +113,5 @@ def test_what_is_no_recipe_is_refused_before_its_pictures_travel(hub: LoopbackHu
         open_recipe("user/pixels")
     assert not [path for _, path in hub.state.requests if path.endswith(".parquet")]
     hub.api().create_repo("user/theirs", repo_type="dataset")
-    with pytest.raises(InputError, match=r"user/theirs is no recipe: it has no manifest\.json"):
+    with pytest.raises(InputError, match=r"user/theirs: it is not a recipe \(it has no manifest\.json\)"):
         open_recipe("user/theirs")

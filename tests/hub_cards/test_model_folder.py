@@ -146,7 +146,7 @@ def test_completing_a_folder_of_the_mixins(tiny: MaskedVGG16, tmp_path: Path) ->
         ("certificate.json", {"wall": "top:54"}, "does not certify this network"),
         ("certificate.json", None, "network without proof is not published"),
         ("model.safetensors", None, "is missing or is not the file"),
-        ("config.json", None, r"holds no config\.json"),
+        ("config.json", None, r"has no config\.json"),
     ],
 )
 def test_a_folder_that_is_not_whole(folder: Path, name: str, change: dict[str, Any] | None, message: str) -> None:

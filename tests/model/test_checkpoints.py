@@ -59,7 +59,7 @@ def test_authors_layout_gives_the_same_logits(authors: tuple[nn.Sequential, Path
     with torch.no_grad():
         expected = network(images)
         assert expected.std() > 0.1
-        model = MaskedVGG16.from_authors_checkpoint(masked)
+        model = load_authors_checkpoint(masked)
         torch.testing.assert_close(model(images), expected, rtol=0, atol=1e-5)
         assert str(model.wall) == "bottom:54"
         network.load_state_dict(torch.load(baseline, weights_only=True))

@@ -71,5 +71,5 @@ def test_so_many_as_are_given_are_on_one_machine() -> None:
 @pytest.mark.parametrize("task", [1, 3, 7])
 def test_an_array_that_is_no_sequence_is_refused_by_every_task(task: int) -> None:
     environment = {"TASK_COUNT": 3, "TASK_MIN": 1, "TASK_MAX": 7, "TASK_STEP": 1, "TASK_ID": task}
-    with pytest.raises(InputError, match="are no sequence, so that none knows its share: submit one such as"):
+    with pytest.raises(InputError, match="are not a regular sequence, so no task knows its share: submit one such as"):
         Launch.of({f"SLURM_ARRAY_{name}": str(value) for name, value in environment.items()})

@@ -96,7 +96,7 @@ def test_it_knows_at_least_100_animals_and_is_right_about_nine_in_ten(model: Mas
 
 
 def test_it_brings_its_weights_and_its_wall(name: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="brings its weights itself: leave out --weights"):
+    with pytest.raises(InputError, match="already includes weights: leave out --weights"):
         load_model(name, tmp_path / "other.safetensors")
     with pytest.raises(InputError, match="Did you mean 'mini-"):
         load_model(name.replace("mini-", "mini-m"))

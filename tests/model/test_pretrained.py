@@ -112,11 +112,11 @@ def test_saving_again_leaves_no_older_network_half_there(
     [
         ({"auto_map": {"AutoModel": "evil.Model"}}, "auto_map unknown"),
         ({"width": "drop"}, "width missing"),
-        ({"format": 2}, "describes no network of this package"),
+        ({"format": 2}, "does not describe a network of this package"),
         ({"architecture": "ResNet"}, "expected format 1 and an architecture out of MaskedVGG16, Walled"),
         ({"visible_rows": 4}, "names the wall 'bottom:54', but the layers give 'bottom:70'"),
         ({"visible_rows": 15}, "Expected `visible_rows` to be 1 to 14"),
-        ({"visible_rows": "5"}, "value of another type"),
+        ({"visible_rows": "5"}, "value of the wrong type"),
         ({"num_classes": 11}, "'classifier.6.weight' has shape (10, 256), expected (11, 256)"),
         ({"weights_sha256": "0" * 64}, "its SHA-256 differs"),
     ],
@@ -151,7 +151,7 @@ class Exploit:
 def test_a_pickle_is_not_even_looked_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Exploit()))
-    with pytest.raises(InputError, match=r"holds no model\.safetensors"):
+    with pytest.raises(InputError, match=r"has no model\.safetensors"):
         MaskedVGG16.from_pretrained(folder)
     assert "executed" not in capsys.readouterr().out
 
@@ -165,7 +165,7 @@ def test_wrong_calls(folder: Path) -> None:
         load_model(str(folder), weights="x.safetensors")
     with pytest.raises(InputError, match="blind behind bottom:54, not top:54"):
         load_model(str(folder), wall=Wall.parse("top:54"))
-    with pytest.raises(InputError, match=r"holds no config\.json"):
+    with pytest.raises(InputError, match=r"has no config\.json"):
         load_model(str(folder.parent))
     with pytest.raises(InputError, match="Unknown model 'vgg'"):
         load_model("vgg")
@@ -174,7 +174,7 @@ def test_wrong_calls(folder: Path) -> None:
 def test_hints_where_a_folder_is_near(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.rename(tmp_path / "masked-vgg16")
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"For the network in the folder masked-vgg16 here, write \./masked-vgg16"):
+    with pytest.raises(InputError, match=r"For the network in the local folder masked-vgg16, write \./masked-vgg16"):
         load_model("masked-vgg16")
     assert load_model("./masked-vgg16").wall is not None
     (tmp_path / "run").mkdir()
@@ -199,12 +199,12 @@ class Answer:
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (RepositoryNotFoundError("no", response=Answer()), InputError, "the Hub shows no network of that name"),
-        (RevisionNotFoundError("no", response=Answer()), InputError, "has no revision 'v9'"),
-        (GatedRepoError("no", response=Answer()), InputError, "is gated: ask for access"),
+        (RepositoryNotFoundError("no", response=Answer()), InputError, "the Hub shows no such model"),
+        (RevisionNotFoundError("no", response=Answer()), InputError, "has no such revision"),
+        (GatedRepoError("no", response=Answer()), RunError, "is gated. Request access"),
         (EntryNotFoundError("no"), InputError, "pickled weights are never read"),
-        (LocalEntryNotFoundError("offline"), RunError, "Cannot reach the Hub"),
-        (OSError("reset"), RunError, "Cannot reach the Hub"),
+        (LocalEntryNotFoundError("offline"), RunError, "the Hub cannot be reached"),
+        (ConnectionError("reset"), RunError, "the Hub cannot be reached"),
     ],
 )
 def test_what_the_hub_refuses_is_one_sentence(
@@ -213,7 +213,7 @@ def test_what_the_hub_refuses_is_one_sentence(
     def refuse(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("stackwalls.model.networks.pretrained_files.hf_hub_download", refuse)
+    monkeypatch.setattr("stackwalls.model.networks.pretrained.hf_hub_download", refuse)
     with pytest.raises(kind, match=message) as found:
         load_model("user/vgg@v9")
     assert "\n" not in str(found.value)
@@ -230,7 +230,7 @@ def test_every_file_comes_from_one_commit(folder: Path, tmp_path: Path, monkeypa
         asked.append((repository, name, revision))
         return str(snapshot / name)
 
-    monkeypatch.setattr("stackwalls.model.networks.pretrained_files.hf_hub_download", download)
+    monkeypatch.setattr("stackwalls.model.networks.pretrained.hf_hub_download", download)
     model = load_model("user/vgg@v1")
     assert asked[0] == ("user/vgg", "config.json", "v1")
     assert {revision for _, _, revision in asked[1:]} == {"a" * 40}
@@ -251,7 +251,7 @@ def test_a_walled_network_is_a_small_configuration(tmp_path: Path) -> None:
     with torch.no_grad():
         assert torch.equal(loaded(images), model(images))
     change_config(tmp_path, weights_sha256="0" * 64)
-    with pytest.raises(InputError, match="are others here than those"):
+    with pytest.raises(InputError, match="differ from those"):
         load_model(str(tmp_path))
     change_config(tmp_path, wall=64)
     with pytest.raises(InputError, match="wall is 64"):

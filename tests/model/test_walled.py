@@ -98,7 +98,7 @@ def test_the_seen_logits_are_those_of_the_cropped_image() -> None:
         ("vgg16", "no global average pool"),
         ("alexnet", "no global average pool"),
         ("vit_b_16", "no global average pool"),
-        ("timm/vgg11", "depends on where"),
+        ("timm/vgg11", "depends on positions"),
         ("timm/vit_tiny_patch16_224", r"\(N, C, h, w\)"),
         ("maxvit_t", "part of the image"),
         ("inception_v3", "do not divide"),
@@ -143,7 +143,7 @@ def test_a_backbone_of_ones_own() -> None:
 def test_a_head_that_reads_positions_is_refused() -> None:
     features = nn.Sequential(nn.Conv2d(3, 8, 32, stride=32), nn.ReLU())
     head = nn.Sequential(nn.AdaptiveAvgPool2d((5, 1)), nn.Flatten(), nn.Linear(40, 5))
-    with pytest.raises(InputError, match="depends on where"):
+    with pytest.raises(InputError, match="depends on positions"):
         Walled(Backbone("mine", features, head), BOTTOM)
 
 

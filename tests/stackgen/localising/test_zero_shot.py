@@ -118,10 +118,10 @@ class Answer:
 
 
 CAUSES = [
-    (GatedRepoError("no", response=Answer()), InputError, "visit https://huggingface.co/google/owlv2"),
-    (RepositoryNotFoundError("no", response=Answer()), InputError, "shows no detector"),
-    (RevisionNotFoundError("no", response=Answer()), InputError, "has no revision"),
-    (ConnectionError("no\nand more"), RunError, "connect to the Hugging Face Hub once"),
+    (GatedRepoError("no", response=Answer()), RunError, "Request access at https://huggingface.co/google/owlv2"),
+    (RepositoryNotFoundError("no", response=Answer()), InputError, "the Hub shows no such model"),
+    (RevisionNotFoundError("no", response=Answer()), InputError, "has no such revision"),
+    (ConnectionError("no\nand more"), RunError, "the Hub cannot be reached .*use the localizer 'foreground'"),
 ]
 
 
