@@ -25,30 +25,9 @@ SCORE_FORMAT = 1
 
 @dataclass(frozen=True)
 class Score:
-    """One line of a leaderboard. Mu and shares in [0, 1]; None if a number does not exist.
+    """One line of a leaderboard; `score.schema.json` describes each attribute.
 
-    Attributes:
-        format: version of this layout.
-        method: its name.
-        dataset: its name.
-        dataset_sha256: of the dataset's manifest (its seal), or "" if it has none.
-        network: its name.
-        wall: of the network, as text.
-        chance: mu of a uniform map behind that wall.
-        blind: whether the network passed its certificate; otherwise mu is not an error.
-        images: how many were tried.
-        n: maps with a mu.
-        nan: all-zero maps, which have none.
-        failed: images without a valid map.
-        mu: mean.
-        mu_std: unbiased standard deviation.
-        native_mu: mean of mu at the map's own resolution.
-        lit: share of the maps with any positive value in the dead zone.
-        energy: mean share of the map's sum in the dead zone.
-        pointing: share of the maps whose maximum is in the dead zone.
-        top1: the network's accuracy on the dataset.
-        versions: of the packages that the numbers depend on.
-        note: post-processing of the method's output, or "".
+    Mu and shares are in [0, 1], and None if the number does not exist.
 
     Raises:
         InputError: if a value has the wrong type or is out of range.

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,9 @@ BINS = 40
 MOST_POINTS = 300
 """Images shown one by one below a histogram; of more, some at equal distances of the sorted values."""
 
+MOST_LISTED = 6
+"""Of a setting's values."""
+
 _GOLDEN = (5**0.5 - 1) / 2
 
 _SURE = 0.95
@@ -65,7 +68,7 @@ class Shown:
     results: Measurements
     comparison: BaselineComparison | None
     texts: Mapping[str, str]
-    galleries: list[Gallery] = field(default_factory=list)
+    galleries: list[Gallery]
 
 
 def render(
@@ -169,8 +172,7 @@ def _dot(row: TableRow | None) -> dict[str, float] | None:
     """Mean and interval on a scale of 0 to 100; None if there is no mean."""
     if row is None or not row.mu.n:
         return None
-    known = not math.isnan(row.interval.low)
-    low, high = (row.interval.low, row.interval.high) if known else (row.mu.mean, row.mu.mean)
+    low, high = (row.mu.mean if math.isnan(end) else end for end in (row.interval.low, row.interval.high))
     return {"mean": 100 * row.mu.mean, "low": 100 * low, "high": 100 * high}
 
 
@@ -192,10 +194,6 @@ def _distribution(method: str, mu: pd.Series[float]) -> dict[str, Any]:
     points = [(round(100 * float(value), 2), round((index * _GOLDEN) % 1, 3)) for index, value in enumerate(few)]
     heights = [round(float(height), 4) for height in counts / (counts.max() or 1)]
     return {"method": method, "heights": heights, "points": points, "n": len(values)}
-
-
-def _baseline(shown: Shown) -> dict[str, Any] | None:
-    return None if shown.comparison is None else {"comparison": shown.comparison}
 
 
 def _statistics(shown: Shown) -> dict[str, Any] | None:
@@ -246,14 +244,6 @@ def _band(wall: Wall) -> str:
     return f"top:0;bottom:0;left:{start:.3f}%;width:{size:.3f}%;border-width:0 {2 * last}px 0 {2 * first}px"
 
 
-def _texts(shown: Shown) -> dict[str, Any]:
-    return {"texts": shown.texts}
-
-
-def _certificate(shown: Shown) -> dict[str, Any]:
-    return {"certificate": shown.results.certificate}
-
-
 def _meaning(shown: Shown) -> dict[str, Any]:
     methods = shown.results.summary.methods
     return {"by_construction": [name for name in methods if name in METHODS and METHODS[name].zero_by_construction]}
@@ -278,6 +268,8 @@ def _run(shown: Shown) -> dict[str, Any]:
 
 
 def _as_text(value: Any) -> str:
+    if isinstance(value, list) and len(value) > MOST_LISTED:
+        return f"{', '.join(map(_as_text, value[:MOST_LISTED]))} and {len(value) - MOST_LISTED} more"
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 
@@ -285,11 +277,11 @@ SECTIONS: dict[str, Callable[[Shown], dict[str, Any] | None]] = {
     "result": _result,
     "table": _table,
     "distributions": _distributions,
-    "baseline": _baseline,
+    "baseline": lambda shown: {"comparison": shown.comparison} if shown.comparison else None,
     "statistics": _statistics,
     "gallery": _gallery,
-    "texts": _texts,
-    "certificate": _certificate,
+    "texts": lambda shown: {"texts": shown.texts},
+    "certificate": lambda shown: {"certificate": shown.results.certificate},
     "meaning": _meaning,
     "run": _run,
 }
