@@ -71,16 +71,7 @@ class Results(Measurements):
         """
         return BaselineComparison.of(self, baseline)
 
-    def render(
-        self,
-        folder: Path,
-        pdf: bool = False,
-        method: str | None = None,
-        comparison: BaselineComparison | None = None,
-        sections: Mapping[str, str] | None = None,
-    ) -> None:
-        """Write tables, figures and report (see `report.page.render`)."""
-        render(self, folder, pdf, method, comparison, sections)
+    render = render  # results.render(folder, …)
 
     def save(self, folder: str | Path, overwrite: bool = False, pdf: bool = False) -> None:
         """Write rows, certificate, samples, tables, figures and report, each file whole, `run.json` last.

@@ -8,9 +8,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.formatting import UNDEFINED
@@ -58,9 +61,12 @@ class Score:
     def __post_init__(self) -> None:
         if self.format != SCORE_FORMAT:
             raise InputError(f"The score has format {self.format!r}, but this version reads {SCORE_FORMAT}.")
-        properties = score_schema()["properties"]
-        for field in fields(self):
-            _check(field.name, getattr(self, field.name), properties[field.name])
+        values = asdict(self)
+        for name, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"Expected the score's `{name}` to be finite or null, but got {value}.")
+        if fault := best_match(Draft202012Validator(score_schema()).iter_errors(values)):
+            raise InputError(f"The score's `{fault.json_path[2:]}` does not fit the schema: {fault.message:.200}.")
         if self.n + self.nan + self.failed != self.images:
             raise InputError(
                 f"The score's counts disagree: {self.n} with mu, {self.nan} without and {self.failed} failed do not "
@@ -97,31 +103,6 @@ def score_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a score."""
     schema: dict[str, Any] = json.loads((Path(__file__).parent / "score.schema.json").read_text(encoding="utf-8"))
     return schema
-
-
-_TYPES: dict[str, tuple[type, ...]] = {
-    "integer": (int,),
-    "number": (int, float),
-    "string": (str,),
-    "boolean": (bool,),
-    "object": (Mapping,),
-    "null": (type(None),),
-}
-
-
-def _check(name: str, value: Any, rule: Mapping[str, Any]) -> None:
-    """One value by its property of the schema: type, bounds, length."""
-    kinds = rule["type"] if isinstance(rule["type"], list) else [rule["type"]]
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not any(isinstance(value, _TYPES[kind]) and (kind == "boolean" or type(value) is not bool) for kind in kinds):
-        raise InputError(f"Expected the score's `{name}` to be {' or '.join(kinds)}, but got {value!r:.80}.")
-    if number and not math.isfinite(value):
-        raise InputError(f"Expected the score's `{name}` to be finite or null, but got {value}.")
-    low, high = rule.get("minimum", -math.inf), rule.get("maximum", math.inf)
-    if number and not low <= value <= high:
-        raise InputError(f"Expected the score's `{name}` to be from {low} to {high}, but got {value}.")
-    if isinstance(value, str) and len(value) < rule.get("minLength", 0):
-        raise InputError(f"Expected the score's `{name}` to be text, but it is empty.")
 
 
 def scores_of(results: Measurements) -> list[Score]:

@@ -107,7 +107,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     found = session.config.stash[_VERDICTS]
     if not path or not found:
         return
-    from stackwalls.evaluate.checks import verdicts_as_json
+    from stackwalls.evaluate.checks.method_check import verdicts_as_json
 
     flat = {method: [verdict for part in walls.values() for verdict in part] for method, walls in found.items()}
     Path(path).write_text(json.dumps(verdicts_as_json(flat), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.mu_metric import Summary
@@ -79,16 +79,9 @@ class WallTable:
 
     def csv(self) -> str:
         """One line per method and wall, full precision, in [0, 1]."""
-        return csv_text([self._record(wall, method) for method in self.methods for wall in self.walls])
-
-    def _record(self, wall: Wall, method: str) -> dict[str, Any]:
-        mu = self.cells.get((wall, method), Summary(math.nan, math.nan, 0, 0))
-        return {
-            "method": method,
-            "wall": str(wall),
-            "n": mu.n,
-            "nan": mu.nan,
-            "mu_mean": mu.mean,
-            "mu_std": mu.std,
-            "chance": wall.chance,
-        }
+        records = []
+        for method, wall in itertools.product(self.methods, self.walls):
+            mu = self.cells.get((wall, method), Summary(math.nan, math.nan, 0, 0))
+            numbers = {"n": mu.n, "nan": mu.nan, "mu_mean": mu.mean, "mu_std": mu.std, "chance": wall.chance}
+            records.append({"method": method, "wall": str(wall), **numbers})
+        return csv_text(records)

@@ -41,7 +41,8 @@ _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "referen
 def run(args: argparse.Namespace) -> int:
     """Check, print the table, and write the findings."""
     from stackwalls.evaluate.adapters import named_methods
-    from stackwalls.evaluate.checks import FINDINGS_NAME, REFERENCES, beyond_mu, check_findings_folder
+    from stackwalls.evaluate.checks import REFERENCES, beyond_mu
+    from stackwalls.evaluate.checks.findings import FINDINGS_NAME, check_findings_folder
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import InputError, Wall, disk_errors, find_device
     from stackwalls.stackgen.commands.evaluate import find_model

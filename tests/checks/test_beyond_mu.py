@@ -8,7 +8,8 @@ import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 
 from stackwalls.evaluate import METHODS, evaluate
-from stackwalls.evaluate.checks import REFERENCES, STAGES, WallTable, beyond_mu
+from stackwalls.evaluate.checks import REFERENCES, WallTable, beyond_mu
+from stackwalls.evaluate.checks.leak_diagnostics import STAGES
 from stackwalls.model import InputError, NotBlindError, Wall
 
 FIVE = ["GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM"]

@@ -14,13 +14,12 @@ from torch import nn
 from stackwalls.evaluate import mu, mu_native
 from stackwalls.evaluate.checks import (
     REFERENCES,
-    SIGNS,
-    STAGES,
     eigen_maps,
     mu_by_stage,
     seen_change,
     twins_of,
 )
+from stackwalls.evaluate.checks.leak_diagnostics import SIGNS, STAGES
 from stackwalls.model import InputError, Wall
 
 WALLS = [Wall.parse(text) for text in ("bottom:54", "top:54", "left:64", "right:10", "rows:64:128")]
