@@ -139,7 +139,7 @@ def test_a_leaky_network_is_refused(place: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_the_report_of_no_results(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no finished results"):
+    with pytest.raises(InputError, match="has no finished results"):
         run(report_command, tmp_path)
 
 
