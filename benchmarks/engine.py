@@ -32,9 +32,10 @@ from peers import MU_IS_ITS_OWN, PEERS
 from torch import nn
 
 from stackwalls.evaluate import evaluate, mu
-from stackwalls.evaluate.engine import Engine, Explained, SeenRows, explain_forward, normalised_maps
+from stackwalls.evaluate.engine.engine import Engine, Explained
 from stackwalls.evaluate.engine.kernels import reduced_dtype
-from stackwalls.evaluate.engine.score import channel_masks
+from stackwalls.evaluate.engine.score import SeenRows, channel_masks
+from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import VGG16_WALL, BlindModel, MaskedVGG16, certify, load_model, walled
 from stackwalls.model.networks.seen_rows import rows_needed
@@ -94,14 +95,14 @@ def device_name(device: str) -> str:
 
 def by_engine(engine: Engine, methods: Sequence[str], images: torch.Tensor) -> dict[str, np.ndarray]:
     raw, _ = engine.raw_maps(images, methods)
-    return {method: normalised_maps(maps, images.shape[-1]).cpu().numpy() for method, maps in raw.items()}
+    return {method: normalized_maps(maps, images.shape[-1]).cpu().numpy() for method, maps in raw.items()}
 
 
 class Noise(StackDataset):
     """The images of the run as a dataset, undone to pixels."""
 
     def __init__(self, images: torch.Tensor) -> None:
-        super().__init__("noise", lambda: iter(()), len(images))
+        super().__init__("noise", lambda start: iter(()), len(images))
         pixels = (images.cpu() * 64 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         self.images = pixels.contiguous().numpy()
 
@@ -165,7 +166,7 @@ def fast_passes(model: MaskedVGG16, engine: Engine) -> dict[str, float]:
     rows = SeenRows(model, engine.sizes.masked, torch.float16)
     masked = torch.randn(256, 3, rows.seen, 224, device=engine.device)
     with torch.inference_mode():
-        seconds = min(timed(lambda: {"": rows.maps(masked)})[0] for _ in range(4))
+        seconds = min(timed(lambda: {"": rows.features(masked)})[0] for _ in range(4))
     found, dense = 256 * pass_multiplications(model) / seconds, dense_rate(str(engine.device), torch.float16)
     return {"passes_GMAC_per_s": found / 1e9, "dense_GMAC_per_s": dense / 1e9, "share_of_dense": found / dense}
 
@@ -248,7 +249,7 @@ def main() -> int:
     engine = Engine(model, precision=args.precision)
     engine.sizes.images = args.images  # as the peers get: cuDNN's kernels depend on it, and round differently
     images = torch.randn(args.images, 3, 224, 224, generator=torch.Generator().manual_seed(args.seed)).to(args.device)
-    alive = float((explain_forward(model, images).activations != 0).float().mean())
+    alive = float((engine.explained(images).activations != 0).float().mean())
     setting = {
         "command": " ".join(["python", *sys.argv]),
         "device": device_name(args.device),

@@ -27,7 +27,8 @@ from PIL import Image
 from stackwalls.model import Launch, animals
 from stackwalls.stackgen.diffusion import Call, Flaw, FrameMaker, ModelSource, TextToImage
 from stackwalls.stackgen.generation import GenerateSpec, generate
-from stackwalls.stackgen.localising import Detections, Localizer, load_localizer
+from stackwalls.stackgen.localising.localizer import Detections, Localizer
+from stackwalls.stackgen.localising.zero_shot import load_localizer
 
 WIDTH, HEIGHT = 832, 1216
 SOURCE = ModelSource("benchmark", "random", "Flux2KleinPipeline")

@@ -26,8 +26,9 @@ from stackwalls.model import VGG16_WALL, load_model, parse_classes
 from stackwalls.stackgen.diffusion import Call, Flaw, TextToImage, complete_call, find_model, place
 from stackwalls.stackgen.diffusion.miniature import DESCRIPTION
 from stackwalls.stackgen.generation import GenerateSpec, frame_seed, inspect_frame, work_items
-from stackwalls.stackgen.localising import Refusal, load_localizer
-from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackgen.localising.outcome import Rejection
+from stackwalls.stackgen.localising.zero_shot import load_localizer
+from stackwalls.stackgen.prompts.prompt import prompt_for
 
 ATTEMPTS = 8
 
@@ -67,7 +68,7 @@ def main() -> None:
             found = inspect_frame(frame, detections, VGG16_WALL)
             row = {"label": item.entry.index, "seconds": time.perf_counter() - began, "accepted": False}
             rows.append(row)
-            if isinstance(found, Refusal):
+            if isinstance(found, Rejection):
                 continue
             row |= {
                 "accepted": True,

@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 from stackwalls.model import VGG16_WALL, resize_and_crop
-from stackwalls.model.images import open_source, read_picture
+from stackwalls.model.images import decode_and_crop, open_images
 from stackwalls.model.images.drawn import draw_scene, drawn_classes
 from stackwalls.stackmix import compose, encode, find_encoder
 
@@ -39,7 +39,7 @@ def drawn_folder(root: Path, classes: int) -> Path:
 
 
 def pairs_of(source: str, classes: int) -> list[Pair]:
-    opened = open_source(source)
+    opened = open_images(source)
     ids = [images for images in opened.index().values() if len(images) > 1][:classes]
     return [(opened.read(first), opened.read(second)) for first, second, *_ in ids]
 
@@ -53,7 +53,7 @@ def plain(pair: Pair) -> bytes:
 
 
 def ours(pair: Pair, encoder: str) -> bytes:
-    first, second = (read_picture(data) for data in pair)
+    first, second = (decode_and_crop(data) for data in pair)
     return encode(compose(first, second, VGG16_WALL), find_encoder(encoder))
 
 

@@ -12,7 +12,7 @@ import torch
 from pytorch_grad_cam import ablation_cam, score_cam
 from pytorch_grad_cam.ablation_layer import AblationLayer
 
-from stackwalls.evaluate.engine import normalised_maps
+from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.model import BlindModel
 
 MapsOf = dict[str, np.ndarray]
@@ -89,7 +89,7 @@ def _captum(model: BlindModel, methods: Sequence[str], images: torch.Tensor) -> 
 
 
 def _upsampled(raw: torch.Tensor, images: torch.Tensor) -> np.ndarray:
-    return normalised_maps(raw, images.shape[-1]).cpu().numpy()
+    return normalized_maps(raw, images.shape[-1]).cpu().numpy()
 
 
 PEERS = {

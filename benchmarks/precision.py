@@ -25,8 +25,8 @@ from devices import available_device
 from engine import GROUPS, PEERS, by_engine, device_name, load
 
 from stackwalls.evaluate import mu
-from stackwalls.evaluate.engine import Engine, normalised_maps
-from stackwalls.evaluate.engine.forward import explain_head
+from stackwalls.evaluate.engine.engine import Engine, explain_head
+from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.model import BlindModel
 
 METHODS = [method for method in GROUPS["all"] if method != "EigenCAM"]
@@ -40,7 +40,7 @@ def on_exact_map(
         activations = exact.features(images.double()).float().contiguous()
     explained = explain_head(engine.model, activations)
     raw = {method: engine.raw_map(method, images, explained) for method in methods}
-    return {method: normalised_maps(maps, images.shape[-1]).cpu().numpy() for method, maps in raw.items()}
+    return {method: normalized_maps(maps, images.shape[-1]).cpu().numpy() for method, maps in raw.items()}
 
 
 def main() -> int:

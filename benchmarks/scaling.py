@@ -38,7 +38,7 @@ class Drawn(StackDataset):
     """Blocks of noise, each image from its own seed; notes the peak memory when the first ones are done."""
 
     def __init__(self, count: int) -> None:
-        super().__init__("drawn", lambda: iter(()), count, contents="seeded noise")
+        super().__init__("drawn", lambda start: iter(()), count, contents="seeded noise")
         self.first = float("nan")
 
     def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:

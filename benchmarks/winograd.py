@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from devices import available_device
 from torch import nn
 
-from stackwalls.evaluate.engine.kernels import ConvReLU
+from stackwalls.evaluate.engine.kernels import conv_relu
 from stackwalls.model import parallel_map
 
 KERNEL = [[1 / 4, 0, 0], [-1 / 6, -1 / 6, -1 / 6], [-1 / 6, 1 / 6, -1 / 6],
@@ -133,7 +133,7 @@ def measured(shape: Layer, args: argparse.Namespace) -> tuple[float, float, floa
     exact = copy_in_float64(layer)(x[:1].permute(0, 3, 1, 2).double()).relu()
     layer, x = layer.to(args.device), x.to(args.device)
     channels_last = x.permute(0, 3, 1, 2)
-    own, other = ConvReLU.of(layer, tuple(channels_last.shape), torch.float32), winograd(layer, args.compile)
+    own, other = conv_relu(layer, tuple(channels_last.shape), torch.float32), winograd(layer, args.compile)
     runs: list[Callable[[], torch.Tensor]] = [lambda: own(channels_last), lambda: other(x).permute(0, 3, 1, 2)]
     errors = []
     for run in runs:

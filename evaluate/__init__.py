@@ -1,8 +1,8 @@
-"""Dataset × network × methods → saliency maps → mu and its company → tables, figures, report.
+"""Dataset × network × methods → saliency maps → mu and related metrics → tables, figures, report.
 
 - `run/`: one evaluation, from its spec to rows; `subject` (the network, its wall, its target layer)
-- maps: `maps` (what an explainer gives), `methods` (the registry), `adapters/` (methods in every form), `engine/`
-  (grad-cam's maps, faster)
+- maps: `maps` (what a method becomes), `methods` (the registry of CAM methods: add one there), `adapters/` (methods of
+  any other form, which need no registration), `engine/` (grad-cam's maps, faster)
 - measures: `metrics` (pure functions of maps and a wall), `mu_metric` (mu over a stream), `rows`
 - `measurements` (what was measured, pure data), `results` (its folder), `report/` (tables, figures, the page)
 - beyond the paper: `statistics/` (intervals, tests), `checks/`

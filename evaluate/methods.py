@@ -1,4 +1,8 @@
-"""The registry of saliency methods: name → what runs it."""
+"""The registry of saliency methods by name: the seven of the paper, which grad-cam defines.
+
+To add a method to the default table, add its `MethodSpec` here; it then runs through grad-cam's class. To make it fast,
+add its formula to `engine.single_pass.SINGLE_PASS`. Any other method needs neither: see `adapters`.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,9 @@ class MethodSpec:
         cam_class: its class in `pytorch_grad_cam`.
         source: the paper that defines it.
         gradients: whether it needs a backward pass.
-        max_batch: the most images in one call, where memory sets a limit; None: the caller's choice.
-        zero_by_construction: whether it multiplies each activation by its own gradient, position by position: behind a
-            wall that product is exactly 0 wherever the head does not read, whatever the method is worth otherwise.
+        max_batch: the most images per call, if memory sets a limit; None: the caller's choice.
+        zero_by_construction: whether it multiplies each activation by its own gradient, position by position. Behind a
+            wall that product is exactly 0 wherever the head does not read, however good the method is otherwise.
     """
 
     name: str
@@ -35,7 +39,7 @@ _SPECS = (
     MethodSpec("GradCAM", "GradCAM", "Selvaraju et al. 2017"),
     MethodSpec("GradCAM++", "GradCAMPlusPlus", "Chattopadhay et al. 2018"),
     MethodSpec("XGradCAM", "XGradCAM", "Fu et al. 2020"),
-    # grad-cam holds every masked copy of every image at once: 266 MB an image with 256 channels, 1.3 GB with 1,280
+    # grad-cam holds every masked copy of every image at once: 266 MB per image with 256 channels, 1.3 GB with 1,280
     MethodSpec("ScoreCAM", "ScoreCAM", "Wang et al. 2020", gradients=False, max_batch=1),
     MethodSpec("AblationCAM", "AblationCAM", "Desai and Ramaswamy 2020", gradients=False),
     MethodSpec("EigenCAM", "EigenCAM", "Muhammad and Yeasin 2020", gradients=False),
@@ -46,34 +50,36 @@ METHODS: dict[str, MethodSpec] = {spec.name: spec for spec in _SPECS}
 """The seven methods of the paper's Table 1, in its order."""
 
 ALIASES = {"GradCAMPlusPlus": "GradCAM++"}
-"""Other names under which a method is known."""
+"""Other names of a method."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error message: the nearest known name, if one is near."""
+    folded = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold().replace("-", ""), folded, n=1)
+    return f" Did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def find_method(name: str) -> MethodSpec:
     """The method of this name or alias.
 
     Raises:
-        InputError: if there is none; the message lists the valid names and the nearest.
+        InputError: if there is none; the message lists the valid names and the nearest one.
     """
     spec = METHODS.get(ALIASES.get(name, name))
-    if spec is not None:
-        return spec
-    folded = {known.casefold(): known for known in (*METHODS, *ALIASES)}
-    near = difflib.get_close_matches(name.casefold().replace("-", ""), folded, n=1)
-    hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
-    raise InputError(f"Unknown method {name!r}: expected one of {', '.join(METHODS)}.{hint}")
+    if spec is None:
+        hint = did_you_mean(name, [*METHODS, *ALIASES])
+        raise InputError(f"Unknown method {name!r}: expected one of {', '.join(METHODS)}.{hint}")
+    return spec
 
 
 def find_methods(names: Iterable[str] | None = None) -> tuple[MethodSpec, ...]:
-    """The methods of these names, each once, in the order given; all by default.
+    """The methods of these names, each once, in the given order; all by default.
 
     Raises:
         InputError: if a name is unknown, or there is none.
     """
-    if names is None:
-        return _SPECS
-    if isinstance(names, str):
-        names = [names]
+    names = METHODS if names is None else [names] if isinstance(names, str) else names
     found = tuple(dict.fromkeys(find_method(name) for name in names))
     if not found:
         raise InputError(f"No method was named: expected one or more of {', '.join(METHODS)}.")

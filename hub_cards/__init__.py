@@ -5,9 +5,8 @@
   `item_folder` (`ItemFolder`: items in any order, several processes, folders that grow), made of `item_work` and
   `item_record`; both end in `finishing` and `shards` (Parquet from rows alone)
 - checking: `verification`
-- reading: `reading` (`open_dataset`), made of `stack_dataset` (batches), `pictures` (decoding), `shard_rows` (of a
-  finished set), `hub_dataset` (streamed), `picture_folder` and `table_rows`; `row_reader` (any row by its number),
-  `label_column` (the classes of a set, here or on the Hub)
+- reading: `reading` (`open_dataset`: finished sets, here or on the Hub, and any other labelled images),
+  `stack_dataset` (batches), `row_reader` (any row of a finished set by its number)
 - reviewing: `decisions` (what a person decided, beside the data)
 - the card: `cards/`, with its text in `templates/`; a network as a folder with its card: `model_folder`
 - STACK-MIX without pixels: `recipe` (made from a finished folder, read from a folder or the Hub)

@@ -25,11 +25,10 @@ from .finishing import Card
 from .folder import FolderWriter
 from .item_folder import ItemFolder
 from .item_record import ItemRecord
-from .label_column import dataset_classes
 from .layout import unfinished_spec
 from .manifest import KINDS, MANIFEST_FORMAT, MANIFEST_NAME, RECIPE_KIND, Manifest
 from .model_folder import MODEL_FILES, check_model_folder, complete_model_folder, is_model_folder, save_model_folder
-from .reading import open_dataset
+from .reading import dataset_classes, open_dataset
 from .recipe import Recipe, open_recipe, recipe_folder
 from .record import MEANINGS, encode_rows, stack_gen_features, stack_mix_features, stack_mix_recipe_features
 from .row_reader import RowReader

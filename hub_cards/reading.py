@@ -1,29 +1,39 @@
-"""Open whatever holds labelled square images: a dataset folder, a Hub id, a `datasets.Dataset`, an image folder."""
+"""Open what `evaluate` reads: a finished dataset folder, here or on the Hub, or any other labelled images."""
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import datasets
 import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
+from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from stackwalls.hub_cards.hub_dataset import HUB_PREFIX, open_hub_dataset
-from stackwalls.hub_cards.layout import check_present
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.parts import WORK_NAME
-from stackwalls.hub_cards.picture_folder import open_picture_folder
-from stackwalls.hub_cards.shard_rows import shard_rows
-from stackwalls.hub_cards.stack_dataset import PictureRow, StackDataset
-from stackwalls.hub_cards.table_rows import open_table
-from stackwalls.model import InputError, RunError
+from stackwalls.hub_cards.row_reader import shard_rows
+from stackwalls.hub_cards.shards import read_groups
+from stackwalls.hub_cards.stack_dataset import StackDataset
+from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
+from stackwalls.model.images import ImageRow, LabelledImages, open_images
+from stackwalls.model.images.hub import download_hub, opening, stream_hub
+from stackwalls.model.images.opening import also_not_here, find_hub_id
 
-HUB_ID = re.compile(r"(?P<id>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+SPLIT = "test"
+"""The only split of STACK-MIX and STACK-GEN."""
+
+READ_AHEAD = 100
+"""Rows that are fetched while those before them are used: a row group, 15 MB of images at most."""
+
+_BLOCK = 1 << 20
+"""Bytes of a request for less than that, such as a footer or a column of labels."""
 
 
 def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
@@ -32,75 +42,102 @@ def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
     Args:
         source: one of
             - a finished dataset folder: every file of its manifest must be there with its size;
-            - an image folder, with one sub-folder a class (see `picture_folder`);
-            - `user/name` or `user/name@revision` on the Hugging Face Hub, split `test`, which is streamed; what exists
-              here under that name is read instead, unless it is written `hf://datasets/user/name`;
-            - a `datasets.Dataset` with an `image` column.
+            - `user/name[@revision]` on the Hugging Face Hub, split `test` unless `:split` follows, which is streamed;
+              a local path of that name is read instead, unless `hf://datasets/` is in front;
+            - whatever else `open_images` opens; images without a label are kept, with the label -1.
 
     Raises:
         InputError: if it is none of these, is unfinished or incomplete; the message says what was tried.
         RunError: if the Hub cannot be reached.
     """
-    if isinstance(source, datasets.Dataset):
-        return open_table(source, source.info.dataset_name or "dataset")
-    if not isinstance(source, str | Path):
-        raise InputError(
-            "Expected a folder, a Hub id (user/name) or a datasets.Dataset (one split of a DatasetDict; "
-            "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), but got "
-            f"{type(source).__name__}."
-        )
-    text, path = str(source), Path(source)
-    if not text.strip():
-        raise InputError("No dataset was named: expected a dataset folder, an image folder, or a Hub id.")
-    if text.startswith(HUB_PREFIX):
-        return _open_hub(text.removeprefix(HUB_PREFIX), f"{text!r}")
-    if path.is_dir():
-        _say_what_is_hidden(text)
-        return _open_folder(path)
-    if path.exists():
-        raise InputError(f"Expected a folder or a Hub id, but {path} is a file: name the folder that holds it.")
-    tried = f"There is no folder {path.absolute()}"
-    if isinstance(source, str) and HUB_ID.fullmatch(text):
-        return _open_hub(text, f"{text!r} ({tried[0].lower()}{tried[1:]})")
-    raise InputError(
-        f"{tried}, and {text!r} is no Hub id either: expected a dataset folder, an image folder, or "
-        "user/name[@revision] on the Hugging Face Hub."
-    )
+    if isinstance(source, str | Path):
+        if not str(source).strip():
+            raise InputError("No dataset was named: expected a dataset folder, an image folder, or a Hub id.")
+        hub = find_hub_id(source)
+        if hub is not None:
+            with also_not_here(str(source)):
+                return _open_hub(hub)
+        folder = Path(source)
+        if (folder / MANIFEST_NAME).is_file():
+            return _open_finished(folder)
+        _check_is_no_part(folder)
+    images = open_images(source, unlabelled=True)
+    return _of_images(images.name, images)
 
 
-def _open_folder(folder: Path) -> StackDataset:
+def dataset_classes(source: str | Path) -> tuple[int, ...]:
+    """The classes that a finished set has rows of, in index order; no image is read.
+
+    Args:
+        source: a finished dataset folder, or `user/name[@revision]` on the Hugging Face Hub; or a recipe.
+
+    Raises:
+        InputError: if it is neither, or was made by something else than this package.
+        RunError: if the Hub refuses access, or cannot be reached.
+    """
+    folder = Path(source)
     if (folder / MANIFEST_NAME).is_file():
-        return _open_finished(folder)
+        manifest = Manifest.read(folder)
+        check_present(folder, manifest)
+        batches = read_groups([folder / name for name in manifest.shards()], columns=["label"])
+        return tuple(sorted({label for batch in batches for label in batch.column("label").to_pylist()}))
+    hub = None if folder.exists() else HubId.parse(str(source))
+    if hub is None:
+        raise InputError(
+            f"There is no finished dataset folder {source}, and it is not a Hub id either: expected a folder that "
+            "`stackgen mix` or `generate` made, or user/name[@revision]."
+        )
+    labels: set[int] = set()
+    with opening(hub):
+        commit = _commit(hub)
+        found = _manifest_at(hub.repository, commit)
+        if found is None:
+            raise InputError(
+                f"{hub} has no {MANIFEST_NAME}, so it is not a set of this package: name its classes one by one."
+            )
+        for name in found.shards():
+            with _opened_shard(hub.repository, commit, name) as file:
+                labels.update(file.read(columns=["label"], use_threads=False).column("label").to_pylist())
+    return tuple(sorted(labels))
+
+
+def _check_is_no_part(folder: Path) -> None:
+    """Refuse what was to become a dataset folder of this package, or was one."""
     if (folder / WORK_NAME).is_dir():
         raise InputError(
-            f"The dataset folder {folder} is unfinished: run the command that makes it again; it goes on where it was."
+            f"The dataset folder {folder} is unfinished: run the command that makes it again; it resumes where it "
+            "stopped."
         )
-    if (folder / "data").is_dir() and any((folder / "data").glob("*.parquet")):
+    if (folder / REJECTED_NAME).is_file():
         raise InputError(
-            f"{folder} holds Parquet files but no {MANIFEST_NAME}: if it is a dataset folder of this package, copy or "
-            "download that file too; if not, open it with datasets.load_dataset and pass one split."
+            f"{folder} is a dataset folder of this package but has no {MANIFEST_NAME}: copy or download that file too."
         )
-    return open_picture_folder(folder)
 
 
 def _open_finished(folder: Path) -> StackDataset:
     manifest = Manifest.read(folder)
     _check_has_pixels(str(folder), manifest)
     check_present(folder, manifest)
-    rows = partial(_rows_on_disk, folder, manifest)
-    name = folder.resolve().name
-    return StackDataset(name, rows, manifest.counts["kept"], manifest.wall, manifest, rows_from=rows)
+    return _of_manifest(folder.resolve().name, manifest, partial(_rows_on_disk, folder, manifest))
+
+
+def _of_manifest(name: str, manifest: Manifest, rows: partial[Iterator[ImageRow]]) -> StackDataset:
+    return StackDataset(name, rows, manifest.counts["kept"], manifest.wall, manifest)
+
+
+def _of_images(name: str, images: LabelledImages) -> StackDataset:
+    return StackDataset(name, images.rows, len(images.labels), contents=images.fingerprint)
 
 
 def _check_has_pixels(name: str, manifest: Manifest) -> None:
     if manifest.kind == RECIPE_KIND:
         raise InputError(
-            f"{name} is a recipe of STACK-MIX without pixels: make the set from your own copy of the pictures, by "
+            f"{name} is a recipe of STACK-MIX without pixels: rebuild the set from your own copy of the images with "
             f"`stackgen mix --recipe {name} --source … --out stack-mix`, and open that."
         )
 
 
-def _rows_on_disk(folder: Path, manifest: Manifest, start: int = 0) -> Iterator[PictureRow]:
+def _rows_on_disk(folder: Path, manifest: Manifest, start: int = 0) -> Iterator[ImageRow]:
     """The rows of a folder's shards, one row group in memory at a time."""
     path = folder
 
@@ -115,23 +152,90 @@ def _rows_on_disk(folder: Path, manifest: Manifest, start: int = 0) -> Iterator[
         raise RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.") from error
 
 
-def _open_hub(text: str, tried: str) -> StackDataset:
-    match = HUB_ID.fullmatch(text)
-    if match is None:
-        raise InputError(f"Cannot read {tried}: expected {HUB_PREFIX}user/name or user/name@revision.")
-    found = open_hub_dataset(match["id"], match["revision"], tried)
-    if found.manifest is not None:
-        _check_has_pixels(text, found.manifest)
-    return found
+def _open_hub(hub: HubId) -> StackDataset:
+    """A dataset on the Hub, pinned to the commit that its revision names now.
+
+    One that was published from a folder of this package is read a row group at a time, and from any row on; any other
+    is streamed by `datasets`. With HF_HUB_OFFLINE set, what an earlier download left in the cache is read.
+    """
+    with opening(hub):
+        try:
+            commit = _commit(hub)
+        except OfflineModeIsEnabled:
+            return _open_cached(hub)
+        manifest = _manifest_at(hub.repository, commit)
+    if manifest is not None:
+        _check_has_pixels(str(hub), manifest)
+        return _of_manifest(str(hub), manifest, partial(_streamed, hub.repository, commit, manifest))
+    pinned = HubId(hub.repository, commit, hub.split)
+    stream = stream_hub(pinned, SPLIT, unlabelled=True)
+    if stream.size:
+        return StackDataset(str(hub), stream.rows, stream.size, contents=stream.fingerprint)
+    return _of_images(str(hub), download_hub(pinned, SPLIT, unlabelled=True))  # the card does not say the length
 
 
-def _say_what_is_hidden(text: str) -> None:
-    """Warn where a folder here goes before a dataset of the Hub that was read from here before."""
-    if HUB_ID.fullmatch(text):
-        cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
-        if (cache / f"datasets--{text.replace('/', '--')}").is_dir():
-            warnings.warn(
-                f"{text} is the folder of that name here, not the dataset on the Hub: write {HUB_PREFIX}{text} for "
-                "that one.",
-                stacklevel=3,
-            )
+def _commit(hub: HubId) -> str:
+    info = huggingface_hub.HfApi().repo_info(hub.repository, repo_type="dataset", revision=hub.revision)
+    return str(info.sha)
+
+
+def _manifest_at(repository: str, commit: str) -> Manifest | None:
+    """The manifest beside the data, if the dataset was published from a folder of this package."""
+    try:
+        path = huggingface_hub.hf_hub_download(repository, MANIFEST_NAME, repo_type="dataset", revision=commit)
+    except LocalEntryNotFoundError:  # not a file that is missing there, but a Hub that does not answer
+        raise
+    except EntryNotFoundError:
+        return None
+    return Manifest.read(Path(path).parent)
+
+
+@contextmanager
+def _opened_shard(repository: str, commit: str, name: str) -> Iterator[pq.ParquetFile]:
+    """A Parquet file on the Hub; only what is read is downloaded."""
+    where = f"datasets/{repository}@{commit}/{name}"
+    with (
+        huggingface_hub.HfFileSystem().open(where, "rb", block_size=_BLOCK) as remote,
+        # read on this thread: Arrow's own may outlive the interpreter that the file belongs to, and abort the process
+        pq.ParquetFile(remote, pre_buffer=False) as file,
+    ):
+        yield file
+
+
+def _streamed(repository: str, commit: str, manifest: Manifest, start: int = 0) -> Iterator[ImageRow]:
+    opened = partial(_opened_shard, repository, commit)
+    try:
+        with hub_failures("read", "dataset", repository):
+            yield from _ahead(shard_rows(manifest, opened, start), READ_AHEAD)
+    except StackwallsError:
+        raise
+    except (OSError, ValueError) as error:  # Arrow's errors are ValueErrors
+        raise RunError(f"Cannot read {repository} at {commit[:8]}: {first_line(error)}.") from error
+
+
+def _ahead(rows: Iterator[ImageRow], count: int) -> Iterator[ImageRow]:
+    """The same rows, `count` of them taken by another thread while those before are used."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(lambda: list(islice(rows, count)))
+        while held := waiting.result():
+            waiting = thread.submit(lambda: list(islice(rows, count)))
+            yield from held
+
+
+def _open_cached(hub: HubId) -> StackDataset:
+    """What `hf download` or an earlier `load_dataset` left on this disk."""
+    cached = partial(huggingface_hub.snapshot_download, repo_type="dataset", local_files_only=True)
+    try:
+        folder = Path(cached(hub.repository, revision=hub.revision))
+        manifest = Manifest.read(folder)
+        check_present(folder, manifest)
+        return _of_manifest(str(hub), manifest, partial(_rows_on_disk, folder, manifest))
+    except (InputError, LocalEntryNotFoundError, FileNotFoundError):
+        pass  # not a set of this package, or not all of it
+    try:
+        return _of_images(str(hub), download_hub(hub, SPLIT, unlabelled=True))
+    except StackwallsError as error:
+        raise RunError(
+            f"Cannot read {hub}: HF_HUB_OFFLINE is set and no whole copy is in the cache; unset it, or run "
+            f"`hf download {hub.repository} --repo-type dataset` while there is a connection."
+        ) from error

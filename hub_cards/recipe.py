@@ -16,7 +16,6 @@ from stackwalls.hub_cards.cards.licence import Licence
 from stackwalls.hub_cards.folder import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.pictures import decode
 from stackwalls.hub_cards.record import stack_mix_recipe_features
 from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import (
@@ -30,6 +29,7 @@ from stackwalls.model import (
     is_hub_url,
     quiet_client,
 )
+from stackwalls.model.images import decode
 
 _PART_ROWS = 500
 
@@ -141,7 +141,7 @@ def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
     data = row["image"]["bytes"]
     hashes = {
         "image_sha256": hashlib.sha256(data).hexdigest(),
-        "pixels_sha256": hashlib.sha256(decode(data).convert("RGB").tobytes()).hexdigest(),
+        "pixels_sha256": hashlib.sha256(decode(data).tobytes()).hexdigest(),
     }
     return {name: value for name, value in row.items() if name != "image"} | hashes
 

@@ -1,9 +1,12 @@
-"""Any row of a finished dataset folder by its number, one row group in memory at a time."""
+"""The rows of a finished set, one row group in memory at a time: any by its number, or all from any one on."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from threading import Lock
@@ -16,9 +19,10 @@ from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import Manifest
 from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import RunError
+from stackwalls.model.images import ImageRow
 
 HELD_GROUPS = 4
-"""Row groups that are kept for further rows: 60 MB of images at most."""
+"""Row groups that are kept in memory: 60 MB of images at most."""
 
 
 class RowReader:
@@ -31,7 +35,7 @@ class RowReader:
         manifest: the folder's.
 
     Raises:
-        InputError: if it is no finished folder, or a file of its manifest is missing or has another size.
+        InputError: if it is not a finished folder, or a file of its manifest is missing or has another size.
         RunError: if a shard cannot be read.
     """
 
@@ -103,3 +107,30 @@ class RowReader:
 
 def _unreadable(path: Path, error: Exception) -> RunError:
     return RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.")
+
+
+def shard_rows(
+    manifest: Manifest, opened: Callable[[str], AbstractContextManager[pq.ParquetFile]], start: int = 0
+) -> Iterator[ImageRow]:
+    """The rows from `start` on, in order; shards and row groups before it are skipped unread.
+
+    Args:
+        manifest: of the set.
+        opened: opens a shard by its path in the manifest.
+        start: the first row.
+    """
+    for name in manifest.shards():
+        rows = int(manifest.files[name].get("rows", 0))
+        if start >= rows:
+            start -= rows
+            continue
+        with opened(name) as file:
+            for group in range(file.num_row_groups):
+                size = file.metadata.row_group(group).num_rows
+                if start < size:
+                    columns = ["image", "label", "image_id"]  # the others are not read
+                    table = file.read_row_group(group, columns=columns, use_threads=False).slice(start)
+                    for row in table.to_pylist():
+                        yield ImageRow(row["image_id"], row["label"], partial(bytes, row["image"]["bytes"] or b""))
+                start = max(0, start - size)
+        start = 0

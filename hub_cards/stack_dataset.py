@@ -7,32 +7,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.hub_cards.pictures import UndecodableError, decode, to_square
-from stackwalls.model import InputError, RunError, Wall
+from stackwalls.model import IMAGE_SIZE, InputError, RunError, Wall, resize_and_crop
+from stackwalls.model.images import BrokenImageError, ImageRow, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WORTH_A_JUMP = 100
-"""Rows to be passed over above which a reader is begun anew behind them: the row group they are in."""
-
-UNLABELLED = -1
-"""The label of an image whose class is not known."""
-
-
-@dataclass(frozen=True)
-class PictureRow:
-    """One row before its picture is decoded: id, label (-1 where unknown), the encoded bytes or their file."""
-
-    image_id: str
-    label: int
-    picture: bytes | Path
+"""Rows to be skipped above which the rows are read anew from behind them: the row group they are in."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,23 +46,22 @@ class StackDataset:
 
     Args:
         name: what reports call it.
-        rows: makes a new iterator over the rows, from the beginning.
-        length: how many rows it gives.
-        wall: the wall that the images were made for, where they were made for one.
+        rows: returns a new iterator over the rows, from the given row on.
+        length: how many rows there are.
+        wall: the wall that the images were made for, if they were made for one.
         manifest: of a dataset folder, or of a dataset on the Hub that was published from one.
-        contents: what tells its rows from others where there is no manifest, such as a commit; or what gives it.
-        rows_from: makes an iterator from any row on, where that is quicker than passing over those before it.
+        contents: what distinguishes its rows from others if there is no manifest, such as a commit; or a call that
+            returns it.
     """
 
     def __init__(
         self,
         name: str,
-        rows: Callable[[], Iterator[PictureRow]],
+        rows: Callable[[int], Iterator[ImageRow]],
         length: int,
         wall: Wall | None = None,
         manifest: Manifest | None = None,
         contents: str | Callable[[], str] = "",
-        rows_from: Callable[[int], Iterator[PictureRow]] | None = None,
     ) -> None:
         self.name = name
         self.wall = wall
@@ -82,14 +69,13 @@ class StackDataset:
         self._rows = rows
         self._length = length
         self._contents = contents
-        self._rows_from = rows_from
 
     def __len__(self) -> int:
         return self._length
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of what tells its rows from other rows.
+        """SHA-256 of what distinguishes its rows from other rows.
 
         That is the manifest, which has every file's hash, or else the length and what the reader knows of the contents.
 
@@ -103,17 +89,17 @@ class StackDataset:
     def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:
         """The images in order, `batch_size` at a time; the last batch may be smaller. Each call starts anew.
 
-        Images of 224 × 224 are taken as they are (greyscale and others converted to RGB), all others go through
-        the evaluation transform, `resize_and_crop`.
+        Images of 224 × 224 are used as they are (greyscale and others converted to RGB); all others go through the
+        evaluation transform, `resize_and_crop`.
 
         Args:
             batch_size: images a batch.
-            spans: (start, stop) of the rows that are wanted, in order and apart; others are passed over without being
+            spans: (start, stop) of the rows that are wanted, in order and apart; others are skipped without being
                 decoded. No batch reaches from one span into the next. All rows by default.
 
         Raises:
             InputError: if `batch_size` is less than 1, or the spans are out of order.
-            RunError: if a picture cannot be decoded; the message names it. None is left out silently.
+            RunError: if an image cannot be decoded; the message names it. None is left out silently.
         """
         if batch_size < 1:
             raise InputError(f"Expected a batch size of at least 1, but got {batch_size}.")
@@ -124,10 +110,10 @@ class StackDataset:
         return self._batches(batch_size, wanted)
 
     def _batches(self, batch_size: int, spans: list[tuple[int, int]]) -> Iterator[Batch]:
-        rows, position = iter(self._rows()), 0
+        rows, position = self._rows(0), 0
         for start, stop in spans:
-            if self._rows_from is not None and start - position > _WORTH_A_JUMP:
-                rows, position = self._rows_from(start), start
+            if start - position > _WORTH_A_JUMP:
+                rows, position = self._rows(start), start
             for _ in islice(rows, start - position):
                 pass
             held: list[tuple[str, int, NDArray[np.uint8]]] = []
@@ -146,12 +132,14 @@ def _batch(held: list[tuple[str, int, NDArray[np.uint8]]]) -> Batch:
     return Batch(list(image_ids), np.array(labels, dtype=np.int64), np.stack(images))
 
 
-def _pixels(row: PictureRow, dataset: str) -> NDArray[np.uint8]:
+def _pixels(row: ImageRow, dataset: str) -> NDArray[np.uint8]:
     """`(224, 224, 3)` uint8."""
     try:
-        return to_square(decode(row.picture))
-    except UndecodableError as error:
+        pixels = decode(row.read())
+    except (BrokenImageError, OSError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
         raise RunError(
-            f"The picture {row.image_id} in {dataset} cannot be read ({error}): replace it, or take it out of the "
+            f"The image {row.image_id} in {dataset} cannot be read ({reason}): replace it, or remove it from the "
             "dataset."
         ) from error
+    return pixels if pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE) else resize_and_crop(Image.fromarray(pixels))

@@ -14,10 +14,10 @@ from huggingface_hub import DatasetCard
 from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS, REJECTED_NAME
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.parts import WORK_NAME
-from stackwalls.hub_cards.pictures import UndecodableError, decode
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
 from stackwalls.hub_cards.shards import read_groups, shard_name
 from stackwalls.model import IMAGE_SIZE, InputError, class_names, file_sha256
+from stackwalls.model.images.decoding import BrokenImageError, load_image
 
 MOST_ROWS_NAMED = 10
 """Rows of one shard that are named one by one; the others are counted."""
@@ -142,8 +142,8 @@ def _row_problem(row: dict[str, Any], manifest: Manifest, ids: set[str]) -> str 
     if "image" not in row:
         return None
     try:
-        picture = decode((row.get("image") or {}).get("bytes") or b"")
-    except UndecodableError as error:
+        picture = load_image((row.get("image") or {}).get("bytes") or b"")
+    except BrokenImageError as error:
         return f"its picture cannot be decoded ({error})"
     found = (picture.format, picture.mode, picture.size)
     expected = FORMATS.get(manifest.spec.get("encoder", ""), found[0])

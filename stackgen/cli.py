@@ -1,6 +1,6 @@
 """The command line: `stackgen COMMAND …`.
 
-Data goes to stdout, progress and warnings to stderr. Exit status 0: done; 1: a run that failed; 2: a wrong call;
+Data goes to stdout, progress and warnings to stderr. Exit status 0: success; 1: the run failed; 2: invalid call;
 130: stopped by Ctrl-C. Errors are one sentence; `--debug` shows the traceback.
 """
 
@@ -35,13 +35,13 @@ COMMANDS = (
     "publish",
     "demo",
 )
-"""The sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
+"""Sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
 
 _EPILOG = """\
 A first run, offline:
   stackgen demo --out demo
 
-The check on a network of your own choice:
+The check on any network:
   stackgen mix --source /path/to/imagenet/val --classes 100 --out stack-mix
   stackgen evaluate stack-mix --model walled:resnet50 --out results
 """
@@ -52,7 +52,7 @@ def _load(name: str) -> ModuleType:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Its complaints quote what was typed, and what was typed may hold an access token."""
+    """Removes access tokens from its errors, which quote the command line."""
 
     def error(self, message: str) -> NoReturn:
         from stackwalls.hub_cards.publishing.token_search import without_tokens
@@ -61,10 +61,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of every sub-command; imports no heavy library."""
+    """Build the parser with every sub-command, without importing a heavy library."""
     parser = _Parser(
         prog="stackgen",
-        description="Check whether a saliency map shows what a network cannot see.",
+        description="Check whether saliency maps highlight what a network provably cannot see.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -98,9 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return _fail("stopped: the same command " + ("goes on where it was." if resumes else "begins anew."), 130)
+        return _fail("stopped: the same command " + ("resumes the run." if resumes else "starts over."), 130)
     except BrokenPipeError:
-        # the reader of a pipe (`| head`) has gone; nothing more can be said on stdout, at exit neither
+        # the reader of a pipe (`| head`) is gone: write nothing more to stdout, not even at exit
         sys.stdout = None
         return 0
     except StackwallsError as error:

@@ -10,7 +10,7 @@ from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 from stackwalls.model import RunError, Wall, imagenet_classes
-from stackwalls.model.images.decoding import BrokenPictureError, read_picture
+from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
 from stackwalls.stackmix.composite import compose
 from stackwalls.stackmix.encoding import Encoder, encode
 from stackwalls.stackmix.pairing import most_pairs, pair_order
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stackwalls.model.images import Source
+    from stackwalls.model.images import LabelledImages
 
 HELD = 64
 """Decoded pictures of one class that are kept for further pairs (10 MB)."""
@@ -59,7 +59,7 @@ class UsablePictures:
     listed in `rejected`.
     """
 
-    def __init__(self, source: Source, image_ids: Sequence[str]) -> None:
+    def __init__(self, source: LabelledImages, image_ids: Sequence[str]) -> None:
         self.rejected: list[dict[str, str]] = []
         self.found: list[Picture] = []
         self._source = source
@@ -75,7 +75,7 @@ class UsablePictures:
                 return False
             try:
                 self.found.append(self._check(image_id))
-            except (BrokenPictureError, OSError) as error:
+            except (BrokenImageError, OSError) as error:
                 reason = error.strerror if isinstance(error, OSError) else str(error)
                 self.rejected.append({"item": image_id, "reason": reason or type(error).__name__})
         return True
@@ -84,15 +84,15 @@ class UsablePictures:
         """`(224, 224, 3)` uint8 of the usable picture at `position`; decoded again where it is no longer held."""
         image_id = self.found[position].image_id
         if image_id not in self._pixels:
-            self._hold(image_id, read_picture(self._source.read(image_id)))
+            self._hold(image_id, decode_and_crop(self._source.read(image_id)))
         return self._pixels[image_id]
 
     def _check(self, image_id: str) -> Picture:
         data = self._source.read(image_id)
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 in self._by_sha256:
-            raise BrokenPictureError(f"the same file as {self._by_sha256[sha256]}, byte for byte")
-        self._hold(image_id, read_picture(data))
+            raise BrokenImageError(f"the same file as {self._by_sha256[sha256]}, byte for byte")
+        self._hold(image_id, decode_and_crop(data))
         self._by_sha256[sha256] = image_id
         return Picture(image_id, sha256)
 
@@ -103,7 +103,7 @@ class UsablePictures:
 
 
 def make_class_rows(
-    source: Source,
+    source: LabelledImages,
     index: int,
     image_ids: Sequence[str],
     per_class: int,

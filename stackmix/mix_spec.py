@@ -19,7 +19,7 @@ class MixSpec:
     """One STACK-MIX set.
 
     Attributes:
-        source: what `open_source` reads: a folder, Parquet files, a dataset's id on the Hub, or "drawn".
+        source: what `open_images` reads: a folder, Parquet files, a dataset's id on the Hub, or "drawn".
         classes: how many classes, sampled by the seed from those that can be paired; or which ones, by index,
             synset or name (kept as synsets); or None, every class that can be paired.
         per_class: pairs of each class.

@@ -9,7 +9,7 @@ from typing import Any
 
 from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, stack_mix_features, unfinished_spec
 from stackwalls.model import InputError, imagenet_classes
-from stackwalls.model.images import Source, open_source
+from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
 from stackwalls.stackmix.encoding import find_encoder
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
@@ -43,7 +43,7 @@ def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool 
         RunError: if too few composites could be made, or the disk is full.
     """
     check_workers(workers)
-    source = open_source(spec.source, labels=spec.labels, progress=progress)
+    source = open_images(spec.source, labels=spec.labels, progress=progress)
     spec = replace(spec, redone=spec.redone or redone_there(spec, source.name, out))
     plan = plan_mix(spec, source.index(), source.name)
     asked = spec.to_dict(source.name)
@@ -57,7 +57,7 @@ def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool 
         return writer.finish(requested=done.rows + done.rejected, inputs=found(plan, done))
 
 
-def make_class(source: Source, plan: MixPlan, index: int) -> ClassRows:
+def make_class(source: LabelledImages, plan: MixPlan, index: int) -> ClassRows:
     """The rows of one class of the plan."""
     spec, synset = plan.spec, imagenet_classes()[index].synset
     redone = [pair for pair in spec.redone if pair.synset == synset]

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe, stack_mix_features
 from stackwalls.model import InputError, file_sha256
-from stackwalls.model.images.decoding import BrokenPictureError, read_picture
+from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
 from stackwalls.stackmix.composite import compose
 from stackwalls.stackmix.encoding import encode, find_encoder
 from stackwalls.stackmix.mix_run import available_cores, quiet_pillow
@@ -138,8 +138,8 @@ def _image(row: Mapping[str, Any], pictures: RecipePictures, recipe: Recipe) -> 
     for place in ("top", "bottom"):
         name = row[f"{place}_source"]
         try:
-            parts.append(read_picture(pictures.read(name, row[f"{place}_sha256"])))
-        except (UnfitPictureError, BrokenPictureError) as error:
+            parts.append(decode_and_crop(pictures.read(name, row[f"{place}_sha256"])))
+        except (UnfitPictureError, BrokenImageError) as error:
             problems.append(NotRebuilt(row["image_id"], name, str(error)))
     if problems:
         return _Image({}, tuple(problems))

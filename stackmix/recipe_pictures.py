@@ -1,29 +1,27 @@
-"""The pictures that a recipe names, in one's own copy of the source, wherever in it they lie."""
+"""The images that a recipe names, in the user's own copy of the source, wherever in it they are."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from stackwalls.model.images import Source, open_source
-
-_PARQUET_ROW = re.compile(r".+\.parquet#\d+")
+from stackwalls.model.images import LabelledImages, open_images
+from stackwalls.model.images.opening import files_in
 
 
 class UnfitPictureError(ValueError):
-    """A picture that is missing, or another than the recipe's; the message is the reason."""
+    """An image that is missing, or another than the recipe's; the message is the reason."""
 
 
 class RecipePictures:
-    """Finds a recipe's pictures by their id or their file's name alone, and gives out none whose SHA-256 differs.
+    """Finds a recipe's images by their id or their file's name alone, and returns none whose SHA-256 differs.
 
     Args:
-        source: a folder of pictures in any order of folders (class folders or flat; labels are not needed, as the
-            recipe has them), Parquet files, a dataset on the Hub, or "drawn".
+        source: what `open_images` opens; labels are not needed, as the recipe has them. In a folder of images,
+            sub-folders may be in any order.
         progress: show progress bars on stderr.
 
     Raises:
@@ -31,24 +29,23 @@ class RecipePictures:
     """
 
     def __init__(self, source: str, *, progress: bool = False) -> None:
-        path = Path(source)
-        holds_parquet = path.is_dir() and any(path.glob("*.parquet"))
-        self._root = path
-        self._source: Source | None = None  # a folder of pictures needs none: files are found by name
-        if not path.is_dir() or holds_parquet or source == "drawn":
-            self._source = open_source(source, progress=progress)
+        self._root = Path(source)
+        self._source: LabelledImages | None = None  # a folder of images needs none: files are found by name
+        if not self._root.is_dir() or files_in(self._root) or source == "drawn":
+            self._source = open_images(source, progress=progress)
 
     def fetch(self, image_ids: Iterable[str]) -> None:
-        """Told which pictures will be read; a source that reads best in bulk gets them now.
+        """Announce which images will be read; a source that reads best in bulk reads them now.
 
         Raises:
             RunError: if it cannot be read.
         """
         if self._source is not None:
-            self._source.fetch([image_id for image_id in set(image_ids) if _PARQUET_ROW.fullmatch(image_id)])
+            rows = (image_id.rpartition("#") for image_id in set(image_ids))
+            self._source.fetch([f"{file}#{row}" for file, hash, row in rows if hash and row.isdecimal()])
 
     def read(self, image_id: str, sha256: str) -> bytes:
-        """The undecoded file of a picture.
+        """The encoded file of an image.
 
         Raises:
             UnfitPictureError: if it is not there, or only with another SHA-256.
@@ -65,32 +62,27 @@ class RecipePictures:
         )
 
     def _own(self, image_id: str) -> bytes | None:
-        """The picture of that very id."""
+        """The image of that very id; a recipe may come from anybody, so its ids must stay inside the folder."""
+        path = PurePosixPath(image_id)
         try:
             if self._source is not None:
                 return self._source.read(image_id)
-            return (self._root / image_id).read_bytes() if _is_inside(image_id) else None
+            return None if path.is_absolute() or ".." in path.parts else (self._root / image_id).read_bytes()
         except (KeyError, ValueError, OSError):  # an id that this source does not have
             return None
 
     def _namesakes(self, image_id: str) -> list[Path]:
-        """The files of that name, wherever they lie in the folder."""
+        """The files of that name, wherever they are in the folder."""
         return [] if self._source is not None else self._files_by_name.get(PurePosixPath(image_id).name, [])
 
     @cached_property
     def _files_by_name(self) -> dict[str, list[Path]]:
-        """Every file below the folder by its name; listed only when a picture is not where its id says."""
+        """Every file below the folder by its name; listed only when an image is not where its id says."""
         found: dict[str, list[Path]] = {}
         for folder, _, files in os.walk(self._root, followlinks=True):
             for name in sorted(files):
                 found.setdefault(name, []).append(Path(folder) / name)
         return found
-
-
-def _is_inside(image_id: str) -> bool:
-    """Whether an id stays inside the folder: a recipe may come from anybody."""
-    path = PurePosixPath(image_id)
-    return not path.is_absolute() and ".." not in path.parts
 
 
 def _sha256(data: bytes) -> str:

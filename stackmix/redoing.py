@@ -17,7 +17,7 @@ from stackwalls.hub_cards import (
     turned_down,
 )
 from stackwalls.model import InputError, RunError, imagenet_classes
-from stackwalls.model.images import Source, open_source
+from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows
 from stackwalls.stackmix.former_set import FormerSet
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
@@ -72,7 +72,7 @@ def redo_turned_down(spec: MixSpec, out: Path, *, workers: int | None = None, pr
         RunError: if no row would be left, a review is under way, or the disk is full; the old set is left as it is.
     """
     check_workers(workers)
-    source = open_source(spec.source, labels=spec.labels, progress=progress)
+    source = open_images(spec.source, labels=spec.labels, progress=progress)
     earlier = redone_there(spec, source.name, out)
     if not (out / MANIFEST_NAME).is_file() and earlier:
         return _account(out, mix(spec, out, workers=workers, progress=progress), earlier)
@@ -105,7 +105,7 @@ def _finished(spec: MixSpec, source_name: str, out: Path) -> Manifest:
 
 def _replace(
     plan: MixPlan,
-    source: Source,
+    source: LabelledImages,
     former: FormerSet,
     new: tuple[TurnedDownPair, ...],
     out: Path,

@@ -1,10 +1,14 @@
-"""Shared fixtures: networks that are small enough to test with, and the real photos where they are at hand."""
+"""Shared fixtures: networks that are small enough to test with, small images, and the real photos if there are any."""
 
+import io
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from stackwalls.model import MaskedVGG16
 
@@ -26,3 +30,35 @@ def real_images() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no labelled photos: {folder} is no folder (set STACKWALLS_IMAGES)")
     return folder
+
+
+def image_bytes(seed: int, width: int = 48, height: int = 40, format: str = "PNG") -> bytes:
+    """The file of a noise image, a different one for each seed."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format)
+    return buffer.getvalue()
+
+
+FolderMaker = Callable[[Mapping[str, int]], Path]
+
+
+@pytest.fixture
+def make_picture() -> Callable[..., bytes]:
+    return image_bytes
+
+
+@pytest.fixture
+def image_folder(tmp_path: Path) -> FolderMaker:
+    """Makes `tmp_path/pictures` with a number of images `0.png`, `1.png`, … for each folder name."""
+
+    def make(pictures: Mapping[str, int]) -> Path:
+        root = tmp_path / "pictures"
+        root.mkdir()
+        for place, (name, number) in enumerate(pictures.items()):
+            (root / name).mkdir(parents=True)
+            for picture in range(number):
+                (root / name / f"{picture}.png").write_bytes(image_bytes(1000 * place + picture))
+        return root
+
+    return make

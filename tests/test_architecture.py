@@ -144,11 +144,43 @@ def test_the_front_door_has_what_it_lists_and_imports_nothing_heavy() -> None:
     assert re.fullmatch(r"\[\] 54 \d+\.\d+\.\d+\S*", result.stdout.strip())
 
 
+PRIVATE_TORCH = {
+    "evaluate/engine/kernels.py",  # operators, which change between releases
+    "model/training/building.py",  # has_triton: there is no public name for it
+    "stackgen/diffusion/miniature/step_loop.py",  # _foreach_lerp_, as torch's own averaged models use
+}
+"""The only modules that may use torch's private names."""
+
+
+def private_torch(path: Path) -> set[str]:
+    """The private names of torch that a module uses: `torch.ops.…`, `torch._C`, `torch.utils._…`, oneDNN, cuDNN."""
+    names = imported(path)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            names.add(ast.unparse(node))
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in names if re.match(r"torch(\.\w+)*\.(_[^_]\w*|ops|mkldnn\w*|cudnn_\w+)\b", name)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_torchs_private_operators_are_in_one_module(path: Path) -> None:
+    assert relative(path) in PRIVATE_TORCH or not private_torch(path)
+
+
 def test_every_command_is_listed() -> None:
     from stackwalls.stackgen.cli import COMMANDS
 
-    files = {path.stem for path in (ROOT / "stackgen/commands").glob("*.py")} - {"__init__"}
+    files = {path.stem for path in (ROOT / "stackgen/commands").glob("[!_]*.py")}
     assert files == set(COMMANDS)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stackgen/commands").glob("*.py")), ids=relative)
+def test_commands_share_only_their_options(path: Path) -> None:
+    """No command imports another one; what they share is in `_options`."""
+    package = "stackwalls.stackgen.commands"
+    found = {name for name in imported(path) if name.startswith(package)}
+    assert found <= {f"{package}._options"}, f"{relative(path)} imports {sorted(found)}"
 
 
 def test_every_package_is_installed_by_pyproject() -> None:

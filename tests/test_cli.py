@@ -20,7 +20,7 @@ def stackgen(*arguments: str) -> subprocess.CompletedProcess[str]:
     [
         (InputError("No such thing."), 2, "stackgen: No such thing.\n"),
         (RunError("It broke."), 1, "stackgen: It broke.\n"),
-        (KeyboardInterrupt(), 130, "stackgen: stopped: the same command begins anew.\n"),
+        (KeyboardInterrupt(), 130, "stackgen: stopped: the same command starts over.\n"),
         (
             OSError(28, "No space left on device", "out/x"),
             1,

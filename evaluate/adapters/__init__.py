@@ -1,12 +1,12 @@
-"""Any saliency method, in the forms that its users have, as an `Explainer`.
+"""Any saliency method, in the form that its users have, as an `Explainer`.
 
-- `recognition`: the front door, from a method of any form to its adapter
-- the forms: `grad_cam_class` (and `grad_cam_explainer`, the registry's own), `captum_attribution`,
-  `torch_cam_extractor`, `plain_function` (Quantus's convention and tensors), `precomputed` (maps made
-  elsewhere, kept in a `map_store`)
-- what they share: `adapter` (a call, and the model as it was), `configured` (a method with options), `conversion`
-  (attributions to maps), `isolation` (nothing is left behind), `belonging` (is it this network's?)
-- `imports`: methods and networks that are named as `package.module:name`
+- `recognition`: the entry point, from a method of any form to its adapter. A new form is a module with an `Adapter`,
+  and a line there
+- the forms: `grad_cam` (the registry's methods, and classes of that interface), `captum_attribution`,
+  `torch_cam_extractor`, `plain_function` (Quantus's convention and tensors), `precomputed` (maps made elsewhere)
+- what they share: `adapter` (a method with options, which must belong to the network, called on a batch), `conversion`
+  (attributions to maps), `isolation` (a call leaves nothing behind)
+- `imports`: methods and networks that are named `package.module:name`
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

@@ -1,20 +1,79 @@
-"""What all adapters share: one method of somebody else's, called on a batch, its values turned into maps."""
+"""What all adapters share: a third-party method with its options, called on a batch of the network it belongs to."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
+from torch import nn
 
-from stackwalls.evaluate.adapters.configured import Configured
-from stackwalls.evaluate.adapters.conversion import describe, to_maps
+from stackwalls.evaluate.adapters.conversion import REDUCTIONS, describe, to_maps
 from stackwalls.evaluate.adapters.isolation import undisturbed
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.subject import Subject
+from stackwalls.model import InputError, Walled, first_line
+
+
+@dataclass(frozen=True, eq=False)
+class Configured:
+    """A method of any form, with options.
+
+    `Configured(captum.attr.Occlusion, {"sliding_window_shapes": (3, 32, 32)}, reduce="abs-sum", max_batch=2)`
+
+    Attributes:
+        method: whatever `as_explainer` takes.
+        options: keyword arguments of every call: of `attribute` (captum), of the function, of the extractor
+            (torch-cam), of the CAM object (grad-cam). Those of a class's constructor go into
+            `functools.partial(cls, …)`.
+        reduce: how attributions become one map, of `REDUCTIONS`; "none": the values are final maps, so a negative one
+            is an error; None: the form's default.
+        max_batch: the most images per call; None: as many as the run's batches have.
+        arrays: whether a function gets NumPy arrays, as Quantus passes them, or tensors; None: as its signature says.
+
+    Raises:
+        InputError: if a value is out of range.
+    """
+
+    method: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+    reduce: str | None = None
+    max_batch: int | None = None
+    arrays: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.reduce is not None and self.reduce not in (*REDUCTIONS, "none"):
+            known = ", ".join([*map(repr, REDUCTIONS), "'none'"])
+            raise InputError(f"Expected `reduce` to be one of {known}, but got {self.reduce!r}.")
+        if self.max_batch is not None and (not isinstance(self.max_batch, int) or self.max_batch < 1):
+            raise InputError(f"Expected `max_batch` to be a whole number of at least 1, but got {self.max_batch!r}.")
+        if isinstance(self.method, Configured):
+            raise InputError("Expected one Configured, but got one inside another: put all options into one.")
+
+    @classmethod
+    def of(cls, method: object) -> Configured:
+        """The method itself if it is configured; otherwise the method without options."""
+        return method if isinstance(method, Configured) else cls(method)
+
+    def reduction(self, usual: str | None) -> str | None:
+        """A key of `REDUCTIONS`, or None for final maps; `usual` by default."""
+        if self.reduce is None:
+            return usual
+        return None if self.reduce == "none" else self.reduce
+
+    def refuse(self, form: str, *names: str) -> None:
+        """Reject attributes that have no meaning for a form.
+
+        Raises:
+            InputError: if one of the attributes `names` was given.
+        """
+        if given := [name for name in names if getattr(self, name) not in (None, {})]:
+            raise InputError(f"{', '.join(f'`{name}`' for name in given)} has no meaning for {form}: leave it out.")
 
 
 class Adapter(ABC):
@@ -24,30 +83,33 @@ class Adapter(ABC):
         name: of its rows in the tables.
         subject: the network under test.
         given: the method and its options.
-        usual: how its values become a map where `given` does not say (see `Configured.reduce`).
         seed: of the random numbers that the method draws.
 
     Attributes:
+        usual: how its values become a map by default (see `Configured.reduce`).
+        form: what the method is, in words.
         methods: its name alone.
-        max_batch: the most images in one call; None: any number.
+        max_batch: the most images per call; None: any number.
         reduce: how its values become a map, of `REDUCTIONS`; None: they are final maps.
+
+    Raises:
+        InputError: if the method does not fit the network, or an option has no meaning for it.
     """
 
-    def __init__(self, name: str, subject: Subject, given: Configured, usual: str | None, seed: int = 0) -> None:
+    usual: str | None = None
+    form: str
+
+    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
         self.name, self.subject, self.given, self.seed = name, subject, given, seed
         self.methods = (name,)
         self.max_batch = given.max_batch
-        self.reduce = given.reduction(usual)
+        self.reduce = given.reduction(self.usual)
 
     @property
     def note(self) -> str | None:
-        """What a reader of the numbers must know of how the maps were made."""
-        options = "".join(f", {key}={_said(value)}" for key, value in self.given.options.items())
-        return f"{self.name}: {self._form()}{options}; its values {describe(self.reduce)}."
-
-    @abstractmethod
-    def _form(self) -> str:
-        """What the method is, in words."""
+        """What a reader of the numbers must know about how the maps were made."""
+        options = "".join(f", {key}={_in_words(value)}" for key, value in self.given.options.items())
+        return f"{self.name}: {self.form}{options}; its values are {describe(self.reduce)}."
 
     @abstractmethod
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
@@ -67,37 +129,94 @@ class Adapter(ABC):
     ) -> dict[str, Maps]:
         """See `Explainer`. Raises whatever the method raises, with the model as it was.
 
-        A method that draws random numbers is called image by image, since what it draws for a batch depends on who
-        else is in it.
+        A method that draws random numbers is called image by image, because what it draws for a batch depends on the
+        other images in it.
         """
-        del methods, progress  # there is only one, and it tells nothing
-        with undisturbed(
-            self.subject.model, self.subject.kept, images, zlib.crc32(self.name.encode(), self.seed)
-        ) as draws:
+        del methods, progress  # there is only one, and it reports nothing
+        seed = zlib.crc32(self.name.encode(), self.seed)
+        with undisturbed(self.subject.model, self.subject.kept, images, seed) as draws:
             chosen = torch.as_tensor(list(targets), dtype=torch.int64, device=images.device)
             values = self._values(images.detach().clone(), chosen)
             maps = values if isinstance(values, Maps) else to_maps(values, images.shape[-1], self.reduce)
-        if not draws.any or len(images) == 1:
-            return {self.name: maps}
-        self.max_batch = 1
-        parts = [self.explain(images[i : i + 1], targets[i : i + 1])[self.name] for i in range(len(images))]
-        return {self.name: _joined(parts)}
+        if draws.any and len(images) > 1:
+            self.max_batch = 1
+            singles = [self.explain(images[i : i + 1], targets[i : i + 1])[self.name] for i in range(len(images))]
+            maps = Maps.joined(singles)
+        return {self.name: maps}
+
+    def _instantiate(self, factory: Any, **arguments: object) -> Any:
+        """An object of a third-party class, for the network."""
+        try:
+            return factory(self.subject.model, **arguments)
+        except Exception as error:  # whatever it raises is the reason
+            raise InputError(
+                f"The method {self.name} cannot be made for {self.subject.name}: {type(error).__name__}: "
+                f"{first_line(error)}"
+            ) from error
+
+    def _check_network(self, explained: object) -> None:
+        """Reject a module that does not contain the network under test: the wall proves nothing about that one.
+
+        A function of the user's own is not inspected.
+        """
+        explained = getattr(explained, "__self__", explained)  # model.forward
+        model = self.subject.model
+        if isinstance(explained, nn.Module) and all(module is not model for module in explained.modules()):
+            raise InputError(
+                f"The method {self.name} was made for another network ({type(explained).__name__}) than the one under "
+                f"test ({self.subject.name}): make it with the same object, or pass its class."
+            )
+
+    def _form_of(self, kind: type, layers: Sequence[object]) -> str:
+        """A class in words, with its package, and the layers that it reads.
+
+        Rejects a layer that is not the network's, or that runs once for each side of the wall.
+        """
+        subject = self.subject
+        names = {id(module): path or "the network itself" for path, module in subject.model.named_modules()}
+        if unknown := [layer for layer in layers if id(layer) not in names]:
+            raise InputError(
+                f"The layer {type(unknown[0]).__name__} of the method {self.name} is not a module of {subject.name}."
+            )
+        sides = subject.model.sides if isinstance(subject.model, Walled) else ()
+        inner = [module for side in sides for module in side.modules()]
+        if {id(module) for module in inner} & {id(layer) for layer in layers}:
+            raise InputError(
+                f"The method {self.name} reads a layer of {subject.name} that runs on each side of the wall "
+                "separately, so it would see one side only: take the network's target layer, "
+                f"{names[id(subject.target_layer)]}."
+            )
+        form = f"{kind.__name__} ({kind.__module__.partition('.')[0]})"
+        if all(layer is subject.target_layer for layer in layers):
+            return form
+        read = ", ".join(names[id(layer)] for layer in layers)
+        return f"{form} at {read}, which is not the network's target layer alone"
 
 
-def _joined(parts: Sequence[Maps]) -> Maps:
-    """Maps of single images as those of a batch."""
-    raw = [part.raw for part in parts if part.raw is not None]
-    return Maps(
-        np.concatenate([np.asarray(part.maps) for part in parts]),
-        np.concatenate(raw) if len(raw) == len(parts) else None,
-        parts[0].final,
-    )
-
-
-def _said(value: object) -> str:
+def _in_words(value: object) -> str:
     """An option in words that are the same on every run: no addresses, no long arrays."""
     if isinstance(value, tuple | list):
-        return f"({', '.join(map(_said, value))})"
+        return f"({', '.join(map(_in_words, value))})"
     if isinstance(value, int | float | str | None):
         return repr(value)
     return str(getattr(value, "__name__", type(value).__name__))
+
+
+def class_of(method: object) -> type | None:
+    """The class that a method is, or that a `functools.partial` instantiates; None for anything else."""
+    if isinstance(method, functools.partial):
+        method = method.func
+    return method if isinstance(method, type) else None
+
+
+def parameters_of(function: Any) -> dict[str, inspect.Parameter]:
+    """Parameters of a function or constructor; none if they are unknown (of built-ins)."""
+    try:
+        return dict(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return {}
+
+
+def preset(method: object, name: str) -> Any:
+    """What a `functools.partial` was given for a parameter; None otherwise."""
+    return method.keywords.get(name) if isinstance(method, functools.partial) else None

@@ -3,78 +3,61 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
-from stackwalls.evaluate.adapters.adapter import Adapter
-from stackwalls.evaluate.adapters.belonging import (
-    bound,
-    check_network,
-    class_of,
-    form_of,
-    layers_note,
-    make,
-    parameters_of,
-    takes,
-)
-from stackwalls.evaluate.adapters.configured import Configured
+from stackwalls.evaluate.adapters.adapter import Adapter, Configured, class_of, parameters_of, preset
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
 _EXPECTED_WARNING = "Setting .*hooks"
-"""captum says so at each call of guided backpropagation and DeepLift; the hooks are gone afterwards."""
+"""captum warns at each call of guided backpropagation and DeepLift; it removes the hooks afterwards."""
 
 
 class CaptumExplainer(Adapter):
-    """A captum attribution: an object, or a class that is made for the network, at its target layer if it takes one.
+    """A captum attribution: an object, or a class, which is instantiated at the network's target layer if it takes one.
 
-    captum's LayerGradCam has no ReLU of its own; here negative values count as 0, as in Grad-CAM, unless `reduce` says
-    otherwise.
+    captum's LayerGradCam has no ReLU. Here negative values count as 0, as in Grad-CAM, unless `reduce` says otherwise.
 
     Args:
-        name: of its rows in the tables.
-        subject: the network under test.
+        name, subject, seed: see `Adapter`.
         given: the attribution, options of `attribute`, the reduction ("sum" by default).
-        seed: of the random numbers that it draws.
-
-    Raises:
-        InputError: if it was made for another network or another's layer, or the class needs more than a network.
     """
 
-    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
-        super().__init__(name, subject, given, usual="sum", seed=seed)
-        given.refuse("a captum attribution", "arrays")
-        self.attribution = _made(name, subject, given.method) if class_of(given.method) else given.method
-        check_network(name, subject, getattr(self.attribution, "forward_func", None))
-        self._where = layers_note(name, subject, _layers(self.attribution))
+    usual = "sum"
 
-    def _form(self) -> str:
-        return f"{form_of(type(self.attribution))}{self._where}"
+    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
+        super().__init__(name, subject, given, seed)
+        given.refuse("a captum attribution", "arrays")
+        self.attribution = self._made(given.method) if class_of(given.method) else given.method
+        self._check_network(getattr(self.attribution, "forward_func", None))
+        self.form = self._form_of(type(self.attribution), _layers(self.attribution))
+
+    def _made(self, method: Any) -> Any:
+        """An attribution object of a class, or of a `functools.partial` of one."""
+        parameters = parameters_of(method)
+        if not {"model", "forward_func"} & set(parameters):
+            raise InputError(
+                f"The method {self.name}: {class_of(method)} takes more than a network. Pass an object, such as "
+                "NoiseTunnel(Saliency(model))."
+            )
+        own_layer = "layer" in parameters and preset(method, "layer") is None
+        return self._instantiate(method, **({"layer": self.subject.target_layer} if own_layer else {}))
 
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
         self.subject.model.requires_grad_(False)
-        attribute: Any = getattr(self.attribution, "attribute")  # noqa: B009 - of a foreign object
-        target = {"target": targets} if takes(attribute, "target") else {}
+        attribute: Any = getattr(self.attribution, "attribute")  # noqa: B009 - of a third-party object
+        parameters = parameters_of(attribute)
+        takes_target = "target" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        target = {"target": targets} if takes_target else {}
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=_EXPECTED_WARNING)
             return attribute(inputs.requires_grad_(True), **target, **self.given.options)
 
 
-def _made(name: str, subject: Subject, method: Any) -> Any:
-    """An attribution object of a class, or of a `functools.partial` of one."""
-    parameters = parameters_of(method)
-    if not {"model", "forward_func"} & set(parameters):
-        raise InputError(
-            f"The method {name}: {class_of(method)} is not made for a network alone. Pass an object, such as "
-            "NoiseTunnel(Saliency(model))."
-        )
-    layer = {"layer": subject.target_layer} if "layer" in parameters and bound(method, "layer") is None else {}
-    return make(name, subject, method, **layer)
-
-
-def _layers(attribution: Any) -> Iterable[object]:
+def _layers(attribution: Any) -> Sequence[object]:
     """The layers that it reads: one, several, or none (then it reads the input)."""
     found = getattr(getattr(attribution, "grad_cam", attribution), "layer", None)
     if found is None:

@@ -1,134 +1,84 @@
-"""Functions `f(model, inputs, targets)`: with tensors, or with arrays as Quantus calls them."""
+"""Functions `f(model, inputs, targets)`, with tensors or with arrays, as Quantus calls them."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from stackwalls.evaluate.adapters.adapter import Adapter
-from stackwalls.evaluate.adapters.belonging import parameters_of
-from stackwalls.evaluate.adapters.configured import Configured
+from stackwalls.evaluate.adapters.adapter import Adapter, Configured
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
 _NAMES = ("model", "inputs", "targets")
 
 
-@dataclass(frozen=True)
-class Convention:
-    """How a function is called.
-
-    Attributes:
-        arrays: numpy arrays for inputs and targets, as Quantus gives them, or tensors.
-        keywords: `f(model=…, inputs=…, targets=…)`, or by position.
-        device: whether it takes `device="cpu"`, as Quantus gives it.
-    """
-
-    arrays: bool
-    keywords: bool
-    device: bool
-
-    @classmethod
-    def of(cls, name: str, function: Any, options: Mapping[str, Any], arrays: bool | None = None) -> Convention:
-        """Read it from the signature.
-
-        The annotation of `inputs` says whether they are arrays or tensors. Without one, a function that takes
-        `**kwargs` or `device` is one of Quantus's, as Quantus passes these to every function: it gets arrays. Any
-        other gets tensors.
-
-        Args:
-            name: of the method.
-            function: the function, or any object that can be called.
-            options: keyword arguments of every call.
-            arrays: what was said instead.
-
-        Raises:
-            InputError: if it cannot be called with three arguments.
-        """
-        called = function.forward if isinstance(function, nn.Module) else function
-        parameters = parameters_of(called)
-        if not parameters and not _has_signature(called):
-            return cls(bool(arrays), False, False)
-        keywords = _binds(called, **dict.fromkeys(_NAMES), **options)
-        if not keywords and not _binds(called, None, None, None, **options):
-            raise InputError(
-                f"The method {name} cannot be called as f({', '.join([*_NAMES, *options])}): its signature is "
-                f"{inspect.signature(called)}."
-            )
-        open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-        device = (open_ended or "device" in parameters) and "device" not in options
-        if arrays is None:
-            second = parameters.get("inputs") if keywords else dict(enumerate(parameters.values())).get(1)
-            said = _annotated_arrays(second)
-            arrays = (open_ended or "device" in parameters) if said is None else said
-        return cls(arrays, keywords, device)
-
-
 class FunctionExplainer(Adapter):
-    """A function of one's own, or Quantus's.
+    """A function, in one of two conventions.
 
-    Quantus's convention: `f(model=model, inputs=x, targets=y, device="cpu", **options)` with x `(N, 3, H, W)` float32
-    and y `(N,)` int64 numpy arrays. What it returns are attributions of any sign: "sum" is the usual reduction.
+    Plain: `f(model, inputs, targets, **options)` with tensors on the model's device. It returns final maps: a negative
+    value is an error, unless `reduce` says how the values become a map.
 
-    The plain one: `f(model, inputs, targets, **options)` with tensors on the model's device. What it returns are final
-    maps: a negative value is a fault, unless `reduce` says how the values become a map.
+    Quantus's: `f(model=model, inputs=x, targets=y, device="cpu", **options)` with x `(N, 3, H, W)` float32 and y `(N,)`
+    int64 NumPy arrays. It returns attributions of any sign: "sum" is the default reduction.
+
+    The signature says which: the annotation of `inputs` decides between arrays and tensors. Without one, a function
+    that takes `**kwargs` or `device` gets arrays, because Quantus passes these to every function. Others get tensors.
 
     Args:
-        name: of its rows in the tables.
-        subject: the network under test.
-        given: the function, options of its call, the reduction, and whether it gets arrays (see `Convention.of`).
-        seed: of the random numbers that it draws.
-
-    Raises:
-        InputError: if it cannot be called with three arguments.
+        name, subject, seed: see `Adapter`.
+        given: the function or any callable object, options of its call, the reduction, and whether it gets arrays.
     """
 
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
-        self.function: Any = given.method
-        self.convention = Convention.of(name, self.function, given.options, given.arrays)
-        super().__init__(name, subject, given, usual="sum" if self.convention.arrays else None, seed=seed)
-
-    def _form(self) -> str:
-        return "a function with arrays, as Quantus calls it" if self.convention.arrays else "a function with tensors"
+        self._arrays, self._keywords, self._device = _convention(name, given)
+        self.usual = "sum" if self._arrays else None
+        self.form = "a function with arrays, as Quantus calls it" if self._arrays else "a function with tensors"
+        super().__init__(name, subject, given, seed)
 
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
-        given: tuple[Any, Any] = (inputs, targets)
-        if self.convention.arrays:
-            given = inputs.cpu().numpy(), targets.cpu().numpy()
+        given = (inputs.cpu().numpy(), targets.cpu().numpy()) if self._arrays else (inputs, targets)
+        arguments = (self.subject.model, *given)
         options = dict(self.given.options)
-        if self.convention.device:
+        if self._device:
             options["device"] = str(inputs.device)
-        model = self.subject.model
-        if self.convention.keywords:
-            return self.function(model=model, inputs=given[0], targets=given[1], **options)
-        return self.function(model, *given, **options)
+        if self._keywords:
+            return self.given.method(**dict(zip(_NAMES, arguments, strict=True)), **options)
+        return self.given.method(*arguments, **options)
 
 
-def _has_signature(function: Any) -> bool:
-    """Whether it is known how a function is called; of some built-ins it is not."""
+def _convention(name: str, given: Configured) -> tuple[bool, bool, bool]:
+    """How a function is called: with arrays, with keywords `f(model=…, inputs=…, targets=…)`, with `device="cpu"`."""
+    function, options = given.method, given.options
     try:
-        inspect.signature(function)
-    except (TypeError, ValueError):
-        return False
-    return True
+        signature = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
+    except (TypeError, ValueError):  # of some built-ins
+        return bool(given.arrays), False, False
+    keywords = _binds(signature, **dict.fromkeys(_NAMES), **options)
+    if not keywords and not _binds(signature, None, None, None, **options):
+        raise InputError(
+            f"The method {name} cannot be called as f({', '.join([*_NAMES, *options])}): its signature is {signature}."
+        )
+    parameters = signature.parameters
+    as_quantus = "device" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    inputs = parameters.get("inputs") if keywords else dict(enumerate(parameters.values())).get(1)
+    annotated = _annotated_arrays(inputs) if given.arrays is None else given.arrays
+    return as_quantus if annotated is None else annotated, keywords, as_quantus and "device" not in options
 
 
-def _binds(function: Any, *args: object, **kwargs: object) -> bool:
+def _binds(signature: inspect.Signature, *args: object, **kwargs: object) -> bool:
     try:
-        inspect.signature(function).bind(*args, **kwargs)
+        signature.bind(*args, **kwargs)
     except TypeError:
         return False
     return True
 
 
 def _annotated_arrays(parameter: inspect.Parameter | None) -> bool | None:
-    """Whether a parameter's annotation asks for numpy arrays; None where it does not say."""
+    """Whether a parameter's annotation asks for NumPy arrays; None if it does not say."""
     if parameter is None or parameter.annotation is parameter.empty:
         return None
     said = "ndarray" if parameter.annotation is np.array else str(parameter.annotation)

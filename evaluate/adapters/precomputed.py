@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from stackwalls.evaluate.adapters.configured import Configured
+from stackwalls.evaluate.adapters.adapter import Configured
 from stackwalls.evaluate.adapters.conversion import describe, to_maps
-from stackwalls.evaluate.adapters.map_store import ImageRef, open_store
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
 
+@dataclass(frozen=True)
+class ImageRef:
+    """Identifies an image: its dataset's name, its position there (from 0), and its id."""
+
+    dataset: str
+    position: int
+    image_id: str
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The names to look its map up by: ids of several datasets may be the same."""
+        return f"{self.dataset}/{self.image_id}", self.image_id
+
+
 class PrecomputedExplainer:
-    """Maps that were made elsewhere, as an `Explainer`; it must be told which images it is asked for (`for_images`).
+    """Maps that were made elsewhere, as an `Explainer`; `for_images` tells it which images it is asked for.
 
     Args:
         name: of its rows in the tables.
         subject: the network under test, for the size of its images.
         given: where the maps are. By image: a mapping image id → map, a `.npz` with the ids as names, or a folder of
-            `<image id>.npy`; an id may have its dataset before it, `dataset/id`. By order: an array `(N, H, W)` or a
-            `.npy`, one map for each row of the one dataset; or a folder with a `<dataset>.npy` for each. Maps may have
-            channels and a lower resolution, as all may. The reduction is "none" by default: maps are final.
+            `<image id>.npy`; an id may be preceded by its dataset, `dataset/id`. By order: an array `(N, H, W)` or a
+            `.npy`, one map for each row of the only dataset; or a folder with a `<dataset>.npy` for each. Maps may have
+            channels and a lower resolution, as for all methods. The reduction is "none" by default: maps are final.
 
     Raises:
-        InputError: if there is no such file, it is damaged, or it holds something else.
+        InputError: if there is no such file, it is damaged, or it contains something else.
     """
 
     def __init__(self, name: str, subject: Subject, given: Configured) -> None:
@@ -36,27 +54,24 @@ class PrecomputedExplainer:
         self.name, self.methods, self.max_batch = name, (name,), given.max_batch
         self.reduce = given.reduction(None)
         self._size = subject.wall.image_size
-        self._store = open_store(name, given.method)
+        self._store = _open_store(name, given.method)
+        self._refs: tuple[ImageRef, ...] | None = None
 
     @property
     def note(self) -> str | None:
-        """What a reader of the numbers must know of how the maps were made."""
+        """What a reader of the numbers must know about how the maps were made."""
         return (
-            f"{self.name}: maps that were made elsewhere, for a class that is not known here; their values "
+            f"{self.name}: maps that were made elsewhere; it is not known which class they explain; their values are "
             f"{describe(self.reduce)}."
         )
 
     def check_datasets(self, lengths: Mapping[str, int]) -> None:
-        """Refuse maps in order that are not one for each row.
-
-        Args:
-            lengths: dataset → number of its images.
+        """Reject maps in order that are not one for each image: dataset → number of its images.
 
         Raises:
             InputError: if the number differs, or there are several datasets for one order.
         """
-        count = self._store.count
-        if count is None:
+        if self._store.length is None:
             return
         if len(lengths) > 1:
             raise InputError(
@@ -64,12 +79,16 @@ class PrecomputedExplainer:
                 "image id, or put <dataset>.npy files in a folder."
             )
         for dataset, length in lengths.items():
-            if length != count:
-                raise InputError(f"{self.name} holds {count} maps, and {dataset} {length} images: one each is needed.")
+            if length != self._store.length:
+                raise InputError(
+                    f"{self.name} has {self._store.length} maps, but {dataset} has {length} images: expected one map for each image."
+                )
 
-    def for_images(self, refs: Sequence[ImageRef]) -> PrecomputedImages:
+    def for_images(self, refs: Sequence[ImageRef]) -> PrecomputedExplainer:
         """The explainer for these images, in this order."""
-        return PrecomputedImages(self, tuple(refs))
+        explainer = copy(self)
+        explainer._refs = tuple(refs)
+        return explainer
 
     def explain(
         self,
@@ -78,54 +97,91 @@ class PrecomputedExplainer:
         methods: Sequence[str] | None = None,
         progress: Progress | None = None,
     ) -> dict[str, Maps]:
-        """Not possible without knowing the images.
+        """See `Explainer`; the images and targets are not used.
 
         Raises:
-            InputError: always; call `for_images` first.
+            InputError: if it is not known which images these are, there is no map for one, or the shapes differ.
         """
-        raise InputError(f"{self.name} must know which images it is asked for: call for_images first.")
-
-    def maps(self, refs: Sequence[ImageRef]) -> Maps:
-        """The maps of these images.
-
-        Raises:
-            InputError: if there is none for an image, or their shapes differ.
-        """
-        with self._store.opened() as store:
-            found = []
-            for ref in refs:
-                values = store.find(ref)
-                if values is None:
-                    raise InputError(f"there is no map for {ref.image_id} in {self._store.where}")
-                found.append(values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values))
+        del images, targets, methods, progress
+        if self._refs is None:
+            raise InputError(f"{self.name} must know which images it is asked for: call for_images first.")
+        found = []
+        for ref, values in zip(self._refs, self._store.find(self._refs), strict=True):
+            if values is None:
+                raise InputError(f"there is no map for {ref.image_id} in {self._store.where}")
+            found.append(values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values))
         if len(shapes := {values.shape for values in found}) > 1:
             raise InputError(f"the maps have different shapes: {sorted(shapes)}")
-        return to_maps(np.stack(found), self._size, self.reduce)
+        return {self.name: to_maps(np.stack(found), self._size, self.reduce)}
 
 
-@dataclass(frozen=True, eq=False)
-class PrecomputedImages:
-    """A `PrecomputedExplainer` that knows which images it is asked for."""
+class _Store(NamedTuple):
+    """Where maps are kept.
 
-    whole: PrecomputedExplainer
-    refs: tuple[ImageRef, ...]
+    Attributes:
+        where: in words.
+        find: the values of each image's map, or None.
+        length: how many maps there are, if they are in order; None if they have names.
+    """
 
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """See `Explainer`."""
-        return self.whole.methods
+    where: str
+    find: Callable[[Sequence[ImageRef]], list[Any]]
+    length: int | None = None
 
-    @property
-    def max_batch(self) -> int | None:
-        """See `Explainer`."""
-        return self.whole.max_batch
 
-    def explain(
-        self,
-        images: torch.Tensor,
-        targets: Sequence[int],
-        methods: Sequence[str] | None = None,
-        progress: Progress | None = None,
-    ) -> dict[str, Maps]:
-        """See `Explainer`. The images and targets are not looked at."""
-        return {self.whole.name: self.whole.maps(self.refs)}
+def _open_store(name: str, method: Any) -> _Store:
+    if isinstance(method, Mapping):
+        return _Store("the mapping", partial(_by_name, method))
+    if isinstance(method, np.ndarray | torch.Tensor):
+        maps = method.detach().cpu().numpy() if isinstance(method, torch.Tensor) else method
+        return _Store("the array", partial(_by_order, maps), len(maps))
+    path = Path(method)
+    if path.is_dir():
+        if not any(path.rglob("*.npy")):
+            raise InputError(f"There is no .npy file in {path}: expected <image id>.npy or <dataset>.npy.")
+        return _Store(f"the folder {path.name}", partial(_in_folder, path))
+    if not path.is_file():
+        raise InputError(f"The maps of {name}: there is no file or folder {path}.")
+    if path.suffix == ".npz":
+        _in_npz(path, [])  # damage is found at once
+        return _Store(path.name, partial(_in_npz, path))
+    if path.suffix != ".npy":
+        raise InputError(f"The maps of {name}: expected a .npz, a .npy or a folder of .npy files, but got {path}.")
+    maps = _load(path)
+    return _Store(path.name, partial(_by_order, maps), len(maps))
+
+
+def _by_name(maps: Mapping[str, Any], refs: Sequence[ImageRef]) -> list[Any]:
+    return [next((maps[name] for name in ref.names if name in maps), None) for ref in refs]
+
+
+def _by_order(maps: Any, refs: Sequence[ImageRef]) -> list[Any]:
+    return [maps[ref.position] if ref.position < len(maps) else None for ref in refs]
+
+
+def _in_npz(path: Path, refs: Sequence[ImageRef]) -> list[Any]:
+    with _load(path) as stored:  # open for one batch only
+        return _by_name(stored, refs)
+
+
+def _in_folder(folder: Path, refs: Sequence[ImageRef]) -> list[Any]:
+    def find(ref: ImageRef) -> Any:
+        for name in ref.names:
+            path = folder / f"{name}.npy"
+            # an id that climbs out of the folder has no map there
+            if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
+                return _load(path)
+        whole = folder / f"{ref.dataset}.npy"
+        return _by_order(_load(whole), [ref])[0] if whole.is_file() else None
+
+    return [find(ref) for ref in refs]
+
+
+def _load(path: Path) -> Any:
+    """An array, read as it is needed, or the open `.npz`."""
+    if path.suffix == ".npz" and not zipfile.is_zipfile(path):
+        raise InputError(f"Cannot read the maps in {path}: it is damaged, or not a .npz file.")
+    try:
+        return np.load(path, allow_pickle=False, mmap_mode="r" if path.suffix == ".npy" else None)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"Cannot read the maps in {path}: {error}") from error

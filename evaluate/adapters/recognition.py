@@ -1,34 +1,31 @@
-"""The front door: from a method in any form that its users have to an `Explainer`."""
+"""The entry point: from a method in any form to an `Explainer`."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytorch_grad_cam
 import torch
 
-from stackwalls.evaluate.adapters.belonging import class_of, parameters_of
+from stackwalls.evaluate.adapters.adapter import Configured, class_of, parameters_of
 from stackwalls.evaluate.adapters.captum_attribution import CaptumExplainer
-from stackwalls.evaluate.adapters.configured import Configured
-from stackwalls.evaluate.adapters.grad_cam_class import GradCamClassExplainer
-from stackwalls.evaluate.adapters.grad_cam_explainer import GradCamExplainer
+from stackwalls.evaluate.adapters.grad_cam import GradCamClassExplainer, GradCamExplainer
 from stackwalls.evaluate.adapters.imports import import_object, is_import_spec
 from stackwalls.evaluate.adapters.plain_function import FunctionExplainer
 from stackwalls.evaluate.adapters.precomputed import PrecomputedExplainer
 from stackwalls.evaluate.adapters.torch_cam_extractor import TorchCamExplainer
-from stackwalls.evaluate.engine import ENGINE_METHODS
+from stackwalls.evaluate.engine.engine import ENGINE_METHODS
 from stackwalls.evaluate.maps import Explainer
-from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec
+from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec, did_you_mean
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
 FORMS = (
-    "a name (GradCAM, or a class of grad-cam's such as LayerCAM)",
+    "a name (GradCAM, or a class of grad-cam such as LayerCAM)",
     "package.module:name of one of the following",
     "a grad-cam class",
     "a captum attribution, class or object",
@@ -44,12 +41,16 @@ _FILES = (".npz", ".npy")
 def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> Explainer:
     """A method in any of `FORMS` as an explainer of one network.
 
-    The form is told by its interface, in this order: an `Explainer` is taken as it is; a text is a name of the
-    registry, a class of grad-cam's, `package.module:name` (imported, then told again), or a path; a path, a mapping or
-    an array is maps made elsewhere; a class with `attribute` is captum's, one whose constructor takes `target_layers`
-    grad-cam's, one that takes `target_layer` torch-cam's (`functools.partial` of a class gives more arguments to its
-    constructor); an object with `attribute` is captum's, one with `target_names` torch-cam's; anything else that can be
-    called is a function.
+    The form is recognized by its interface, in this order:
+
+    - an `Explainer` is used as it is
+    - a string is a name of the registry, a class of grad-cam, `package.module:name` (imported, then recognized), or a
+      path
+    - a path, a mapping or an array is maps that were made elsewhere
+    - a class with `attribute` is captum's; one whose constructor takes `target_layers` grad-cam's; one that takes
+      `target_layer` torch-cam's (`functools.partial` of a class passes more arguments to its constructor)
+    - an object with `attribute` is captum's; one with `target_names` torch-cam's
+    - any other callable is a function
 
     Args:
         name: of its rows in the tables.
@@ -58,7 +59,7 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> 
         seed: of the random numbers that the method draws.
 
     Raises:
-        InputError: if the form is none of these, or the method does not fit the network.
+        InputError: if it is none of these, or the method does not fit the network.
     """
     given = Configured.of(method)
     given = replace(given, method=_resolved(name, given.method))
@@ -70,18 +71,19 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> 
         return PrecomputedExplainer(name, subject, given)
     if not isinstance(found, type) and hasattr(found, "explain") and hasattr(found, "methods"):
         given.refuse("an Explainer", "options", "reduce", "max_batch", "arrays")
-        return _own(name, found)
-    explainer: Explainer = _adapter(name, found)(name, subject, given, seed)
-    return explainer
+        if name not in found.methods:
+            raise InputError(f"The explainer given as {name} makes {', '.join(found.methods)}: use one of these names.")
+        return cast(Explainer, found)
+    return _adapter(name, found)(name, subject, given, seed)
 
 
 def named_methods(methods: Any = None) -> dict[str, object]:
     """Methods with names for their rows: name → method.
 
     Args:
-        methods: a mapping name → method, or one method or several. The names of these are the registry's, a class's or
-            function's own, the last part of `package.module:name` (the whole of it where that is taken), or a file's.
-            None stands for the registry's methods.
+        methods: a mapping name → method, or one method or several. Their names are the registry's, a class's or
+            function's own, the last part of `package.module:name` (all of it if that is taken), or a file's. None: the
+            registry's methods.
 
     Raises:
         InputError: if there is none, a name is taken, or a name is not text.
@@ -99,14 +101,14 @@ def named_methods(methods: Any = None) -> dict[str, object]:
                 raise InputError(f"Two methods have the name {name!r}: name them, methods={{'{name}': …, 'other': …}}.")
             named[name] = method
     if not named:
-        raise InputError(f"No method was named: expected one or more of {', '.join(METHODS)}, or of your own.")
+        raise InputError(f"No method was named: expected one or more of {', '.join(METHODS)}, or methods of your own.")
     if wrong := [name for name in named if not isinstance(name, str) or not name.strip() or not name.isprintable()]:
         raise InputError(f"Expected the name of a method to be text on one line, but got {wrong[0]!r}.")
     return {name: ALIASES.get(m, m) if isinstance(m, str) else m for name, m in named.items()}
 
 
 def registered(named: Mapping[str, object]) -> tuple[str, ...]:
-    """Those of `named_methods` that stand for themselves by name: the engine may make their maps."""
+    """The names in `named_methods` that stand for themselves: the engine may make their maps."""
     known = {*METHODS, *ENGINE_METHODS}
     return tuple(name for name, method in named.items() if isinstance(method, str) and method == name in known)
 
@@ -129,7 +131,7 @@ def _name_of(method: object, taken: Mapping[str, object]) -> str:
 
 
 def _resolved(name: str, method: object) -> object:
-    """A text as what it stands for."""
+    """The method that a string names."""
     if not isinstance(method, str):
         return _registered(method)
     if spec := METHODS.get(ALIASES.get(method, method)):
@@ -140,24 +142,20 @@ def _resolved(name: str, method: object) -> object:
         return _registered(import_object(method))
     if Path(method).suffix in _FILES or Path(method).is_dir():
         return Path(method)
-    known = [*METHODS, *ALIASES, *classes]
-    folded = {other.casefold(): other for other in known}
-    near = difflib.get_close_matches(method.casefold().replace("-", ""), folded, n=1)
-    hint = f" Did you mean {folded[near[0]]!r}?" if near else ""
     raise InputError(
-        f"Unknown method {method!r}: expected {', '.join(METHODS)}, another class of grad-cam's, package.module:name, "
-        f"or a file or folder of maps.{hint}"
+        f"Unknown method {method!r}: expected {', '.join(METHODS)}, another class of grad-cam, package.module:name, "
+        f"or a file or folder of maps.{did_you_mean(method, [*METHODS, *ALIASES, *classes])}"
     )
 
 
 def _registered(method: object) -> object:
-    """The registry's method that a class of grad-cam's is, or the method itself."""
+    """The registry's entry for a class of grad-cam, or the method itself."""
     own = (spec for spec in METHODS.values() if method is getattr(pytorch_grad_cam, spec.cam_class))
     return next(own, None) or method
 
 
 def _grad_cam_classes() -> dict[str, type]:
-    """The classes of grad-cam's that make maps, by name."""
+    """The classes of grad-cam that make maps, by name."""
     found = {name: value for name, value in vars(pytorch_grad_cam).items() if isinstance(value, type)}
     return {name: value for name, value in found.items() if _is_grad_cam(value)}
 
@@ -166,11 +164,7 @@ def _is_grad_cam(kind: type) -> bool:
     return hasattr(kind, "get_cam_image") or ("target_layers" in parameters_of(kind) and hasattr(kind, "forward"))
 
 
-def _is_torch_cam(kind: type) -> bool:
-    return hasattr(kind, "compute_cams") or "target_layer" in parameters_of(kind)
-
-
-def _adapter(name: str, method: object) -> Any:
+def _adapter(name: str, method: object) -> Callable[[str, Subject, Configured, int], Explainer]:
     """The adapter for a class, object or function."""
     kind = class_of(method)
     if kind is not None:
@@ -178,29 +172,22 @@ def _adapter(name: str, method: object) -> Any:
             return CaptumExplainer
         if _is_grad_cam(kind):
             return GradCamClassExplainer
-        if _is_torch_cam(kind):
+        if hasattr(kind, "compute_cams") or "target_layer" in parameters_of(kind):
             return TorchCamExplainer
-        raise _unrecognised(name, f"the class {kind.__name__}")
+        raise _unrecognized(name, f"the class {kind.__name__}")
     if hasattr(method, "attribute"):
         return CaptumExplainer
     if hasattr(method, "target_names") and callable(method):
         return TorchCamExplainer
     if any(hasattr(method, sign) for sign in ("activations_and_grads", "base_cam", "base_cam_per_layer")):
         raise InputError(
-            f"The method {name} is a ready object of grad-cam's, which gathers the activations of every pass of the "
-            f"network: pass the class, {type(method).__name__}, or functools.partial of it."
+            f"The method {name} is an object of grad-cam, which collects the activations of every pass of the network: "
+            f"pass the class, {type(method).__name__}, or functools.partial of it."
         )
     if not callable(method):
-        raise _unrecognised(name, f"{type(method).__name__}")
+        raise _unrecognized(name, f"{type(method).__name__}")
     return FunctionExplainer
 
 
-def _own(name: str, explainer: Any) -> Explainer:
-    if name not in explainer.methods:
-        raise InputError(f"The explainer given as {name} makes {', '.join(explainer.methods)}: name it so.")
-    found: Explainer = explainer
-    return found
-
-
-def _unrecognised(name: str, found: str) -> InputError:
+def _unrecognized(name: str, found: str) -> InputError:
     return InputError(f"The method {name} is {found}: expected one of {'; '.join(FORMS)}.")

@@ -1,4 +1,4 @@
-"""Class activation maps by torch-cam: an extractor's class, or an extractor that is ready."""
+"""Class activation maps by torch-cam: an extractor, or its class."""
 
 from __future__ import annotations
 
@@ -8,45 +8,36 @@ from typing import Any
 
 import torch
 
-from stackwalls.evaluate.adapters.adapter import Adapter
-from stackwalls.evaluate.adapters.belonging import bound, check_network, class_of, form_of, layers_note, make
-from stackwalls.evaluate.adapters.configured import Configured
+from stackwalls.evaluate.adapters.adapter import Adapter, Configured, class_of, preset
 from stackwalls.evaluate.adapters.isolation import undisturbed
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
 
 class TorchCamExplainer(Adapter):
-    """An extractor of torch-cam: hooked into the network for one call at a time.
+    """An extractor of torch-cam, hooked into the network for one call at a time.
 
-    Its map is taken before its own normalisation, which knows no second min–max after upsampling.
+    Its map is taken before its own normalization, which has no second min–max after upsampling.
 
     Args:
-        name: of its rows in the tables.
-        subject: the network under test.
-        given: a class, which is made at the network's target layer, or an extractor whose hooks are in the network;
-            options of the extractor's call, the reduction ("sum" by default: the ReLU that most extractors have).
-        seed: of the random numbers that it draws.
-
-    Raises:
-        InputError: if an extractor was made for another network, or its hooks have been removed.
+        name, subject, seed: see `Adapter`.
+        given: a class, which is instantiated at the network's target layer, or an extractor whose hooks are in the
+            network; options of the extractor's call, the reduction ("sum" by default: most extractors have a ReLU).
     """
 
+    usual = "sum"
+
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
-        super().__init__(name, subject, given, usual="sum", seed=seed)
+        super().__init__(name, subject, given, seed)
         given.refuse("an extractor of torch-cam", "arrays")
-        self._method: Any = given.method
-        self._class: Any = class_of(given.method)
-        if self._class is None:
-            if not _inner(self._method).hook_handles:
+        kind = class_of(given.method)
+        if kind is None:
+            if not _inner(given.method).hook_handles:
                 raise InputError(f"The hooks of the extractor {name} have been removed: pass its class, or a new one.")
-            check_network(name, subject, self._method.model)
+            self._check_network(given.method.model)
         with undisturbed(subject.model, subject.kept, torch.empty(0, 3, 1, 1), seed), self._hooked() as extractor:
             layers = [_inner(extractor).submodule_dict[layer] for layer in extractor.target_names]
-        self._where = layers_note(name, subject, layers)
-
-    def _form(self) -> str:
-        return f"{form_of(self._class or type(self._method))}{self._where}"
+        self.form = self._form_of(kind or type(given.method), layers)
 
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
         model = self.subject.model
@@ -54,29 +45,31 @@ class TorchCamExplainer(Adapter):
         with self._hooked() as extractor:
             scores = model(inputs.requires_grad_(True))
             several = len(extractor.target_names) > 1
-            # maps of several layers are only comparable once they are normalised
+            # maps of several layers are only comparable once they are normalized
             maps = extractor(targets.tolist(), scores, normalized=several, **self.given.options)
             return maps[0] if len(maps) == 1 else extractor.fuse_cams(maps)
 
     @contextmanager
     def _hooked(self) -> Iterator[Any]:
-        if self._class is not None:
-            layer = {} if bound(self._method, "target_layer") else {"target_layer": self.subject.target_layer}
-            extractor = make(self.name, self.subject, self._method, **layer)
+        """The extractor with its hooks in the network; afterwards it is as it was, or gone."""
+        method = self.given.method
+        if class_of(method) is not None:
+            layer = {} if preset(method, "target_layer") else {"target_layer": self.subject.target_layer}
+            extractor = self._instantiate(method, **layer)
             try:
                 yield extractor
             finally:
                 extractor.remove_hooks()
             return
-        extractor, enabled = self._method, _inner(self._method)._hooks_enabled
-        extractor.enable_hooks()
+        enabled = _inner(method)._hooks_enabled
+        method.enable_hooks()
         try:
-            yield extractor
+            yield method
         finally:
-            _inner(extractor)._hooks_enabled = enabled
-            extractor.reset_hooks()  # the activations that it holds
+            _inner(method)._hooks_enabled = enabled
+            method.reset_hooks()  # drops the activations that it holds
 
 
 def _inner(extractor: Any) -> Any:
-    """The extractor that has the hooks: FinerCAM and RefineCAM stand around another."""
+    """The extractor that has the hooks: FinerCAM and RefineCAM wrap another one."""
     return getattr(extractor, "base_cam", extractor)

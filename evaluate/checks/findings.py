@@ -18,8 +18,7 @@ from tqdm import tqdm
 from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.checks.leak_diagnostics import SIGNS, STAGES, eigen_maps, mu_by_stage, seen_change, twins_of
 from stackwalls.evaluate.checks.map_maker import MapMaker
-from stackwalls.evaluate.engine import normalised_maps
-from stackwalls.evaluate.maps import Maps
+from stackwalls.evaluate.maps import Maps, normalized_maps
 from stackwalls.evaluate.metrics import mu
 from stackwalls.evaluate.report.formatting import aligned, markdown_table, percent, times_100
 from stackwalls.evaluate.subject import Subject
@@ -221,7 +220,7 @@ def _with_signs(maker: MapMaker, images: torch.Tensor, found: dict[str, Maps | s
         if name == _EIGEN and isinstance(maps, Maps) and maps.raw is not None:
             signed = eigen_maps(np.asarray(maps.raw), maker.activations(images))
             for sign in SIGNS[1:]:
-                upsampled = normalised_maps(torch.from_numpy(signed[sign]), images.shape[-1])
+                upsampled = normalized_maps(torch.from_numpy(signed[sign]), images.shape[-1])
                 shown[f"{name}, {sign}"] = Maps(upsampled.numpy(), signed[sign])
     return shown
 

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from stackwalls.evaluate.engine import normalised_maps
+from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.evaluate.metrics import dead_cells, mu, mu_native
 from stackwalls.model import InputError, Wall
 
@@ -81,7 +81,7 @@ def mu_by_stage(raw: NDArray[Any], wall: Wall) -> dict[str, NDArray[np.float64]]
         mu_native(raw, wall, final=True),
         mu_native(raw, wall),
         mu(repeated.numpy(), wall),
-        mu(normalised_maps(signed.float(), wall.image_size).numpy(), wall),
+        mu(normalized_maps(signed.float(), wall.image_size).numpy(), wall),
     )
     return dict(zip(STAGES, found, strict=True))
 

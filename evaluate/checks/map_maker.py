@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from stackwalls.evaluate.adapters import as_explainer, registered
-from stackwalls.evaluate.engine.engine_explainer import EngineExplainer, engine_methods
+from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer, Maps
 from stackwalls.evaluate.metrics import map_fault
 from stackwalls.evaluate.subject import Subject

@@ -1,19 +1,8 @@
 """The fast engine: grad-cam's maps from one forward pass, for networks that split into features and head.
 
-- `single_pass`: the methods that need activations and gradients only, as functions
-- `ablation`, `score`: AblationCAM's and ScoreCAM's weights without running what cannot matter
-- `forward`: one forward pass, and a backward pass through the head alone
-- `features`: the convolutions on whole images, as the device runs them fastest
-- `seen_rows`: MaskedVGG16's convolutions on the rows that the head can depend on
-- `split_products`: float32 convolutions as three TF32 products, on a GPU
-- `kernels`: convolutions and dense layers in the device's fastest layout
-- `raw_maps`: all of it for a batch; `engine_explainer`: that as an `Explainer`
-- `batch_sizes`: how much at once, and less where memory does not suffice
-- `upsampling`: from raw maps to saliency maps at the image's size
-
-Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
+- `engine`: one forward pass, a backward pass through the head, and all methods' maps; as an `Explainer`
+- `single_pass`: methods that need activations and gradients only. To add one, write its function there
+- `ablation`, `score`: AblationCAM's and ScoreCAM's weights, without running what cannot matter
+- `kernels`: convolutions and dense layers as the device runs them fastest; the only user of torch's private operators
+- `batch_sizes`: how much at once, and less if memory runs out
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

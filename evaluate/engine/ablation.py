@@ -1,9 +1,9 @@
 """AblationCAM's weights, exact, from one forward pass: w_v = (y − y_v) / y, with y_v the score without channel v.
 
-Source: Desai and Ramaswamy, "Ablation-CAM" (WACV 2020), as grad-cam computes it. The convolutions are never run again.
-For a head whose first layer is dense, every channel's share of that layer's output is known (the shares sum to it):
-4.4 GMAC an image for MaskedVGG16 instead of 3,958. There y − y_v is not the difference of two scores, which loses
-digits, but what taking the share away changes, followed through the layers. Other heads run on batches of ablated maps.
+Source: Desai and Ramaswamy, "Ablation-CAM" (WACV 2020), as grad-cam computes it. The convolutions never run again. If
+the head's first layer is dense, every channel's share of its output is known (the shares sum to it): 4.4 GMAC per image
+for MaskedVGG16 instead of 3,958. There, the effect of removing a share is followed through the layers, because
+y − y_v as the difference of two scores loses digits. Other heads run on batches of ablated maps.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from stackwalls.evaluate.engine.kernels import dense_layers, linear
 from stackwalls.model import BlindModel, MaskedVGG16
 
 _MAPS_PER_IMAGE = 8
-"""How many ablated maps of a head's batch take about as much memory as one image's shares of the dense layer."""
+"""Ablated maps that take about as much memory as one image's shares of the dense layer."""
 
 
 def _dense_first_drops(model: MaskedVGG16, activations: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """What each channel's absence takes from the target class's score: `(N, C, h, w)` to `(N, C)`."""
+    """How much the target class's score drops without each channel: `(N, C, h, w)` to `(N, C)`."""
     first, second, last = dense_layers(model.classifier)
     channels = activations.shape[1]
     seen = activations[:, :, : model.visible_rows].flatten(2)  # (N, C, 5·14)
@@ -29,7 +29,7 @@ def _dense_first_drops(model: MaskedVGG16, activations: torch.Tensor, targets: t
     shares = torch.bmm(seen.transpose(0, 1), weights)  # (C, N, dense)
     before = shares.sum(0) + first.bias
     hidden = linear(before.relu(), second)
-    alive = seen.any(2)  # taking a channel away that is nothing changes nothing
+    alive = seen.any(2)  # ablating an all-zero channel has no effect
     drops = torch.zeros_like(activations[:, :, 0, 0])
     for index, target in enumerate(targets):
         taken = alive[index].nonzero()[:, 0]
@@ -47,7 +47,7 @@ def _rectified_drop(whole: torch.Tensor, drop: torch.Tensor) -> torch.Tensor:
 def _head_scores(
     model: BlindModel, activations: torch.Tensor, targets: torch.Tensor, batch: int, report: Callable[[int], None]
 ) -> torch.Tensor:
-    """Score of the target class without each channel, by the head on `batch` ablated maps at a time."""
+    """The target class's score without each channel, by the head on `batch` ablated maps at a time."""
     number, channels = activations.shape[:2]
     scores = activations.new_empty(number, channels)
     for index in range(number):
@@ -74,8 +74,8 @@ def ablation_weights(
         model: the network.
         activations: `(N, C, h, w)` map of the target layer, rectified.
         targets: `(N,)` explained classes.
-        scores: `(N,)` their logits, y; where one is near 0 the weights blow up, as they do in grad-cam.
-        batch: ablated maps a call of the head; the split takes images in proportion.
+        scores: `(N,)` their logits, y; if one is near 0 the weights blow up, as they do in grad-cam.
+        batch: ablated maps per call of the head; a dense head takes images in proportion.
         report: called with the number of ablated maps done, of `N·C`.
 
     Returns:

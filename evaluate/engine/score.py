@@ -1,24 +1,33 @@
-"""ScoreCAM's weights, exact, on the pixels that can matter.
+"""ScoreCAM's weights, exact, from the pixels that can matter.
 
 w = softmax over v of y(x ⊙ s(A_v)), with s the bilinear upsampling (corners aligned) and min–max of channel v's map
-(Wang et al., "Score-CAM", CVPR-W 2020, as grad-cam computes it: raw scores, the normalised input multiplied). What lies
-under the wall cannot change y, so only the seen part is masked and run. Masks that are zero all over it give one and
-the same input, zero, whose score is computed once.
+(Wang et al., "Score-CAM", CVPR-W 2020, as grad-cam computes it: raw scores, the normalized input multiplied). What is
+behind the wall cannot change y, so only the seen part is masked and run. Masks that are zero all over it give the same
+input, zero, whose score is computed once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from stackwalls.model import BlindModel, Walled, parallel_map
-from stackwalls.model.wall import Wall
+from stackwalls.evaluate.engine.kernels import Features, SplitProducts, conv_relu, dense_layers, linear
+from stackwalls.model import IMAGE_SIZE, BlindModel, MaskedVGG16, Wall, Walled, parallel_map
+from stackwalls.model.networks.seen_rows import rows_needed
 
 _MIN_MAX_EPSILON = 1e-8
+
+_CUT_BELOW = 50
+"""Cutting wrong rows off costs a copy, which pays if a row is a large share of the map: below this height."""
+
+_CPU_IMAGES = 1
+"""Images per pass on a CPU: the maps of more do not fit its caches, and one image's rows are cut off without a copy."""
 
 SeenParts = list[torch.Tensor]
 """The seen intervals of a batch of images, one tensor each (two around a band)."""
@@ -31,16 +40,115 @@ class SeenScorer:
     Attributes:
         run: seen parts of `(N, 3, …)` masked images and a class index to something of `(N, …)` float32, a few images
             at a time.
-        finish: that of all images of a map, and the class index, to the class's logits `(N,)`. A dense head is worth
-            its own step: for few images, reading its weights takes longer than multiplying by them.
+        finish: that of all images of a map, and the class index, to the class's logits `(N,)`. A dense head gets a step
+            of its own: for few images, reading its weights takes longer than multiplying by them.
     """
 
     run: Callable[[SeenParts, int], torch.Tensor]
     finish: Callable[[torch.Tensor, int], torch.Tensor] = lambda found, _: found
 
 
+def scorer_of(model: BlindModel, batch: int, dtype: torch.dtype = torch.float32, tf32x3: bool = False) -> SeenScorer:
+    """The fastest scorer of a network.
+
+    Args:
+        model: in evaluation mode.
+        batch: masked images per call.
+        dtype: of the convolutions.
+        tf32x3: whether a float32 product is made of three TF32 ones.
+    """
+    if isinstance(model, MaskedVGG16):
+        rows = SeenRows(model, batch, dtype)
+        scorer = SeenScorer(lambda parts, _: rows.features(parts[0]), rows.scores)
+    else:
+        scorer = SeenScorer(
+            partial(_walled_scores, model) if isinstance(model, Walled) else partial(_whole_image_scores, model)
+        )
+    if tf32x3:
+        split = SplitProducts()  # one for all calls: it keeps the weights that it has split
+        return _run_inside(scorer, lambda: split)
+    if dtype != torch.float32 and not isinstance(model, MaskedVGG16):  # whose rows have this type already
+        return _run_inside(scorer, partial(torch.autocast, next(model.parameters()).device.type, dtype))
+    return scorer
+
+
+def _run_inside(scorer: SeenScorer, context: Callable[[], AbstractContextManager[object]]) -> SeenScorer:
+    """The same with its first step in a context, created for each call: on a CPU, calls run side by side."""
+
+    def run(parts: SeenParts, target: int) -> torch.Tensor:
+        with context():
+            return scorer.run(parts, target)
+
+    return replace(scorer, run=run)
+
+
+def _walled_scores(model: Walled, parts: SeenParts, target: int) -> torch.Tensor:
+    """The extractor on each seen part, the head on their maps."""
+    axis = 2 if model.wall.axis == "rows" else 3
+    maps = [model.extractor(part.contiguous(memory_format=torch.channels_last)) for part in parts]
+    logits: torch.Tensor = model.pooled_head(torch.cat(maps, axis))
+    return logits[:, target].float()
+
+
+def _whole_image_scores(model: BlindModel, parts: SeenParts, target: int) -> torch.Tensor:
+    """Any other network on the whole image, which is zero in the dead zone."""
+    size = max(parts[0].shape[-2:])
+    images = parts[0].new_zeros((len(parts[0]), 3, size, size))
+    for part, view in zip(parts, seen_parts(images, model.wall), strict=True):
+        view.copy_(part)
+    logits: torch.Tensor = model(images)
+    return logits[:, target].float()
+
+
+class SeenRows:
+    """A masked VGG16's convolutions on the rows that its head depends on (`model.networks.seen_rows`), and its head.
+
+    From 170 of 224 input rows to 7 of 14 in the last block: 66 % of the multiplications.
+
+    Args:
+        model: the network; its convolutions' weights are copied into the device's fastest layout (59 MB in float32).
+        batch: images per call, for which the layout is chosen; a CPU takes them one by one.
+        dtype: of the convolutions; the head runs in float32.
+    """
+
+    def __init__(self, model: MaskedVGG16, batch: int, dtype: torch.dtype = torch.float32) -> None:
+        self.model, self.dtype = model, dtype
+        on_cpu = next(model.parameters()).device.type == "cpu"
+        self.batch = min(batch, _CPU_IMAGES) if on_cpu else batch
+        needed = rows_needed(model.convolutions, model.visible_rows)
+        self.seen = needed[0]
+        self.steps: list[tuple[Features | None, int]] = []
+        side, channels = IMAGE_SIZE, 3
+        for layer, rows_in, rows_out in zip(model.convolutions, needed, needed[1:], strict=False):
+            if isinstance(layer, nn.Conv2d):
+                self.steps.append((conv_relu(layer, (self.batch, channels, rows_in, side), dtype), rows_out))
+                channels = layer.out_channels
+            elif isinstance(layer, nn.MaxPool2d):
+                side //= 2
+                self.steps.append((None, rows_out))
+            # a ReLU is part of the convolution before it
+
+    def features(self, seen_images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, 170, 224)` normalized images, seen rows only, to `(N, C·5·14)` float32, the head's input."""
+        return torch.cat([self._features(part) for part in torch.split(seen_images, self.batch)])
+
+    def _features(self, seen_images: torch.Tensor) -> torch.Tensor:
+        x = seen_images.to(self.dtype).contiguous(memory_format=torch.channels_last)
+        for step, rows in self.steps:
+            x = F.max_pool2d(x, 2) if step is None else step(x)
+            if x.shape[2] > rows and (step is None or x.shape[2] < _CUT_BELOW):
+                x = x[:, :, :rows].contiguous(memory_format=torch.channels_last)
+        return x[:, :, : self.model.visible_rows].float().flatten(1)
+
+    def scores(self, features: torch.Tensor, target: int) -> torch.Tensor:
+        """The head's logit of class `target`: `(N, C·5·14)` to `(N,)`."""
+        first, second, last = dense_layers(self.model.classifier)
+        hidden = linear(linear(features, first, relu=True), second, relu=True)
+        return hidden @ last.weight[target] + last.bias[target]
+
+
 def seen_parts(images: torch.Tensor, wall: Wall | None) -> SeenParts:
-    """The intervals of `(…, H, W)` that lie outside the wall, or the whole where there is none; views."""
+    """The intervals of `(…, H, W)` outside the wall, or the whole if there is none; views."""
     if wall is None:
         return [images]
     if wall.axis == "rows":
@@ -53,32 +161,6 @@ def channel_masks(activations: torch.Tensor, size: int) -> torch.Tensor:
     masks = F.interpolate(activations[None], size=(size, size), mode="bilinear", align_corners=True)[0]
     low, high = torch.aminmax(masks.flatten(1), dim=1)
     return masks.sub_(low[:, None, None]).div_((high - low + _MIN_MAX_EPSILON)[:, None, None])
-
-
-def walled_scorer(model: Walled) -> SeenScorer:
-    """The scorer of a walled backbone: the extractor on each seen part, the head on their maps."""
-
-    def score(parts: SeenParts, target: int) -> torch.Tensor:
-        axis = 2 if model.wall.axis == "rows" else 3
-        maps = [model.extractor(part.contiguous(memory_format=torch.channels_last)) for part in parts]
-        logits: torch.Tensor = model.pooled_head(torch.cat(maps, axis))
-        return logits[:, target].float()
-
-    return SeenScorer(score)
-
-
-def whole_image_scorer(model: BlindModel) -> SeenScorer:
-    """The scorer of any other network: the whole image, zero in the dead zone."""
-
-    def score(parts: SeenParts, target: int) -> torch.Tensor:
-        size = max(parts[0].shape[-2:])
-        images = parts[0].new_zeros((len(parts[0]), 3, size, size))
-        for part, view in zip(parts, seen_parts(images, model.wall), strict=True):
-            view.copy_(part)
-        logits: torch.Tensor = model(images)
-        return logits[:, target].float()
-
-    return SeenScorer(score)
 
 
 def score_weights(
@@ -94,11 +176,11 @@ def score_weights(
 
     Args:
         scorer: of the network.
-        image: `(3, H, W)` normalised.
+        image: `(3, H, W)` normalized.
         activations: `(C, h, w)` map of the target layer.
         target: the explained class.
         wall: the network's own, whose dead zone need not be computed.
-        batch: masked images a call.
+        batch: masked images per call.
         report: called with the number of channels done.
 
     Returns:
@@ -108,7 +190,7 @@ def score_weights(
     lit = activations.flatten(1).any(1).nonzero()[:, 0]
 
     def masked_runs(channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Those of `channels` whose masks show something, and what the first step makes of them."""
+        """The `channels` whose masks show something, and what the first step makes of them."""
         with torch.inference_mode():
             masks = seen_parts(channel_masks(activations[channels], image.shape[-1]), wall)
             shows = torch.stack([mask.flatten(1).any(1) for mask in masks]).any(0)
@@ -120,7 +202,7 @@ def score_weights(
     nothing = scorer.run([torch.zeros_like(part)[None] for part in parts], target)
     shown, runs = [], [nothing]
     done = len(activations) - len(lit)
-    groups = torch.split(lit, batch) if len(lit) else ()  # a map of nothing has no mask
+    groups = torch.split(lit, batch) if len(lit) else ()  # an all-zero map has no mask
     # on a CPU, calls side by side instead of kernels divided among threads; a GPU takes one after another
     with parallel_map() if image.device.type == "cpu" else nullcontext(map) as mapped:
         for channels, found in mapped(masked_runs, groups):

@@ -65,13 +65,13 @@ def grad_cam_element_wise(activations: torch.Tensor, gradients: torch.Tensor) ->
 
 
 def _first_component(maps: torch.Tensor) -> torch.Tensor:
-    """Projection of the positions' channel vectors on their first principal component, with LAPACK's sign.
+    """Projection of the positions' channel vectors onto their first principal component, with LAPACK's sign.
 
-    The sign of a singular vector is arbitrary, and ReLU makes it matter. NumPy's is the one that grad-cam gets; torch's
-    own decompositions give another on some images.
+    The sign of a singular vector is arbitrary, but matters after the ReLU. grad-cam gets NumPy's; torch's own
+    decompositions give another one for some images.
     """
     vectors = maps.detach().flatten(2).transpose(1, 2).cpu().numpy()  # (N, h·w, C)
-    # one image a thread: LAPACK's own threads wait for each other most of the time on matrices as small as these
+    # one image per thread: on matrices this small, LAPACK's own threads mostly wait for each other
     with _blas().limit(limits=1, user_api="blas"), parallel_map() as mapped:
         projections = np.stack(list(mapped(_projection, vectors)))
     found = torch.from_numpy(projections.astype(np.float32, copy=False))
@@ -85,7 +85,7 @@ def _blas() -> ThreadpoolController:
 
 
 def _projection(vectors: NDArray[Any]) -> NDArray[Any]:
-    """Vectors `(positions, C)` on their first principal component, `(positions,)`."""
+    """Vectors `(positions, C)` projected onto their first principal component, `(positions,)`."""
     centred = vectors - vectors.mean(axis=0)
     *_, components = np.linalg.svd(centred, full_matrices=False)
     projection: NDArray[Any] = centred @ components[0]

@@ -11,8 +11,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stackwalls.evaluate.engine import BatchSizes
-from stackwalls.evaluate.engine.engine_explainer import EngineExplainer
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes
+from stackwalls.evaluate.engine.engine import EngineExplainer
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.run.blocks import Block
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec

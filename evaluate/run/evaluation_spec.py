@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from stackwalls.evaluate.engine import PRECISIONS, Precision
+from stackwalls.evaluate.engine.engine import PRECISIONS, Precision
 from stackwalls.evaluate.methods import ALIASES, METHODS
 from stackwalls.model import InputError, check_seed
 

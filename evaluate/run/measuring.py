@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
-from stackwalls.evaluate.engine import BatchSizes, is_out_of_memory
-from stackwalls.evaluate.engine.engine_explainer import EngineExplainer, SharedPass
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes, is_out_of_memory
+from stackwalls.evaluate.engine.engine import EngineExplainer, SharedPass
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
 from stackwalls.evaluate.metrics import dead_zone_lit, energy_share, map_fault, mu, mu_native, pointing_game
 from stackwalls.evaluate.run.evaluation_spec import Target

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from stackwalls.evaluate.engine import BatchSizes
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError, preserved

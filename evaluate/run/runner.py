@@ -17,8 +17,8 @@ from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
-from stackwalls.evaluate.engine import BatchSizes, Precision
-from stackwalls.evaluate.engine.engine_explainer import EngineExplainer, engine_methods
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes
+from stackwalls.evaluate.engine.engine import EngineExplainer, Precision, engine_methods
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.results import Results, check_folder, claim_folder, fingerprint_in
 from stackwalls.evaluate.run.block_run import BlockRun, seconds_between_updates

@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw
 
 from stackwalls.hub_cards.cards.facts import CardFacts
 from stackwalls.hub_cards.layout import ASSET_NAMES
-from stackwalls.hub_cards.pictures import UndecodableError, decode
 from stackwalls.model import Wall
+from stackwalls.model.images import BrokenImageError, decode
 
 WALL_PICTURE, EXAMPLES_PICTURE = ASSET_NAMES
 
@@ -55,8 +55,8 @@ def draw_examples(rows: Sequence[Mapping[str, Any]], wall: Wall) -> bytes:
     draw = ImageDraw.Draw(sheet)
     for number, row in enumerate(rows):
         left = _GAP + number * (size + _GAP)
-        with suppress(UndecodableError):  # `verify` names it; here its place stays empty
-            sheet.paste(decode(row["image"]["bytes"]).convert("RGB"), (left, _GAP))
+        with suppress(BrokenImageError):  # `verify` names it; here its place stays empty
+            sheet.paste(Image.fromarray(decode(row["image"]["bytes"])), (left, _GAP))
         zone = _zone(wall)
         box = (left + zone[0], _GAP + zone[1], left + zone[2] - 1, _GAP + zone[3] - 1)
         if wall.axis == "rows":

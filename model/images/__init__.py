@@ -1,11 +1,12 @@
-"""Labelled images: from what a user types to pixels and classes.
+"""Labelled images: from what a user types to pixels and classes, for every command alike.
 
-- `opening`: from the text of `--source` to a source; `source`: what every source can do
-- the sources: `image_folder` (one sub-folder per class), `flat_folder` (ImageNet's flat folder with `labels_file`),
-  `parquet` (local files; `parquet_columns` finds the image and the label), `hub` (the same files on the Hugging Face
-  Hub), `drawn_images` (the drawn world)
-- `labels` (ImageNet-1k classes), `class_labels` (which class a label stands for)
-- `decoding`: from encoded bytes to pixels; `spool`: bytes that wait on disk
+- `opening`: `open_images`, from text to images; here a new form is added
+- `labelled`: what all of them can do (`LabelledImages`), and what the values of a label column mean
+- the forms: `image_folder` (class folders, and a flat folder with a list of labels), `parquet` (files here or on the
+  Hub), `tables` (`datasets`, also streamed; which columns hold the image and the label), `tar_shards` (WebDataset),
+  `hub` (the Hugging Face Hub), `drawn_images` (the drawn world)
+- `labels`: ImageNet-1k's classes, and which one a name stands for
+- `decoding`: from encoded bytes to pixels
 - `drawn/`: a world of procedural animals
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.

@@ -1,40 +1,32 @@
-from .decoding import BrokenPictureError, read_picture
-from .drawn_images import DrawnPictures
-from .flat_folder import FlatFolder
-from .hub import open_hub
-from .image_folder import ImageFolder
+from .decoding import BrokenImageError, decode, decode_and_crop
+from .labelled import ImageRow, LabelledImages
 from .labels import (
     NUM_ANIMALS,
     ImageNetClass,
     animals,
     class_names,
+    class_of,
     find_class,
     imagenet_classes,
     parse_class,
     parse_classes,
 )
-from .labels_file import read_labels_file
-from .opening import open_source
-from .parquet import ParquetPictures
-from .source import Source
+from .opening import open_images
 
 __all__ = [
     "NUM_ANIMALS",
-    "BrokenPictureError",
-    "DrawnPictures",
-    "FlatFolder",
-    "ImageFolder",
+    "BrokenImageError",
     "ImageNetClass",
-    "ParquetPictures",
-    "Source",
+    "ImageRow",
+    "LabelledImages",
     "animals",
     "class_names",
+    "class_of",
+    "decode",
+    "decode_and_crop",
     "find_class",
     "imagenet_classes",
-    "open_hub",
-    "open_source",
+    "open_images",
     "parse_class",
     "parse_classes",
-    "read_labels_file",
-    "read_picture",
 ]

@@ -1,82 +1,167 @@
-"""From anybody's picture file to the network's view of it, or the reason why not."""
+"""Bytes to pixels: the one rule for every format, mode, size and fault.
+
+- JPEG, PNG, WebP, GIF, BMP, PPM and TIFF are read, and nothing else.
+- Greyscale, palette and CMYK images become RGB by Pillow's plain conversion. Transparency is dropped; the color under
+  it stays. All this is what torchvision's `ImageFolder` does.
+- The EXIF orientation is not applied: pixels are taken as stored, as in torchvision and in the paper's pipeline.
+- 16-bit greyscale is scaled to 8 bits (Pillow would clip it to white); 32-bit values are rejected.
+- The first frame of an animation counts.
+- Truncated and damaged files are rejected, and images that are too small, too large or too long.
+"""
 
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from stackwalls.model import resize_and_crop
+from stackwalls.model.preprocessing import resize_and_crop
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF")
 """Formats that are read. Pillow knows more; one of them (EPS) would run a program."""
 
 MIN_SIDE = 32
-"""Smallest side in pixels (CIFAR's): below, resizing to 256 leaves little of a picture."""
+"""Smallest side in pixels (CIFAR's): below, resizing to 256 leaves little of an image."""
 
 MAX_PIXELS = 89_478_485
 """Most pixels: where Pillow begins to warn of decompression bombs (a quarter of a GiB at 3 bytes each)."""
 
 MAX_RATIO = 100
-"""Longest side over shortest: 100 makes the resized picture 256 × 25,600, 26 MB, before the crop."""
+"""Longest side over shortest: 100 makes the resized image 256 × 25,600, 26 MB, before the crop."""
 
 
-class BrokenPictureError(ValueError):
-    """A file that cannot be used as a picture; the message is the reason, the same on every machine."""
+class BrokenImageError(ValueError):
+    """A file that cannot be used as an image; the message is the reason, the same on every machine."""
 
 
-def read_picture(data: bytes) -> NDArray[np.uint8]:
-    """Decode a picture file and give what the network sees of it: `resize_and_crop` of its pixels as stored.
-
-    As in torchvision's `ImageFolder`: the EXIF orientation is not applied, transparency is dropped (the colour
-    under it stays), CMYK, palette and greyscale become RGB by Pillow's plain conversion, and of an animation the
-    first frame counts. Unlike there, 16-bit greyscale is scaled to 8 bits (Pillow would clip it to white).
+def decode(data: bytes) -> NDArray[np.uint8]:
+    """Decode an image file.
 
     Args:
-        data: the undecoded file.
+        data: the encoded file.
+
+    Returns:
+        `(H, W, 3)` uint8 RGB.
+
+    Raises:
+        BrokenImageError: if the file is empty, damaged or of another format, or the image is of a size or depth that
+            is not read.
+    """
+    return np.asarray(_rgb(load_image(data)))
+
+
+def decode_and_crop(data: bytes) -> NDArray[np.uint8]:
+    """`decode`, then the evaluation transform `resize_and_crop`.
 
     Returns:
         `(224, 224, 3)` uint8 RGB.
 
     Raises:
-        BrokenPictureError: if the file is empty, truncated, of another format or without a defined range (32-bit
-            values), or the picture too small, too large or too long.
+        BrokenImageError: as `decode`.
+    """
+    return resize_and_crop(_rgb(load_image(data)))
+
+
+def load_image(data: bytes) -> Image.Image:
+    """Decode an image file and keep its mode and `format` as stored.
+
+    Raises:
+        BrokenImageError: as `decode`, but of any depth.
     """
     if not data:
-        raise BrokenPictureError("the file is empty (0 bytes)")
+        raise BrokenImageError("the file is empty (0 bytes)")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             _check_size(*image.size)
             image.load()
-            return resize_and_crop(_eight_bit(image))
-    except (BrokenPictureError, MemoryError):
+            return image
+    except (BrokenImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:  # its text holds a memory address
-        raise BrokenPictureError(f"not a picture, or its header is damaged (read: {', '.join(FORMATS)})") from error
+        raise BrokenImageError(f"not an image, or its header is damaged (read: {', '.join(FORMATS)})") from error
     except Image.DecompressionBombError as error:
-        raise BrokenPictureError(f"more than {MAX_PIXELS:,} pixels") from error
+        raise BrokenImageError(f"more than {MAX_PIXELS:,} pixels") from error
     except Exception as error:  # Pillow's decoders raise errors of many kinds on damaged files
-        raise BrokenPictureError(f"damaged: {error or type(error).__name__}") from error
+        raise BrokenImageError(f"damaged: {error or type(error).__name__}") from error
+
+
+def decode_tensor(data: bytes) -> torch.Tensor:
+    """`decode` for training: plain JPEGs by torchvision, which is faster; the colors differ by rounding at most.
+
+    Returns:
+        `(3, H, W)` uint8 RGB.
+
+    Raises:
+        BrokenImageError: as `decode`.
+    """
+    import torch
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    if jpeg_size(data) is not None:
+        try:
+            found: torch.Tensor = decode_jpeg(as_tensor(data), ImageReadMode.RGB)
+            return found
+        except RuntimeError:  # damaged: `decode` says how
+            pass
+    return torch.from_numpy(np.array(decode(data))).permute(2, 0, 1)
+
+
+def jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Height and width of a greyscale or RGB JPEG, from its header; None for any other file."""
+    if not data.startswith(b"\xff\xd8\xff"):
+        return None
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            _check_size(*image.size)
+            return (image.height, image.width) if image.mode in ("RGB", "L") else None
+    except Exception:  # damaged or not usable: `decode` says why
+        return None
+
+
+def as_tensor(data: bytes) -> torch.Tensor:
+    """A file's bytes as an `(n,)` uint8 tensor, not copied."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # bytes are not writable; nothing writes here
+        return torch.frombuffer(data, dtype=torch.uint8)
+
+
+def gpu_decodes(device: torch.device) -> bool:
+    """Whether torchvision decodes JPEG on this device (a CUDA build with nvJPEG)."""
+    from torchvision.io import decode_jpeg
+
+    if device.type != "cuda":
+        return False
+    buffer = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(buffer, "JPEG")
+    try:
+        decode_jpeg([as_tensor(buffer.getvalue())], device=device)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _check_size(width: int, height: int) -> None:
     if min(width, height) < MIN_SIDE:
-        raise BrokenPictureError(f"too small: {width} × {height} pixels, expected at least {MIN_SIDE} a side")
+        raise BrokenImageError(f"too small: {width} × {height} pixels, expected at least {MIN_SIDE} a side")
     if width * height > MAX_PIXELS:
-        raise BrokenPictureError(f"too large: {width} × {height} is more than {MAX_PIXELS:,} pixels")
+        raise BrokenImageError(f"too large: {width} × {height} is more than {MAX_PIXELS:,} pixels")
     if max(width, height) > MAX_RATIO * min(width, height):
-        raise BrokenPictureError(f"too long: {width} × {height}, more than {MAX_RATIO} times its shorter side")
+        raise BrokenImageError(f"too long: {width} × {height}, more than {MAX_RATIO} times its shorter side")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """The picture with 8 bits a channel: of 16-bit greyscale the high byte, as Pillow reads 16-bit colour."""
+def _rgb(image: Image.Image) -> Image.Image:
+    """8 bits a channel, RGB: of 16-bit greyscale the high byte, as Pillow reads 16-bit color."""
     if image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
-        raise BrokenPictureError(f"32-bit values (mode {image.mode}) have no defined range of brightness")
-    return image
+        raise BrokenImageError(f"32-bit values (mode {image.mode}) have no defined range of brightness")
+    return image.convert("RGB")

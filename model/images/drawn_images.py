@@ -1,37 +1,84 @@
-"""The procedural pictures of `stackwalls.model.images.drawn` as a source: no data, no network."""
+"""The drawn world as labelled images: no files, no network."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import mmap
+import tempfile
+from collections.abc import Sequence
 
-from stackwalls.model import parse_class
+import numpy as np
+from numpy.typing import NDArray
 
-PICTURES = 50
-"""Pictures of a class, as many as ImageNet's validation set has."""
+from stackwalls.model.images.drawn import draw, drawn_classes
+from stackwalls.model.images.labelled import LabelledImages, LabelReader
+from stackwalls.model.images.labels import imagenet_classes, parse_class
+
+PER_CLASS = 50
+"""Images of a class, as many as ImageNet's validation set has."""
+
+SIZE = 256
+"""Pixels: larger than the crop."""
+
+_HEADER = b"P6 %d %d 255\n" % (SIZE, SIZE)
+_BYTES = len(_HEADER) + SIZE * SIZE * 3
 
 
-class DrawnPictures:
-    """Drawn animals: picture `number` of a class is `draw(class_index, seed=number)`; ids `drawn/n01443537/000001`."""
+class DrawnImages(LabelledImages):
+    """`draw(class, seed)` for a number of seeds of each class; ids `drawn/n01443537/000001` have the seed.
+
+    An image is a binary PPM file: the pixels behind a short header, the same with every encoder.
+
+    Args:
+        classes: ImageNet-1k indices of classes that can be drawn; all by default.
+        per_class: images of each class.
+        first_seed: of a class's images; they take the seeds from there on.
+        fresh: whether every epoch of a training draws new images.
+        keep: whether to keep what was drawn in a temporary file.
+    """
 
     name = "drawn"
 
-    def index(self) -> dict[int, list[str]]:
-        """Class index to the ids of its `PICTURES` pictures."""
-        from stackwalls.model.images.drawn import drawn_classes
+    def __init__(
+        self,
+        classes: Sequence[int] | None = None,
+        per_class: int = PER_CLASS,
+        first_seed: int = 0,
+        *,
+        fresh: bool = False,
+        keep: bool = False,
+    ) -> None:
+        chosen = sorted(entry.index for entry in drawn_classes()) if classes is None else classes
+        self._classes = np.asarray(chosen, dtype=np.int64)
+        self._per_class, self._first_seed, self._fresh = per_class, first_seed, fresh
+        self._memory = _shared(len(self._classes) * per_class * (_BYTES + 1)) if keep and not fresh else None
 
-        return {
-            entry.index: [f"drawn/{entry.synset}/{number:06d}" for number in range(PICTURES)]
-            for entry in sorted(drawn_classes(), key=lambda entry: entry.index)
-        }
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+        return np.repeat(self._classes, self._per_class)
 
-    def fetch(self, image_ids: Collection[str]) -> None:
-        """Nothing to do: pictures are drawn one by one."""
+    def _row_id(self, row: int) -> str:
+        index, number = divmod(row, self._per_class)
+        return f"drawn/{imagenet_classes()[self._classes[index]].synset}/{self._first_seed + number:06d}"
 
-    def read(self, image_id: str) -> bytes:
-        """The picture as a binary PPM file: the pixels behind a short header, the same with every encoder."""
-        from stackwalls.model.images.drawn import draw
+    def _read(self, image_id: str, epoch: int) -> bytes:
+        _, synset, seed = image_id.split("/")
+        ahead = epoch * self._per_class if self._fresh else 0
+        return _HEADER + draw(parse_class(synset).index, int(seed) + ahead, size=SIZE).tobytes()
 
-        _, synset, number = image_id.split("/")
-        pixels = draw(parse_class(synset).index, seed=int(number))
-        height, width, _ = pixels.shape
-        return b"P6 %d %d 255\n" % (width, height) + pixels.tobytes()
+    def _read_row(self, row: int, epoch: int) -> bytes:
+        if self._memory is None:
+            return super()._read_row(row, epoch)
+        start, flag = row * _BYTES, row - len(self._classes) * self._per_class  # from the end
+        if not self._memory[flag]:
+            self._memory[start : start + _BYTES] = super()._read_row(row, epoch)
+            self._memory[flag] = 1
+        return self._memory[start : start + _BYTES]
+
+
+def _shared(size: int) -> mmap.mmap:
+    """An unnamed file in memory that worker processes share: the images, then a flag for each.
+
+    Two processes may draw the same image at once; they write the same bytes. The flag is set last.
+    """
+    with tempfile.TemporaryFile() as file:
+        file.truncate(size)
+        return mmap.mmap(file.fileno(), 0)

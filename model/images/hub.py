@@ -1,30 +1,48 @@
-"""A dataset on the Hugging Face Hub: its Parquet files are read where they are, by byte ranges."""
+"""Datasets on the Hugging Face Hub: Parquet read in place, downloaded, or streamed."""
 
 from __future__ import annotations
 
-import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from typing import Any, NoReturn
 
-from stackwalls.model import InputError, RunError
-from stackwalls.model.images.parquet import ParquetPictures
+from stackwalls.model.errors import InputError, StackwallsError
+from stackwalls.model.hub import HubId, first_line, hub_failures
+from stackwalls.model.images.parquet import ParquetImages
+from stackwalls.model.images.tables import TableImages, TableStream
 
 CONNECTIONS = 8
 """Files read at the same time: answers take far longer to come than to read."""
 
 
-def open_hub(repository: str, *, revision: str | None, split: str, progress: bool = False) -> ParquetPictures:
-    """The Parquet files of one split of a dataset on the Hub, pinned to the commit that the revision names now.
+@contextmanager
+def opening(hub: HubId) -> Iterator[None]:
+    """Translate whatever is raised while a dataset is opened into one sentence.
 
-    Reads with the user's token (`hf auth login` or `HF_TOKEN`), which a gated data set such as
-    `ILSVRC/imagenet-1k` needs. First the label column alone travels, then the row groups that hold a picture of
-    the plan; nothing is decoded and nothing stays in a cache.
+    Raises:
+        InputError: if there is no such dataset, revision or split, or `datasets` cannot read it.
+        RunError: if access is refused, or the Hub cannot be reached.
+    """
+    try:
+        with hub_failures("open the dataset", "dataset", hub.repository, hub.revision):
+            yield
+    except StackwallsError:
+        raise
+    except Exception as error:  # `datasets` raises errors of many kinds for what it cannot read
+        raise InputError(f"Cannot open the dataset {hub}: {first_line(error)}.") from error
+
+
+def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool = False) -> ParquetImages:
+    """A split to read some images of: the label column alone, then the row groups that are asked for.
+
+    Its Parquet files are read by byte ranges, pinned to the commit that the revision names now, with the user's token
+    (`hf auth login` or `HF_TOKEN`). Nothing stays in a cache.
 
     Args:
-        repository: `owner/name`.
-        revision: branch, tag or commit; the default branch by default.
+        hub: the dataset; its own split, if it names one, goes before `split`.
         split: `validation`, `train`, ….
+        unlabelled: whether to keep images without a label.
         progress: show progress bars on stderr.
 
     Raises:
@@ -34,97 +52,65 @@ def open_hub(repository: str, *, revision: str | None, split: str, progress: boo
     import datasets
     from huggingface_hub import HfFileSystem
 
-    try:
-        builder = datasets.load_dataset_builder(repository, revision=revision)
-    except Exception as error:  # the two libraries raise errors of some ten kinds here, over several layers
-        _refuse(repository, revision, error)
+    split = hub.split or split
+    with opening(hub):
+        builder = datasets.load_dataset_builder(_url(hub), revision=hub.revision)
     splits = {str(name): list(files) for name, files in (builder.config.data_files or {}).items()}
     if split not in splits:
-        raise InputError(f"The dataset {repository} has no split {split!r}: expected {_written(repository, splits)}.")
+        expected = " or ".join(f"{hub}:{name}" for name in splits)
+        raise InputError(f"The dataset {hub} has no split {split!r}: expected {expected}.")
     paths = [re.fullmatch(r"hf://(datasets/[^@]+@([^/]+)/(.+))", url) for url in splits[split]]
     if not all(path is not None and path[3].endswith(".parquet") for path in paths):
         raise InputError(
-            f"The split {split!r} of {repository} is not stored as Parquet files. The Hub keeps a Parquet version "
-            f"of most datasets: try --source {repository}@refs/convert/parquet:{split}."
+            f"The split {split!r} of {hub} is not stored as Parquet files. The Hub keeps a Parquet version of most "
+            f"datasets: try {hub.repository}@refs/convert/parquet:{split}."
         )
     found = [path for path in paths if path is not None]
+    features = (builder.info.features or {}).items()  # on the dataset's card
     system = HfFileSystem()
-    return ParquetPictures(
-        f"{repository}@{found[0][2]}:{split}",
-        {path[3]: partial(_RemoteFile, system, path[1]) for path in found},
-        label_names=_label_names(builder.info.features),
+    return ParquetImages(
+        f"{hub.repository}@{found[0][2]}:{split}",
+        {path[3]: partial(system.open, path[1], "rb", cache_type="none") for path in found},
+        label_names={column: list(kind.names) for column, kind in features if isinstance(kind, datasets.ClassLabel)},
+        unlabelled=unlabelled,
         connections=CONNECTIONS,
         progress=progress,
     )
 
 
-class _RemoteFile(io.RawIOBase):
-    """One file on the Hub; a read is one request for exactly its bytes, and every failure is an OSError."""
-
-    def __init__(self, system: Any, path: str) -> None:
-        try:
-            self._file = system.open(path, "rb", cache_type="none")
-        except Exception as error:  # the HTTP client's errors share no public base
-            raise ConnectionError(_first_line(error)) from error
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        return int(self._file.seek(offset, whence))
-
-    def tell(self) -> int:
-        return int(self._file.tell())
-
-    def read(self, size: int = -1) -> bytes:
-        try:
-            return bytes(self._file.read(size))
-        except Exception as error:  # the HTTP client's errors share no public base
-            raise ConnectionError(_first_line(error)) from error
-
-    def close(self) -> None:
-        if not self.closed and hasattr(self, "_file"):
-            self._file.close()
-        super().close()
-
-
-def _label_names(features: Any) -> dict[str, list[str]]:
-    """Names of the ClassLabel columns on the dataset's card."""
+def download_hub(hub: HubId, split: str, *, unlabelled: bool = False) -> TableImages:
+    """A split to read all images of, again and again: `datasets` downloads it. See `open_hub`."""
     import datasets
 
-    named = (features or {}).items()
-    return {column: list(kind.names) for column, kind in named if isinstance(kind, datasets.ClassLabel)}
+    with opening(hub):
+        table = datasets.load_dataset(_url(hub), revision=hub.revision, split=hub.split or split)
+    return TableImages(table, str(hub), unlabelled=unlabelled)
 
 
-def _refuse(repository: str, revision: str | None, error: Exception) -> NoReturn:
-    """Turn a failure to open the dataset into one clear sentence."""
+def stream_hub(hub: HubId, split: str, size: int | None = None, *, unlabelled: bool = False) -> TableStream:
+    """A split to read in order: `datasets` streams it. `size` counts where the card does not. See `open_hub`."""
     import datasets
 
-    reason = _first_line(error)
-    if "gated" in reason.lower():
-        raise RunError(
-            f"The dataset {repository} is gated: ask for access at https://huggingface.co/datasets/{repository}, "
-            "then log in (hf auth login, or set HF_TOKEN) and run again."
-        ) from error
-    at = f"{repository}@{revision}" if revision else repository
-    if isinstance(error, FileNotFoundError) and not isinstance(error, datasets.exceptions.DataFilesNotFoundError):
-        raise InputError(
-            f"There is no folder {repository!r} here, and no dataset {at} on the Hub that your token may read "
-            f"({reason})."
-        ) from error
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-        raise RunError(
-            f"There is no folder {repository!r} here, and the Hub could not be reached ({reason})."
-        ) from error
-    raise InputError(f"Cannot open the dataset {at} ({reason}).") from error
+    split = hub.split or split
+    with opening(hub):
+        table = datasets.load_dataset(_url(hub), revision=hub.revision, split=split, streaming=True)
+        known = getattr(table.info, "splits", None) or {}
+        size = known[split].num_examples if split in known else size
+        return TableStream(table, str(hub), size, f"{hub}:{split}", unlabelled=unlabelled)
 
 
-def _written(repository: str, splits: Any) -> str:
-    return " or ".join(f"--source {repository}:{name}" for name in splits)
+def split_names(hub: HubId) -> list[str]:
+    """The names of a dataset's splits.
+
+    Raises:
+        InputError: if there is no such dataset or revision, or `datasets` cannot read it.
+        RunError: if the Hub refuses access, or cannot be reached.
+    """
+    import datasets
+
+    with opening(hub):
+        return [str(name) for name in datasets.get_dataset_split_names(_url(hub), revision=hub.revision)]
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+def _url(hub: HubId) -> str:
+    return f"hf://datasets/{hub.repository}"

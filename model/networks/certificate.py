@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from stackwalls.model.device import is_out_of_memory
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.sampling import check_seed
@@ -104,14 +105,15 @@ def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """
     expected = f"expected logits (N, classes) as one tensor for images {tuple(images.shape)}"
     try:
-        logits = model(images)
-    except (torch.OutOfMemoryError, MemoryError):
-        raise
+        output = model(images)
     except Exception as error:  # whatever a user's network raises is the reason
+        if is_out_of_memory(error):
+            raise
         reason = (str(error).splitlines() or ["no message"])[0]
         raise InputError(f"{name} does not run: {type(error).__name__}: {reason}; {expected}.") from error
+    logits = getattr(output, "logits", output)  # transformers wraps them
     if not isinstance(logits, torch.Tensor):
-        raise InputError(f"{name} gives an object of type {type(logits).__name__}: {expected}.")
+        raise InputError(f"{name} gives an object of type {type(output).__name__}: {expected}.")
     if logits.ndim != 2 or len(logits) != len(images) or not logits.is_floating_point():
         raise InputError(f"{name} gives {logits.dtype} {tuple(logits.shape)}: {expected}.")
     return logits
@@ -210,13 +212,13 @@ def _contrast(size: torch.Tensor, wall: Wall) -> Check:
 
 
 def certify(
-    model: nn.Module, wall: Wall | None = None, images: torch.Tensor | None = None, seed: int = 0
+    model: nn.Module, wall: Wall | str | None = None, images: torch.Tensor | None = None, seed: int = 0
 ) -> Certificate:
     """Check that `model` does not see the dead zone of `wall`.
 
     Args:
         model: maps `(N, 3, H, W)` images to `(N, classes)` logits. Left as it was found: mode, hooks, gradients.
-        wall: the claimed wall; the model's own `wall` by default.
+        wall: the claimed wall, also as text such as "bottom:54"; the model's own `wall` by default.
         images: `(N, 3, H, W)` normalized images to check on; 2 images of Gaussian noise by default.
         seed: of the noise.
 
@@ -227,7 +229,7 @@ def certify(
         InputError: if neither the call nor the model names a wall, `images` do not fit it, `seed` is out of range, or
             the model gives no logits `(N, classes)` with a gradient.
     """
-    wall = wall or getattr(model, "wall", None)
+    wall = Wall.parse(wall) if isinstance(wall, str) else wall or getattr(model, "wall", None)
     if wall is None:
         raise InputError("This network has no wall, so there is no dead zone to certify: name one (`wall=`, --wall).")
     check_seed(seed)
@@ -263,7 +265,7 @@ def certify(
     return Certificate(name, str(wall), wall.chance, checks, setting)
 
 
-def require_certificate(model: nn.Module, wall: Wall | None = None, seed: int = 0) -> Certificate:
+def require_certificate(model: nn.Module, wall: Wall | str | None = None, seed: int = 0) -> Certificate:
     """`certify`, for callers that need a network that passed.
 
     Raises:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,48 @@ _DENSE_POSITION = 31
 """Index of the dense layers in the authors' `nn.Sequential`: 30 feature layers, a flatten, then these."""
 
 
+_NESTED = ("state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema")
+"""Keys under which training scripts keep a state dict."""
+
+_WRAPPERS = re.compile(r"(module|model|_orig_mod)\.")
+"""What DistributedDataParallel, Lightning and torch.compile put in front of every key."""
+
+
 def _our_key(key: str) -> str:
-    """`28.weight` → `convolutions.28.weight`, `31.0.weight` → `classifier.0.weight`."""
+    """`28.weight` → `convolutions.28.weight`, `31.0.weight` → `classifier.0.weight`; torchvision's names too."""
     dense = re.fullmatch(rf"{_DENSE_POSITION}\.(\d+\.(?:weight|bias))", key)
-    return f"classifier.{dense[1]}" if dense else f"convolutions.{key}"
+    if dense:
+        return f"classifier.{dense[1]}"
+    if key.startswith(("classifier.", "convolutions.")):
+        return key
+    return f"convolutions.{key.removeprefix('features.')}"
+
+
+def _unwrapped(path: Path, content: Any) -> dict[str, torch.Tensor]:
+    """The state dict in what a training script saved, under the network's own keys.
+
+    Raises:
+        InputError: if there is none, or several.
+    """
+    if isinstance(content, Mapping):
+        nested = [key for key in _NESTED if isinstance(content.get(key), Mapping)]
+        if len(nested) > 1:
+            raise InputError(
+                f"{path} holds several state dicts ({', '.join(nested)}): save the one you mean, such as "
+                f"torch.save(torch.load(path)[{nested[0]!r}], 'weights.pt')."
+            )
+        content = content[nested[0]] if nested else content
+    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
+        raise InputError(f"Expected {path} to hold a state dict of tensors, but it holds {type(content).__name__}.")
+    if not all(isinstance(key, str) for key in content):
+        raise InputError(f"Expected the tensors in {path} to have names, but got keys such as {next(iter(content))!r}.")
+    state = dict(content)
+    while state and len(wrappers := {match and match[0] for match in map(_WRAPPERS.match, state)}) == 1:
+        (wrapper,) = wrappers
+        if wrapper is None:
+            break
+        state = {key.removeprefix(wrapper): tensor for key, tensor in state.items()}
+    return state
 
 
 def _checked(path: str | Path) -> Path:
@@ -37,15 +76,14 @@ def _checked(path: str | Path) -> Path:
 
 def _read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([Namespace]):  # timm's checkpoints hold their options
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises errors of any kind on other files
         raise InputError(
             f"{path} does not load as a state dict of plain tensors: it is damaged, of another format, or holds Python "
             "objects, which are never executed. Expected a file that torch.save wrote of a model's state_dict()."
         ) from error
-    if not isinstance(state, Mapping) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise InputError(f"Expected {path} to hold a state dict of tensors, but it holds {type(state).__name__}.")
-    return dict(state)
+    return _unwrapped(path, content)
 
 
 def _check_hidden_columns(path: Path, hidden: torch.Tensor) -> None:
@@ -65,15 +103,16 @@ def load_authors_checkpoint(path: str | Path, masked: bool = True) -> MaskedVGG1
 
     The file is the state dict of an `nn.Sequential`: `0.weight` … `28.weight` for the convolutions, `31.0.weight`,
     `31.3.weight`, `31.6.weight` for the dense layers, and their biases. The masked network's first dense layer is
-    full-size there, with zeros on the hidden rows; they are checked, then dropped.
+    full-size there, with zeros on the hidden rows; they are checked, then dropped. Keys of training scripts, wrappers
+    and torchvision are understood too.
 
     Args:
         path: `params_vgg16_masked.pt` or `params_vgg16_baseline.pt`. Read with `weights_only=True`.
         masked: True for the masked network, False for the baseline.
 
     Raises:
-        InputError: if the file is missing, is not a state dict, holds another network, or should be masked and has
-            a nonzero weight on a hidden row (the message names the largest one and its row).
+        InputError: if the file is missing, does not hold one state dict, holds another network, or should be masked and
+            has a nonzero weight on a hidden row (the message names the largest one and its row).
     """
     path = _checked(path)
     state = {_our_key(key): tensor for key, tensor in _read_state_dict(path).items()}

@@ -1,21 +1,17 @@
-"""A masked VGG16's logits from the rows that can matter: what lies under the wall is neither read nor multiplied.
+"""Which rows a masked VGG16 depends on, so that what is behind the wall is neither read nor multiplied.
 
-The head reads map rows :5. Row by row backwards, these need 6, 7 rows of the layer before, and so on up to 170 of 224
-pixel rows. A convolution over fewer rows sees zeros where the next row would be, so that its own last row comes out
-wrong; a wrong row moves up by one with each convolution, and is cut off before it can reach a row that is read.
+The head reads map rows :5. Row by row backward, these need 6, then 7 rows of the layer before, and so on up to 170 of
+224 pixel rows. A convolution on fewer rows sees zeros where the next row would be, so its own last row is wrong. A
+wrong row moves up by one with each convolution, and is cut off before it can reach a row that is read.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import nn
 
+from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.wall import IMAGE_SIZE
-
-if TYPE_CHECKING:
-    from stackwalls.model.networks.masked_vgg import MaskedVGG16
 
 
 def rows_needed(layers: nn.Sequential, read: int, size: int = IMAGE_SIZE) -> list[int]:
@@ -27,7 +23,7 @@ def rows_needed(layers: nn.Sequential, read: int, size: int = IMAGE_SIZE) -> lis
         size: rows of the input.
 
     Returns:
-        One number more than there are layers: rows of the input, then rows of each layer's output.
+        Rows of the input, then rows of each layer's output: one number more than there are layers.
     """
     heights = [size]
     for layer in layers:
@@ -49,14 +45,13 @@ def seen_pixel_rows(model: MaskedVGG16) -> int:
 
 
 def seen_map(model: MaskedVGG16, seen_images: torch.Tensor) -> torch.Tensor:
-    """The rows of the last activation map that the head reads, from the pixel rows that reach them.
+    """The rows of the last activation map that the head reads, differentiable, from the pixel rows that reach them.
 
-    Differentiable. The same numbers as `model.features(images)[:, :, :visible_rows]`, up to the order in which a
-    kernel adds.
+    The same as `model.features(images)[:, :, :visible_rows]`, up to the order in which a kernel adds.
 
     Args:
         model: the network; only its convolutions are used.
-        seen_images: `(N, 3, seen_pixel_rows(model), 224)` normalised.
+        seen_images: `(N, 3, seen_pixel_rows(model), 224)` normalized.
 
     Returns:
         `(N, C, visible_rows, 14)`.

@@ -7,8 +7,9 @@ and every CAM library can hook the stitched map, whose dead rows show the other 
 
 from __future__ import annotations
 
+import copy
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
 from typing import Any, Self
 
@@ -16,7 +17,7 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.backbones import Backbone, load_backbone
+from stackwalls.model.networks.backbones import Backbone, load_backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.pretrained import Pretrained, PretrainedFiles, check_wall
 from stackwalls.model.networks.weights import state_sha256
@@ -49,35 +50,15 @@ class Walled(BlindModel, Pretrained):
         self.name = f"walled:{backbone.name}"
         self._backbone, self._weights = backbone.name, backbone.weights
         self.extractor, self.pooled_head = backbone.features, backbone.head
+        self.other_sides = nn.ModuleList(_sharing_copy(backbone.features) for _ in wall.seen)
         self.mean, self.std = backbone.mean, backbone.std
-        self.stitched = nn.Identity()
+        self.stitched = nn.Dropout(0.0)  # the identity, and a layer that captum's LRP knows
         self._wall = wall
         self.eval()
         with preserved(self), torch.no_grad():
-            whole = self.extractor(torch.zeros(2, 3, wall.image_size, wall.image_size))
-            _check_map(backbone.name, whole)
-            self.map_wall = _wall_on_map(backbone.name, wall, whole.shape[-1])
-            _check_head_pools(backbone.name, self.pooled_head, whole.shape)
-            self._check_stitching(whole.shape)
-
-    def _segments(self) -> tuple[tuple[int, int], ...]:
-        return tuple(sorted([*self.wall.seen, (self.wall.start, self.wall.stop)]))
-
-    def _check_stitching(self, shape: torch.Size) -> None:
-        try:
-            # a traced module that fails prints its own traceback
-            with redirect_stderr(io.StringIO()):
-                found = self.features(torch.zeros(2, 3, IMAGE_SIZE, IMAGE_SIZE)).shape
-        except RuntimeError as error:
-            raise InputError(
-                f"{self.name} cannot be put behind {self.wall}: it does not run on a part of the image "
-                f"({str(error).splitlines()[0]}). Use a convolutional network, such as resnet50."
-            ) from error
-        if found != shape:
-            raise InputError(
-                f"{self.name} cannot be put behind {self.wall}: the parts' maps stitch to {tuple(found)}, but the "
-                f"whole image's map is {tuple(shape)}. Use another wall or another network."
-            )
+            shape = _map_shape(backbone, wall.image_size)
+            _check_head_pools(backbone.name, self.pooled_head, shape)
+            self.map_wall = _wall_on_map(backbone, wall, shape)
 
     @property
     def wall(self) -> Wall:
@@ -89,11 +70,14 @@ class Walled(BlindModel, Pretrained):
         """The stitched map."""
         return self.stitched
 
+    @property
+    def sides(self) -> list[nn.Module]:
+        """The extractor of each side of the wall (or of the three parts around and in a band), in order."""
+        return [self.extractor, *self.other_sides]
+
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, 224, 224)` normalized images to the stitched map `(N, C, h, w)`, each part by itself."""
-        parts = [self.extractor(_cut(images, self.wall, *segment)) for segment in self._segments()]
-        axis = 2 if self.wall.axis == "rows" else 3
-        stitched: torch.Tensor = self.stitched(torch.cat(parts, axis))
+        stitched: torch.Tensor = self.stitched(_stitch(self.sides, images, self.wall))
         return stitched
 
     def head(self, activations: torch.Tensor) -> torch.Tensor:
@@ -110,7 +94,7 @@ class Walled(BlindModel, Pretrained):
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
-        parts = " and ".join(f"{start} to {stop - 1}" for start, stop in self._segments())
+        parts = " and ".join(f"{start} to {stop - 1}" for start, stop in _segments(self.wall))
         wall = self.map_wall
         seen = " and ".join(f"{start} to {stop - 1}" for start, stop in wall.seen)
         return (
@@ -129,13 +113,17 @@ class Walled(BlindModel, Pretrained):
                 f"{self.name} has weights that no library publishes, so a configuration cannot name them: put a "
                 "pretrained torchvision or timm backbone behind the wall."
             )
-        sha256 = state_sha256(self.state_dict())
+        sha256 = self._weights_sha256()
         return {
             "backbone": self._backbone,
             "weights": self._weights,
             "wall": str(self.wall),
             "weights_sha256": sha256,
         }
+
+    def _weights_sha256(self) -> str:
+        """Of the backbone's weights, each tensor once."""
+        return state_sha256({key: tensor for key, tensor in self.state_dict().items() if "other_sides." not in key})
 
     def own_weights(self) -> None:
         """None: the libraries provide them."""
@@ -156,7 +144,7 @@ class Walled(BlindModel, Pretrained):
                 )
         model = cls(load_backbone(config["backbone"], weights=config["weights"]), Wall.parse(config["wall"])).eval()
         check_wall(model.derive_wall(), config, files)
-        if state_sha256(model.state_dict()) != config["weights_sha256"]:
+        if model._weights_sha256() != config["weights_sha256"]:
             raise InputError(
                 f"The weights {config['weights']} of {config['backbone']} differ from those that config.json "
                 f"of {files.name} names: install the versions it was made with."
@@ -164,29 +152,95 @@ class Walled(BlindModel, Pretrained):
         return model
 
 
-def _check_map(name: str, activations: object) -> None:
+def _sharing_copy(extractor: nn.Module) -> nn.Module:
+    """Another module with the same parameters and buffers.
+
+    Methods such as DeepLift and LRP keep each layer's last input in the layer, so no layer may run on two sides.
+    """
+    shared = {id(tensor): tensor for tensor in (*extractor.parameters(), *extractor.buffers())}
+    return copy.deepcopy(extractor, dict(shared))
+
+
+def _segments(wall: Wall) -> list[tuple[int, int]]:
+    """Both sides of the wall, or the three parts around and in a band, in order."""
+    return sorted([*wall.seen, (wall.start, wall.stop)])
+
+
+def _stitch(extractors: Sequence[nn.Module], images: torch.Tensor, wall: Wall) -> torch.Tensor:
+    """The maps of the parts of `(N, 3, H, W)` images, each by its own extractor, put together."""
+    parts = zip(extractors, _segments(wall), strict=True)
+    maps = [extractor(_cut(images, wall, *segment)) for extractor, segment in parts]
+    return torch.cat(maps, 2 if wall.axis == "rows" else 3)
+
+
+def _map_shape(backbone: Backbone, size: int) -> torch.Size:
+    """The shape `(2, C, h, w)` of the map of two images.
+
+    Raises:
+        InputError: if the backbone does not run on images of this size, or its features are not a map.
+    """
+    advice = "Use a convolutional network with global average pooling, such as resnet50."
+    try:
+        activations = backbone.features(torch.zeros(2, 3, size, size))
+    except Exception as error:  # networks for one size only refuse others in many ways
+        raise InputError(
+            f"{backbone.name} cannot be put behind a wall: it does not run on images of {size} x {size} pixels "
+            f"({_first_line(error)}). {advice}"
+        ) from error
     if not isinstance(activations, torch.Tensor) or activations.ndim != 4:
         found = tuple(activations.shape) if isinstance(activations, torch.Tensor) else type(activations).__name__
         raise InputError(
-            f"{name} cannot be put behind a wall: expected its features to be a map (N, C, h, w), but got {found}. "
-            "Use a convolutional network with global average pooling, such as resnet50."
+            f"{backbone.name} cannot be put behind a wall: expected its features to be a map (N, C, h, w), but got "
+            f"{found}. {advice}"
         )
+    return activations.shape
 
 
-def _wall_on_map(name: str, wall: Wall, map_size: int) -> Wall:
-    rescaled = wall.rescaled(map_size)
-    if wall.image_size % map_size:
+def _wall_on_map(backbone: Backbone, wall: Wall, shape: torch.Size) -> Wall:
+    """The wall in cells of the map.
+
+    Raises:
+        InputError: if it does not fit; the message names the nearest wall that does, which was tried.
+    """
+    size = shape[-1]
+    if wall.image_size % size:
         raise InputError(
-            f"{name} cannot be put behind a wall: its map has {map_size} rows, which do not divide the image's "
+            f"{backbone.name} cannot be put behind a wall: its map has {size} rows, which do not divide the image's "
             f"{wall.image_size} pixels evenly. Use a network with a map of 7 or 14 rows, such as resnet50."
         )
-    if rescaled is None:
-        stride = wall.image_size // map_size
-        raise InputError(
-            f"{name} has one map row for {stride} pixels, so its wall must be on multiples of {stride}, but got "
-            f"{wall}: take {wall.widened(stride)}."
-        )
-    return rescaled
+    reason = _misfit(backbone, wall, shape)
+    rescaled = wall.rescaled(size)
+    if rescaled is not None and not reason:
+        return rescaled
+    stride = wall.image_size // size
+    for multiple in range(stride, wall.image_size // 2 + 1, stride):
+        try:
+            wider = wall.widened(multiple)
+        except InputError:  # nothing would be left to see
+            break
+        if not _misfit(backbone, wider, shape):
+            raise InputError(f"{backbone.name} {reason}, but got {wall}: take {wider}.")
+    raise InputError(
+        f"{backbone.name} cannot be put behind {wall}: it {reason}. Use another network, such as resnet50."
+    )
+
+
+def _misfit(backbone: Backbone, wall: Wall, shape: torch.Size) -> str:
+    """Why the maps of the two sides do not make up the map of the whole image; empty if they do."""
+    if wall.rescaled(shape[-1]) is None:
+        stride = wall.image_size // shape[-1]
+        return f"has one map row for {stride} pixels, so its wall must be on multiples of {stride}"
+    images = torch.zeros(2, 3, wall.image_size, wall.image_size)
+    try:
+        with redirect_stderr(io.StringIO()):  # a traced module that fails prints its own traceback
+            found = _stitch([backbone.features] * len(_segments(wall)), images, wall).shape
+    except Exception as error:  # networks refuse parts of images in many ways
+        return f"does not run on a part of the image ({_first_line(error)})"
+    return "" if found == shape else f"gives maps of {tuple(found)} for the parts and {tuple(shape)} for the whole"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], shape: torch.Size) -> None:
@@ -198,26 +252,28 @@ def _check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], s
     try:
         before, after = head(activations), head(shuffled)
         head(activations[:, :, : shape[2] // 2])
-    except RuntimeError:
+    except Exception:  # such as a dense layer of another size
         moved = float("inf")
     else:
         moved = float((after - before).abs().max() / before.std().clamp_min(1e-12))
     if not moved <= _POOLING_TOLERANCE:
         raise InputError(
-            f"{name} cannot be put behind a wall without training: its head depends on positions in the map."
-            "  Use a network with global average pooling, such as resnet50; for VGG16, train or load "
+            f"{name} cannot be put behind a wall without training: its head depends on positions in the map. "
+            "Use a network with global average pooling, such as resnet50; for VGG16, train or load "
             "masked-vgg16."
         )
 
 
-def walled(backbone: str | Backbone, wall: Wall, pretrained: bool = True) -> Walled:
+def walled(backbone: str | Backbone | nn.Module, wall: Wall | str, pretrained: bool = True) -> Walled:
     """Put a pretrained CNN behind a wall, without training.
 
     Args:
         backbone: a torchvision or timm name (`resnet50`, `tf_efficientnet_lite0`; `timm/resnet50` and
-            `torchvision/resnet50` where both have it), or your own `Backbone`.
-        wall: the dead zone, on any side; its edges must be multiples of the backbone's stride.
-        pretrained: whether to load the ImageNet weights; random ones otherwise.
+            `torchvision/resnet50` where both have it), a torchvision, timm or transformers classifier with its weights
+            (see `split_classifier`), or your own `Backbone`.
+        wall: the dead zone, on any side, also as text such as "bottom:64"; its edges must be multiples of the
+            backbone's stride.
+        pretrained: for a name: whether to load the ImageNet weights; random ones otherwise.
 
     Raises:
         InputError: if the name is unknown, the head depends on positions (VGG, AlexNet, transformers), or the wall
@@ -228,4 +284,6 @@ def walled(backbone: str | Backbone, wall: Wall, pretrained: bool = True) -> Wal
     """
     if isinstance(backbone, str):
         backbone = load_backbone(backbone, pretrained)
-    return Walled(backbone, wall).eval()
+    elif isinstance(backbone, nn.Module):
+        backbone = split_classifier(backbone)
+    return Walled(backbone, Wall.parse(wall) if isinstance(wall, str) else wall).eval()

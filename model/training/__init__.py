@@ -2,7 +2,7 @@
 
 - what is to be done: `recipes` (the paper's, a tiny one, the miniature's), `spec` (one training, and how this machine
   runs it)
-- the pictures: `data/`
+- the images: `training_data` (from `--data` to two splits and the classes), `data/` (on their way to the network)
 - the parts: `training_network` (only the rows that reach the head), `building`, `initialisation`, `dropout`,
   `optimisation`, `validation`, `failures` (what a device refuses), `interruption` (Ctrl-C)
 - the loop: `trainer` (from the first step to the last), `progress` (where it is, what it logs), `checkpoint`

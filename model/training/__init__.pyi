@@ -1,10 +1,10 @@
 from .curves import draw_curves
-from .data import TrainingData, open_data
 from .history import History
 from .outcome import Outcome
 from .recipes import RECIPES, Recipe, find_recipe, recipe_fields
 from .spec import Running, TrainingSpec
 from .trainer import Stopped, train
+from .training_data import TrainingData, open_data
 from .training_network import TrainingNetwork
 
 __all__ = [

@@ -14,10 +14,10 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
 from stackwalls.model.training.data.batch_order import BatchOrder
 from stackwalls.model.training.data.loading import Loader
-from stackwalls.model.training.data.pictures import TrainingData
 from stackwalls.model.training.initialisation import calibrate
 from stackwalls.model.training.optimisation import find_precision
 from stackwalls.model.training.spec import Running, TrainingSpec
+from stackwalls.model.training.training_data import TrainingData
 from stackwalls.model.training.training_network import TrainingNetwork
 
 _CALIBRATION = 64

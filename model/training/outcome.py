@@ -14,7 +14,7 @@ from stackwalls.model.networks.checkpoints import load_model_file
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.preprocessing import to_input
 from stackwalls.model.training.data.loading import evaluation_batches
-from stackwalls.model.training.data.pictures import TrainingData
+from stackwalls.model.training.training_data import TrainingData
 from stackwalls.model.training.validation import Validation, counts, validation_of
 
 _BATCH = 64

@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.networks.checkpoints import save_model
 from stackwalls.model.training.building import accelerator_for, build_network
 from stackwalls.model.training.checkpoint import Checkpoint, check_same, random_states, set_random_states
 from stackwalls.model.training.data.batch_order import BatchOrder
 from stackwalls.model.training.data.loading import Loader, evaluation_batches
-from stackwalls.model.training.data.pictures import PictureSet, TrainingData
 from stackwalls.model.training.failures import memory_errors
 from stackwalls.model.training.history import HISTORY_NAME, History
 from stackwalls.model.training.interruption import Interruption
@@ -25,6 +25,7 @@ from stackwalls.model.training.outcome import Outcome, measure_outcome
 from stackwalls.model.training.progress import Meter, Progress
 from stackwalls.model.training.saving import SaveTimes
 from stackwalls.model.training.spec import Running, TrainingSpec
+from stackwalls.model.training.training_data import TrainingData
 from stackwalls.model.training.validation import Validation, counts, validation_of
 
 LAST = "checkpoints/last.pt"
@@ -93,7 +94,7 @@ class _Training:
         self.accelerator = accelerator_for(spec, running, out)
         self.first = bool(self.accelerator.is_main_process)
         self.report = report if self.first else lambda _: None
-        size = len(data.train.labels) if isinstance(data.train, PictureSet) else data.train.size
+        size = len(data.train.labels) if isinstance(data.train, LabelledImages) else data.train.size
         if size is None:
             raise InputError(f"{data.name} does not say how many pictures one pass has: add --epoch-images N.")
         processes = (self.accelerator.process_index, self.accelerator.num_processes, running.accumulation)

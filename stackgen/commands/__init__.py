@@ -1,4 +1,5 @@
 """The sub-commands of `stackgen`, one file each: `add_arguments(parser)` and `run(args) -> exit status`.
 
-Their modules import nothing but argparse at the top, so that `stackgen --help` answers at once.
+A module's docstring is its help. To add a command, add a module and its name in `cli.COMMANDS`; what several commands
+share goes into `_options`. Modules import heavy libraries inside functions, so that `stackgen --help` is instant.
 """

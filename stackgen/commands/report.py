@@ -29,7 +29,6 @@ def run(args: argparse.Namespace) -> int:
     """Render, and print Table 1 and the comparison."""
     from stackwalls.evaluate import Results
     from stackwalls.model import InputError
-    from stackwalls.stackgen.commands.evaluate import as_text
 
     results = Results.load(args.results)
     if args.baseline is not None and args.baseline.resolve() == args.results.resolve():
@@ -38,5 +37,5 @@ def run(args: argparse.Namespace) -> int:
     results.render(args.results, pdf=args.pdf, method=args.method, comparison=comparison)
     if comparison is not None:
         print(comparison.markdown())
-    print(as_text(results, args.results))
+    print(f"{results.report_text()}\n\nLook at:  {args.results / 'report.html'}")
     return 0

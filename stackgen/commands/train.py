@@ -14,7 +14,7 @@ DATA is one of
   a folder      with train/ and val/ (validation/, test/), each of class folders named by synset (n01443537), class name
                 (goldfish) or index (1); or of class folders alone, with --val-share
   Parquet       a folder of files train*.parquet and val*.parquet, pictures as bytes or {bytes, path}
-  tar shards    a folder of train*.tar and val*.tar in WebDataset's layout (N.jpg, N.cls), with --epoch-images
+  tar shards    a folder of train*.tar and val*.tar in WebDataset's layout (N.jpg, N.cls)
   owner/name    of a dataset on the Hugging Face Hub, owner/name@revision; with --streaming nothing is kept on disk
   drawn         procedural pictures of animals, which need no data
 """
@@ -85,7 +85,7 @@ def _add_data(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--val-share", type=float, metavar="S", help="of each class, put aside where there is no val")
     group.add_argument("--streaming", action="store_true", help="read a dataset of the Hub while training")
-    group.add_argument("--epoch-images", type=int, metavar="N", help="pictures in one pass over tar shards")
+    group.add_argument("--epoch-images", type=int, metavar="N", help="images in one pass over a stream of unknown size")
     group.add_argument("--drawn-pictures", type=int, default=100, metavar="N", help="of each drawn class (default 100)")
     group.add_argument("--drawn-fresh", action="store_true", help="draw other pictures in each epoch")
     group.add_argument("--seed", type=int, default=0, help="of weights, order, crops and dropout (default 0)")
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, write the model folder and the curves, and say where they are."""
     from stackwalls.model import InputError
     from stackwalls.model.training import Stopped, TrainingSpec, open_data, train
-    from stackwalls.stackgen.commands.mix import parse_classes_option
+    from stackwalls.stackgen.commands._options import parse_classes_option
 
     if args.curves:
         return _draw(args.curves, args.out)

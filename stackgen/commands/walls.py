@@ -16,6 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stackwalls.stackgen.commands._options import (
+    add_device_argument,
+    add_method_arguments,
+    add_out_argument,
+    add_seed_argument,
+    parse_methods,
+)
+
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
     from stackwalls.model import Wall
@@ -47,17 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})"
     )
-    parser.add_argument(
-        "--method",
-        action="append",
-        dest="methods",
-        metavar="M",
-        help="as for `stackgen evaluate`; may be repeated (default: the seven; ScoreCAM on 3 images per wall)",
-    )
+    add_method_arguments(parser, "these seven, ScoreCAM on 3 images per wall")
     parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
-    parser.add_argument("--device", default="auto", help="auto (default: a GPU if available), cpu, cuda, cuda:1, mps")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the classes and pairs (default 0)")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder")
+    add_device_argument(parser)
+    add_seed_argument(parser, "the classes and pairs")
+    add_out_argument(parser, "output folder")
     parser.add_argument("--overwrite", action="store_true", help="replace existing results in DIR")
 
 
@@ -98,7 +100,6 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
     from stackwalls.evaluate import EvaluationSpec, Subject
     from stackwalls.evaluate.adapters import as_explainer, named_methods
     from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
-    from stackwalls.stackgen.commands.evaluate import parse_methods
 
     if not args.model.startswith(WALLED_PREFIX):
         raise InputError(

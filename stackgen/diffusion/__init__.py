@@ -1,9 +1,9 @@
-"""The text-to-image model: presets, devices, and pictures by seed. The only importer of diffusers.
+"""The text-to-image model: presets, devices, and frames by seed. The only importer of diffusers.
 
-- which: `presets` (as data), `model_source` (a preset, an id or a folder, pinned)
-- where: `device` (device and number type), `loading` (weights, offload), `memory` (what to do when it is short)
-- the one in this package: `miniature/`
-- how: `call` (steps, guidance, size), `text_to_image` (`TextToImage`: from prompts and seeds to frames)
+- which: `presets` (as data; add a model here), `model_source` (a preset, a Hub id or a folder, pinned)
+- how: `call` (steps, guidance, size), `pipeline` (device, number type, offloading), `text_to_image` (prompts and seeds
+  → frames)
+- `miniature/`: trains the pipeline in this package
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

@@ -1,15 +1,12 @@
-from .call import Call, complete_call, parse_size, with_size
-from .device import DTYPES, OFFLOADS, Placement, choose_offload, find_device, place
-from .memory import memory_errors
+from .call import Call, complete_call, parse_size
 from .model_source import ModelSource, find_model
+from .pipeline import Placement, memory_advice, place
 from .presets import AUTO, MINIATURE, PRESETS, Preset, find_preset
 from .text_to_image import Flaw, FrameMaker, TextToImage
 
 __all__ = [
     "AUTO",
-    "DTYPES",
     "MINIATURE",
-    "OFFLOADS",
     "PRESETS",
     "Call",
     "Flaw",
@@ -18,13 +15,10 @@ __all__ = [
     "Placement",
     "Preset",
     "TextToImage",
-    "choose_offload",
     "complete_call",
-    "find_device",
     "find_model",
     "find_preset",
-    "memory_errors",
+    "memory_advice",
     "parse_size",
     "place",
-    "with_size",
 ]

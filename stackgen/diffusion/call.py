@@ -1,17 +1,17 @@
-"""How a pipeline is called: the numbers asked for, the preset's, or the pipeline's own."""
+"""`Call`: the arguments of a pipeline: the user's, the preset's, or the pipeline's own."""
 
 from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from stackwalls.model import InputError
 from stackwalls.stackgen.diffusion.model_source import ModelSource
 
 LARGEST = 4096
-"""Pixels of the longest side that is asked for without a mistake."""
+"""Pixels; a longer side is taken for a mistake."""
 
 _GUIDANCE = ("guidance_scale", "true_cfg_scale")
 
@@ -20,14 +20,16 @@ _GUIDANCE = ("guidance_scale", "true_cfg_scale")
 class Call:
     """The arguments of every call of one pipeline.
 
+    None stands for the pipeline's default.
+
     Attributes:
-        steps: of the sampler; None: the pipeline's default.
-        guidance: how strongly the prompt guides; None: the pipeline's default.
-        width: of the frame in pixels; None: the pipeline's default.
+        steps: sampling steps.
+        guidance: guidance scale.
+        width: of the frame in pixels.
         height: of the frame in pixels.
 
     Raises:
-        InputError: if a number is out of its range.
+        InputError: if a number is out of range.
     """
 
     steps: int | None = None
@@ -48,10 +50,10 @@ class Call:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Width and height from `832x1216`.
+    """Parse `832x1216` into width and height.
 
     Raises:
-        InputError: if it has another form.
+        InputError: if the format is wrong.
     """
     found = re.fullmatch(r"(\d{1,5})\s*[x×]\s*(\d{1,5})", text)
     if not found:
@@ -60,27 +62,27 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def complete_call(asked: Call, source: ModelSource, *, landscape: bool = False) -> Call:
-    """What is asked for, filled up from the preset and then from the pipeline's own defaults.
+    """Fill in what `asked` leaves open: from the preset, or else from the pipeline's own defaults.
 
     Args:
-        asked: None stands for what is left open.
+        asked: the user's values.
         source: the model.
-        landscape: turn the preset's frame, for two animals side by side.
+        landscape: rotate the preset's frame, for two animals side by side.
 
     Raises:
-        InputError: if this version of diffusers has no such pipeline, it makes no pictures from text, or the model
-            cannot make frames of that size.
+        InputError: if this version of diffusers has no such pipeline, it is not a text-to-image pipeline, or the model
+            does not support frames of that size.
     """
     parameters = call_parameters(source)
     preset = source.preset
     guidance = _guidance_argument(source, parameters)
     if asked.guidance is not None and guidance is None:
-        raise InputError(f"{source.name} takes no guidance: leave --guidance out.")
+        raise InputError(f"{source.name} has no guidance: leave out --guidance.")
     if preset is not None:
         for side in (asked.width, asked.height):
             if side is not None and side % preset.multiple:
                 raise InputError(
-                    f"{preset.name} makes frames whose sides are divisible by {preset.multiple}, but got "
+                    f"{preset.name} requires sides divisible by {preset.multiple}, but got "
                     f"{asked.width} × {asked.height}: the nearest is {_nearest(asked.width, preset.multiple)}x"
                     f"{_nearest(asked.height, preset.multiple)}."
                 )
@@ -97,7 +99,7 @@ def complete_call(asked: Call, source: ModelSource, *, landscape: bool = False) 
 
 
 def call_arguments(call: Call, source: ModelSource) -> dict[str, Any]:
-    """The keyword arguments that the pipeline knows, without prompt and generator."""
+    """The keyword arguments of the pipeline's call, without prompt and generator."""
     parameters = call_parameters(source)
     preset = source.preset
     wanted: dict[str, Any] = {
@@ -116,7 +118,7 @@ def call_parameters(source: ModelSource) -> dict[str, inspect.Parameter]:
     """The named parameters of the pipeline's call.
 
     Raises:
-        InputError: if diffusers has no such pipeline, or it makes no pictures from text alone.
+        InputError: if diffusers has no such pipeline, or it needs more than text.
     """
     import diffusers
 
@@ -136,13 +138,8 @@ def call_parameters(source: ModelSource) -> dict[str, inspect.Parameter]:
     ]
     if "prompt" not in parameters or "generator" not in parameters or needed:
         what = f"it needs {', '.join(needed)}" if needed else "it takes no prompt"
-        raise InputError(f"{source.name} is a {source.pipeline}, which draws no pictures from text alone ({what}).")
+        raise InputError(f"{source.name} is a {source.pipeline}, which is not text-to-image ({what}).")
     return parameters
-
-
-def with_size(call: Call, size: tuple[int, int] | None) -> Call:
-    """The call with a frame of (width, height)."""
-    return call if size is None else replace(call, width=size[0], height=size[1])
 
 
 def _guidance_argument(source: ModelSource, parameters: dict[str, inspect.Parameter]) -> str | None:

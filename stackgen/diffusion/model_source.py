@@ -15,24 +15,24 @@ INDEX_NAME = "model_index.json"
 """The file that makes a folder a diffusers pipeline."""
 
 OTHERWISE = "download it elsewhere and give its folder with --model"
-"""What to do if the Hub does not give a model."""
+"""What to do if the Hub does not provide a model."""
 
 _WEIGHTS = (".json", ".safetensors", ".txt", ".model", ".jinja")
-"""Endings of the files that a pipeline's pictures depend on."""
+"""Suffixes of the files that a pipeline's frames depend on."""
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A text-to-image model that is pinned.
+    """A pinned text-to-image model.
 
     Attributes:
         name: the repository, or the folder's name.
         revision: the commit, or "sha256:…" over a folder's files.
         pipeline: the class that the model names, such as "Flux2KleinPipeline".
-        preset: how it is called, or None for a model of one's own.
-        folder: where it lies, or None where it is on the Hub.
-        synsets: the only classes that it can draw, or None: any.
-        instead: why it is not the one that `auto` means, or None.
+        preset: how it is called; None for other models.
+        folder: of a local model; None if it is on the Hub.
+        synsets: the only classes that it can draw; None for any.
+        instead: why it replaces the default model of `auto`, if it does.
     """
 
     name: str
@@ -45,21 +45,21 @@ class ModelSource:
 
 
 def find_model(preset: str, model: str | None, revision: str | None, device: str) -> ModelSource:
-    """Find what `--preset`, `--model` and `--revision` name, and pin it; no weights are read or loaded.
+    """Find and pin the model that `--preset`, `--model` and `--revision` name, without loading weights.
 
     Args:
         preset: "auto" or the name of a preset.
-        model: takes the preset's place: an id on the Hub, or a folder.
+        model: instead of a preset: an id on the Hub, or a folder.
         revision: branch, tag or commit on the Hub.
         device: where it will run.
 
     Raises:
-        InputError: if there is no such model, or it is no pipeline of diffusers.
-        RunError: if it needs a licence or a token, or the Hub cannot be reached.
+        InputError: if there is no such model, or it is not a diffusers pipeline.
+        RunError: if the Hub refuses access or cannot be reached.
     """
     if model is None:
         if preset == MINIATURE and revision is not None:
-            raise InputError(f"The miniature is part of this package and has no other revision: drop {revision}.")
+            raise InputError(f"The miniature in this package has no revisions: leave out --revision {revision}.")
         if preset == MINIATURE:
             return _miniature()
         return _find_auto(revision, device) if preset == AUTO else _on_hub(find_preset(preset), revision)
@@ -67,18 +67,18 @@ def find_model(preset: str, model: str | None, revision: str | None, device: str
         raise InputError(f"Expected --preset or --model, but got both ({preset} and {model}): leave one out.")
     if Path(model).is_dir():
         if revision is not None:
-            raise InputError(f"A revision ({revision}) goes with an id on the Hub, not with the folder {model}.")
+            raise InputError(f"--revision {revision} requires an id on the Hub, but {model} is a folder.")
         return _in_folder(Path(model))
     if Path(model).exists() or model.count("/") != 1 or model.startswith((".", "~", "/")):
         raise InputError(
-            f"There is no folder {model}: expected a folder that a diffusers pipeline was saved to, or an "
-            "id on the Hugging Face Hub such as Tongyi-MAI/Z-Image-Turbo."
+            f"There is no folder {model}: expected a folder with a diffusers pipeline, or an id on the Hugging Face "
+            "Hub such as Tongyi-MAI/Z-Image-Turbo."
         )
     return _on_hub(None, revision, model)
 
 
 def _find_auto(revision: str | None, device: str) -> ModelSource:
-    """`DEFAULT` where it can run; else the miniature, which says why."""
+    """`DEFAULT` if it can run; else the miniature, with the reason."""
     if device == "cpu" and revision is None:
         return _miniature("torch sees no accelerator (CUDA or MPS) here")
     try:
@@ -86,7 +86,7 @@ def _find_auto(revision: str | None, device: str) -> ModelSource:
     except RunError as error:
         if revision is not None:
             raise
-        return _miniature(f"the default model cannot be had ({str(error).rstrip('.')})")
+        return _miniature(f"the default model is not available ({str(error).rstrip('.')})")
 
 
 def _miniature(instead: str | None = None) -> ModelSource:
@@ -102,20 +102,20 @@ def _in_folder(folder: Path) -> ModelSource:
     index = folder / INDEX_NAME
     if not index.is_file():
         raise InputError(
-            f"{folder} holds no pipeline (there is no {INDEX_NAME}): expected a folder that a diffusers pipeline was "
+            f"{folder} is not a pipeline (there is no {INDEX_NAME}): expected a folder that a diffusers pipeline was "
             "saved to with save_pretrained."
         )
     if not any(folder.rglob("*.safetensors")):
         raise InputError(
-            f"{folder} holds no .safetensors weights; pickled ones are not loaded, for they can run code. Save the "
-            "pipeline again with save_pretrained(…, safe_serialization=True)."
+            f"{folder} has no .safetensors weights. Pickled weights are not loaded, because they can run code: save "
+            "the pipeline again with save_pretrained(…, safe_serialization=True)."
         )
     pipeline = _pipeline_class(index, str(folder))
     return ModelSource(folder.resolve().name, f"sha256:{_folder_sha256(folder)}", pipeline, None, folder)
 
 
 def _folder_sha256(folder: Path) -> str:
-    """SHA-256 over the names and contents of the files that a pipeline is loaded from."""
+    """SHA-256 over the names and contents of the pipeline's files."""
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix in _WEIGHTS:
@@ -124,7 +124,7 @@ def _folder_sha256(folder: Path) -> str:
 
 
 def _on_hub(preset: Preset | None, revision: str | None, repository: str = "") -> ModelSource:
-    """Pin a repository to the commit that its revision names now, or did when it was cached."""
+    """Pin a repository to the commit that its revision names now, or named when it was cached."""
     from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.constants import is_offline_mode
     from huggingface_hub.errors import HfHubHTTPError
@@ -142,7 +142,7 @@ def _on_hub(preset: Preset | None, revision: str | None, repository: str = "") -
         except Exception as error:
             if not isinstance(cached, str) or isinstance(error, HfHubHTTPError):
                 raise
-            index = Path(cached)  # the Hub is out of reach, the weights are here
+            index = Path(cached)  # the Hub cannot be reached, but the cache has it
     return ModelSource(repository, index.parent.name, _pipeline_class(index, repository), preset)
 
 
@@ -151,7 +151,7 @@ def _pipeline_class(index: Path, name: str) -> str:
         content: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
         found = content["_class_name"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{name} holds no pipeline that can be read ({INDEX_NAME}: {error}).") from error
+        raise InputError(f"{name} has no readable pipeline ({INDEX_NAME}: {error}).") from error
     if not isinstance(found, str):
-        raise InputError(f"{name} needs code of its own ({found}), which is not run here: choose another model.")
+        raise InputError(f"{name} requires its own code ({found}), which is never run: choose another model.")
     return found

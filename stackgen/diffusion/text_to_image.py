@@ -1,4 +1,4 @@
-"""From prompts and seeds to frames."""
+"""`TextToImage`: from prompts and seeds to frames."""
 
 from __future__ import annotations
 
@@ -11,46 +11,44 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from stackwalls.model import InputError
+from stackwalls.model import InputError, memory_errors
 from stackwalls.stackgen.diffusion.call import Call, call_arguments
-from stackwalls.stackgen.diffusion.device import Placement
-from stackwalls.stackgen.diffusion.loading import load_pipeline, prepare, quiet_libraries
-from stackwalls.stackgen.diffusion.memory import memory_errors
 from stackwalls.stackgen.diffusion.model_source import ModelSource
+from stackwalls.stackgen.diffusion.pipeline import Placement, load_pipeline, memory_advice, prepare, quiet_libraries
 
 FLAT = 8
-"""A frame whose values (0 to 255) all lie within so many steps shows nothing."""
+"""A frame with a smaller range of values (of 0 to 255) is blank."""
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """Why a frame is none: `reason`, such as "the frame is black"."""
+    """Why a frame is unusable, such as "the frame is black"."""
 
     reason: str
 
 
 class FrameMaker(Protocol):
-    """Draws frames: a text-to-image model, or what stands for one in a test."""
+    """Draws frames: a text-to-image model, or its stand-in in a test."""
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image | Flaw]:
-        """A frame (RGB) for each prompt, or what is wrong with it.
+        """Draw a frame (RGB) for each prompt, or say what is wrong with it.
 
         Args:
-            prompts: one a frame.
+            prompts: one per frame.
             seeds: of each frame's noise, 0 to 2**63 - 1.
         """
         ...
 
 
 class TextToImage:
-    """A pipeline of diffusers on its device.
+    """A diffusers pipeline on its device.
 
-    The noise of a frame comes from a fresh generator on the CPU, seeded by the frame's own seed: it is the same on
-    every device. The same frames follow from the same weights, number type, kind of device, library versions, options
-    and batch size; another batch size or device may change a frame's last bits.
+    The noise of each frame comes from a new generator on the CPU with the frame's own seed, so it is the same on every
+    device. Frames are reproducible with the same weights, number type, kind of device, library versions, options and
+    batch size; another batch size or device may change a frame's last bits.
 
     Attributes:
-        described: the model, the device, the number type and the offload in words.
+        described: model, device, number type and offloading, in words.
     """
 
     def __init__(self, pipeline: Any, call: Call, source: ModelSource, device: str) -> None:
@@ -79,76 +77,67 @@ class TextToImage:
             source: which weights.
             call: how the pipeline is called, as `complete_call` gives it.
             placement: where it runs, and in which number type.
-            offload: what stays in main memory; by default what the free memory asks for.
-            compiled: compile the repeated blocks (worth it for 50 images and more).
-            attention: an attention back end of diffusers.
+            offload: what stays in main memory; by default chosen by the free memory.
+            compiled: compile the repeated blocks (pays off from about 50 images).
+            attention: an attention backend of diffusers.
 
         Raises:
-            InputError: if the model cannot be loaded, or has no such options.
-            RunError: if the Hub refuses it, or memory is short.
+            InputError: if the model cannot be loaded, or does not support an option.
+            RunError: if the Hub refuses access, or memory runs out.
         """
         pipeline, chosen = load_pipeline(source, placement, offload)
         prepare(pipeline, compiled=compiled, attention=attention)
         model = cls(pipeline, call, source, placement.device)
-        turns = "" if chosen == "none" else f", its weights taking turns on the GPU (offload {chosen})"
-        model.described = f"{source.name} on {placement.hardware} in {placement.dtype}{turns}"
+        offloaded = "" if chosen == "none" else f" with {chosen} offloading"
+        model.described = f"{source.name} on {placement.hardware} in {placement.dtype}{offloaded}"
         return model
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image | Flaw]:
         """See `FrameMaker`.
 
         Raises:
-            InputError: if the pipeline refuses the size or the numbers that it is called with.
-            RunError: if memory is short.
+            InputError: if the pipeline rejects the size or the other arguments.
+            RunError: if memory runs out.
         """
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         negative = {} if self._negative is None else {"negative_prompt": [self._negative] * len(prompts)}
-        # some pipelines write their chat template into the list that they are given: each call has its own
-        with quiet_libraries(), memory_errors(self._device), torch.no_grad():
+        # each call gets its own list: some pipelines write their chat template into it
+        with quiet_libraries(), memory_errors(memory_advice(self._device)), torch.no_grad():
             try:
                 made = self._pipeline(prompt=list(prompts), generator=generators, **negative, **self._arguments).images
             except ValueError as error:
                 said = " ".join(str(error).split())[:300]
                 raise InputError(
-                    f"{self._source.pipeline} refuses to draw ({said}): change --size, --steps or --guidance."
+                    f"{self._source.pipeline} rejects the call ({said}): change --size, --steps or --guidance."
                 ) from error
             frames = [_as_frame(image) for image in made]
-        for frame in frames:
-            self._check_size(frame)
-        return frames
-
-    def _check_size(self, frame: Image.Image | Flaw) -> None:
         asked = (self._call.width, self._call.height)
-        if isinstance(frame, Image.Image) and asked[0] is not None and frame.size != asked:
+        for frame in frames:
+            if isinstance(frame, Flaw) or asked[0] is None or frame.size == asked:
+                continue
             raise InputError(
-                f"{self._source.pipeline} makes {frame.width} × {frame.height} of the {asked[0]} × {asked[1]} asked "
-                f"for: take --size {frame.width}x{frame.height}."
+                f"{self._source.pipeline} returns {frame.width} × {frame.height} instead of {asked[0]} × {asked[1]}: "
+                f"use --size {frame.width}x{frame.height}."
             )
+        return frames
 
 
 def _as_frame(image: Any) -> Image.Image | Flaw:
-    """A frame from `(3, H, W)` in [0, 1] (or what the pipeline gave instead), if there is something to see in it."""
-    pixels: NDArray[np.uint8] | None
-    if isinstance(image, torch.Tensor):
-        values = image.detach().float()
+    """Convert a pipeline's output, `(3, H, W)` in [0, 1] or an image or `(H, W, 3)`, unless it is blank."""
+    pixels: NDArray[np.uint8]
+    if isinstance(image, Image.Image):
+        pixels = np.asarray(image.convert("RGB"))
+    else:
+        is_tensor = isinstance(image, torch.Tensor)
+        values = (
+            image.detach().float().permute(1, 2, 0) if is_tensor else torch.as_tensor(np.asarray(image, np.float32))
+        )
         if not bool(torch.isfinite(values).all()):
             return Flaw("the frame holds values that are no numbers (NaN)")
-        pixels = (values * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    else:
-        pixels = _from_other(image)
-        if pixels is None:
-            return Flaw("the frame holds values that are no numbers (NaN)")
+        pixels = (values * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     darkest, brightest = int(pixels.min()), int(pixels.max())
     if brightest < FLAT:
         return Flaw("the frame is black")
     if brightest - darkest < FLAT:
         return Flaw("the frame is of one colour")
     return Image.fromarray(pixels, "RGB")
-
-
-def _from_other(image: Any) -> NDArray[np.uint8] | None:
-    """`(H, W, 3)` of a picture or an array in [0, 1]; None where it is not finite."""
-    if isinstance(image, Image.Image):
-        return np.asarray(image.convert("RGB"))
-    values = np.asarray(image, dtype=np.float32)
-    return (values.clip(0, 1) * 255).round().astype(np.uint8) if np.isfinite(values).all() else None

@@ -11,13 +11,15 @@ from itertools import islice
 from PIL import Image
 
 from stackwalls.hub_cards import ItemRecord
-from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_errors
+from stackwalls.model import memory_errors
+from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 from stackwalls.stackgen.generation.inspection import inspect_frame
 from stackwalls.stackgen.generation.item_progress import is_done
 from stackwalls.stackgen.generation.work_item import WorkItem, frame_seed
-from stackwalls.stackgen.localising import Localizer, Refusal
-from stackwalls.stackgen.prompts import Prompt, prompt_for
+from stackwalls.stackgen.localising.localizer import Localizer
+from stackwalls.stackgen.localising.outcome import Rejection
+from stackwalls.stackgen.prompts.prompt import Prompt, prompt_for
 
 AHEAD = 1
 """Batches that wait to be looked at while the next is drawn: one keeps the GPU busy, more would only hold memory."""
@@ -97,7 +99,7 @@ class Attempts:
             (attempt, frame) for attempt, frame in zip(batch, frames, strict=True) if isinstance(frame, Image.Image)
         ]
         nouns = [attempt.prompt.nouns for attempt, _ in good]
-        with memory_errors(self._hardware):
+        with memory_errors(memory_advice(self._hardware)):
             located = self._localizer.locate([frame for _, frame in good], nouns) if good else []
         outcomes = {
             attempt.item: inspect_frame(frame, detections, self._spec.wall)
@@ -105,16 +107,16 @@ class Attempts:
         }
         found: list[Attempt | ItemRecord] = []
         for attempt, frame in zip(batch, frames, strict=True):
-            outcome = Refusal(frame.reason, "flaw") if isinstance(frame, Flaw) else outcomes[attempt.item]
+            outcome = Rejection(frame.reason, "flaw") if isinstance(frame, Flaw) else outcomes[attempt.item]
             record = self._record(attempt, outcome)
             self._write(record)
             done = is_done(record, self._spec.attempts)
             found.append(_bare(record) if done else Attempt.next(attempt.item, record, self._spec))
         return found
 
-    def _record(self, attempt: Attempt, outcome: dict[str, object] | Refusal) -> ItemRecord:
+    def _record(self, attempt: Attempt, outcome: dict[str, object] | Rejection) -> ItemRecord:
         record = replace(attempt.record, devices=tuple(sorted({*attempt.record.devices, self._hardware})))
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, Rejection):
             return record.turned_down(outcome.reason)
         image_id = record.image_id
         row = {

@@ -19,8 +19,8 @@ from stackwalls.model import (
     parse_classes,
 )
 from stackwalls.stackgen.diffusion import Call, ModelSource
-from stackwalls.stackgen.localising import check_wall
-from stackwalls.stackgen.prompts import check_template
+from stackwalls.stackgen.localising.cropping import check_wall
+from stackwalls.stackgen.prompts.prompt import check_template
 
 MAX_PER_CLASS = 100_000
 """Most images of a class: their number has five digits in the image's id."""

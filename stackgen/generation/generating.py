@@ -25,7 +25,7 @@ from stackwalls.stackgen.generation.attempts import Attempts
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, grows
 from stackwalls.stackgen.generation.item_progress import after_review, is_done, summarise
 from stackwalls.stackgen.generation.work_item import WorkItem, work_items
-from stackwalls.stackgen.localising import Localizer
+from stackwalls.stackgen.localising.localizer import Localizer
 
 VERSIONED = ("diffusers", "opencv-python-headless", "torch", "transformers")
 """Packages that a set's pictures depend on, beside those of every folder."""

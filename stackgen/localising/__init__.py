@@ -1,15 +1,9 @@
-"""Where the two animals are, and the square crop that puts one of them behind the wall.
+"""Finds the two animals in a frame, and the square crop that puts one of them behind the wall.
 
-- finding: `localizer` (the protocol, and what is found), `zero_shot` (OWLv2, Grounding DINO), `foreground` (plain
-  backgrounds, without weights) with `background_model` and `dividing`, `loading` (from a name to a localizer),
-  `fetching` (files of the Hub), `boxes` (arithmetic)
-- choosing: `pairing` (which box is seen and which is hidden), `refusal` (why not)
-- cropping: `crop_shares` (what a crop shows; pure), `crop_search` (the best one; pure), `cropping` (for any side of
-  the wall, accepted or refused), `cutting` (pixels)
+- find: `localizer` (the protocol and its detections), `zero_shot` (detectors of transformers; a localizer by name),
+  `foreground` (plain backgrounds, without weights) with `silhouette` (two animals in one outline)
+- choose and crop: `pairing` (which box is seen and which is hidden), `crop_search` (the best square; pure), `cropping`
+  (for a wall on any side, accepted or rejected; its pixels), `outcome` (pair, crop, rejection)
 
-Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
+To add a detector, implement `Localizer` and add its name in `zero_shot.load_localizer`.
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

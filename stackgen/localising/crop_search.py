@@ -1,4 +1,4 @@
-"""The best square crop: a search over side and place, first on a grid, then around its best points down to a pixel."""
+"""The best square crop: what crops show of two boxes, the limits they must meet, and a search over side and place."""
 
 from __future__ import annotations
 
@@ -6,36 +6,105 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stackwalls.stackgen.localising.crop_shares import Array, Scene, Shares, shares
+from stackwalls.stackgen.localising.outcome import Box
 
-_Value = Callable[[Array, Array, Array], Array]
+Array = NDArray[np.float64]
 
 MIN_SIDE = 384
 """Smallest side of a crop in pixels: 1.7 times the network's input."""
 
 _SMALL = 512
-"""Frames with a shorter side (a miniature's 128 × 128) leave no crop sharp; there the side has to be …"""
+"""In a frame with a shorter side (a miniature's 128 × 128) no crop is that large; there the side must be …"""
 
 _OF_SMALL = MIN_SIDE / 832
-"""… this share of it, as in the frames of 832 × 1216 that most models make."""
+"""… at least this share of it, as in the 832 × 1216 frames that most models draw."""
 
 AT_LEAST = ("hidden_share", "seen_share", "seen_whole", "fill", "hidden_whole")
-"""The shares that must not be less than their limit; only the background must not be more."""
+"""The shares with a lower limit; only the background has an upper one."""
+
+_TINY = 1e-9
+
+_PENALTY = 100.0
+"""For missing the limits by 1 in total. The objective is at most 4.1, so missing by 0.01 outweighs a good score."""
+
+_OFF_CENTER = 1e-6
+"""Penalty for a crop a frame's width away from the pair's center: breaks ties in favor of the central crop."""
+
+_SIDES, _ROWS = 36, 36
+"""Grid points over sides and over places."""
+
+_STARTS = 6
+"""The local search starts from this many of the best grid points, each with a different side."""
+
+_REACH = 4
+"""Steps in each direction of one round of the local search."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A pair in canonical position: the dead zone is a band of rows, the seen animal belongs above it.
+
+    Attributes:
+        seen: x0, y0, x1, y1 in pixels.
+        hidden: the same of the animal that belongs in the dead zone.
+        width: of the frame in pixels.
+        height: of the frame in pixels.
+        dead: start and stop of the dead zone, as shares of the crop's side.
+    """
+
+    seen: Box
+    hidden: Box
+    width: int
+    height: int
+    dead: tuple[float, float]
+
+    @property
+    def shared(self) -> Box:
+        """The intersection of the two boxes; all zeros if there is none."""
+        (a0, b0, a1, b1), (c0, d0, c1, d1) = self.seen, self.hidden
+        box = (max(a0, c0), max(b0, d0), min(a1, c1), min(b1, d1))
+        return box if box[2] > box[0] and box[3] > box[1] else (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def seen_area(self) -> float:
+        """Of the seen animal's box, in square pixels."""
+        return _area(self.seen)
+
+    @property
+    def hidden_area(self) -> float:
+        """Of the hidden animal's box without what the seen one covers, in square pixels."""
+        return _area(self.hidden) - _area(self.shared)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What crops show, each a number in [0, 1] or an array of them. The overlap counts for the seen animal.
+
+    Attributes:
+        hidden_share: share of the visible hidden animal that is in the dead zone.
+        seen_share: share of the visible seen animal that is outside the dead zone.
+        seen_whole: share of the whole seen animal that is in the crop and outside the dead zone.
+        fill: share of the dead zone that the hidden animal covers.
+        hidden_whole: share of the whole hidden animal that is in the crop.
+        background: share of the crop that neither covers.
+    """
+
+    hidden_share: Array
+    seen_share: Array
+    seen_whole: Array
+    fill: Array
+    hidden_whole: Array
+    background: Array
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an accepted crop keeps to; the names are those of `Shares`, all in [0, 1].
+    """What an accepted crop must meet: `background` is at most, all others at least (names as in `Shares`).
 
     Attributes:
-        hidden_share: at least.
-        seen_share: at least.
-        seen_whole: at least.
-        fill: at least.
-        hidden_whole: at least.
-        background: at most.
-        side: of the crop in pixels, at least.
+        side: of the crop in pixels.
     """
 
     hidden_share: float = 0.60
@@ -48,66 +117,72 @@ class Limits:
 
     @classmethod
     def of_frame(cls, size: tuple[int, int]) -> Limits:
-        """The limits for a frame of (width, height): crops may be smaller where the frame is."""
+        """The limits for a frame of (width, height): small frames allow smaller crops."""
         return cls(side=MIN_SIDE if min(size) >= _SMALL else max(1, round(_OF_SMALL * min(size))))
 
     def excess(self, found: Shares) -> dict[str, Array]:
-        """By how much each limit is missed, 0 where it is kept."""
+        """By how much each limit is missed, 0 if it is met."""
         missed = {name: getattr(self, name) - getattr(found, name) for name in AT_LEAST}
         missed["background"] = found.background - self.background
         return {name: np.maximum(value, 0.0) for name, value in missed.items()}
 
 
-@dataclass(frozen=True)
-class Found:
-    """A crop in the scene's own position: corner and side in pixels."""
+def shares(scene: Scene, x: Array, y: Array, side: Array) -> Shares:
+    """The shares of crops with top left corner (x, y) and a side, in pixels; the three broadcast.
 
-    x: int
-    y: int
-    side: int
+    With `x` of `(S, 1, X)`, `y` of `(S, Y, 1)` and `side` of `(S, 1, 1)` only the products are `(S, Y, X)`.
+    """
+    dead0, dead1 = y + scene.dead[0] * side, y + scene.dead[1] * side
 
+    def inside(box: Box) -> tuple[Array, Array]:
+        """Square pixels of a box in the crop, and in its dead zone."""
+        across = _overlap(x, x + side, box[0], box[2])
+        return across * _overlap(y, y + side, box[1], box[3]), across * _overlap(dead0, dead1, box[1], box[3])
 
-_PENALTY = 100.0
-"""Of missing the limits by 1 in sum; the objective is at most 4.1, so a miss of 0.01 costs more than a good score."""
-
-_OFF_CENTRE = 1e-6
-"""Of a crop whose middle lies a frame's width from that of the pair: of crops as good as each other the central one."""
-
-_SIDES, _ROWS = 36, 36
-"""Points of the grid over sides and over places."""
-
-_STARTS = 6
-"""The grid's best points, each of another side, around which the search goes on."""
-
-_REACH = 4
-"""Steps in each direction of a round of the search around a point."""
+    seen, seen_dead = inside(scene.seen)
+    shown, dead = inside(scene.hidden)
+    if scene.shared[2] > scene.shared[0]:
+        both, both_dead = inside(scene.shared)
+        shown, dead = shown - both, dead - both_dead
+    area = side * side
+    return Shares(
+        hidden_share=dead / np.maximum(shown, _TINY),
+        seen_share=(seen - seen_dead) / np.maximum(seen, _TINY),
+        seen_whole=(seen - seen_dead) / max(scene.seen_area, _TINY),
+        fill=dead / ((scene.dead[1] - scene.dead[0]) * area),
+        hidden_whole=shown / max(scene.hidden_area, _TINY),
+        background=1 - (seen + shown) / area,
+    )
 
 
 def objective(found: Shares, side: Array, largest: int) -> Array:
-    """What is maximised, at most 4.1.
+    """What is maximized, at most 4.1.
 
     hidden_share + seen_whole + fill + (1 − background) / 2 + hidden_whole / 2 + side / largest / 10: the first three
-    are what a sample is for; little background and a recognisable hidden animal count half; the last prefers
+    are the purpose of a sample; little background and a recognizable hidden animal count half; the last term prefers
     resolution among equals.
     """
     main = found.hidden_share + found.seen_whole + found.fill
     return np.asarray(main + 0.5 * (1 - found.background) + 0.5 * found.hidden_whole + 0.1 * side / largest)
 
 
-def search(scene: Scene, limits: Limits, *, within: bool) -> Found:
-    """The best crop of the frame with a side of at least `limits.side`.
+def search(scene: Scene, limits: Limits, *, within: bool) -> tuple[int, int, int]:
+    """Find the best crop of the frame with a side of at least `limits.side`, on a grid and then to the pixel.
 
     Args:
         scene: two boxes, a frame no shorter than `limits.side`, and the dead zone.
-        limits: the smallest side, and what is to be kept to.
-        within: whether missing the limits costs so much that any crop that keeps to them wins.
+        limits: the smallest side and the limits.
+        within: penalize missing the limits so much that any crop that meets them wins.
+
+    Returns:
+        Left, top and side in the scene's pixels.
     """
     largest = min(scene.width, scene.height)
-    centre = (min(scene.seen[0], scene.hidden[0]) + max(scene.seen[2], scene.hidden[2])) / 2
+    center = (min(scene.seen[0], scene.hidden[0]) + max(scene.seen[2], scene.hidden[2])) / 2
 
     def value(x: Array, y: Array, side: Array) -> Array:
         found = shares(scene, x, y, side)
-        score = objective(found, side, largest) - _OFF_CENTRE * np.abs(x + side / 2 - centre) / scene.width
+        score = objective(found, side, largest) - _OFF_CENTER * np.abs(x + side / 2 - center) / scene.width
         return score - _PENALTY * np.asarray(sum(limits.excess(found).values())) if within else score
 
     sides = np.unique(np.linspace(limits.side, largest, _SIDES).round())[:, None, None]  # (S, 1, 1)
@@ -125,24 +200,24 @@ def search(scene: Scene, limits: Limits, *, within: bool) -> Found:
             break
         step = max(1.0, step / 3)
     at = int(score.argmax())
-    return Found(int(points[0, at]), int(points[1, at]), int(points[2, at]))
+    return int(points[0, at]), int(points[1, at]), int(points[2, at])
 
 
 def _columns(scene: Scene, side: Array) -> Array:
-    """`(S, 1, X)` left edges at which an edge or the middle of the crop meets that of a box.
+    """`(S, 1, X)` left edges at which an edge or the center of the crop meets that of a box.
 
-    Between those the shares are linear in x (the hidden share nearly), so that the best x is one of them.
+    Between those the shares are linear in x (the hidden share nearly), so the best x is one of them.
     """
     edges = np.array([scene.seen[0], scene.seen[2], scene.hidden[0], scene.hidden[2]])
-    centres = np.array([scene.seen[0] + scene.seen[2], scene.hidden[0] + scene.hidden[2], edges.min() + edges.max()])
-    ends = np.concatenate([np.broadcast_to(edges, (*side.shape[:2], 4)), edges - side, centres / 2 - side / 2], axis=2)
+    centers = np.array([scene.seen[0] + scene.seen[2], scene.hidden[0] + scene.hidden[2], edges.min() + edges.max()])
+    ends = np.concatenate([np.broadcast_to(edges, (*side.shape[:2], 4)), edges - side, centers / 2 - side / 2], axis=2)
     return np.asarray(np.clip(ends.round(), 0, scene.width - side))
 
 
 def _rows(scene: Scene, side: Array) -> Array:
     """`(S, Y, 1)` top edges: those at which a line of the crop meets an edge of a box, and a grid between.
 
-    Hidden share is a quotient in y, whose best value can lie between the edges.
+    The hidden share is a quotient in y, whose maximum can be between the edges.
     """
     edges = np.array([scene.seen[1], scene.seen[3], scene.hidden[1], scene.hidden[3]])
     lines = np.array([0.0, scene.dead[0], scene.dead[1], 1.0])
@@ -152,10 +227,11 @@ def _rows(scene: Scene, side: Array) -> Array:
     return np.asarray(np.clip(rows.round(), 0, scene.height - side))
 
 
-def _round(scene: Scene, least: int, points: Array, step: float, value: _Value) -> tuple[Array, Array]:
-    """Each of `(3, P)` points moved to the best of its neighbours, and their scores `(P,)`."""
-    moves = (np.arange(-_REACH, _REACH + 1) * step / _REACH * 2).round()
-    moves = np.unique(moves)
+def _round(
+    scene: Scene, least: int, points: Array, step: float, value: Callable[[Array, Array, Array], Array]
+) -> tuple[Array, Array]:
+    """Move each of `(3, P)` points to the best of its neighbors; also gives their scores `(P,)`."""
+    moves = np.unique((np.arange(-_REACH, _REACH + 1) * step / _REACH * 2).round())
     side = np.clip(points[2][:, None] + moves, least, min(scene.width, scene.height))[:, :, None, None]  # (P, M, 1, 1)
     y = np.clip(points[1][:, None, None, None] + moves[:, None], 0, scene.height - side)  # (P, M, M, 1)
     x = np.clip(points[0][:, None, None, None] + moves[None, :], 0, scene.width - side)  # (P, M, 1, M)
@@ -165,3 +241,12 @@ def _round(scene: Scene, least: int, points: Array, step: float, value: _Value) 
     s, r, c = np.unravel_index(at, scores.shape[1:])
     p = np.arange(len(scores))
     return np.stack([x[p, s, 0, c], y[p, s, r, 0], side[p, s, 0, 0]]), flat[p, at]
+
+
+def _area(box: Box) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _overlap(low: Array, high: Array, start: float, stop: float) -> Array:
+    """Length that the intervals low to high share with start to stop."""
+    return np.asarray(np.maximum(np.minimum(high, stop) - np.maximum(low, start), 0.0))

@@ -7,22 +7,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import torch
+from torchvision.ops import clip_boxes_to_image, nms
 
 from stackwalls.model import InputError
-from stackwalls.stackgen.localising.boxes import best_boxes, clipped
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from PIL.Image import Image
 
+MAX_OVERLAP = 0.6
+"""Boxes with a larger intersection over union show the same object (non-maximum suppression)."""
+
+MAX_BOXES = 100
+"""Only this many of the best boxes are considered; an untrained detector returns thousands."""
+
 
 @dataclass(frozen=True)
 class Detections:
-    """The boxes in one frame, the best first.
+    """The boxes in one frame, best first.
 
     Attributes:
-        boxes: `(K, 4)` float32, x0, y0, x1, y1 in frame pixels, inside the frame, none empty.
-        scores: `(K,)` float32 in [0, 1], falling.
+        boxes: `(K, 4)` float32, x0, y0, x1, y1 in frame pixels (half-open), inside the frame, not empty.
+        scores: `(K,)` float32 in [0, 1], in descending order.
     """
 
     boxes: NDArray[np.float32]
@@ -30,36 +37,40 @@ class Detections:
 
     @classmethod
     def of(cls, boxes: ArrayLike, scores: ArrayLike, size: tuple[int, int]) -> Detections:
-        """Raw boxes made good: clipped to the frame, sorted, each thing once (non-maximum suppression at 0.6).
+        """Clip raw boxes to the frame, sort them by score, and keep one per object.
 
         Args:
-            boxes: `(K, 4)`, possibly beyond the frame; those that are not finite or have nothing in it are dropped.
-            scores: `(K,)`.
+            boxes: `(K, 4)`; boxes that are not finite or are empty inside the frame are dropped.
+            scores: `(K,)`; equal scores keep their order, scores that are not finite are dropped.
             size: width and height of the frame in pixels.
         """
-        inside, kept = clipped(np.asarray(boxes, dtype=np.float32).reshape(-1, 4), size)
-        values = np.asarray(scores, dtype=np.float32).reshape(-1)[kept]
-        order = best_boxes(inside, values)
-        return cls(inside[order], values[order])
+        raw = torch.from_numpy(np.array(boxes, dtype=np.float32).reshape(-1, 4))
+        values = torch.from_numpy(np.array(scores, dtype=np.float32).reshape(-1))
+        inside = clip_boxes_to_image(raw, size[::-1])
+        valid = raw.isfinite().all(dim=1) & values.isfinite() & (inside[:, 2:] > inside[:, :2]).all(dim=1)
+        order = values[valid].argsort(descending=True, stable=True)[:MAX_BOXES]
+        inside, values = inside[valid][order], values[valid][order]
+        kept = nms(inside.double(), values.double(), MAX_OVERLAP)
+        return cls(inside[kept].numpy(), values[kept].numpy())
 
 
 class Localizer(Protocol):
-    """Finds things by name.
+    """Finds objects by name.
 
     Attributes:
         name: as `load_localizer` takes it.
-        revision: what the weights are: the commit on the Hub, a hash of a folder's files, or a version.
+        revision: identifies the weights: the commit on the Hub, a hash of a folder's files, or a version.
     """
 
     name: str
     revision: str | None
 
     def locate(self, frames: Sequence[Image], nouns: Sequence[Sequence[str]]) -> list[Detections]:
-        """What is in each frame.
+        """Detect the named objects in each frame.
 
         Args:
-            frames: RGB pictures of any sizes.
-            nouns: for each frame what to look for; what is found under any of them is pooled.
+            frames: RGB images of any sizes.
+            nouns: what to look for in each frame; detections of all its nouns are pooled.
 
         Raises:
             InputError: if there are not as many lists of nouns as frames.

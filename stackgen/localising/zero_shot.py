@@ -1,7 +1,8 @@
-"""`ZeroShot`: detection by words with transformers: OWLv2, Grounding DINO, and any other model of that task."""
+"""`ZeroShot`: zero-shot detection with transformers; `load_localizer`: a localizer by name, repository or folder."""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,37 +10,73 @@ from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Resampling
 
-from stackwalls.model import InputError, file_sha256, first_line
-from stackwalls.stackgen.localising.fetching import fetch_detector
-from stackwalls.stackgen.localising.localizer import Detections, check_nouns
+from stackwalls.model import HubId, InputError, file_sha256, first_line, hub_failures
+from stackwalls.stackgen.localising.foreground import Foreground
+from stackwalls.stackgen.localising.localizer import Detections, Localizer, check_nouns
 
 if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+LOCALIZERS: dict[str, str | None] = {
+    "owlv2": "google/owlv2-base-patch16-ensemble",
+    "owlv2-large": "google/owlv2-large-patch14-ensemble",
+    "grounding-dino": "IDEA-Research/grounding-dino-base",
+    "foreground": None,
+}
+"""Name → repository on the Hub (all Apache-2.0); None: no weights. `owlv2` is the default for photographs,
+`foreground` for images with a plain or calm background."""
+
 BATCH = 8
-"""Frames that go through the model at once, all of one size."""
+"""Frames per forward pass, all of one size."""
 
 _OWL = ("owlvit", "owlv2")
-"""Model types that were trained with a sentence round the noun, in one query a noun, each of at most 16 tokens."""
+"""Model types trained with one query per noun, a sentence of at most 16 tokens."""
 
 _THRESHOLDS = {"owlvit": 0.10, "owlv2": 0.15}
-"""Smallest scores, by model type: from 0.15 on OWLv2's boxes are things rather than texture."""
+"""Lowest scores, by model type: above 0.15, OWLv2's boxes are objects rather than texture."""
 
 _THRESHOLD = 0.25
-"""For all others; it is Grounding DINO's own default for boxes."""
+"""For all others: Grounding DINO's own default for boxes."""
+
+_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+"""Configurations, vocabularies and weights; never a pickle or a program."""
+
+
+def load_localizer(name: str, device: str = "cpu") -> Localizer:
+    """Load a localizer by name, by repository (`owner/name[@revision]`) or from a folder.
+
+    Args:
+        name: one of `LOCALIZERS`, or the repository or folder of a zero-shot object detection model.
+        device: where it runs, as torch names it; `foreground` always runs on the CPU.
+
+    Raises:
+        InputError: if the name is unknown, or there is no such model.
+        RunError: if the weights cannot be downloaded.
+    """
+    if name == "foreground":
+        return Foreground()
+    repository = LOCALIZERS.get(name)
+    if repository is None and not Path(name).is_dir() and "/" not in name:
+        near = difflib.get_close_matches(name, LOCALIZERS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise InputError(
+            f"Unknown localizer {name!r}: expected {', '.join(LOCALIZERS)}, owner/name of a zero-shot detection model "
+            f"on the Hugging Face Hub, or a folder that contains one.{hint}"
+        )
+    return ZeroShot.load(repository or name, device, name=name)
 
 
 class ZeroShot:
-    """A zero-shot detector, in single precision whatever the weights' own.
+    """A zero-shot detector (OWLv2, Grounding DINO, …), always in single precision.
 
-    The nouns of a frame are asked for together and what is found under any of them is pooled. Texts longer than the
-    model reads (16 tokens with OWLv2) are cut at their end.
+    All nouns of a frame are queried together, and their detections are pooled. Longer texts than the model reads (16
+    tokens with OWLv2) are truncated.
 
     Attributes:
-        name: as it was asked for.
-        revision: the commit on the Hub, or "sha256:…" over config.json and the weights of a folder.
-        threshold: boxes of a lower score are dropped.
+        name: as the user gave it.
+        revision: the commit on the Hub, or "sha256:…" over the configuration and the weights of a folder.
+        threshold: boxes with a lower score are dropped.
     """
 
     def __init__(self, model: Any, processor: Any, name: str, revision: str | None) -> None:
@@ -50,16 +87,16 @@ class ZeroShot:
 
     @classmethod
     def load(cls, source: str, device: torch.device | str = "cpu", name: str | None = None) -> ZeroShot:
-        """From a folder, or from `owner/name[@revision]` on the Hub.
+        """Load a model from a folder, or from `owner/name[@revision]` on the Hub.
 
         Raises:
-            InputError: if there is no such model, it is of another task, or its terms are not accepted.
-            RunError: if the Hub cannot be reached.
+            InputError: if there is no such model, or it is for another task.
+            RunError: if the Hub refuses access or cannot be reached.
         """
         import torch
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
-        folder = Path(source) if Path(source).is_dir() else fetch_detector(source)
+        folder = Path(source) if Path(source).is_dir() else _fetch(source)
         try:
             processor = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
             model = AutoModelForZeroShotObjectDetection.from_pretrained(
@@ -67,16 +104,16 @@ class ZeroShot:
             )
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise InputError(
-                f"{source} holds no model for zero-shot object detection that transformers reads, with its processor "
-                f"and safetensors weights: {first_line(error)}."
+                f"{source} is not a zero-shot object detection model of transformers with a processor and safetensors "
+                f"weights: {first_line(error)}."
             ) from error
         if not hasattr(processor, "post_process_grounded_object_detection"):
-            raise InputError(f"{source} has no processor for zero-shot object detection: name a whole model.")
+            raise InputError(f"{source} has no processor for zero-shot object detection: expected a complete model.")
         revision = _folder_revision(folder) if Path(source).is_dir() else folder.name
         return cls(model.to(device).eval(), processor, name or source, revision)
 
     def locate(self, frames: Sequence[Image], nouns: Sequence[Sequence[str]]) -> list[Detections]:
-        """What is in each frame; see `Localizer`."""
+        """Detect the nouns in each frame; see `Localizer`."""
         check_nouns(frames, nouns)
         found: dict[int, Detections] = {}
         for batch in _batches([frame.size for frame in frames]):
@@ -106,10 +143,10 @@ class ZeroShot:
         ]
 
     def _shrunk(self, frame: Image) -> Image:
-        """A frame that is longer than the square an OWL model reads, by Pillow down to that.
+        """Shrink a frame that is larger than OWLv2's input, with Pillow.
 
-        The processor would blur and shrink it on its own, in 155 ms for 832 × 1216 on one core instead of 22, to
-        nearly the same pixels (a mean difference of 0.003 where they have a standard deviation of 1.3).
+        The processor's own blur and resize takes 155 ms for 832 × 1216 on one core instead of 22, for nearly the same
+        pixels (a mean difference of 0.003 at a standard deviation of 1.3).
         """
         size = getattr(self._processor.image_processor, "size", None)
         longest = getattr(size, "height", None) if self._kind == "owlv2" else None
@@ -120,9 +157,9 @@ class ZeroShot:
         return frame.resize(shape, Resampling.BICUBIC, reducing_gap=3.0)
 
     def _texts(self, nouns: Sequence[Sequence[str]]) -> list[list[str]]:
-        """For each frame as many texts, its last noun repeated: OWLv2 would take an empty one for a query."""
+        """The same number of texts for each frame: its last noun is repeated, as OWLv2 would query an empty text."""
         most = max(len(words) for words in nouns)
-        # a full stop divides Grounding DINO's texts
+        # Grounding DINO's texts are separated by full stops
         lists = [[word.lower().replace(".", "") for word in words] for words in nouns]
         lists = [words + words[-1:] * (most - len(words)) for words in lists]
         if self._kind not in _OWL:
@@ -130,14 +167,30 @@ class ZeroShot:
         return [[f"a photo of a {word}" for word in words] for words in lists]
 
     def _padding(self) -> dict[str, Any]:
-        """How texts are made equally long: OWLv2 always reads all its 16 places."""
+        """How the tokenizer pads: OWLv2 always reads 16 tokens."""
         if self._kind not in _OWL:
             return {"padding": True}
         return {"padding": "max_length", "max_length": self._model.config.text_config.max_position_embeddings}
 
 
+def _fetch(source: str) -> Path:
+    """Download `owner/name[@revision]`, or find it in the cache; the folder's name is the commit.
+
+    This is done before loading: transformers requests the files one by one, and retries each for 23 seconds if there
+    is no connection.
+    """
+    from huggingface_hub import snapshot_download
+
+    found = HubId.parse(source)
+    if found is None or found.split is not None:
+        raise InputError(f"There is no folder {source}, and it is not owner/name[@revision] either.")
+    otherwise = "pass a folder that contains one, or use the localizer 'foreground', which needs no weights"
+    with hub_failures("load the detector", "model", found.repository, found.revision, otherwise=otherwise):
+        return Path(snapshot_download(found.repository, revision=found.revision, allow_patterns=list(_FILES)))
+
+
 def _batches(sizes: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Indices of frames of one size, at most `BATCH` together: a frame padded to its neighbours' size gives others."""
+    """Indices of up to `BATCH` frames of one size: padding a frame to its neighbors' size would change its boxes."""
     alike: dict[tuple[int, int], list[int]] = {}
     for index, size in enumerate(sizes):
         alike.setdefault(size, []).append(index)
@@ -145,7 +198,7 @@ def _batches(sizes: Sequence[tuple[int, int]]) -> list[list[int]]:
 
 
 def _folder_revision(folder: Path) -> str:
-    """SHA-256 over the names and contents of the files that decide what the model finds."""
+    """SHA-256 over the names and contents of the files that the detections depend on."""
     names = sorted(path for pattern in ("*.json", "*.safetensors", "*.txt") for path in folder.glob(pattern))
     digest = hashlib.sha256()
     for path in names:

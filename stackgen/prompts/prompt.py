@@ -1,26 +1,60 @@
-"""`prompt_for`: the sentence that a text-to-image model gets for a class, an attempt and a wall."""
+"""`prompt_for`: the prompt for a class, an attempt and a wall; `noun_of`: what to call a class in it."""
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
 
 from stackwalls.model import VGG16_WALL, InputError, Wall, imagenet_classes
-from stackwalls.stackgen.prompts.nouns import Noun, noun_of
 from stackwalls.stackgen.prompts.sentences import TEMPLATES, Template
 
 PLACEHOLDER = "{animal}"
-"""What stands for the noun in a sentence of one's own."""
+"""Stands for the noun in a custom sentence."""
+
+
+@dataclass(frozen=True)
+class Noun:
+    """What to call a class.
+
+    Attributes:
+        text: an unambiguous noun for the class: "rooster" for cock, "crane bird", "boxer dog".
+        kind: a common word that covers it ("bird", "dog"), which detectors know best; None if it is not an animal.
+    """
+
+    text: str
+    kind: str | None
+
+    @property
+    def article(self) -> str:
+        """The indefinite article by sound: "a" or "an"."""
+        word = self.text.lower()
+        if word.startswith(("eu", "uni", "u-", "one")):
+            return "a"
+        return "an" if word.startswith(("a", "e", "i", "o", "u", "hour")) else "a"
+
+
+def noun_of(label: int) -> Noun:
+    """The noun for an ImageNet-1k class: from `animals.tsv` for the 398 animals, otherwise the class name.
+
+    Raises:
+        InputError: if `label` is not an index from 0 to 999.
+    """
+    if not 0 <= label < len(imagenet_classes()):
+        raise InputError(f"Expected a class index from 0 to {len(imagenet_classes()) - 1}, but got {label}.")
+    entry = imagenet_classes()[label]
+    return _table().get(entry.synset, Noun(entry.name, None))
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What one attempt asks for.
+    """The prompt of one attempt.
 
     Attributes:
         text: the sentence.
-        template: the name of the template, or the sentence of one's own that it was made from.
-        nouns: what a detector looks for afterwards, the specific word first: ("Border terrier", "dog").
+        template: its template by name, or the custom sentence.
+        nouns: what a detector looks for in the frame, the specific word first: ("Border terrier", "dog").
     """
 
     text: str
@@ -29,20 +63,19 @@ class Prompt:
 
 
 def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall = VGG16_WALL) -> Prompt:
-    """The prompt of a class for one attempt.
+    """The prompt for one attempt at a class.
 
-    Few-step models keep their composition when only the seed changes, so the refined sentences change with the
-    attempt: attempt `i` takes sentence `i` modulo their number. Walls of rows ask for one animal on top of the other,
-    walls of columns for two side by side; on which end the wall stands does not matter.
+    Few-step models keep their composition if only the seed changes, so attempt `i` uses sentence `i` of the template,
+    modulo their number. Walls of rows ask for one animal on top of the other, walls of columns for two side by side.
 
     Args:
-        label: ImageNet-1k index, 0 to 999. Outside the animals (0 to 397) the class name is the noun.
+        label: ImageNet-1k index, 0 to 999. For classes that are not animals (398 and up) the class name is the noun.
         attempt: 0 for the first.
-        template: a name in `TEMPLATES`, or a sentence of one's own with `{animal}` in it.
-        wall: whose axis says how the two should lie.
+        template: a name in `TEMPLATES`, or a custom sentence with `{animal}` in it.
+        wall: its axis decides how the two should be placed.
 
     Raises:
-        InputError: if the class, the attempt or the template is none, or the template has no form for the wall.
+        InputError: if the class, attempt or template is invalid, or the template has no sentences for the wall.
     """
     if attempt < 0:
         raise InputError(f"Expected an attempt of 0 or more, but got {attempt}.")
@@ -58,7 +91,7 @@ def check_template(template: str, wall: Wall) -> tuple[str, ...]:
     """The sentences of a template for a wall, at least one.
 
     Raises:
-        InputError: if the template is unknown (the message names the nearest), or has no form for the wall.
+        InputError: if the template is unknown (the message suggests the nearest), or has no sentences for the wall.
     """
     if PLACEHOLDER in template:
         return (template,)
@@ -73,18 +106,25 @@ def check_template(template: str, wall: Wall) -> tuple[str, ...]:
     sentences = found.rows if wall.axis == "rows" else found.columns
     if not sentences:
         raise InputError(
-            f"The template {template!r} puts one animal on top of the other, but the wall {wall} divides left from "
-            "right: use the template 'refined', which puts them side by side."
+            f"The template {template!r} asks for one animal on top of the other, but the wall {wall} separates left "
+            "from right: use the template 'refined', which asks for two side by side."
         )
     return sentences
 
 
 _OWN = Template(rows=(), columns=())
-"""A sentence of one's own takes the clearer noun."""
+"""A custom sentence uses the unambiguous noun."""
 
 
 def _fill(sentence: str, noun: Noun) -> str:
-    """The sentence with its words, its first letter large; braces that are no placeholder stay."""
+    """Fill in the placeholders and capitalize the first letter; other braces stay."""
     text = sentence.replace("{a}", f"{noun.article} {noun.text}").replace(PLACEHOLDER, noun.text)
     text = text.replace("{things}", "objects" if noun.kind is None else "animals")
     return text[:1].upper() + text[1:]
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[str, Noun]:
+    text = resources.files("stackwalls.stackgen.prompts").joinpath("animals.tsv").read_text(encoding="utf-8")
+    rows = (line.split("\t") for line in text.splitlines()[1:])
+    return {synset: Noun(noun, kind) for synset, _, noun, kind in rows}

@@ -1,4 +1,4 @@
-"""The sentences: the paper's, and refined ones that say how many, which way and how close."""
+"""The prompt templates: the paper's sentence, and refined ones that state number, arrangement and distance."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Template:
-    """A named set of sentences; attempt `i` takes the `i`-th of them, and after the last the first again.
+    """Sentences that the attempts use in turn.
 
-    In a sentence, `{animal}` is the noun, `{a}` the noun with its article, `{things}` "animals" ("objects" for a
-    class that is none).
+    In a sentence, `{animal}` is the noun, `{a}` the noun with its article, and `{things}` "animals", or "objects" for
+    other classes.
 
     Attributes:
         rows: for walls of rows: one above the other.
-        columns: for walls of columns: next to each other; empty where there is no such form.
-        by_class_name: whether `{animal}` is the bare ImageNet name, as in the paper, instead of the clearer noun.
+        columns: for walls of columns: side by side; empty if the template has none.
+        by_class_name: use the plain ImageNet name, as in the paper, instead of the unambiguous noun.
     """
 
     rows: tuple[str, ...]
@@ -62,4 +62,4 @@ TEMPLATES: dict[str, Template] = {
     ),
 }
 """Name → sentences. `paper`: Taimeskhanov, Sicre, Garreau (ECML PKDD 2024, arXiv 2404.01964), section 4.1, before
-their refinement by a chat model, which is not published. `refined`, the default, is this project's."""
+they were refined with a chat model; those are not published. `refined`, the default, is this project's."""

@@ -1,9 +1,5 @@
-"""A page on this machine to look at every picture and to keep it or turn it down.
+"""A local web page for looking at every image and keeping or rejecting it.
 
 `review_session` (a folder under review: rows, marks and decisions) → `review_server` (loopback only, behind a token)
-→ the page in `templates/`. Beside them: `marks` (where the wall and the boxes lie on a picture; pure).
+→ the page in `templates/`.
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The review's web server: on the loopback interface only, behind a random token, for one page of its own."""
+"""`ReviewServer`: the web server of a review, on the loopback interface only, behind a random token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stackwalls.stackgen.review.review_session import ReviewSession
 LOOPBACK = "127.0.0.1"
 
 MOST_BODY = 16_384
-"""Bytes of a decision; longer requests are refused unread."""
+"""Bytes of a decision; longer requests are rejected unread."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -27,7 +27,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Sent with every answer: nothing is loaded from elsewhere, framed, or told to other pages."""
+"""Sent with every response: the page loads nothing from elsewhere, and other pages cannot frame or read it."""
 
 PAGE = {
     "": ("review.html", "text/html; charset=utf-8"),
@@ -35,23 +35,23 @@ PAGE = {
     "review.js": ("review.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
-"""The page's own files: path below the token → file and media type. No other file is ever read."""
+"""The page's own files: path after the token → file and media type. No other file is ever read."""
 
 _OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d{1,5})?")
-"""A page of another name that resolves to this machine (DNS rebinding) sends its own name instead."""
+"""DNS rebinding (another site's name that resolves to this machine) sends another Host."""
 
-_NUMBERED = re.compile(r"(row|picture|rejected)/(\d{1,9})")
+_NUMBERED = re.compile(r"(row|image|rejected)/(\d{1,9})")
 
 
 class ReviewServer(ThreadingHTTPServer):
     """Serves one review until `shutdown`, or Ctrl-C in `serve_forever`.
 
     Args:
-        session: what is reviewed; closed by its owner.
-        port: 0 for any free one.
+        session: the review; closed by its owner.
+        port: 0 for any free port.
 
     Raises:
-        RunError: if the port cannot be had.
+        RunError: if the port is not available.
     """
 
     daemon_threads = True
@@ -64,16 +64,16 @@ class ReviewServer(ThreadingHTTPServer):
         except OSError as error:
             raise RunError(
                 f"Cannot listen on port {port} of {LOOPBACK} ({error.strerror or error}): choose another --port, or "
-                "leave it out for a free one."
+                "leave it out to use any free one."
             ) from error
 
     @property
     def address(self) -> str:
-        """What to open in a browser; it holds the token, so it is for this person only."""
+        """The address to open in a browser; it contains the token, so do not share it."""
         return f"http://{LOOPBACK}:{self.server_address[1]}/{self.token}/"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A browser that goes away in the middle of an answer is no error of ours."""
+        """Ignore browsers that disconnect in the middle of a response."""
         import sys
 
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
@@ -81,7 +81,7 @@ class ReviewServer(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection; answers GET for the page and what it shows, POST for decisions."""
+    """One connection: GET for the page and its data, POST for decisions."""
 
     server: ReviewServer
     protocol_version = "HTTP/1.1"
@@ -104,9 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
             elif match[1] == "rejected":
                 self._answer(lambda: self.server.session.rejected(number))
             else:
-                self._answer(lambda: self.server.session.picture(number))
+                self._answer(lambda: self.server.session.image(number))
         else:
-            self._refuse(404, "There is nothing here.")
+            self._refuse(404, "Not found.")
 
     def do_POST(self) -> None:
         path = self._allowed()
@@ -114,9 +114,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         origin = self.headers.get("Origin")
         if origin is not None and origin != f"http://{self.headers['Host']}":
-            self._refuse(403, "Decisions are taken from the review's own page only.")
+            self._refuse(403, "Only the review's own page may send decisions.")
         elif path != "decide":
-            self._refuse(404, "There is nothing here.")
+            self._refuse(404, "Not found.")
         elif self.headers.get_content_type() != "application/json":
             self._refuse(415, "Expected a decision as application/json.")
         elif (body := self._body()) is not None:
@@ -137,24 +137,24 @@ class _Handler(BaseHTTPRequestHandler):
         if not length.isdecimal() or "Transfer-Encoding" in self.headers:
             self._refuse(411, "Expected a Content-Length.")
         elif int(length) > MOST_BODY:
-            self._refuse(413, "That is too long for a decision.")
+            self._refuse(413, "The decision is too long.")
         else:
             return self.rfile.read(int(length))
         return None
 
     def _allowed(self) -> str | None:
-        """The path below the token; None where the request was refused."""
+        """The path after the token; None if the request was rejected."""
         if not _OWN_HOST.fullmatch(self.headers.get("Host", "")):
-            self._refuse(403, "This page is reached by its own address on this machine only.")
+            self._refuse(403, "Open this page only by its own address on this machine.")
             return None
         token, slash, path = self.path.partition("?")[0].removeprefix("/").partition("/")
         if not slash or not hmac.compare_digest(token.encode(), self.server.token.encode()):
-            self._refuse(403, "This page needs the whole address that `stackgen review` printed.")
+            self._refuse(403, "Open the complete address that `stackgen review` printed.")
             return None
         return path
 
     def _answer(self, ask: Any) -> None:
-        """Send what `ask` gives: a picture with its media type, or JSON values."""
+        """Send what `ask` returns: an image with its media type, or JSON values."""
         try:
             answer = ask()
         except IndexError:
@@ -170,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, json.dumps(answer).encode(), "application/json")
 
     def _refuse(self, status: int, message: str) -> None:
-        self.close_connection = True  # the rest of the request, if there is any, is not read
+        self.close_connection = True  # the rest of the request is not read
         self._send(status, json.dumps({"error": message}).encode(), "application/json")
 
     def _send(self, status: int, content: bytes, media_type: str) -> None:
@@ -185,4 +185,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a log of requests would hold the token."""
+        """Log nothing: requests contain the token."""

@@ -1,8 +1,8 @@
-"""A dataset folder under review: its rows, one at a time, and what was decided about them."""
+"""`ReviewSession`: a dataset folder under review: its rows, the marks on their images, and the decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -20,29 +20,32 @@ from stackwalls.hub_cards import (
     current_decisions,
     picture_sha256,
 )
-from stackwalls.model import InputError, class_names
-from stackwalls.stackgen.review.marks import box_marks, wall_mark
+from stackwalls.model import InputError, Wall, class_names
 
 REJECTED_AT_ONCE = 100
-"""Entries of the list of what was given up that are sent at a time."""
+"""Entries of the list of rejected samples that are sent at a time."""
 
 COMMANDS = {"stack-mix": "mix", "stack-gen": "generate"}
-"""The command that makes each kind of set that has pictures."""
+"""The command that makes each kind of set with images."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
+Mark = dict[str, float]
+"""left, top, width, height as shares of the image's side, 0 to 1."""
+
+
 @dataclass(frozen=True)
 class Counts:
-    """How many pictures were kept, turned down, and neither."""
+    """How many images were kept, rejected, and neither."""
 
     kept: int
-    turned_down: int
+    rejected: int
     undecided: int
 
 
 class ReviewSession:
-    """One review of a finished folder; made by `ReviewSession.open`. May be used from several threads."""
+    """One review of a finished folder, from `ReviewSession.open`. Safe to use from several threads."""
 
     def __init__(self, folder: Path, rows: RowReader, log: DecisionLog) -> None:
         self.folder = folder
@@ -58,17 +61,17 @@ class ReviewSession:
 
     @classmethod
     def open(cls, folder: Path) -> ReviewSession:
-        """Begin a review, or go on with one.
+        """Start a review, or resume one.
 
         Raises:
-            InputError: if it is no finished folder with pictures, or its file of decisions was damaged.
-            RunError: if another process reviews it, or the disk refuses.
+            InputError: if it is not a finished folder with images, or its file of decisions is damaged.
+            RunError: if another process reviews it, or writing fails.
         """
         rows = RowReader(folder)
         if rows.manifest.kind not in COMMANDS:
             raise InputError(
-                f"{folder} is a {rows.manifest.kind} folder, which has no pictures to look at: rebuild the set from "
-                "it first, then review that."
+                f"{folder} is a {rows.manifest.kind} folder, which has no images: rebuild the set from it first, then "
+                "review that."
             )
         log = DecisionLog.open(folder)
         try:
@@ -81,7 +84,7 @@ class ReviewSession:
         return len(self._ids)
 
     def overview(self) -> dict[str, Any]:
-        """What the page needs of all rows: JSON values, without the pictures."""
+        """What the page needs of all rows: JSON values, without the images."""
         names = class_names()
         with self._lock:
             decided = dict(self._decisions)
@@ -98,7 +101,7 @@ class ReviewSession:
         }
 
     def row(self, number: int) -> dict[str, Any]:
-        """All that is known of a row but its picture: JSON values.
+        """All of a row but its image: JSON values.
 
         Raises:
             IndexError: if there is no such row.
@@ -122,8 +125,8 @@ class ReviewSession:
             "comment": decision.comment if decision else "",
         }
 
-    def picture(self, number: int) -> tuple[bytes, str]:
-        """A row's encoded picture and its media type.
+    def image(self, number: int) -> tuple[bytes, str]:
+        """A row's encoded image and its media type.
 
         Raises:
             IndexError: if there is no such row.
@@ -132,16 +135,16 @@ class ReviewSession:
         return encoded, "image/png" if encoded.startswith(_PNG) else "image/webp"
 
     def rejected(self, start: int) -> dict[str, Any]:
-        """Some of what was given up while the set was made, from entry `start` on."""
+        """Some of the samples rejected while the set was made, from entry `start` on."""
         return {"from": start, "of": len(self._rejected), "items": self._rejected[start : start + REJECTED_AT_ONCE]}
 
     def decide(self, number: int, verdict: str, comment: str) -> dict[str, Any]:
-        """Store a decision; it is on the disk when this returns.
+        """Store a decision; it is on disk when this returns.
 
         Raises:
             IndexError: if there is no such row.
-            InputError: if it is no decision.
-            RunError: if the disk refuses; nothing is decided then.
+            InputError: if it is not a decision.
+            RunError: if writing fails; nothing is decided then.
         """
         encoded = self._rows[number]["image"]["bytes"]
         decision = Decision(self._ids[number], picture_sha256(encoded), verdict, comment.strip())
@@ -151,18 +154,18 @@ class ReviewSession:
         return {"row": number, "image_id": decision.image_id, "verdict": verdict, "comment": decision.comment}
 
     def counts(self) -> Counts:
-        """How far the review has come."""
+        """The progress of the review."""
         with self._lock:
             verdicts = [decision.verdict for decision in self._decisions.values()]
-        kept, turned_down = verdicts.count(KEPT), verdicts.count(TURNED_DOWN)
-        return Counts(kept, turned_down, len(self) - kept - turned_down)
+        kept, rejected = verdicts.count(KEPT), verdicts.count(TURNED_DOWN)
+        return Counts(kept, rejected, len(self) - kept - rejected)
 
     def redo_command(self) -> str:
-        """What to type to replace the pictures that were turned down; … stands for what made the set."""
+        """The command that replaces the rejected images; … stands for the options that made the set."""
         return f"stackgen {COMMANDS[self.kind]} … --out {self.folder} --redo-rejected"
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         self._log.close()
 
     def __enter__(self) -> ReviewSession:
@@ -174,8 +177,37 @@ class ReviewSession:
         self.close()
 
 
+def wall_mark(wall: Wall) -> Mark:
+    """The dead zone."""
+    start, size = wall.start / wall.image_size, wall.size / wall.image_size
+    if wall.axis == "rows":
+        return {"left": 0.0, "top": start, "width": 1.0, "height": size}
+    return {"left": start, "top": 0.0, "width": size, "height": 1.0}
+
+
+def box_marks(row: Mapping[str, Any]) -> dict[str, Mark]:
+    """The boxes of a STACK-GEN row inside its crop, by column name without `_box`; empty if there is no crop.
+
+    Boxes and crop are left, top, right, bottom in the generated frame.
+    """
+    crop = row.get("crop")
+    if crop is None:
+        return {}
+    boxes = {name.removesuffix("_box"): box for name, box in row.items() if name.endswith("_box") and box is not None}
+    marks = {name: _inside(box, crop) for name, box in boxes.items()}
+    return {name: mark for name, mark in marks.items() if mark["width"] > 0 and mark["height"] > 0}
+
+
+def _inside(box: Sequence[float], crop: Sequence[float]) -> Mark:
+    left, top, right, bottom = crop
+    width, height = right - left, bottom - top
+    x0, x1 = (min(max((x - left) / width, 0.0), 1.0) for x in (box[0], box[2]))
+    y0, y1 = (min(max((y - top) / height, 0.0), 1.0) for y in (box[1], box[3]))
+    return {"left": x0, "top": y0, "width": x1 - x0, "height": y1 - y0}
+
+
 def _text(value: Any) -> str:
-    """A value for people: numbers to three digits after the point."""
+    """A value for people: numbers to three decimal places."""
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, list):

@@ -14,7 +14,7 @@ class InMemoryDataset(StackDataset):
     """`labels` names how many there are; images are seeded noise in soft blobs."""
 
     def __init__(self, labels: Sequence[int], name: str = "noise", wall: Wall | None = None, seed: int = 0) -> None:
-        super().__init__(name, lambda: iter(()), len(labels), wall)
+        super().__init__(name, lambda start: iter(()), len(labels), wall)
         generator = np.random.default_rng(seed)
         coarse = generator.integers(0, 256, (len(labels), 14, 14, 3), dtype=np.uint8)
         self.images = coarse.repeat(16, axis=1).repeat(16, axis=2)

@@ -72,8 +72,9 @@ def test_quantus_function() -> None:
     assert (expected > 0).any()
     assert np.allclose(explained(explainer).maps, expected, rtol=1e-4, atol=1e-8)
     assert explainer.note == (
-        "mine: a function with arrays, as Quantus calls it; its values summed over channels, negative values set to 0; "
-        "a map of lower resolution upsampled bilinearly between two min–max, as grad-cam does."
+        "mine: a function with arrays, as Quantus calls it; its values are summed over channels, with negative values "
+        "set to 0; maps of lower resolution are scaled to [0, 1] by min–max, upsampled bilinearly, and scaled again, "
+        "as grad-cam does."
     )
 
 
@@ -241,12 +242,15 @@ def test_what_is_no_map_is_named_in_its_row(values: Any, errors: list[str | None
 @pytest.mark.parametrize(
     ("values", "error"),
     [
-        (None, "expected maps as a tensor or array of real numbers, but the method gave NoneType"),
-        ("map", "expected maps as a tensor or array of real numbers, but the method gave str"),
-        (FULL * 1j, "expected maps as a tensor or array of real numbers, but the method gave ndarray of complex64"),
-        (torch.zeros(2, 224, 224) * 1j, "but the method gave Tensor of torch.complex64"),
-        (np.zeros((2, 224, 224, 3)), "expected channels second, (N, C, H, W), but the method gave (2, 224, 224, 3)"),
-        ((FULL, FULL), "expected one tensor or array of maps, but the method gave 2"),
+        (None, "expected maps as a tensor or array of real numbers, but got NoneType"),
+        ("map", "expected maps as a tensor or array of real numbers, but got str"),
+        (FULL * 1j, "expected maps as a tensor or array of real numbers, but got ndarray of complex64"),
+        (torch.zeros(2, 224, 224) * 1j, "but got Tensor of torch.complex64"),
+        (
+            np.zeros((2, 224, 224, 3)),
+            "expected channels second, (N, C, H, W), but got (2, 224, 224, 3)",
+        ),
+        ((FULL, FULL), "expected one tensor or array of maps, but got 2"),
         (FULL[:1], "the method gave 1 maps for 2 images"),
         (FULL[0], "the method gave 224 maps for 2 images"),
     ],
@@ -330,7 +334,7 @@ def test_max_batch_splits_the_call() -> None:
         InputError, match="`reduce` to be one of 'sum', 'sum-abs', 'abs-sum', 'abs-max', 'none', but got 'max'"
     ):
         Configured(counting, reduce="max")
-    with pytest.raises(InputError, match="one within another"):
+    with pytest.raises(InputError, match="one inside another"):
         Configured(Configured(counting))
 
 

@@ -265,7 +265,7 @@ def test_a_method_for_another_network_is_refused() -> None:
     wrapped = nn.Sequential(subject.model, nn.Softmax(1))
     assert isinstance(as_explainer("mine", captum.Saliency(wrapped), subject), CaptumExplainer)
     foreign = captum.LayerGradCam(subject.model, other.target_layer)
-    with pytest.raises(InputError, match="The layer ReLU of the method mine is no module of masked-vgg16"):
+    with pytest.raises(InputError, match="The layer ReLU of the method mine is not a module of masked-vgg16"):
         as_explainer("mine", foreign, subject)
 
 
@@ -291,7 +291,7 @@ def test_what_cannot_be_made_is_said() -> None:
         as_explainer("mine", captum.NoiseTunnel, subject)
     with pytest.raises(InputError, match=r"cannot be made for masked-vgg16: ValueError: .*multiple fully connected"):
         as_explainer("mine", torchcam.CAM, subject)
-    with pytest.raises(InputError, match=r"ready object of grad-cam's.*pass the class, GradCAM"):
+    with pytest.raises(InputError, match=r"is an object of grad-cam.*pass the class, GradCAM"):
         as_explainer("mine", pytorch_grad_cam.GradCAM(subject.model, [subject.target_layer]), subject)
     with pytest.raises(InputError, match="`arrays` has no meaning for a captum attribution"):
         as_explainer("mine", Configured(captum.Saliency, arrays=True), subject)

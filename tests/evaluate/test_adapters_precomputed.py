@@ -119,7 +119,7 @@ def test_an_id_does_not_climb_out_of_the_folder(tmp_path: Path) -> None:
 def test_maps_in_order_are_one_for_each_image() -> None:
     explainer = precomputed(MAPS)
     explainer.check_datasets({"mix": 2})
-    with pytest.raises(InputError, match="mine holds 2 maps, and mix 3 images"):
+    with pytest.raises(InputError, match="mine has 2 maps, but mix has 3 images"):
         explainer.check_datasets({"mix": 3})
     with pytest.raises(InputError, match="one array of maps in order, and there are 2 datasets"):
         explainer.check_datasets({"mix": 2, "gen": 2})

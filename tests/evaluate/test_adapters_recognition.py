@@ -301,8 +301,8 @@ def test_what_cannot_be_imported_says_what_was_tried(module: str, tmp_path: Path
         "no_colon": "expected package.module:name",
         "absent_package.explain:f": f"there is no module 'absent_package', neither on Python's path nor in {tmp_path}",
         "own_package.absent:f": "there is no module 'own_package.absent'",
-        f"{module}:my_metod": f"{module} has no 'my_metod'. Did you mean 'my_method'",
-        f"{module}:Holder.other": "Holder has no 'other'",
+        f"{module}:my_metod": f"module '{module}' has no attribute 'my_metod'. Did you mean 'my_method'",
+        f"{module}:Holder.other": "type object 'Holder' has no attribute 'other'",
         "own_broken:f": "importing own_broken raised ZeroDivisionError: division by zero",
         "own_needy:f": "importing own_needy raised ModuleNotFoundError: No module named 'a_package_that_is_not_there'",
     }.items():
@@ -326,15 +326,15 @@ def test_networks_by_import(module: str) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("without_wall", "needs an attribute `wall`, a stackwalls.model.Wall .* but has none"),
-        ("wall_in_words", "needs an attribute `wall`, .* but has an object of type str"),
-        ("without_layer", "needs an attribute `target_layer`.* but has none"),
-        ("others_layer", "needs an attribute `target_layer`, the module of its own .* but has an object of type ReLU"),
+        ("without_wall", r"network of .*:without_wall: Own has no wall, .* set its attribute `wall`"),
+        ("wall_in_words", r"Expected `wall` to be a Wall, such as Wall\.parse.* but got 'bottom:64'"),
+        ("without_layer", r"Own names no target layer: set its attribute `target_layer`.* \(N, C, h, w\)"),
+        ("others_layer", "The target layer ReLU is not a module of Own"),
         ("failing", r"Cannot make a network by .*:failing\(\): OSError: no weights here"),
         ("NUMBER", "is an object of type int: expected a torch.nn.Module, or a function that returns one"),
         ("my_method", r"Cannot make a network by .*TypeError: my_method\(\) missing 3 required"),
-        ("Holder", r"Holder\(\) gave an object of type Holder: expected a torch.nn.Module"),
-        ("absent", "has no 'absent'"),
+        ("Holder", r"Holder\(\) returned an object of type Holder: expected a torch.nn.Module"),
+        ("absent", "has no attribute 'absent'"),
     ],
 )
 def test_what_is_no_network_is_said(module: str, name: str, reason: str) -> None:

@@ -11,16 +11,12 @@ from in_memory_dataset import sparse_vgg
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from stackwalls.evaluate.engine import (
-    ENGINE_METHODS,
-    SINGLE_PASS,
-    Engine,
-    SeenRows,
-    explain_forward,
-    normalised_maps,
-)
 from stackwalls.evaluate.engine.ablation import ablation_weights
+from stackwalls.evaluate.engine.engine import ENGINE_METHODS, Engine, Explained, explain_head
 from stackwalls.evaluate.engine.kernels import reduced_dtype
+from stackwalls.evaluate.engine.score import SeenRows
+from stackwalls.evaluate.engine.single_pass import SINGLE_PASS
+from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.model import Backbone, BlindModel, Wall, Walled
 
 GRAD_CAM_NAMES = {"GradCAM++": "GradCAMPlusPlus"}
@@ -44,6 +40,13 @@ MODELS: dict[str, Callable[[], BlindModel]] = {
     "left": lambda: walled_cnn("left:32"),
     "band": lambda: walled_cnn("rows:64:128"),
 }
+
+
+def forward_pass(model: BlindModel, images: torch.Tensor) -> Explained:
+    """The network's own features, then the head forward and backward."""
+    with torch.no_grad():
+        activations = model.features(images).contiguous()
+    return explain_head(model, activations)
 
 
 def scaled(maps: np.ndarray) -> np.ndarray:
@@ -86,7 +89,7 @@ def test_any_class_can_be_explained() -> None:
 def test_the_forward_pass_is_the_networks_own() -> None:
     model = MODELS["vgg"]()
     images = torch.randn(3, 3, 224, 224)
-    explained = explain_forward(model, images)
+    explained = forward_pass(model, images)
     torch.testing.assert_close(explained.logits, model(images), rtol=0, atol=0)
     assert torch.equal(explained.targets, model(images).argmax(1))
     assert not explained.activations.requires_grad
@@ -111,7 +114,7 @@ def test_dead_channels_are_scored_once() -> None:
     """Equal masks give one input: the network runs on the channels that light something, and once on nothing."""
     model = MODELS["bottom"]()
     image = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(5))
-    explained = explain_forward(model, image)
+    explained = forward_pass(model, image)
     lit = int((explained.activations[0, :, :5].flatten(1) != 0).any(1).sum())
     alive = int((explained.activations[0].flatten(1) != 0).any(1).sum())
     passes: list[int] = []
@@ -125,7 +128,7 @@ def test_dead_channels_are_scored_once() -> None:
 def test_ablation_by_splitting_equals_ablation_by_running_the_head() -> None:
     model = sparse_vgg(1 / 8)
     images = torch.randn(2, 3, 224, 224)
-    explained = explain_forward(model, images)
+    explained = forward_pass(model, images)
     raw, _ = Engine(model).raw_maps(images, ["AblationCAM"])
     for index in range(2):
         weights = []
@@ -142,7 +145,7 @@ def test_ablation_does_not_lose_the_small_differences_of_scores() -> None:
     """y − y_v is about a hundredth of y: as a difference of two scores it is a digit less exact."""
     model = sparse_vgg(1 / 4).requires_grad_(False)
     exact_model = copy.deepcopy(model).double()
-    explained = explain_forward(model, torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(3)))
+    explained = forward_pass(model, torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(3)))
     given = explained.activations, explained.targets, explained.scores
     found = ablation_weights(model, *given, batch=8, report=lambda _: None).double()
     channels = found.shape[1]
@@ -202,9 +205,9 @@ def test_hirescam_is_exactly_zero_under_the_wall() -> None:
 @pytest.mark.parametrize("method", SINGLE_PASS)
 def test_upsampling_in_torch_equals_opencvs(method: str) -> None:
     raw, _ = Engine(MODELS["bottom"]()).raw_maps(torch.randn(2, 3, 224, 224), [method])
-    maps = normalised_maps(raw[method], 224)
+    maps = normalized_maps(raw[method], 224)
     np.testing.assert_allclose(maps.numpy(), scaled(raw[method].numpy()), rtol=0, atol=1e-5)
 
 
 def test_a_map_of_nothing_stays_nothing() -> None:
-    assert torch.equal(normalised_maps(torch.full((1, 7, 7), -1.0), 14), torch.zeros(1, 14, 14))
+    assert torch.equal(normalized_maps(torch.full((1, 7, 7), -1.0), 14), torch.zeros(1, 14, 14))

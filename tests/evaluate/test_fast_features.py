@@ -4,8 +4,8 @@ import pytest
 import torch
 from in_memory_dataset import sparse_vgg, walled_cnn
 
-from stackwalls.evaluate.engine import Engine, explain_forward
-from stackwalls.evaluate.engine.features import fast_features
+from stackwalls.evaluate.engine.engine import Engine
+from stackwalls.evaluate.engine.kernels import fast_features
 
 IMAGES = torch.randn(5, 3, 224, 224, generator=torch.Generator().manual_seed(4))
 
@@ -51,7 +51,8 @@ def test_hooks_on_the_convolutions_are_heard() -> None:
 def test_one_pass_makes_predictions_and_all_maps() -> None:
     """The convolutions run once a batch, whatever is asked of it."""
     model, calls = walled_cnn(), []
-    model.extractor.register_forward_hook(lambda *_: calls.append(1))
+    for side in model.sides:
+        side.register_forward_hook(lambda *_: calls.append(1))
     from in_memory_dataset import InMemoryDataset
 
     from stackwalls.evaluate import evaluate
@@ -67,7 +68,7 @@ def test_one_pass_makes_predictions_and_all_maps() -> None:
 
 def test_an_explained_batch_can_be_divided() -> None:
     model = sparse_vgg()
-    whole = explain_forward(model, IMAGES)
+    whole = Engine(model).explained(IMAGES)
     parts = [whole.at([0, 1, 2]), whole.at([3, 4])]
     joined = type(whole).joined(parts)
     assert whole.at(range(5)) is whole

@@ -8,7 +8,8 @@ import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 
 from stackwalls.evaluate import METHODS, Subject, evaluate, memory
-from stackwalls.evaluate.engine import BatchSizes, Engine, is_out_of_memory
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes, is_out_of_memory
+from stackwalls.evaluate.engine.engine import Engine
 from stackwalls.evaluate.run.memory import batch_sizes, free_bytes, parse_bytes, pass_bytes
 from stackwalls.model import InputError, RunError, Walled, certify
 

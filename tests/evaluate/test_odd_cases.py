@@ -170,7 +170,7 @@ def test_after_errors_too(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # the engine's own errors, and an interruption
     for error in (RuntimeError("broken"), KeyboardInterrupt()):
         with monkeypatch.context() as patched:
-            patched.setattr("stackwalls.evaluate.engine.raw_maps.ablation_weights", lambda *_, e=error: _raise(e))
+            patched.setattr("stackwalls.evaluate.engine.engine.ablation_weights", lambda *_, e=error: _raise(e))
             with suppress(KeyboardInterrupt):
                 run(model, InMemoryDataset([0]), ["AblationCAM"])
         state.check()
@@ -303,15 +303,15 @@ def test_the_seconds_are_each_methods_own(monkeypatch: pytest.MonkeyPatch) -> No
     """ScoreCAM's passes are not GradCAM's time; the forward pass is everybody's."""
     import time
 
-    from stackwalls.evaluate.engine import raw_maps
+    from stackwalls.evaluate.engine import engine
 
-    original = raw_maps.score_weights
+    original = engine.score_weights
 
     def slow(*args: Any, **options: Any) -> torch.Tensor:
         time.sleep(0.2)
         return original(*args, **options)
 
-    monkeypatch.setattr(raw_maps, "score_weights", slow)
+    monkeypatch.setattr(engine, "score_weights", slow)
     rows = run(walled_cnn(), InMemoryDataset([0, 1]), ["GradCAM", "HiResCAM", "ScoreCAM"]).per_image
     seconds = rows.groupby("method")["seconds"].median()
     assert seconds["ScoreCAM"] > 0.2 + seconds["GradCAM"]

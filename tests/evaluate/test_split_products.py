@@ -8,8 +8,8 @@ from in_memory_dataset import sparse_vgg
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from stackwalls.evaluate.engine import Engine
-from stackwalls.evaluate.engine.split_products import SplitProducts, multiplies_tf32
+from stackwalls.evaluate.engine.engine import Engine
+from stackwalls.evaluate.engine.kernels import SplitProducts, multiplies_tf32
 from stackwalls.model import Backbone, Wall, Walled
 
 CONV2D = torch.ops.aten.conv2d.default
@@ -122,7 +122,7 @@ def test_scorecam_by_three_products(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Walled(Backbone("small", features, head), Wall.parse("bottom:32")).eval()
     images = torch.randn(1, 3, 224, 224)
     exact, _ = Engine(model).raw_maps(images, ["GradCAM", "ScoreCAM"])
-    monkeypatch.setattr("stackwalls.evaluate.engine.raw_maps.multiplies_tf32", lambda _: True)
+    monkeypatch.setattr("stackwalls.evaluate.engine.engine.multiplies_tf32", lambda _: True)
     engine = Engine(model, precision="tf32x3")
     with TF32Units() as units:
         found, _ = engine.raw_maps(images, ["GradCAM", "ScoreCAM"])

@@ -9,7 +9,7 @@ from in_memory_dataset import sparse_vgg
 from torch import nn
 
 from stackwalls.evaluate import METHODS, GradCamExplainer, Subject, mu
-from stackwalls.evaluate.engine.engine_explainer import EngineExplainer
+from stackwalls.evaluate.engine.engine import EngineExplainer
 from stackwalls.model import Backbone, Wall, Walled, walled
 
 MAPS, MU = 1e-4, 1e-5

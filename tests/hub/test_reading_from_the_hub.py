@@ -86,13 +86,13 @@ def test_a_broken_line_while_streaming(fault: dict[str, Any], there: LoopbackHub
 def test_a_line_that_stays_broken_is_one_sentence(there: LoopbackHub) -> None:
     dataset = open_dataset("user/stack-mix")
     there.fault("/data/", times=10_000, drop=True)
-    with pytest.raises(RunError, match=r"Cannot read user/stack-mix: the connection to the Hub failed") as caught:
+    with pytest.raises(RunError, match=r"Cannot read user/stack-mix: the Hub cannot be reached") as caught:
         numbers(dataset)
     assert "\n" not in str(caught.value)
 
 
 def test_what_the_hub_does_not_show(there: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = r"Cannot open 'user/other' \(there is no folder .*user/other\): the Hub shows no such dataset"
+    missing = r"open the dataset user/other: the Hub shows no such dataset .* There is no folder 'user/other' here"
     with pytest.raises(InputError, match=missing):
         open_dataset("user/other")
     with pytest.raises(InputError, match="no such revision"):
@@ -100,10 +100,10 @@ def test_what_the_hub_does_not_show(there: LoopbackHub, monkeypatch: pytest.Monk
     repository = there.state.repositories["dataset", "user/stack-mix"]
     repository.private = True
     monkeypatch.setenv("HF_TOKEN", OTHER_TOKEN)
-    with pytest.raises(InputError, match="if it is private or gated, log in"):
+    with pytest.raises(InputError, match="if the dataset is private, log in"):
         open_dataset("user/stack-mix")
     repository.private, repository.gated = False, "manual"
-    with pytest.raises(RunError, match=r"it is gated. Ask for access at http.*/datasets/user/stack-mix, and log in"):
+    with pytest.raises(RunError, match=r"it is gated. Request access at http.*/datasets/user/stack-mix, then log in"):
         open_dataset("user/stack-mix")
     repository.allowed.add("other")
     assert len(open_dataset("user/stack-mix")) == 230
@@ -119,7 +119,7 @@ def test_a_bad_token(there: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_hub_that_is_away(there: LoopbackHub) -> None:
     there.fault(times=10_000, drop=True)
-    with pytest.raises(RunError, match=r"connection to the Hub failed|Cannot reach the Hub"):
+    with pytest.raises(RunError, match="the Hub cannot be reached"):
         open_dataset("user/stack-mix")
 
 
@@ -136,7 +136,7 @@ def test_a_dataset_of_somebody_elses_making(hub: LoopbackHub) -> None:
     batches = list(dataset.batches(4))
     assert [int(label) for batch in batches for label in batch.labels] == [1, 0, 1, 0, 1, 0, 1]
     assert np.array_equal(np.concatenate([batch.images for batch in batches]), np.stack([pixels(n) for n in range(7)]))
-    with pytest.raises(InputError, match="split 'test'"):
+    with pytest.raises(InputError, match=r"user/training.* split.*test"):
         table.push_to_hub("user/training", split="train")
         open_dataset("user/training")
 
@@ -172,7 +172,7 @@ def test_a_folder_here_that_hides_a_dataset_there_is_said(there: LoopbackHub, tm
 
 def test_the_classes_of_a_set_of_the_hub(there: LoopbackHub, folder: Path, tmp_path: Path) -> None:
     """`--classes user/name`: labels travel, pictures do not; a recipe has classes too."""
-    from stackwalls.stackgen.commands.mix import parse_classes_option
+    from stackwalls.stackgen.commands._options import parse_classes_option
 
     assert dataset_classes("user/stack-mix@v1.0") == dataset_classes(folder) == tuple(range(230))
     put(recipe_folder(drawn(tmp_path / "few", rows=4), tmp_path / "recipe", parse_licence("mit")), "user/recipe")
@@ -180,12 +180,12 @@ def test_the_classes_of_a_set_of_the_hub(there: LoopbackHub, folder: Path, tmp_p
     for source, said in (
         ("user/none", "the Hub shows no such dataset"),
         ("user/stack-mix@v9", "no such revision"),
-        (tmp_path / "no/such/folder", "it is no Hub id either"),
+        (tmp_path / "no/such/folder", "it is not a Hub id either"),
         (str(tmp_path), "There is no finished dataset folder"),
     ):
         with pytest.raises(InputError, match=said) as caught:
             dataset_classes(source)
         assert "\n" not in str(caught.value)
     datasets.Dataset.from_dict({"label": [0]}).push_to_hub("user/theirs", split="test")
-    with pytest.raises(InputError, match=r"no manifest\.json, so it is no set of this package"):
+    with pytest.raises(InputError, match=r"no manifest\.json, so it is not a set of this package"):
         dataset_classes("user/theirs")

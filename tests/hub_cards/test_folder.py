@@ -313,7 +313,7 @@ from pathlib import Path
 from dataset_maker import make_row, open_writer
 import pyarrow.parquet as pq
 from stackwalls.hub_cards import verify
-from stackwalls.hub_cards.shard_rows import shard_rows
+from stackwalls.hub_cards.row_reader import shard_rows
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -1,5 +1,6 @@
 """A part of a dataset is read without decoding the rest, and what a dataset holds can be told from another."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from stackwalls.hub_cards import StackDataset, open_dataset, stack_dataset
-from stackwalls.hub_cards.stack_dataset import PictureRow
 from stackwalls.model import InputError
+from stackwalls.model.images import ImageRow
 
 LENGTH = 12
 
 
 def numbered() -> StackDataset:
     """Each picture is of its number's grey, and is drawn where `_pixels` would decode it."""
-    rows = [PictureRow(str(number), number, bytes([number])) for number in range(LENGTH)]
-    return StackDataset("numbered", lambda: iter(rows), LENGTH)
+    rows = [ImageRow(str(number), number, partial(bytes, [number])) for number in range(LENGTH)]
+    return StackDataset("numbered", lambda start: iter(rows[start:]), LENGTH)
 
 
 @pytest.fixture(autouse=True)
@@ -28,11 +29,11 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     original = stack_dataset._pixels
 
-    def pixels(row: PictureRow, dataset: str) -> np.ndarray:
-        if isinstance(row.picture, Path) or len(row.picture) > 1:
+    def pixels(row: ImageRow, dataset: str) -> np.ndarray:
+        if len(row.read()) > 1:
             return original(row, dataset)
-        seen.append(row.picture[0])
-        return np.full((2, 2, 3), row.picture[0], dtype=np.uint8)
+        seen.append(row.read()[0])
+        return np.full((2, 2, 3), row.read()[0], dtype=np.uint8)
 
     monkeypatch.setattr(stack_dataset, "_pixels", pixels)
     return seen

@@ -1,5 +1,7 @@
 import json
 import pickle
+from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,46 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save([1, 2], tmp_path / "list.pt")
     with pytest.raises(InputError, match="list"):
         load_authors_checkpoint(tmp_path / "list.pt")
+
+
+@pytest.fixture(scope="module")
+def plain() -> dict[str, torch.Tensor]:
+    """The authors' names; one stored number a tensor, so that the files stay small."""
+    with torch.device("meta"):
+        full = MaskedVGG16(visible_rows=14)
+    names = {key: key.removeprefix("convolutions.").replace("classifier.", "31.") for key in full.state_dict()}
+    return {names[key]: torch.zeros(1).expand(tensor.shape) for key, tensor in full.state_dict().items()}
+
+
+def torchvisions(key: str) -> str:
+    return key.replace("31.", "classifier.", 1) if key.startswith("31.") else f"features.{key}"
+
+
+WRAPPED: dict[str, Callable[[dict[str, torch.Tensor]], object]] = {
+    "state_dict": lambda state: {"state_dict": state, "epoch": 3},
+    "the authors' training script": lambda state: {"model_state_dict": state},
+    "model and optimizer": lambda state: {"model": state, "optimizer": {}, "epoch": 3},
+    "timm's options": lambda state: {"state_dict": state, "args": Namespace(lr=0.1)},
+    "DistributedDataParallel": lambda state: {f"module.{key}": tensor for key, tensor in state.items()},
+    "torch.compile": lambda state: {f"_orig_mod.{key}": tensor for key, tensor in state.items()},
+    "compiled in Lightning": lambda state: {"state_dict": {f"model._orig_mod.{k}": t for k, t in state.items()}},
+    "torchvision": lambda state: {torchvisions(key): tensor for key, tensor in state.items()},
+}
+
+
+@pytest.mark.parametrize("wrapped", WRAPPED)
+def test_what_training_scripts_save_is_unwrapped(wrapped: str, plain: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    torch.save(WRAPPED[wrapped](plain), tmp_path / "weights.pt")
+    assert load_authors_checkpoint(tmp_path / "weights.pt").wall is not None
+
+
+def test_one_of_several_state_dicts_is_not_guessed(plain: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    torch.save({"state_dict": plain, "state_dict_ema": plain}, tmp_path / "ema.pt")
+    with pytest.raises(InputError, match=r"several state dicts \(state_dict, state_dict_ema\)"):
+        load_authors_checkpoint(tmp_path / "ema.pt")
+    torch.save({0: torch.zeros(1)}, tmp_path / "numbers.pt")
+    with pytest.raises(InputError, match="to have names, but got keys such as 0"):
+        load_authors_checkpoint(tmp_path / "numbers.pt")
 
 
 class Exploit:

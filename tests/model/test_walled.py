@@ -49,6 +49,7 @@ def test_blind_on_any_side(wall: str) -> None:
         "timm/resnet18",
         "timm/convnext_atto",
         "timm/mobilenetv3_small_050",
+        "timm/mambaout_femto",
     ],
 )
 def test_backbones_of_both_libraries(name: str) -> None:
@@ -102,6 +103,11 @@ def test_the_seen_logits_are_those_of_the_cropped_image() -> None:
         ("timm/vit_tiny_patch16_224", r"\(N, C, h, w\)"),
         ("maxvit_t", "part of the image"),
         ("inception_v3", "do not divide"),
+        ("timm/halonet26t", r"does not run on images of 224 x 224 pixels \(AssertionError\)"),
+        ("timm/nest_tiny", "does not run on a part of the image"),
+        ("timm/swin_tiny_patch4_window7_224", "does not run on a part of the image"),
+        ("timm/mobilevitv2_050", r"multiples of 28, but got bottom:64: take bottom:112"),
+        ("timm/levit_conv_128s", r"multiples of 56\. Use another network"),
     ],
 )
 def test_networks_that_cannot_stand_behind_a_wall(name: str, reason: str) -> None:
@@ -112,6 +118,73 @@ def test_networks_that_cannot_stand_behind_a_wall(name: str, reason: str) -> Non
 def test_a_wall_inside_a_map_row_is_answered_with_one_that_fits() -> None:
     with pytest.raises(InputError, match=r"multiples of 32.*take bottom:64"):
         walled("resnet18", Wall.parse("bottom:54"), pretrained=False)
+
+
+def classifiers() -> dict[str, Callable[[], nn.Module]]:
+    import timm
+    import torchvision
+    import transformers
+
+    small = {"embedding_size": 8, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
+    return {
+        "torchvision": lambda: torchvision.models.resnet18(num_classes=7),
+        "timm": lambda: timm.create_model("mambaout_femto", num_classes=7),
+        "transformers ResNet": lambda: transformers.ResNetForImageClassification(
+            transformers.ResNetConfig(**small, num_labels=7)
+        ),
+        "transformers ConvNeXt": lambda: transformers.ConvNextForImageClassification(
+            transformers.ConvNextConfig(hidden_sizes=[8, 8, 16, 16], depths=[1, 1, 1, 1], num_labels=7)
+        ),
+    }
+
+
+@pytest.mark.parametrize("library", classifiers())
+def test_a_classifier_of_any_library_with_its_own_weights(library: str) -> None:
+    torch.manual_seed(0)
+    classifier = classifiers()[library]().eval()
+    model = walled(classifier, "bottom:64")
+    assert certify(model).passed
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        crop = classifier(images[:, :, :160])
+        torch.testing.assert_close(model(images), getattr(crop, "logits", crop), rtol=1e-5, atol=1e-5)
+    with pytest.raises(InputError, match="no library publishes"):
+        model.pretrained_config()
+
+
+def test_a_classifier_that_does_not_split_is_refused() -> None:
+    import transformers
+
+    config = transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    with pytest.raises(InputError, match="ViTForImageClassification cannot be put behind a wall: its head does not"):
+        walled(transformers.ViTForImageClassification(config), "bottom:64")
+
+
+def test_logits_of_transformers_are_read() -> None:
+    """Without a wall of its own the network is not blind, and the certificate says so instead of failing."""
+    certificate = certify(classifiers()["transformers ResNet"]().eval(), "bottom:64")
+    assert not certificate.passed
+
+
+class Halves(nn.Module):
+    """Strides of 16, but only images whose height is a multiple of 64: such as a network with a window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(3, 8, 16, stride=16)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        assert images.shape[2] in (64, 160, 224), "height must fit the window"
+        activations: torch.Tensor = self.convolution(images)
+        return activations
+
+
+def test_a_suggested_wall_was_tried() -> None:
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
+    with pytest.raises(InputError, match=r"height must fit the window.*take bottom:64") as refusal:
+        walled(Backbone("mine", Halves(), head), Wall.parse("bottom:48"))
+    assert "AssertionError" not in str(refusal.value)
+    assert certify(walled(Backbone("mine", Halves(), head), Wall.parse("bottom:64"))).passed
 
 
 def test_an_unknown_backbone_is_answered_with_the_nearest() -> None:

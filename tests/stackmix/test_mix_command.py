@@ -10,6 +10,7 @@ import pytest
 
 from stackwalls.model import InputError, imagenet_classes
 from stackwalls.stackgen.commands import mix as command
+from stackwalls.stackgen.commands._options import parse_classes_option
 
 FolderMaker = Callable[[Mapping[str, int]], Path]
 
@@ -33,10 +34,10 @@ def test_it_says_what_was_made_and_how_to_go_on(
     assert call("--source", root, "--per-class", 2, "--seed", 5, "--wall", "top:64", "--out", out) == 0
     printed = capsys.readouterr()
     assert f"{out}: 4 images of 2 classes, wall top:64, from pictures, seed 5." in printed.out
-    assert f"1 pictures or classes were passed over; see {out}/rejected.parquet" in printed.out
+    assert f"1 images or classes were skipped; see {out}/rejected.parquet" in printed.out
     assert f"load_dataset('{out}', split='test')" in printed.out
     assert f"stackgen evaluate {out} " in printed.out
-    assert printed.err.startswith("stackgen: Left out 1 folder (unicorn): no ImageNet-1k class")
+    assert printed.err.startswith("stackgen: Left out 1 folder (unicorn): not an ImageNet-1k class")
     assert ".py" not in printed.err
 
 
@@ -72,7 +73,7 @@ def test_classes_by_number_name_and_folder(image_folder: FolderMaker, tmp_path: 
     ],
 )
 def test_the_classes_option(values: list[str] | None, expected: object) -> None:
-    assert command.parse_classes_option(values) == expected
+    assert parse_classes_option(values) == expected
 
 
 BAD = {
@@ -84,7 +85,7 @@ BAD = {
     "wall that does not fit": (["--wall", "bottom:224"], "'bottom:224' does not fit"),
     "no wall": (["--wall", "floor"], "Cannot read the wall 'floor'"),
     "unknown encoder": (["--encoder", "jpeg"], "Unknown encoder"),
-    "missing labels": (["--labels", "nothing.csv"], "holds no pictures directly"),
+    "missing labels": (["--labels", "nothing.csv"], "has no images directly"),
 }
 
 

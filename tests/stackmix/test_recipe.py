@@ -193,9 +193,9 @@ def test_the_command(made: Path, recipe: Recipe, pictures: Path, tmp_path: Path,
     assert cli.main([*words, "--seed", "4", "--animals"]) == InputError.exit_status
     assert "leave out --animals, --seed" in capsys.readouterr().err
     assert cli.main(["mix", "--recipe", str(recipe.folder), "--out", str(tmp_path / "q")]) == InputError.exit_status
-    assert "name the folder of your copy" in capsys.readouterr().err
+    assert "name the folder with your copy" in capsys.readouterr().err
     assert cli.main(["mix", "--out", str(tmp_path / "q")]) == InputError.exit_status
-    assert "There is no --source" in capsys.readouterr().err
+    assert "--source is missing" in capsys.readouterr().err
 
 
 def test_the_licence_option(pictures: Path, tmp_path: Path, capsys: Any) -> None:

@@ -9,10 +9,9 @@ import torch
 from conftest import picture
 from PIL import Image
 
-from stackwalls.model import resize_and_crop
+from stackwalls.model.images.decoding import BrokenImageError, decode_tensor, gpu_decodes
 from stackwalls.model.training import Recipe
 from stackwalls.model.training.data.batch_order import Place
-from stackwalls.model.training.data.decoding import BrokenPictureError, decode, evaluation_pixels, gpu_decodes
 from stackwalls.model.training.data.loading import to_device
 from stackwalls.model.training.data.preparing import Preparation, Sample, collate
 
@@ -28,28 +27,20 @@ def encoded(image: Image.Image, kind: str) -> bytes:
 def test_any_picture_becomes_rgb(mode: str, kind: str) -> None:
     if (mode, kind) in {("CMYK", "PNG"), ("P", "JPEG"), ("RGBA", "JPEG")}:
         pytest.skip(f"{kind} holds no {mode}")
-    pixels = decode(encoded(picture(0, 90, (31, 17)).convert(mode), kind))
-    assert pixels.shape == (3, 17, 31)
+    pixels = decode_tensor(encoded(picture(0, 90, (51, 37)).convert(mode), kind))
+    assert pixels.shape == (3, 37, 51)
     assert pixels.dtype == torch.uint8
 
 
 def test_a_png_decodes_to_its_pixels() -> None:
     image = picture(1, 50)
-    assert np.array_equal(decode(encoded(image, "PNG")).permute(1, 2, 0), np.asarray(image))
-
-
-def test_evaluation_pixels_are_the_test_sets() -> None:
-    image = picture(2, 50, (301, 270))
-    data = encoded(image, "JPEG")
-    with Image.open(io.BytesIO(data)) as opened:
-        assert np.array_equal(evaluation_pixels(data).permute(1, 2, 0), resize_and_crop(opened))
+    assert np.array_equal(decode_tensor(encoded(image, "PNG")).permute(1, 2, 0), np.asarray(image))
 
 
 @pytest.mark.parametrize("data", [b"", b"nothing", encoded(picture(0, 1), "PNG")[:60]])
 def test_what_is_no_picture_is_broken(data: bytes) -> None:
-    for function in (decode, evaluation_pixels):
-        with pytest.raises(BrokenPictureError):
-            function(data)
+    with pytest.raises(BrokenImageError):
+        decode_tensor(data)
 
 
 def test_jpegs_left_to_the_device_come_out_as_those_decoded_here() -> None:
@@ -93,4 +84,4 @@ def test_photographs(real_images: Path) -> None:
         with Image.open(io.BytesIO(data)) as image:
             expected = np.asarray(image.convert("RGB")).astype(int)
         # two JPEG libraries: their colours differ by rounding
-        assert np.abs(decode(data).permute(1, 2, 0).numpy().astype(int) - expected).mean() < 1
+        assert np.abs(decode_tensor(data).permute(1, 2, 0).numpy().astype(int) - expected).mean() < 1

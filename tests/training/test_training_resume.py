@@ -1,5 +1,7 @@
 """A training that is stopped anywhere and goes on is the training that was not stopped, to the last bit."""
 
+import copy
+import itertools
 import json
 import os
 import random
@@ -11,32 +13,28 @@ import pytest
 import torch
 
 from stackwalls.model import InputError
+from stackwalls.model.images import LabelledImages
 from stackwalls.model.training import History, Recipe, Running, Stopped, TrainingData, TrainingSpec, open_data, train
 from stackwalls.model.training.checkpoint import Checkpoint, random_states, set_random_states
-from stackwalls.model.training.data.pictures import Picture
 from stackwalls.model.training.saving import SaveTimes
 
 TIMED = ("images_per_s", "waiting")
 RUNNING = Running(device="cpu", log_steps=2)
 
 
-class SignalAt:
-    """Pictures that send this process Ctrl-C when they are read for the so-manieth time."""
-
-    def __init__(self, data: TrainingData, reads: int, signal_number: int = signal.SIGINT) -> None:
-        self._whole, self._left, self._signal = data.train, reads, signal_number
-        self.name, self.labels, self.where = data.train.name, data.train.labels, data.train.where  # type: ignore[union-attr]
-
-    def read(self, number: int, epoch: int) -> Picture:
-        self._left -= 1
-        if self._left == 0:
-            os.kill(os.getpid(), self._signal)
-        return self._whole.read(number, epoch)  # type: ignore[union-attr]
-
-
 def interrupted(data: TrainingData, reads: int, signal_number: int = signal.SIGINT) -> TrainingData:
-    train_set = SignalAt(data, reads, signal_number)
-    return TrainingData(data.name, data.classes, train_set, data.val, data.details)
+    """The data; this process is sent a signal when a training image is read for that many times."""
+    images = copy.copy(data.train)
+    assert isinstance(images, LabelledImages)
+    left, whole = itertools.count(reads - 1, -1), images.read
+
+    def read(image: str | int, epoch: int = 0) -> bytes:
+        if next(left) == 0:
+            os.kill(os.getpid(), signal_number)
+        return whole(image, epoch)
+
+    images.read = read  # type: ignore[method-assign]
+    return TrainingData(data.name, data.classes, images, data.val, data.details)
 
 
 def history(folder: Path) -> list[dict[str, float]]:

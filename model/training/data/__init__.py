@@ -1,9 +1,7 @@
-"""Labelled pictures for training: where they come from, in which order, cropped how, and how they are kept coming.
+"""Training images on their way to the network: in which order, cropped how, and how they are kept coming.
 
-- what there is: `pictures` (a set by number, a stream in order, the two splits), `opening` (from `--data` to them),
-  `label_reading`, `splitting`
-- where from: `folders`, `tables` (Parquet and `datasets`), `hub`, `tar_shards`, `drawn_pictures`
-- on the way: `batch_order`, `augmentation`, `decoding`, `preparing` (what background processes do), `loading`
+`batch_order`, `augmentation`, `preparing` (what background processes do), `loading`. Where they come from is
+`model/training/training_data.py`.
 
 Names are loaded at first use (PEP 562).
 """

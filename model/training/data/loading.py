@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from stackwalls.model.errors import RunError
+from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop, gpu_decodes
+from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.training.data.augmentation import apply_crop
 from stackwalls.model.training.data.batch_order import BatchOrder, Place
-from stackwalls.model.training.data.decoding import BrokenPictureError, evaluation_pixels, gpu_decodes
-from stackwalls.model.training.data.pictures import PictureSet, TrainingData
 from stackwalls.model.training.data.preparing import (
     Piece,
     Preparation,
@@ -25,6 +25,7 @@ from stackwalls.model.training.data.preparing import (
     collate,
 )
 from stackwalls.model.training.recipes import Recipe
+from stackwalls.model.training.training_data import TrainingData
 from stackwalls.model.wall import IMAGE_SIZE
 
 _AHEAD = 4
@@ -67,7 +68,7 @@ class Loader:
         prepare = Preparation(recipe, order.seed, rows, gpu_decode and gpu_decodes(self._device))
         dataset: Dataset[Any]
         options: dict[str, Any]
-        if isinstance(data.train, PictureSet):
+        if isinstance(data.train, LabelledImages):
             dataset = TrainingSet(data, data.train, prepare)
             options = {"batch_sampler": _Pieces(order, steps), "collate_fn": collate}
         else:
@@ -124,8 +125,9 @@ class _EvaluationSet(Dataset[Sample]):
         number = self._numbers[item]
         position = int(self._positions[number])
         try:
-            return Sample(evaluation_pixels(self._pictures.read(number, 0))[:, : self._rows], position)
-        except (BrokenPictureError, OSError) as error:
+            pixels = torch.from_numpy(decode_and_crop(self._pictures.read(number)).copy()).permute(2, 0, 1)
+            return Sample(pixels[:, : self._rows], position)
+        except (BrokenImageError, OSError) as error:
             return Sample(None, position, f"{self._pictures.where(number)} cannot be decoded ({error})")
 
 

@@ -11,11 +11,13 @@ from typing import NamedTuple
 import torch
 from torch.utils.data import Dataset, IterableDataset
 
+from stackwalls.model.images.decoding import BrokenImageError, as_tensor, decode_tensor, jpeg_size
+from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.tables import TableStream
 from stackwalls.model.training.data.augmentation import Crop, apply_crop, random_crop
 from stackwalls.model.training.data.batch_order import BatchOrder, Place
-from stackwalls.model.training.data.decoding import BrokenPictureError, decode, jpeg_size, raw
-from stackwalls.model.training.data.pictures import Picture, PictureSet, PictureStream, TrainingData
 from stackwalls.model.training.recipes import Recipe
+from stackwalls.model.training.training_data import TrainingData
 
 _THREADS = 4
 """Threads that decode a stream's pictures; torch and PIL let go of the interpreter meanwhile."""
@@ -66,18 +68,18 @@ class Preparation:
     rows: int
     undecoded: bool = False
 
-    def __call__(self, picture: Picture, place: Place) -> Prepared:
+    def __call__(self, picture: bytes, place: Place) -> Prepared:
         """The picture as it goes to the network.
 
         Raises:
-            BrokenPictureError: if it cannot be decoded.
+            BrokenImageError: if it cannot be decoded.
         """
         turn = (self.seed, place.epoch, place.position)
-        if self.undecoded and isinstance(picture, bytes):
+        if self.undecoded:
             size = jpeg_size(picture)
             if size is not None:
-                return raw(picture), random_crop(*size, self.recipe, turn)
-        pixels = decode(picture)
+                return as_tensor(picture), random_crop(*size, self.recipe, turn)
+        pixels = decode_tensor(picture)
         height, width = pixels.shape[1:]
         return apply_crop(pixels, random_crop(height, width, self.recipe, turn))[:, : self.rows]
 
@@ -85,7 +87,7 @@ class Preparation:
 class TrainingSet(Dataset[Sample]):
     """A set's pictures by their turn."""
 
-    def __init__(self, data: TrainingData, pictures: PictureSet, prepare: Preparation) -> None:
+    def __init__(self, data: TrainingData, pictures: LabelledImages, prepare: Preparation) -> None:
         self._pictures, self._prepare = pictures, prepare
         self._positions = data.positions()[pictures.labels]
 
@@ -93,7 +95,7 @@ class TrainingSet(Dataset[Sample]):
         position = int(self._positions[place.number])
         try:
             return Sample(self._prepare(self._pictures.read(place.number, place.epoch), place), position)
-        except (BrokenPictureError, OSError) as error:
+        except (BrokenImageError, OSError) as error:
             return Sample(None, position, f"{self._pictures.where(place.number)} cannot be decoded ({error})")
 
 
@@ -101,23 +103,23 @@ class TrainingStream(IterableDataset[Piece]):
     """This process's pieces of a stream, which every process reads whole and decodes its share of."""
 
     def __init__(
-        self, data: TrainingData, stream: PictureStream, prepare: Preparation, order: BatchOrder, steps: range
+        self, data: TrainingData, stream: TableStream, prepare: Preparation, order: BatchOrder, steps: range
     ) -> None:
         self._stream, self._prepare, self._order, self._steps = stream, prepare, order, steps
         self._positions = data.positions()
 
-    def _sample(self, place: Place, picture: Picture, label: int) -> Sample:
+    def _sample(self, place: Place, picture: bytes, label: int) -> Sample:
         position, where = int(self._positions[label]), f"picture {place.position} of {self._stream.name}"
         if position < 0:
             return Sample(None, 0, f"{where} is of class {label}, of which validation has no picture")
         try:
             return Sample(self._prepare(picture, place), position)
-        except BrokenPictureError as error:
+        except BrokenImageError as error:
             return Sample(None, position, f"{where} cannot be decoded ({error})")
 
     def __iter__(self) -> Iterator[Piece]:
         # what was learnt from before is passed over undecoded
-        pictures = islice(self._stream.pictures(self._order.seed), self._steps.start * self._order.batch_size, None)
+        pictures = islice(self._stream.shuffled(self._order.seed), self._steps.start * self._order.batch_size, None)
         with ThreadPoolExecutor(_THREADS) as pool:
             for step in self._steps:
                 batch = list(islice(pictures, self._order.batch_size))

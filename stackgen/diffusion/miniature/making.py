@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 from stackwalls.model import InputError, write_whole
-from stackwalls.stackgen.diffusion.loading import quiet_libraries
 from stackwalls.stackgen.diffusion.miniature.decoder_training import DecoderTask
 from stackwalls.stackgen.diffusion.miniature.denoiser_training import DenoiserTask
 from stackwalls.stackgen.diffusion.miniature.miniature_spec import MiniatureSpec
@@ -30,6 +29,7 @@ from stackwalls.stackgen.diffusion.miniature.sentences import sentences_of
 from stackwalls.stackgen.diffusion.miniature.shipped import DESCRIPTION
 from stackwalls.stackgen.diffusion.miniature.step_loop import HISTORY, StepLoop
 from stackwalls.stackgen.diffusion.miniature.words import word_tokenizer
+from stackwalls.stackgen.diffusion.pipeline import quiet_libraries
 
 STAGES = ("frames", "decoder", "denoiser", "pipeline")
 """In this order; decoder and denoiser may run side by side."""

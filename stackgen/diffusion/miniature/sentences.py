@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stackwalls.model import imagenet_classes
-from stackwalls.stackgen.prompts import TEMPLATES, prompt_for
-from stackwalls.stackgen.prompts.nouns import noun_of
+from stackwalls.stackgen.prompts.prompt import noun_of, prompt_for
+from stackwalls.stackgen.prompts.sentences import TEMPLATES
 
 
 @dataclass(frozen=True)

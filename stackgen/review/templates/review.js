@@ -1,15 +1,15 @@
-// The review page: one picture large, an overview, and the list of what was given up. Loads nothing from elsewhere.
+// The review page: one large image, an overview, and the list of rejected samples. Loads nothing from elsewhere.
 
 const PER_PAGE = 60;
 const CLASS_OF = { "keep": "keep", "turned down": "down", "undecided": "" };
-const SAID = { "keep": "kept", "turned down": "turned down", "undecided": "undecided" };
+const SAID = { "keep": "kept", "turned down": "rejected", "undecided": "undecided" };
 const SVG = "http://www.w3.org/2000/svg";
 
 const at = (id) => document.getElementById(id);
 const state = { set: null, verdicts: [], row: 0, shown: null, page: 0, view: "single" };
 let waiting = Promise.resolve();
 
-/** Do one thing after the other, however quickly keys are pressed; what fails is said and does not stop the rest. */
+/** Run steps in order, however fast keys are pressed; a failure is shown and does not stop later steps. */
 function queue(step) {
   waiting = waiting.then(step).then(() => complain(""), (error) => complain(error.message));
   return waiting;
@@ -23,7 +23,7 @@ async function ask(path, body) {
   try {
     answer = await fetch(path, options);
   } catch {
-    throw new Error("stackgen review is not running any more; nothing was stored. Start it again and open its new address.");
+    throw new Error("stackgen review is no longer running; nothing was saved. Start it again and open its new address.");
   }
   const content = await answer.json();
   if (!answer.ok) throw new Error(content.error);
@@ -59,15 +59,15 @@ function passing() {
   return state.verdicts.map((_, row) => row).filter(passes);
 }
 
-// ---- one picture ----------------------------------------------------------------------------------------------
+// ---- one image ------------------------------------------------------------------------------------------------
 
 async function show(row) {
   state.row = row;
   const shown = await ask(`row/${row}`);
   state.shown = shown;
   state.verdicts[row] = shown.verdict;
-  at("picture").src = `picture/${row}`;
-  at("picture").alt = `${shown.class}, ${shown.image_id}`;
+  at("image").src = `image/${row}`;
+  at("image").alt = `${shown.class}, ${shown.image_id}`;
   at("title").textContent = shown.class;
   at("place").textContent = `${shown.image_id} · ${row + 1} of ${state.verdicts.length}`;
   at("comment").value = shown.comment;
@@ -78,12 +78,12 @@ async function show(row) {
   at("next").disabled = find(row, 1) < 0;
   history.replaceState(null, "", `#${encodeURIComponent(shown.image_id)}`);
   const ahead = find(row, 1);
-  if (ahead >= 0) new Image().src = `picture/${ahead}`;
+  if (ahead >= 0) new Image().src = `image/${ahead}`;
 }
 
 function drawVerdict() {
   const { verdict, comment } = state.shown;
-  at("verdict").textContent = verdict === "undecided" ? "Undecided" : verdict === "keep" ? "Kept" : "Turned down";
+  at("verdict").textContent = verdict === "undecided" ? "Undecided" : verdict === "keep" ? "Kept" : "Rejected";
   if (comment) at("verdict").textContent += ", with a comment";
   at("verdict").className = CLASS_OF[verdict];
   for (const [id, each] of [["keep", "keep"], ["down", "turned down"], ["undecide", "undecided"]]) {
@@ -93,7 +93,7 @@ function drawVerdict() {
 
 function drawMarks(shown) {
   const marks = [["wall", state.set.wall, `dead zone, ${state.set.wall.text}`]];
-  const words = { seen: "the animal that is seen", hidden: "the animal behind the wall" };
+  const words = { seen: "visible animal", hidden: "animal behind the wall" };
   for (const [name, box] of Object.entries(shown.boxes)) marks.push([name, box, words[name] ?? name]);
   at("marks").replaceChildren(...marks.flatMap(([name, box]) => ["under", "over"].map((layer) => {
     const rect = document.createElementNS(SVG, "rect");
@@ -124,7 +124,7 @@ async function decide(verdict, comment, goOn) {
   const next = find(state.row, 1);
   if (next >= 0) return show(next);
   const left = state.verdicts.filter((each) => each === "undecided").length;
-  at("verdict").textContent += `. That was the last one shown; ${left ? `${left} are undecided (n)` : "every picture is decided"}.`;
+  at("verdict").textContent += `. This was the last image shown; ${left ? `${left} undecided (press n)` : "all images are decided"}.`;
 }
 
 function move(step) {
@@ -136,7 +136,7 @@ function jump() {
   const undecided = (row) => state.verdicts[row] === "undecided" && (at("class").value === "" || passesClass(row));
   let next = find(state.row, 1, undecided);
   if (next < 0) next = find(-1, 1, undecided);
-  if (next < 0) throw new Error("No picture is undecided.");
+  if (next < 0) throw new Error("All images are decided.");
   if (at("filter").value !== "undecided") at("filter").value = "all";
   return show(next);
 }
@@ -147,7 +147,7 @@ function drawCounts() {
   const all = state.verdicts.length;
   const keep = state.verdicts.filter((verdict) => verdict === "keep").length;
   const down = state.verdicts.filter((verdict) => verdict === "turned down").length;
-  at("counts").textContent = `${keep} kept · ${down} turned down · ${all - keep - down} undecided`;
+  at("counts").textContent = `${keep} kept · ${down} rejected · ${all - keep - down} undecided`;
   const bar = at("progress");
   bar.setAttribute("aria-valuemax", all);
   bar.setAttribute("aria-valuenow", keep + down);
@@ -155,12 +155,12 @@ function drawCounts() {
   bar.querySelector(".down").style.width = `${100 * down / all}%`;
 }
 
-// ---- the overview and the list of what was given up -----------------------------------------------------------
+// ---- the overview and the list of rejected samples ------------------------------------------------------------
 
 function drawGrid() {
   const rows = passing(), pages = Math.max(1, Math.ceil(rows.length / PER_PAGE));
   state.page = Math.min(Math.max(state.page, 0), pages - 1);
-  at("page").textContent = `page ${state.page + 1} of ${pages} · ${rows.length} pictures`;
+  at("page").textContent = `page ${state.page + 1} of ${pages} · ${rows.length} image${rows.length === 1 ? "" : "s"}`;
   at("page-back").disabled = state.page === 0;
   at("page-next").disabled = state.page === pages - 1;
   at("none").hidden = rows.length > 0;
@@ -173,9 +173,9 @@ function tile(row) {
   button.type = "button";
   button.setAttribute("aria-label", `${name}, ${state.set.ids[row]}, ${SAID[state.verdicts[row]]}`);
   if (row === state.row) button.classList.add("here");
-  const picture = element("img");
-  Object.assign(picture, { loading: "lazy", alt: "", src: `picture/${row}` });
-  button.append(picture, element("span", name));
+  const image = element("img");
+  Object.assign(image, { loading: "lazy", alt: "", src: `image/${row}` });
+  button.append(image, element("span", name));
   button.addEventListener("click", () => queue(async () => { await show(row); view("single"); }));
   const item = element("li");
   item.append(button);
@@ -208,7 +208,7 @@ function view(name) {
 
 const toggle = (name) => view(state.view === name ? "single" : name);
 
-/** After the choice of what is shown: the nearest row that is; where there is none, the overview says so. */
+/** After a change of the filter: show the nearest row that passes; if there is none, the overview says so. */
 function refilter() {
   state.page = 0;
   if (state.view === "grid") drawGrid();

@@ -37,13 +37,13 @@ def test_folders_that_are_no_pipelines(tiny_pipeline: TinyPipeline, tmp_path: Pa
             find_model("auto", str(folder), None, "cpu")
         return str(error.value)
 
-    assert "holds no pipeline (there is no model_index.json)" in refused(tmp_path)
+    assert "is not a pipeline (there is no model_index.json)" in refused(tmp_path)
     (tmp_path / "model_index.json").write_text("{}")
-    assert "holds no .safetensors weights; pickled ones are not loaded" in refused(tmp_path)
+    assert "has no .safetensors weights. Pickled weights are not loaded" in refused(tmp_path)
     (tmp_path / "unet.safetensors").write_bytes(b"")
-    assert "holds no pipeline that can be read" in refused(tmp_path)
+    assert "has no readable pipeline" in refused(tmp_path)
     (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": ["pipeline.py", "Mine"]}))
-    assert "needs code of its own" in refused(tmp_path)
+    assert "requires its own code" in refused(tmp_path)
 
 
 def cached(home: Path, repository: str, pipeline: str) -> None:

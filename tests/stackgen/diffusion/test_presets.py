@@ -4,7 +4,6 @@ import inspect
 
 import diffusers
 import pytest
-import torch
 
 from stackwalls.model import InputError
 from stackwalls.stackgen.diffusion import (
@@ -12,14 +11,13 @@ from stackwalls.stackgen.diffusion import (
     Call,
     ModelSource,
     Preset,
-    choose_offload,
     complete_call,
-    find_device,
     find_preset,
     parse_size,
     place,
 )
 from stackwalls.stackgen.diffusion.call import call_arguments
+from stackwalls.stackgen.diffusion.pipeline import choose_offload
 
 PIPELINES = {
     "klein": "Flux2KleinPipeline",
@@ -92,7 +90,7 @@ def test_number_types(
     device: str, wanted: str | None, has_bfloat16: bool, expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never float16 in place of bfloat16: Z-Image leaves its range."""
-    monkeypatch.setattr("stackwalls.stackgen.diffusion.device._has_bfloat16", lambda _: has_bfloat16)
+    monkeypatch.setattr("stackwalls.stackgen.diffusion.pipeline._has_bfloat16", lambda _: has_bfloat16)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda _: "a GPU")
     assert place(device, wanted).dtype == expected
     assert place(device, wanted, "float16").dtype == "float16"
@@ -105,12 +103,3 @@ def test_offload_follows_from_what_is_free() -> None:
     assert choose_offload(weights, largest, int(24e9)) == "none"
     assert choose_offload(weights, largest, int(16e9)) == "model"
     assert choose_offload(weights, largest, int(8e9)) == "sequential"
-
-
-def test_a_process_takes_the_gpu_of_its_rank(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert [find_device(rank) for rank in (0, 3, 4)] == ["cuda:0", "cuda:3", "cuda:0"]
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert find_device(3) == "cpu"

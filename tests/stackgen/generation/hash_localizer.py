@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from stackwalls.stackgen import cli, localising
-from stackwalls.stackgen.localising import Detections
+from stackwalls.stackgen.localising.localizer import Detections
 
 
 class HashLocalizer:

@@ -15,7 +15,7 @@ from stackwalls.hub_cards import Manifest
 from stackwalls.model import Launch
 from stackwalls.stackgen.diffusion import Call, Flaw, ModelSource
 from stackwalls.stackgen.generation import GenerateSpec, generate
-from stackwalls.stackgen.localising import Detections
+from stackwalls.stackgen.localising.localizer import Detections
 
 WIDTH, HEIGHT = 128, 192
 MODEL = ModelSource("scripted", "r1", "ScriptedPipeline")

@@ -65,7 +65,7 @@ def test_a_set_from_a_real_pipeline(
         assert call(*options, "--out", tmp_path / "b") == 0
     printed = capsys.readouterr()
     assert "process 2 of 3 has made its share" in printed.err
-    assert printed.out.count("Go on:") == 1, "the process that finished says so"
+    assert printed.out.count("Evaluate:") == 1, "the process that finished says so"
     assert contents(tmp_path / "b") == contents(tmp_path / "a")
 
 
@@ -100,7 +100,7 @@ def test_other_things_than_animals_are_allowed_and_said(
 ) -> None:
     model = tiny_pipeline("stable-diffusion")
     call("--model", model, *SMALL, "--classes", "hen", "teapot", "index:900", "--out", tmp_path / "a")
-    assert "2 of the classes are no animals (teapot, water tower)" in capsys.readouterr().err
+    assert "2 of the classes are not animals (teapot, water tower)" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("hashed")
@@ -202,7 +202,7 @@ def test_ctrl_c_says_that_the_command_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(TextToImage, "draw", interrupted)
         assert cli.main([*arguments, "--out", str(tmp_path / "a")]) == 130
-    assert capsys.readouterr().err.endswith("stackgen: stopped: the same command goes on where it was.\n")
+    assert capsys.readouterr().err.endswith("stackgen: stopped: the same command resumes the run.\n")
     assert cli.main([*arguments, "--out", str(tmp_path / "a")]) == 0
     assert cli.main([*arguments, "--out", str(tmp_path / "b")]) == 0
     assert contents(tmp_path / "a") == contents(tmp_path / "b")

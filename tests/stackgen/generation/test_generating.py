@@ -36,8 +36,10 @@ from stackwalls.hub_cards import (
 )
 from stackwalls.model import InputError, RunError, parse_class
 from stackwalls.stackgen.diffusion import Flaw
-from stackwalls.stackgen.localising import Crop, best_crop, cut, pick_pair
-from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackgen.localising.cropping import best_crop, cut
+from stackwalls.stackgen.localising.outcome import Crop
+from stackwalls.stackgen.localising.pairing import pick_pair
+from stackwalls.stackgen.prompts.prompt import prompt_for
 from stackwalls.stackmix import MixSpec, mix
 
 CLASSES = ("goldfish", "hen", "ox", "tench")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from planted_scenes import HEIGHT, WIDTH, planted
 
 from stackwalls.model import VGG16_WALL, InputError, Wall
-from stackwalls.stackgen.localising import Crop, Limits, Pair, Refusal, best_crop, check_wall
-from stackwalls.stackgen.localising.crop_search import objective
-from stackwalls.stackgen.localising.crop_shares import Scene, shares
+from stackwalls.stackgen.localising.crop_search import Limits, Scene, objective, shares
+from stackwalls.stackgen.localising.cropping import best_crop, check_wall
+from stackwalls.stackgen.localising.outcome import Crop, Pair, Rejection
 
 SIZE = (WIDTH, HEIGHT)
 DEAD = (170 / 224, 1.0)
@@ -22,7 +22,7 @@ Box = tuple[float, float, float, float]
 def nearest(pair: Pair, size: tuple[int, int] = SIZE, wall: Wall = VGG16_WALL, limits: Limits | None = None) -> Crop:
     """The crop, accepted or not."""
     found = best_crop(pair, size, wall, limits)
-    crop = found.crop if isinstance(found, Refusal) else found
+    crop = found.crop if isinstance(found, Rejection) else found
     assert crop is not None
     return crop
 
@@ -124,7 +124,7 @@ def test_a_turned_scene_gives_the_turned_crop(name: str, seed: int) -> None:
     here = best_crop(pair, SIZE, VGG16_WALL)
     there = best_crop(moved(pair, move), size, Wall.parse(wall))
     assert type(here) is type(there)
-    one, other = (found.crop if isinstance(found, Refusal) else found for found in (here, there))
+    one, other = (found.crop if isinstance(found, Rejection) else found for found in (here, there))
     assert one is not None
     assert other is not None
     if (pair.seen, pair.hidden) == ((mirror := moved(pair, SYMMETRIES["mirrored"][0])).seen, mirror.hidden):
@@ -165,7 +165,7 @@ def test_a_band_in_the_middle_hides_an_animal_between_two_seen_parts() -> None:
 )
 def test_planted_scenes_are_refused_for_what_is_wrong(seen: Box, hidden: Box, cause: str) -> None:
     refusal = best_crop(Pair(seen, hidden, 0.5, 0.5), SIZE, VGG16_WALL)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Rejection)
     assert refusal.cause == cause
     if cause == "covered":
         assert refusal.crop is None
@@ -176,7 +176,7 @@ def test_planted_scenes_are_refused_for_what_is_wrong(seen: Box, hidden: Box, ca
 
 def test_a_frame_smaller_than_the_limit() -> None:
     refusal = best_crop(planted(0, 300, 400), (300, 400), VGG16_WALL, Limits())
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Rejection)
     assert (refusal.cause, refusal.crop) == ("side", None)
     assert nearest(planted(0, 300, 400), (300, 400)).side >= 138
 
@@ -195,8 +195,8 @@ def test_walls_behind_which_an_animal_fits(wall: str) -> None:
     [
         ("bottom:2", "must be 3 pixels or more"),
         ("rows:100:113", "as a band in the middle it must be 14 pixels or more"),
-        ("top:220", "leaves too little to see"),
-        ("columns:10:214", "one part beside it must be 14 pixels"),
+        ("top:220", "leaves too little visible"),
+        ("columns:10:214", "one part next to it must be 14 pixels"),
     ],
 )
 def test_walls_behind_which_none_fits(wall: str, said: str) -> None:

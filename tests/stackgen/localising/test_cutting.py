@@ -3,7 +3,8 @@ import pytest
 from PIL import Image
 from PIL.Image import Resampling
 
-from stackwalls.stackgen.localising import Crop, cut
+from stackwalls.stackgen.localising.cropping import cut
+from stackwalls.stackgen.localising.outcome import Crop
 
 
 def crop_of(*box: int) -> Crop:

@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackwalls.model import Wall
-from stackwalls.stackgen.localising import Detections, Pair, Refusal, pick_pair
+from stackwalls.stackgen.localising.localizer import Detections
+from stackwalls.stackgen.localising.outcome import Pair, Rejection
+from stackwalls.stackgen.localising.pairing import pick_pair
 
 SIZE = (832, 1216)
 BOTTOM, TOP, LEFT, RIGHT = (Wall.parse(f"{side}:54") for side in ("bottom", "top", "left", "right"))
@@ -58,7 +60,7 @@ def test_walls_of_columns_take_two_side_by_side(wall: Wall, seen: list[int]) -> 
 )
 def test_refused_with_the_reason(boxes: list[list[int]], wall: Wall, cause: str, said: str) -> None:
     refusal = pick_pair(found(*boxes), SIZE, wall)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Rejection)
     assert refusal.cause == cause
     assert said in refusal.reason
     assert refusal.crop is None
@@ -66,7 +68,7 @@ def test_refused_with_the_reason(boxes: list[list[int]], wall: Wall, cause: str,
 
 def test_low_scores_are_no_animals() -> None:
     refusal = pick_pair(found(UPPER, LOWER, scores=[0.6, 0.14]), SIZE, BOTTOM)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, Rejection)
     assert refusal.cause == "one"
 
 
@@ -94,5 +96,5 @@ def test_turning_frame_and_wall_turns_the_pair(rows: list[tuple[int, int, int, i
     assert type(here) is type(there)
     if isinstance(here, Pair) and isinstance(there, Pair):
         assert (turned(here.seen), turned(here.hidden)) == (list(there.seen), list(there.hidden))
-    elif isinstance(here, Refusal) and isinstance(there, Refusal):
+    elif isinstance(here, Rejection) and isinstance(there, Rejection):
         assert here.cause == there.cause

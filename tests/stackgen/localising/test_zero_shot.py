@@ -10,7 +10,8 @@ from PIL import Image
 from tiny_detectors import save_grounding_dino, save_owlv2
 
 from stackwalls.model import InputError, RunError, StackwallsError
-from stackwalls.stackgen.localising import LOCALIZERS, Foreground, ZeroShot, load_localizer
+from stackwalls.stackgen.localising.foreground import Foreground
+from stackwalls.stackgen.localising.zero_shot import LOCALIZERS, ZeroShot, load_localizer
 
 SIZES = (64, 96), (128, 64), (70, 70)
 LONG = "a very long name of an animal that nobody has ever seen in the wild or anywhere else at all"
@@ -146,10 +147,10 @@ def test_offline_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_a_folder_without_a_detector(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no model for zero-shot object detection"):
+    with pytest.raises(InputError, match="is not a zero-shot object detection model"):
         load_localizer(str(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(InputError, match="holds no model for zero-shot object detection"):
+    with pytest.raises(InputError, match="is not a zero-shot object detection model"):
         load_localizer(str(tmp_path))
 
 

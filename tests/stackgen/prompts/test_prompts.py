@@ -4,7 +4,8 @@ from importlib import resources
 import pytest
 
 from stackwalls.model import InputError, Wall, animals, imagenet_classes
-from stackwalls.stackgen.prompts import TEMPLATES, noun_of, prompt_for
+from stackwalls.stackgen.prompts.prompt import noun_of, prompt_for
+from stackwalls.stackgen.prompts.sentences import TEMPLATES
 
 COLUMNS = Wall.parse("left:54")
 OWLV2_WORDS = 16 - 2 - 4
@@ -111,7 +112,7 @@ def test_a_sentence_of_ones_own() -> None:
         ((-1, 0), "0 to 999, but got -1"),
         ((7, -1), "attempt of 0 or more"),
         ((7, 0, "papr"), "Did you mean 'paper'"),
-        ((7, 0, "paper", COLUMNS), "left:54 divides left from right"),
+        ((7, 0, "paper", COLUMNS), "left:54 separates left from right"),
     ],
 )
 def test_wrong_calls(arguments: tuple[int, int], said: str) -> None:

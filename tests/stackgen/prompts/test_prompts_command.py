@@ -5,7 +5,7 @@ import pytest
 
 from stackwalls.model import animals
 from stackwalls.stackgen.cli import main
-from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackgen.prompts.prompt import prompt_for
 
 
 def test_all_animals_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,7 +27,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "said"),
     [
         (["--template", "refind"], "Did you mean 'refined'"),
-        (["--template", "paper", "--wall", "right:54"], "divides left from right"),
+        (["--template", "paper", "--wall", "right:54"], "separates left from right"),
         (["--classes", "henn"], "Did you mean 'hen'"),
         (["--classes", "5"], "index:5"),
         (["--attempts", "0"], "--attempts of 1 or more"),

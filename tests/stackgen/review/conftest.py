@@ -13,7 +13,8 @@ from PIL import Image
 
 from stackwalls.hub_cards import FolderWriter, stack_gen_features, stack_mix_features
 from stackwalls.model import imagenet_classes
-from stackwalls.stackgen.review import ReviewServer, ReviewSession
+from stackwalls.stackgen.review.review_server import ReviewServer
+from stackwalls.stackgen.review.review_session import ReviewSession
 
 REJECTED = [{"item": f"picture {number}", "reason": f"<b>reason</b> & {number}"} for number in range(130)]
 

@@ -31,7 +31,7 @@ def test_it_prints_the_address_and_ctrl_c_says_what_was_decided(mix_folder: Path
         out, err = process.communicate(timeout=30)
     assert process.returncode == 0
     assert out == ""
-    assert "0 kept, 1 turned down, 5 undecided" in err
+    assert "0 kept, 1 rejected, 5 undecided" in err
     assert f"stackgen mix … --out {mix_folder} --redo-rejected" in err
     assert f"stackgen review {mix_folder}" in err
     assert "Traceback" not in err

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from stackwalls.hub_cards import read_decisions
-from stackwalls.stackgen.review import ReviewServer
+from stackwalls.stackgen.review.review_server import ReviewServer
 
 Serve = Callable[[Path], AbstractContextManager[ReviewServer]]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -88,7 +88,7 @@ def test_keys_decide_and_what_they_decide_is_on_the_disk_and_there_again(
         visit.open(server.address)
         assert visit.text("#place") == "n01440764_0000 · 1 of 6"
         visit.press("k", "x", "ArrowRight", "k")  # as quick as they come
-        visit.wait(counted("2 kept · 1 turned down · 3 undecided"))
+        visit.wait(counted("2 kept · 1 rejected · 3 undecided"))
         expected = {
             "n01440764_0000": ("keep", ""),
             "n01440764_0001": ("turned down", ""),
@@ -101,22 +101,22 @@ def test_keys_decide_and_what_they_decide_is_on_the_disk_and_there_again(
         visit.press("Enter")
         visit.wait("document.getElementById('verdict').textContent === 'Undecided, with a comment'")
         visit.press("x")
-        visit.wait(counted("2 kept · 2 turned down · 2 undecided"))
+        visit.wait(counted("2 kept · 2 rejected · 2 undecided"))
         expected["n01484850_0000"] = ("turned down", "k is no key <b>here</b>")
         assert verdicts(mix_folder) == expected
         visit.press("ArrowLeft")
         visit.wait("document.getElementById('comment').value === 'k is no key <b>here</b>'")
         visit.press("u")
-        visit.wait(counted("2 kept · 1 turned down · 3 undecided"))
+        visit.wait(counted("2 kept · 1 rejected · 3 undecided"))
         visit.page.reload()
         visit.page.wait_for_selector("#title:not(:empty)")
         assert visit.text("#place") == "n01484850_0000 · 5 of 6", "the page comes back where it was"
-        assert visit.text("#counts") == "2 kept · 1 turned down · 3 undecided"
+        assert visit.text("#counts") == "2 kept · 1 rejected · 3 undecided"
         visit.press("ArrowRight", "n")
         visit.wait("document.getElementById('place').textContent.startsWith('n01443537_0000')")
     with serve(mix_folder) as server:
         visit.open(server.address)
-        assert visit.text("#counts") == "2 kept · 1 turned down · 3 undecided"
+        assert visit.text("#counts") == "2 kept · 1 rejected · 3 undecided"
         assert visit.text("#place") == "n01443537_0000 · 3 of 6", "a review goes on at the first undecided picture"
     assert visit.complaints == []
     assert {urlsplit(url).hostname for url in visit.asked} == {"127.0.0.1"}
@@ -133,12 +133,12 @@ def test_buttons_filters_overview_and_what_was_given_up(mix_folder: Path, serve:
         assert visit.page.is_disabled("#next")
         visit.press("g")
         assert visit.page.locator("#tiles li").count() == 1
-        assert visit.page.get_by_role("button", name="tench, n01440764_0001, turned down").is_visible()
+        assert visit.page.get_by_role("button", name="tench, n01440764_0001, rejected").is_visible()
         visit.page.select_option("#filter", "all")
         visit.page.select_option("#class", label="goldfish")
         assert visit.page.locator("#tiles li").count() == 2
         visit.page.select_option("#filter", "keep")
-        assert visit.text("#none") == "No picture is like that."
+        assert visit.text("#none") == "No images match."
         visit.page.select_option("#class", "")
         visit.page.select_option("#filter", "all")
         visit.page.get_by_role("button", name="great white shark, n01484850_0001, undecided").click()
@@ -163,11 +163,11 @@ def test_the_picture_is_crisp_and_the_wall_lies_on_it(
 
     with serve(mix_maker(tmp_path / "set", wall=wall)) as server:
         visit.open(server.address)
-        visit.wait("document.getElementById('picture').complete")
-        picture = visit.page.locator("#picture").bounding_box()
+        visit.wait("document.getElementById('image').complete")
+        picture = visit.page.locator("#image").bounding_box()
         mark = visit.page.locator("#marks .wall").bounding_box()
-        assert visit.page.evaluate("getComputedStyle(document.getElementById('picture')).imageRendering") == "pixelated"
-        assert visit.page.evaluate("document.getElementById('picture').naturalWidth") == 224
+        assert visit.page.evaluate("getComputedStyle(document.getElementById('image')).imageRendering") == "pixelated"
+        assert visit.page.evaluate("document.getElementById('image').naturalWidth") == 224
     scale, dead = picture["width"] / 224, Wall.parse(wall)
     along, size = ("y", "height") if dead.axis == "rows" else ("x", "width")
     assert mark[along] - picture[along] == pytest.approx(dead.start * scale, abs=2)
@@ -177,11 +177,11 @@ def test_the_picture_is_crisp_and_the_wall_lies_on_it(
 def test_stack_gen_boxes(gen_folder: Path, serve: Serve, visit: Visit) -> None:
     with serve(gen_folder) as server:
         visit.open(server.address)
-        visit.wait("document.getElementById('picture').complete")
-        picture = visit.page.locator("#picture").bounding_box()
+        visit.wait("document.getElementById('image').complete")
+        picture = visit.page.locator("#image").bounding_box()
         box = visit.page.locator("#marks .over.hidden").bounding_box()
         assert visit.page.locator("#marks .over").count() == 3
-        assert visit.text("#legend").count("the animal") == 2
+        assert visit.text("#legend").count("animal") == 2
         assert "4611686018427387904" in visit.text("#caption")
         visit.press("m")
         assert visit.page.locator("#marks .wall").is_hidden()
@@ -195,12 +195,12 @@ def test_a_review_that_has_ended_is_said_and_the_picture_stays(mix_folder: Path,
         visit.context.set_offline(True)
         visit.press("k")
         visit.page.wait_for_selector("#alert:not([hidden])")
-        assert "not running any more; nothing was stored" in visit.text("#alert")
+        assert "no longer running; nothing was saved" in visit.text("#alert")
         assert visit.text("#place") == "n01440764_0000 · 1 of 6"
-        assert visit.text("#counts") == "0 kept · 0 turned down · 6 undecided"
+        assert visit.text("#counts") == "0 kept · 0 rejected · 6 undecided"
         visit.context.set_offline(False)
         visit.press("k")
-        visit.wait(counted("1 kept · 0 turned down · 5 undecided"))
+        visit.wait(counted("1 kept · 0 rejected · 5 undecided"))
         visit.wait("document.getElementById('alert').hidden")
     assert verdicts(mix_folder) == {"n01440764_0000": ("keep", "")}
 
@@ -272,7 +272,7 @@ def test_nothing_is_cut_off_and_words_stand_out(
     with serve(gen_folder) as server:
         visit.open(server.address)
         visit.press("x", "k", "ArrowLeft")
-        visit.wait(counted("1 kept · 1 turned down · 1 undecided"))
+        visit.wait(counted("1 kept · 1 rejected · 1 undecided"))
         for view in ("single", "g", "?"):
             if view != "single":
                 visit.press(view)

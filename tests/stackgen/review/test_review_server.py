@@ -12,7 +12,8 @@ import pytest
 
 from stackwalls.hub_cards import RowReader, read_decisions
 from stackwalls.model import RunError
-from stackwalls.stackgen.review import ReviewServer, ReviewSession
+from stackwalls.stackgen.review.review_server import ReviewServer
+from stackwalls.stackgen.review.review_session import ReviewSession
 
 Serve = Callable[[Path], AbstractContextManager[ReviewServer]]
 
@@ -64,14 +65,14 @@ def test_what_is_served(mix_folder: Path, serve: Serve) -> None:
             assert not [name for name in headers if name.startswith("Access-Control")]
             assert server.token.encode() not in content
             assert str(mix_folder.parent).encode() not in content or path == "set"
-        status, headers, content = get(server, "picture/4")
+        status, headers, content = get(server, "image/4")
         assert (status, headers["Content-Type"]) == (200, "image/png")
         assert content == RowReader(mix_folder)[4]["image"]["bytes"]
 
 
 def test_webp(mix_maker: Callable[..., Path], tmp_path: Path, serve: Serve) -> None:
     with serve(mix_maker(tmp_path / "webp", encoder="webp")) as server:
-        assert get(server, "picture/0")[1]["Content-Type"] == "image/webp"
+        assert get(server, "image/0")[1]["Content-Type"] == "image/webp"
 
 
 def test_without_the_token_there_is_nothing(mix_folder: Path, serve: Serve) -> None:
@@ -145,9 +146,9 @@ def test_what_is_no_decision(mix_folder: Path, serve: Serve, kind: str) -> None:
         "row/-1",
         "row/1e3",
         "row/99",
-        "picture/6",
+        "image/6",
         "row/9999999999",
-        "picture/0/../../manifest.json",
+        "image/0/../../manifest.json",
         "decide",
     ],
 )

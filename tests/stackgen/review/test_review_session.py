@@ -13,7 +13,7 @@ from stackwalls.hub_cards import (
     verify,
 )
 from stackwalls.model import InputError, RunError, Wall
-from stackwalls.stackgen.review import Counts, ReviewSession, box_marks, wall_mark
+from stackwalls.stackgen.review.review_session import Counts, ReviewSession, box_marks, wall_mark
 
 
 @pytest.mark.parametrize("wall", ["bottom:54", "top:64", "left:10", "right:100", "rows:7:9", "columns:80:144"])
@@ -65,7 +65,7 @@ def test_what_is_told_of_a_stack_mix_set(mix_folder: Path) -> None:
             "top_sha256",
             "bottom_sha256",
         ]
-        assert session.picture(3) == (RowReader(mix_folder)[3]["image"]["bytes"], "image/png")
+        assert session.image(3) == (RowReader(mix_folder)[3]["image"]["bytes"], "image/png")
         assert len(session.rejected(0)["items"]) == 100
         assert [entry["item"] for entry in session.rejected(100)["items"]] == [f"picture {n}" for n in range(100, 130)]
         assert session.counts() == Counts(0, 0, 6)
@@ -109,7 +109,7 @@ def test_many_rows_are_not_held(mix_maker: Callable[..., Path], tmp_path: Path) 
     folder = mix_maker(tmp_path / "many", rows=1000)
     with ReviewSession.open(folder) as session:
         for number in range(0, 1000, 100):
-            session.picture(number)
+            session.image(number)
         assert len(session) == 1000
         assert len(session._rows._held) == 4
 

@@ -14,7 +14,7 @@ from stackwalls.stackgen.diffusion.miniature.pictures import FIRST_SEED, draw_fr
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, SCALING, WIDTH, Projection
 from stackwalls.stackgen.diffusion.miniature.sentences import sentences_of
 from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS, UNKNOWN, word_tokenizer
-from stackwalls.stackgen.prompts import prompt_for
+from stackwalls.stackgen.prompts.prompt import prompt_for
 
 LABELS = (0, 7, 207)
 

@@ -1,0 +1,183 @@
+"""Class activation maps by grad-cam: its own classes, and users' classes of the same interface."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytorch_grad_cam
+import torch
+from numpy.typing import NDArray
+from pytorch_grad_cam.ablation_layer import AblationLayer
+from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from torch import nn
+
+from stackwalls.evaluate.adapters.adapter import Adapter, Configured, class_of, parameters_of, preset
+from stackwalls.evaluate.adapters.isolation import restored
+from stackwalls.evaluate.maps import Maps, Progress
+from stackwalls.evaluate.methods import METHODS, MethodSpec
+from stackwalls.evaluate.subject import Subject
+
+
+class GradCamExplainer:
+    """A method of the registry on one network, by grad-cam's own class.
+
+    The graph starts at the target layer, because these methods differentiate nothing before it. So the convolutions
+    need no backward pass, a frozen model works, and no other activation is kept.
+
+    Args:
+        subject: the network under test.
+        spec: the method.
+    """
+
+    def __init__(self, subject: Subject, spec: MethodSpec) -> None:
+        self.subject = subject
+        self.spec = spec
+        self.methods = (spec.name,)
+        self.max_batch = spec.max_batch
+
+    def explain(
+        self,
+        images: torch.Tensor,
+        targets: Sequence[int],
+        methods: Sequence[str] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Maps]:
+        """See `Explainer`. If `targets` are the predicted classes, the same maps as with grad-cam's `targets=None`."""
+        del methods  # there is only one
+        model, layer = self.subject.model, self.subject.target_layer
+        with restored(model):
+            model.requires_grad_(False)
+            if self.spec.gradients:
+                # registered before grad-cam's own hooks, so that they see what it returns
+                layer.register_forward_hook(_start_graph)
+            with _in_model(getattr(pytorch_grad_cam, self.spec.cam_class), model, [layer], progress) as run:
+                return {self.spec.name: run(images, targets)}
+
+
+class GradCamClassExplainer(Adapter):
+    """A class with grad-cam's interface: `cls(model, target_layers)`, then `cam(input_tensor, targets)`.
+
+    Its maps are final: grad-cam normalizes and upsamples itself.
+
+    Args:
+        name, subject, seed: see `Adapter`.
+        given: the class, or a `functools.partial` of it; options of the call (`eigen_smooth`, `aug_smooth`).
+    """
+
+    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
+        super().__init__(name, subject, given, seed)
+        given.refuse("a class of grad-cam's interface", "arrays", "reduce")
+        self._class = class_of(given.method) or object
+        self._layers: list[Any] = list(preset(given.method, "target_layers") or [subject.target_layer])
+        self.form = self._form_of(self._class, self._layers)
+        if self.max_batch is None:
+            self.max_batch = _usual_batch(self._class)
+
+    @property
+    def note(self) -> str | None:
+        """See `Adapter.note`; None for a class of grad-cam itself, whose maps its users know."""
+        ours = self._class.__module__.partition(".")[0] == pytorch_grad_cam.__name__
+        return None if ours and not self.given.options and not isinstance(self.given.method, partial) else super().note
+
+    def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
+        model = self.subject.model
+        # the whole graph, as for grad-cam's users: FullGrad differentiates with respect to the input, SESS detaches it,
+        # ShapleyCAM needs a gradient that depends on something
+        model.requires_grad_(True)
+        with _in_model(self.given.method, model, self._layers) as run:
+            return run(inputs.requires_grad_(True), targets.tolist(), **self.given.options)
+
+
+@contextmanager
+def _in_model(
+    factory: Any, model: nn.Module, layers: list[Any], progress: Progress | None = None
+) -> Iterator[Callable[..., Maps]]:
+    """grad-cam's object hooked into the model: (images, targets, options) to maps.
+
+    Unlike grad-cam's own `with`, this one lets every exception through.
+    """
+    # grad-cam's default ablation layer is one object, shared by all
+    own_layer = {"ablation_layer": AblationLayer()} if "ablation_layer" in parameters_of(factory) else {}
+    with ExitStack() as stack:
+        stack.enter_context(_without_bars(class_of(factory) or object, progress))
+        with redirect_stdout(io.StringIO()):  # FullGrad prints that it uses layers of its own
+            cam = factory(model=model, target_layers=layers, **own_layer)
+        if hooks := getattr(cam, "activations_and_grads", None):
+            stack.callback(hooks.release)
+        raw = _recorded(cam)
+
+        def run(images: torch.Tensor, targets: Sequence[int], **options: Any) -> Maps:
+            maps = np.asarray(cam(images, [ClassifierOutputTarget(int(target)) for target in targets], **options))
+            once = len(raw) == 1 and len(raw[0]) == len(images)
+            return Maps(maps, raw[0] if once else None)
+
+        yield run
+
+
+def _recorded(cam: Any) -> list[NDArray[np.float32]]:
+    """A list that will hold the low-resolution maps `(N, h, w)` of each call, before ReLU."""
+    raw: list[NDArray[np.float32]] = []
+    inner = getattr(cam, "base_cam", cam)
+    original = getattr(inner, "get_cam_image", None)
+    if original is None:
+        return raw
+
+    def recording(*args: Any, **kwargs: Any) -> Any:
+        image = original(*args, **kwargs)
+        raw.append(np.array(image, dtype=np.float32))
+        return image
+
+    inner.get_cam_image = recording
+    return raw
+
+
+def _start_graph(module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.Tensor:
+    """Detach a layer's output. The copy is not a leaf, so an in-place operation may follow."""
+    del module, inputs
+    return output.detach().requires_grad_(True).clone()
+
+
+def _usual_batch(cam_class: type) -> int | None:
+    """What the registry says about a class's own method or the one that it derives from."""
+    for spec in METHODS.values():
+        if issubclass(cam_class, getattr(pytorch_grad_cam, spec.cam_class)):
+            return spec.max_batch
+    return None
+
+
+@contextmanager
+def _without_bars(cam_class: type, progress: Progress | None) -> Iterator[None]:
+    """grad-cam's ScoreCAM and AblationCAM show progress bars, which would break ours."""
+    names = {parent.__module__ for parent in cam_class.__mro__}
+    shown: list[Any] = [sys.modules[name] for name in names if hasattr(sys.modules.get(name), "tqdm")]
+    before = [module.tqdm for module in shown]
+    try:
+        for module in shown:
+            module.tqdm = _InsteadOfTqdm(progress)
+        yield
+    finally:
+        for module, original in zip(shown, before, strict=True):
+            module.tqdm = original
+
+
+class _InsteadOfTqdm:
+    """Replaces the module `tqdm` inside grad-cam's: no bars, the passes counted for ours."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+
+    def tqdm(self, steps: Any, *args: Any, **kwargs: Any) -> Any:
+        del args, kwargs
+        return steps if self._progress is None else self._counted(list(steps), self._progress)
+
+    @staticmethod
+    def _counted(steps: list[Any], progress: Progress) -> Iterator[Any]:
+        for done, step in enumerate(steps):
+            progress(done, len(steps))
+            yield step

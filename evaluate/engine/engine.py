@@ -1,0 +1,297 @@
+"""The engine: all its methods' maps of a batch from one forward pass, equal to grad-cam's.
+
+A backward pass runs through the head alone: the target layer is the last one with a map, so no convolution is ever
+differentiated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+
+from stackwalls.evaluate.adapters.grad_cam import GradCamExplainer
+from stackwalls.evaluate.engine.ablation import ablation_weights
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes
+from stackwalls.evaluate.engine.kernels import Features, fast_features, multiplies_tf32, reduced_dtype
+from stackwalls.evaluate.engine.score import SeenScorer, score_weights, scorer_of
+from stackwalls.evaluate.engine.single_pass import SINGLE_PASS, weighted_sum
+from stackwalls.evaluate.maps import Maps, Progress, normalized_maps
+from stackwalls.evaluate.methods import METHODS
+from stackwalls.evaluate.run.stopwatch import stopwatch
+from stackwalls.evaluate.subject import Subject
+from stackwalls.model import BlindModel, preserved
+
+Precision = Literal["exact", "tf32x3", "fast"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+ENGINE_METHODS = (*SINGLE_PASS, "AblationCAM", "ScoreCAM")
+"""The methods that the engine computes; all others run through grad-cam itself."""
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A batch after its one forward pass.
+
+    Attributes:
+        activations: `(N, C, h, w)` float32, the target layer's map.
+        gradients: of each image's explained logit with respect to it, same shape.
+        logits: `(N, classes)`.
+        targets: `(N,)` int64, the explained classes.
+    """
+
+    activations: torch.Tensor
+    gradients: torch.Tensor
+    logits: torch.Tensor
+    targets: torch.Tensor
+
+    @property
+    def scores(self) -> torch.Tensor:
+        """`(N,)` the explained logits."""
+        return self.logits.gather(1, self.targets[:, None])[:, 0]
+
+    def at(self, indices: Sequence[int]) -> Explained:
+        """These images of the batch; the object itself if they are all of them."""
+        chosen = list(indices)
+        if chosen == list(range(len(self.logits))):
+            return self
+        return Explained(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+
+    @classmethod
+    def joined(cls, parts: Sequence[Explained]) -> Explained:
+        """Several batches as one."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(**{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)})
+
+
+def explain_head(model: BlindModel, activations: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
+    """The head forward and backward.
+
+    Args:
+        model: the network, in evaluation mode and with `requires_grad` off.
+        activations: `(N, C, h, w)` maps of the target layer.
+        targets: `(N,)` classes to explain; the predicted ones by default.
+    """
+    leaf = activations.detach().requires_grad_(True)
+    with torch.enable_grad():
+        logits = model.head(leaf)
+        if targets is None:
+            targets = logits.detach().argmax(1)
+        # images do not interact in evaluation mode: one backward pass of the sum gives every image's own gradient
+        (gradients,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), leaf)
+    return Explained(leaf.detach(), gradients, logits.detach(), targets)
+
+
+class Engine:
+    """Raw low-resolution maps of a batch, for any of `ENGINE_METHODS`.
+
+    Args:
+        model: the network, in evaluation mode; nothing in it is changed.
+        precision: of ScoreCAM's masked passes, and of nothing else. "exact" is float32; "tf32x3" makes a float32
+            product of three TF32 ones (see `kernels.SplitProducts`); "fast" is 16 bits (see `kernels.reduced_dtype`).
+            If the device has no such arithmetic, the attribute `precision` is "exact" afterwards.
+        sizes: how much is computed at once; the device's usual sizes by default. They shrink if memory runs out.
+    """
+
+    def __init__(self, model: BlindModel, precision: Precision = "exact", sizes: BatchSizes | None = None) -> None:
+        self.model = model
+        self.device = next(model.parameters()).device
+        reduced = reduced_dtype(self.device) if precision == "fast" else None
+        available = reduced is not None or (precision == "tf32x3" and multiplies_tf32(self.device))
+        self.precision: Precision = precision if available else "exact"
+        self._dtype = reduced or torch.float32
+        self.sizes = sizes or BatchSizes.usual(self.device)
+        self._features: Features | None = None
+        self._scorer: SeenScorer | None = None
+
+    def explained(self, images: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
+        """The forward pass that all methods share, in batches of at most `sizes.images`.
+
+        Args:
+            images: `(N, 3, H, W)` normalized, on the model's device.
+            targets: `(N,)` classes to explain; the predicted ones by default.
+        """
+        features = self._features = self._features or fast_features(self.model)
+
+        def run(size: int) -> Explained:
+            chosen = [None] * len(images) if targets is None else torch.split(targets, size)
+            parts = zip(torch.split(images, size), chosen, strict=False)
+            with torch.no_grad():
+                return Explained.joined([explain_head(self.model, features(part), classes) for part, classes in parts])
+
+        return self.sizes.shrinking("images", run, len(images))
+
+    def raw_maps(
+        self,
+        images: torch.Tensor,
+        methods: Sequence[str],
+        targets: torch.Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[dict[str, torch.Tensor], Explained]:
+        """Method → raw maps, and the forward pass that they share (see `raw_map` and `explained`)."""
+        explained = self.explained(images, targets)
+        return {method: self.raw_map(method, images, explained, progress) for method in methods}, explained
+
+    def raw_map(
+        self, method: str, images: torch.Tensor, explained: Explained, progress: Progress | None = None
+    ) -> torch.Tensor:
+        """One method's maps `(N, h, w)` float32, before ReLU, min–max and upsampling.
+
+        Args:
+            method: of `ENGINE_METHODS`.
+            images: `(N, 3, H, W)` normalized, on the model's device.
+            explained: their forward pass.
+            progress: called with (channels done, channels in total) while AblationCAM or ScoreCAM runs.
+        """
+        activations = explained.activations
+        with torch.inference_mode():
+            if method in SINGLE_PASS:
+                return SINGLE_PASS[method](activations, explained.gradients)
+            run = self._ablation if method == "AblationCAM" else self._score
+            return weighted_sum(run(images, explained, progress or (lambda done, total: None)), activations)
+
+    def _ablation(self, _: torch.Tensor, explained: Explained, progress: Progress) -> torch.Tensor:
+        given = self.model, explained.activations, explained.targets, explained.scores
+        number, channels = explained.activations.shape[:2]
+
+        def report(done: int) -> None:
+            progress(done, number * channels)
+
+        return self.sizes.shrinking("ablated", lambda size: ablation_weights(*given, size, report), channels)
+
+    def _score(self, images: torch.Tensor, explained: Explained, progress: Progress) -> torch.Tensor:
+        if self._scorer is None:
+            self._scorer = scorer_of(self.model, self.sizes.masked, self._dtype, self.precision == "tf32x3")
+        weights = torch.empty(explained.activations.shape[:2], device=images.device)
+        number, channels = weights.shape
+
+        def report(index: int, done: int) -> None:
+            progress(index * channels + done, number * channels)
+
+        for index, (image, activations) in enumerate(zip(images, explained.activations, strict=True)):
+            given = self._scorer, image, activations, int(explained.targets[index]), self.model.wall
+            told = partial(report, index)
+            weights[index] = self.sizes.shrinking("masked", partial(score_weights, *given, report=told), channels)
+        return weights
+
+
+@dataclass(frozen=True, eq=False)
+class SharedPass:
+    """The forward pass of a batch, from which the predictions and all of the engine's maps are made.
+
+    Attributes:
+        explained: the pass.
+        seconds: per image, that it took.
+    """
+
+    explained: Explained
+    seconds: float
+
+    def at(self, indices: Sequence[int]) -> SharedPass:
+        """These images of the batch."""
+        return SharedPass(self.explained.at(indices), self.seconds)
+
+
+class EngineExplainer:
+    """The engine on one network, as an `Explainer`.
+
+    Args:
+        subject: a network that splits, with its own target layer (see `engine_methods`).
+        methods: of `ENGINE_METHODS`.
+        precision: see `Engine`.
+        sizes: see `Engine`.
+    """
+
+    max_batch: int | None = None
+
+    def __init__(
+        self, subject: Subject, methods: Sequence[str], precision: Precision = "exact", sizes: BatchSizes | None = None
+    ) -> None:
+        if not isinstance(subject.model, BlindModel):
+            raise TypeError(f"Expected a BlindModel, but got {type(subject.model).__name__}.")
+        self.subject = subject
+        self.methods = tuple(methods)
+        self.engine = Engine(subject.model, precision, sizes)
+        self.note = _precision_note(precision, self.engine.precision) if "ScoreCAM" in self.methods else None
+        self.shared: SharedPass | None = None
+
+    def from_pass(self, shared: SharedPass) -> EngineExplainer:
+        """The explainer for the images of one forward pass; without it, each call makes its own."""
+        explainer = copy(self)
+        explainer.shared = shared
+        return explainer
+
+    def forward(self, images: torch.Tensor, targets: Sequence[int] | None = None) -> SharedPass:
+        """The forward pass of `(N, 3, H, W)` images; the predicted classes are explained by default."""
+        chosen = None if targets is None else torch.as_tensor(list(targets), device=images.device)
+        with preserved(self.subject.model) as model, stopwatch(images.device) as time:
+            model.requires_grad_(False)
+            explained = self.engine.explained(images, chosen)
+        return SharedPass(explained, time.seconds / len(images))
+
+    def explaining(self, shared: SharedPass, targets: Sequence[int]) -> SharedPass:
+        """The same forward pass for other classes: the head runs again, the convolutions do not."""
+        activations = shared.explained.activations
+        chosen = torch.as_tensor(list(targets), device=activations.device)
+        with preserved(self.subject.model) as model, stopwatch(activations.device) as time:
+            model.requires_grad_(False)
+            explained = explain_head(self.engine.model, activations, chosen)
+        return SharedPass(explained, shared.seconds + time.seconds / len(activations))
+
+    def explain(
+        self,
+        images: torch.Tensor,
+        targets: Sequence[int],
+        methods: Sequence[str] | None = None,
+        progress: Progress | None = None,
+    ) -> dict[str, Maps]:
+        """See `Explainer`."""
+        shared = self.shared or self.forward(images, targets)
+        with preserved(self.subject.model) as model:
+            model.requires_grad_(False)
+            asked = self.methods if methods is None else methods
+            maps = {name: self._maps(name, images, shared, progress) for name in asked}
+        if "AblationCAM" in maps:
+            # grad-cam ablates to zero only if the map's minimum is zero; otherwise it uses a rule of its own
+            odd = (shared.explained.activations.amin((1, 2, 3)) != 0).nonzero()[:, 0]
+            if len(odd):
+                maps["AblationCAM"] = self._ablated_by_grad_cam(maps["AblationCAM"], images, targets, odd)
+        return maps
+
+    def _maps(self, name: str, images: torch.Tensor, shared: SharedPass, progress: Progress | None) -> Maps:
+        with stopwatch(images.device) as time:
+            raw = self.engine.raw_map(name, images, shared.explained, progress)
+            maps = normalized_maps(raw, images.shape[-1]).cpu().numpy()
+        return Maps(maps, raw.cpu().numpy(), seconds=shared.seconds + time.seconds / len(images))
+
+    def _ablated_by_grad_cam(self, maps: Maps, images: torch.Tensor, targets: Sequence[int], odd: torch.Tensor) -> Maps:
+        explainer = GradCamExplainer(self.subject, METHODS["AblationCAM"])
+        rows = odd.cpu().numpy()
+        found = explainer.explain(images[odd], [targets[index] for index in rows])["AblationCAM"]
+        full, raw = np.array(maps.maps), np.array(maps.raw)
+        full[rows], raw[rows] = found.maps, found.raw
+        return replace(maps, maps=full, raw=raw)
+
+
+def _precision_note(asked: Precision, used: Precision) -> str | None:
+    """What the report says about the arithmetic, if something other than float32 was requested."""
+    if asked == "exact":
+        return None
+    if used == "exact":
+        arithmetic = {"tf32x3": "TF32", "fast": "16-bit"}[asked]
+        return f"ScoreCAM: in float32, because this device has no fast {arithmetic} arithmetic"
+    passes = {"tf32x3": "use three TF32 products for one of float32", "fast": "use 16 bits"}[asked]
+    return f"ScoreCAM: its masked passes {passes}; everything else is in float32"
+
+
+def engine_methods(subject: Subject, names: Sequence[str]) -> tuple[str, ...]:
+    """The `names` that the engine computes on this network: none unless it splits at the layer to be explained."""
+    model = subject.model
+    splits = isinstance(model, BlindModel) and subject.target_layer is model.target_layer
+    return tuple(name for name in names if splits and name in ENGINE_METHODS)

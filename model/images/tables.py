@@ -1,0 +1,222 @@
+"""Tables with an image column and a label column: which columns those are, and the rows of `datasets`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from stackwalls.model.errors import InputError
+from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
+from stackwalls.model.images.labels import classes_of_names
+
+if TYPE_CHECKING:
+    import datasets
+
+IMAGE_NAMES = ("image", "img", "picture", "jpg", "jpeg", "png", "webp")
+"""Names of the image column, tried in this order if several columns have bytes."""
+
+LABEL_NAMES = ("synset", "wnid", "label", "labels", "class", "cls", "class_name", "target", "fine_label")
+"""Names of the label column, tried in this order: a synset says more than a number."""
+
+BUFFER = 2000
+"""Images held at a time, undecoded, from which a stream draws the next one: some 200 MB of ImageNet."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where the images and the labels are.
+
+    Attributes:
+        image: a column of bytes, or of `{bytes, path}`.
+        label: the label column; None if there is none.
+        names: of the label numbers, where known.
+    """
+
+    image: str
+    label: str | None
+    names: Sequence[str] | None
+
+
+def find_columns(
+    schema: pa.Schema, where: str, label_names: Mapping[str, Sequence[str]] | None = None, *, unlabelled: bool = False
+) -> Columns:
+    """Find the image column (bytes, or a struct with `bytes`) and the label column.
+
+    Args:
+        schema: of the table.
+        where: its name, for the error.
+        label_names: names of the label numbers by column, where known from elsewhere (a dataset's card).
+        unlabelled: whether a table without a label column will do.
+
+    Raises:
+        InputError: if there is no such column, or there are several and none has a usual name.
+    """
+    listed = ", ".join(f"{field.name} ({field.type})" for field in schema)
+    images = [field.name for field in schema if _holds_bytes(field.type)]
+    image = images[0] if len(images) == 1 else _first(images, IMAGE_NAMES)
+    if image is None:
+        raise InputError(
+            f"{where} has no image column: expected one of bytes or of {{bytes, path}} (named {', '.join(IMAGE_NAMES)} "
+            f"if there are several), but its columns are {listed}."
+        )
+    known = {**_class_labels(schema), **(label_names or {})}
+    named = [name for name in known if name in schema.names]
+    label = _first(schema.names, LABEL_NAMES) or (named[0] if len(named) == 1 else None)
+    if label is None and not unlabelled:
+        raise InputError(
+            f"{where} has no label column: expected one named {', '.join(LABEL_NAMES)}, but its columns are {listed}."
+        )
+    return Columns(image, label, None if label is None else known.get(label))
+
+
+def cell_bytes(cell: Any, folder: Path | None) -> bytes:
+    """The encoded image of a cell that is bytes or `{bytes, path}`; nothing where it is empty.
+
+    Args:
+        cell: of the image column.
+        folder: where a path without bytes may begin, beside the working directory; None to read no paths.
+    """
+    if not isinstance(cell, dict):
+        return b"" if cell is None else bytes(cell)
+    data, path = cell.get("bytes"), cell.get("path")
+    if data is None and path and folder is not None:
+        found = next((file for file in (Path(path), folder / path) if file.is_file()), None)
+        return b"" if found is None else found.read_bytes()
+    return b"" if data is None else bytes(data)
+
+
+class TableImages(LabelledImages):
+    """The rows of a `datasets.Dataset`, memory-mapped; ids are the column `image_id`, or else row numbers.
+
+    Raises:
+        InputError: if there is no image column, or no label column where labels are needed.
+    """
+
+    def __init__(self, table: datasets.Dataset, name: str, *, unlabelled: bool = False) -> None:
+        import datasets
+
+        self.name, self._unlabelled = name, unlabelled
+        self._columns = find_columns(table.features.arrow_schema, name, unlabelled=unlabelled)
+        table = table.with_format(None)
+        if isinstance(table.features[self._columns.image], datasets.Image):
+            table = table.cast_column(self._columns.image, datasets.Image(decode=False))
+        self._table, self._fingerprint = table, table._fingerprint
+
+    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+        if self._columns.label is None:
+            return np.full(len(self._table), UNLABELLED)
+        return reader.read(list(self._table[self._columns.label]), self._columns.names)
+
+    @cached_property
+    def _named(self) -> list[str] | None:
+        return list(map(str, self._table["image_id"])) if "image_id" in self._table.column_names else None
+
+    @cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {image_id: row for row, image_id in enumerate(self._named or ())}
+
+    def _row_id(self, row: int) -> str:
+        return str(row) if self._named is None else self._named[row]
+
+    def _read(self, image_id: str, epoch: int) -> bytes:
+        return self._read_row(int(image_id) if self._named is None else self._row_of[image_id], epoch)
+
+    def _read_row(self, row: int, epoch: int) -> bytes:
+        return cell_bytes(self._table[row][self._columns.image], Path())
+
+    def fingerprint(self) -> str:
+        """As `datasets` computes it."""
+        return str(self._fingerprint)
+
+
+class TableStream:
+    """A `datasets.IterableDataset`: rows are read over the network as they are needed, and nothing stays on the disk.
+
+    It cannot leave images out: a label that is not a class is an error.
+
+    Args:
+        table: the dataset.
+        name: what manifests and reports call it.
+        size: its number of rows, where the Hub says it.
+        contents: what distinguishes it from others, such as a commit.
+        unlabelled: whether a table without labels will do.
+
+    Raises:
+        InputError: if there is no image column, or no label column where labels are needed, or a label name is not an
+            ImageNet-1k class.
+    """
+
+    def __init__(
+        self, table: datasets.IterableDataset, name: str, size: int | None, contents: str, *, unlabelled: bool = False
+    ) -> None:
+        import datasets
+
+        known = table if table.features is not None else table._resolve_features()
+        self.name, self.size, self._contents = name, size, contents
+        self._columns = find_columns(known.features.arrow_schema, name, unlabelled=unlabelled)
+        names = self._columns.names
+        if names is not None and None in (classes := classes_of_names(names)):
+            unknown = [name for name, index in zip(names, classes, strict=True) if index is None]
+            raise InputError(
+                f"{len(unknown)} of {len(names)} label names of {name} are not ImageNet-1k classes "
+                f"({', '.join(unknown[:3])}), and a stream cannot leave images out: use a copy on this disk."
+            )
+        if isinstance(known.features[self._columns.image], datasets.Image):
+            known = known.cast_column(self._columns.image, datasets.Image(decode=False))
+        self._table = known
+
+    def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
+        """Encoded images without end, with the class of each; each pass in another order that follows from the seed."""
+        reader = LabelReader(self.name)
+        for epoch in count():
+            rows = self._table.shuffle(seed=seed, buffer_size=BUFFER)
+            rows.set_epoch(epoch)
+            for row in rows:
+                label = reader.read_one(row[str(self._columns.label)], self._columns.names)
+                yield cell_bytes(row[self._columns.image], Path()), label
+
+    def rows(self, start: int = 0) -> Iterator[ImageRow]:
+        """The images in order, from number `start` on."""
+        reader = LabelReader(self.name, unlabelled=True)
+        wanted = [self._columns.image, *filter(None, [self._columns.label])]
+        wanted += [name for name in ("image_id",) if name in self._table.features]
+        for number, row in enumerate(self._table.select_columns(wanted).skip(start), start):
+            image_id, cell = row.get("image_id"), row[self._columns.image]
+            value = None if self._columns.label is None else row[self._columns.label]
+            label = reader.read_one(value, self._columns.names)
+            name = str(number) if image_id is None else str(image_id)
+            yield ImageRow(name, label, lambda cell=cell: cell_bytes(cell, Path()))  # type: ignore[misc]
+
+    def fingerprint(self) -> str:
+        """What distinguishes its images from those of another source."""
+        return self._contents
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    """Whether a column is binary, or a struct with a binary field `bytes`."""
+    if pa.types.is_struct(kind):
+        position = kind.get_field_index("bytes")
+        return position >= 0 and _holds_bytes(kind.field(position).type)
+    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _class_labels(schema: pa.Schema) -> dict[str, list[str]]:
+    """Names of the ClassLabel columns, from the `datasets` metadata of a schema."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return {column: spec["names"] for column, spec in features.items() if spec.get("_type") == "ClassLabel"}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        return {}
+
+
+def _first(names: Sequence[str], wanted: Sequence[str]) -> str | None:
+    return next((name for name in wanted if name in names), None)
