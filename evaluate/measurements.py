@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stackwalls.evaluate.report.table import Table
 from stackwalls.evaluate.rows import as_frame
-from stackwalls.evaluate.run.code_identity import weights_hash
+from stackwalls.evaluate.run.identity import weights_hash
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.comparison import BaselineComparison
+from stackwalls.evaluate.report.figures import overlays
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render
 from stackwalls.evaluate.rows import ROW_SCHEMA, TIMINGS
@@ -55,8 +56,6 @@ class Results(Measurements):
         Raises:
             InputError: if there is no dataset of this name.
         """
-        from stackwalls.evaluate.report.figures import overlays
-
         known = self.summary.datasets
         if dataset is not None and dataset not in known:
             raise InputError(f"There are no results on {dataset!r}: expected one of {', '.join(known)}.")
@@ -71,7 +70,7 @@ class Results(Measurements):
         """
         return BaselineComparison.of(self, baseline)
 
-    render = render  # results.render(folder, …)
+    render = render  # as a method: results.render(folder, …)
 
     def save(self, folder: str | Path, overwrite: bool = False, pdf: bool = False) -> None:
         """Write rows, certificate, samples, tables, figures and report, each file whole, `run.json` last.

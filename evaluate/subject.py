@@ -67,7 +67,7 @@ class Subject:
                 "no map of it shows the whole image. Leave it out to use the network's own."
             )
         if odd := {str(p.dtype) for p in model.parameters() if p.is_floating_point() and p.dtype != torch.float32}:
-            raise InputError(f"{name} has {', '.join(sorted(odd))} weights: expected float32 (`model.float()`).")
+            raise InputError(f"{name} has weights of {', '.join(sorted(odd))}: expected float32 (`model.float()`).")
         mean, std = (
             _of_rgb(name, attribute, getattr(model, attribute, usual))
             for attribute, usual in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD))

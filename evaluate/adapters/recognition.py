@@ -62,7 +62,7 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> 
         InputError: if it is none of these, or the method does not fit the network.
     """
     given = Configured.of(method)
-    given = replace(given, method=_resolved(name, given.method))
+    given = replace(given, method=_resolved(given.method))
     found = given.method
     if isinstance(found, MethodSpec):
         given.refuse(f"{found.name} of the registry", "options", "reduce", "arrays")
@@ -130,7 +130,7 @@ def _name_of(method: object, taken: Mapping[str, object]) -> str:
     return str(getattr(named, "__name__", type(named).__name__))
 
 
-def _resolved(name: str, method: object) -> object:
+def _resolved(method: object) -> object:
     """The method that a string names."""
     if not isinstance(method, str):
         return _registered(method)
