@@ -17,8 +17,7 @@ from stackwalls.model import Wall, memory_errors
 from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, frame_seed
 from stackwalls.stackgen.localising.cropping import best_crop, cut
-from stackwalls.stackgen.localising.localizer import Detections, Localizer
-from stackwalls.stackgen.localising.outcome import Crop, Pair, Rejection
+from stackwalls.stackgen.localising.localizer import Crop, Detections, Localizer, Pair, Rejection
 from stackwalls.stackgen.localising.pairing import pick_pair
 from stackwalls.stackgen.prompts.prompt import Prompt, prompt_for
 

@@ -8,38 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stackwalls.stackgen.localising.outcome import Box
+from stackwalls.stackgen.localising.localizer import Box
 
 Array = NDArray[np.float64]
 
 MIN_SIDE = 384
 """Smallest side of a crop in pixels: 1.7 times the network's input."""
 
+# in a frame with a shorter side (a miniature's 192 × 288) no crop needs to be that large; there its side must be …
 _SMALL = 512
-"""In a frame with a shorter side (a miniature's 128 × 128) no crop is that large; there the side must be …"""
-
-_OF_SMALL = MIN_SIDE / 832
-"""… at least this share of it, as in the 832 × 1216 frames that most models draw."""
+_OF_SMALL = MIN_SIDE / 832  # … at least this share of it, as in the 832 × 1216 frames that most models draw
 
 AT_LEAST = ("hidden_share", "seen_share", "seen_whole", "fill", "hidden_whole")
 """The shares with a lower limit; only the background has an upper one."""
 
 _TINY = 1e-9
-
+# for missing the limits by 1 in total; the objective is at most 4.1, so missing by 0.01 outweighs a good score
 _PENALTY = 100.0
-"""For missing the limits by 1 in total. The objective is at most 4.1, so missing by 0.01 outweighs a good score."""
-
+# for a crop a frame's width away from the pair's center: breaks ties in favor of the central crop
 _OFF_CENTER = 1e-6
-"""Penalty for a crop a frame's width away from the pair's center: breaks ties in favor of the central crop."""
-
-_SIDES, _ROWS = 36, 36
-"""Grid points over sides and over places."""
-
-_STARTS = 6
-"""The local search starts from this many of the best grid points, each with a different side."""
-
-_REACH = 4
-"""Steps in each direction of one round of the local search."""
+_SIDES, _ROWS = 36, 36  # grid points over sides and over places
+_STARTS = 6  # the local search starts from this many of the best grid points, each with a different side
+_REACH = 4  # steps in each direction of one round of the local search
 
 
 @dataclass(frozen=True)
@@ -47,10 +37,10 @@ class Scene:
     """A pair in canonical position: the dead zone is a band of rows, the seen animal belongs above it.
 
     Attributes:
-        seen: x0, y0, x1, y1 in pixels.
-        hidden: the same of the animal that belongs in the dead zone.
+        seen: the animal above the dead zone.
+        hidden: the animal that belongs in it.
         width: of the frame in pixels.
-        height: of the frame in pixels.
+        height: likewise.
         dead: start and stop of the dead zone, as shares of the crop's side.
     """
 
@@ -117,7 +107,7 @@ class Limits:
 
     @classmethod
     def of_frame(cls, size: tuple[int, int]) -> Limits:
-        """The limits for a frame of (width, height): small frames allow smaller crops."""
+        """The limits for a frame of this width and height: small frames allow smaller crops."""
         return cls(side=MIN_SIDE if min(size) >= _SMALL else max(1, round(_OF_SMALL * min(size))))
 
     def excess(self, found: Shares) -> dict[str, Array]:
@@ -134,8 +124,7 @@ def shares(scene: Scene, x: Array, y: Array, side: Array) -> Shares:
     """
     dead0, dead1 = y + scene.dead[0] * side, y + scene.dead[1] * side
 
-    def inside(box: Box) -> tuple[Array, Array]:
-        """Square pixels of a box in the crop, and in its dead zone."""
+    def inside(box: Box) -> tuple[Array, Array]:  # square pixels in the crop, and in its dead zone
         across = _overlap(x, x + side, box[0], box[2])
         return across * _overlap(y, y + side, box[1], box[3]), across * _overlap(dead0, dead1, box[1], box[3])
 
@@ -158,9 +147,8 @@ def shares(scene: Scene, x: Array, y: Array, side: Array) -> Shares:
 def objective(found: Shares, side: Array, largest: int) -> Array:
     """What is maximized, at most 4.1.
 
-    hidden_share + seen_whole + fill + (1 − background) / 2 + hidden_whole / 2 + side / largest / 10: the first three
-    are the purpose of a sample; little background and a recognizable hidden animal count half; the last term prefers
-    resolution among equals.
+    The first three terms are the purpose of a sample; little background and a recognizable hidden animal count half;
+    the last term prefers resolution among equals.
     """
     main = found.hidden_share + found.seen_whole + found.fill
     return np.asarray(main + 0.5 * (1 - found.background) + 0.5 * found.hidden_whole + 0.1 * side / largest)
@@ -170,12 +158,12 @@ def search(scene: Scene, limits: Limits, *, within: bool) -> tuple[int, int, int
     """Find the best crop of the frame with a side of at least `limits.side`, on a grid and then to the pixel.
 
     Args:
-        scene: two boxes, a frame no shorter than `limits.side`, and the dead zone.
-        limits: the smallest side and the limits.
+        scene: its frame is no shorter than `limits.side`.
+        limits: of the side, and of the shares if `within`.
         within: penalize missing the limits so much that any crop that meets them wins.
 
     Returns:
-        Left, top and side in the scene's pixels.
+        Left, top and side in pixels.
     """
     largest = min(scene.width, scene.height)
     center = (min(scene.seen[0], scene.hidden[0]) + max(scene.seen[2], scene.hidden[2])) / 2
@@ -197,10 +185,9 @@ def search(scene: Scene, limits: Limits, *, within: bool) -> tuple[int, int, int
     while True:
         points, score = _round(scene, limits.side, points, step, value)
         if step <= 1:
-            break
+            x_, y_, side = points[:, score.argmax()]
+            return int(x_), int(y_), int(side)
         step = max(1.0, step / 3)
-    at = int(score.argmax())
-    return int(points[0, at]), int(points[1, at]), int(points[2, at])
 
 
 def _columns(scene: Scene, side: Array) -> Array:

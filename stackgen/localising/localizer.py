@@ -1,4 +1,4 @@
-"""`Localizer`: anything that finds animals in frames; `Detections`: what it finds in one."""
+"""`Localizer`: anything that finds animals in frames. Its `Detections` become a `Pair`, a `Crop` or a `Rejection`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from stackwalls.model import InputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from PIL.Image import Image
+
+# x0, y0, x1, y1 in pixels, half-open
+Box = tuple[float, float, float, float]
+PixelBox = tuple[int, int, int, int]
 
 MAX_OVERLAP = 0.6
 """Boxes with a larger intersection over union show the same object (non-maximum suppression)."""
@@ -73,7 +77,7 @@ class Localizer(Protocol):
             nouns: what to look for in each frame; detections of all its nouns are pooled.
 
         Raises:
-            InputError: if there are not as many lists of nouns as frames.
+            InputError: if there are not as many lists of nouns as frames, or one is empty.
         """
         ...
 
@@ -84,3 +88,62 @@ def check_nouns(frames: Sequence[Image], nouns: Sequence[Sequence[str]]) -> None
         raise InputError(f"Expected a list of nouns for each of {len(frames)} frames, but got {len(nouns)}.")
     if not all(nouns):
         raise InputError("Expected at least one noun to look for in each frame, but got an empty list.")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two animals, one for each side of the wall.
+
+    Attributes:
+        seen: box, in frame pixels, of the animal that the network should see.
+        hidden: box of the animal that goes behind the wall.
+        seen_score: detection score of the first.
+        hidden_score: detection score of the second.
+        animals: number of animals found in the frame, 2 or 3.
+    """
+
+    seen: Box
+    hidden: Box
+    seen_score: float
+    hidden_score: float
+    animals: int = 2
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a frame, and what it shows (see `crop_search.Shares` for the shares, all in [0, 1]).
+
+    Attributes:
+        box: in frame pixels, inside the frame.
+        score: the maximized objective, at most 4.1; for comparing attempts.
+    """
+
+    box: PixelBox
+    hidden_share: float
+    seen_share: float
+    seen_whole: float
+    fill: float
+    hidden_whole: float
+    background: float
+    score: float
+
+    @property
+    def side(self) -> int:
+        """In frame pixels."""
+        return self.box[2] - self.box[0]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a frame gives no image.
+
+    Attributes:
+        reason: for people, with the numbers: "no crop keeps to the limits (the nearest: fill 0.31, at least 0.40)".
+        cause: one word to count by: "none", "one", "many", "apart" or "inside" (from pairing); the limit of a crop
+            that is missed; "side" if the frame is too small; "covered" if nothing of the hidden animal is visible.
+        crop: the best crop found, for the reviewer; None if there was no pair.
+    """
+
+    reason: str
+    cause: str
+    crop: Crop | None = None
