@@ -23,17 +23,11 @@ from stackwalls.stackgen.diffusion import Call, ModelSource
 from stackwalls.stackgen.localising.cropping import check_wall
 from stackwalls.stackgen.prompts.prompt import check_template
 
-MAX_PER_CLASS = 100_000
-"""Most images of a class: their number has five digits in the image's id."""
-
+MAX_PER_CLASS = 100_000  # the number of an image has five digits in its id
 MAX_ATTEMPTS = 1_000
 MAX_BATCH = 256
 
-_SEED_BITS = 63
-"""Seeds are positive 64-bit integers, as the column holds them."""
-
-_COUNTS = ("per_class", "attempts")
-"""What may grow in an existing folder, besides the classes."""
+_COUNTS = ("per_class", "attempts")  # what may grow in an existing folder, besides the classes
 
 
 @dataclass(frozen=True)
@@ -41,24 +35,22 @@ class GenerateSpec:
     """One STACK-GEN set.
 
     Attributes:
-        model: the text-to-image model, pinned.
-        call: how it is called, complete (see `complete_call`).
-        dtype: the number type of its weights.
-        localizer: the name of what finds the animals.
-        localizer_revision: and its revision.
+        call: of the model, complete (see `complete_call`).
+        dtype: of the model's weights.
+        localizer: by name.
         classes: how many, sampled by the seed from the 398 animals; or which ones, by index, synset or name (kept as
             synsets), others than animals too.
         per_class: images of each class.
-        seed: what the classes and the noise of every frame follow from, 0 or more.
-        wall: the dead zone, on 224 × 224.
+        seed: of the classes and the noise of every frame, 0 or more.
+        wall: on 224 × 224.
         template: of the prompts.
-        attempts: most frames that are drawn for one image.
-        batch_size: frames that are drawn at once; another size may change a frame's last bits.
+        attempts: maximum number of frames per image.
+        batch_size: frames per call; another size may change a frame's last bits.
         compiled: whether the model's blocks are compiled.
-        attention: the model's attention back end, or None.
+        attention: the model's attention backend.
 
     Raises:
-        InputError: if a value is out of its range, a class is unknown or named twice.
+        InputError: if a value is out of range, a class is unknown or named twice, or the model cannot draw it.
     """
 
     model: ModelSource
@@ -101,9 +93,8 @@ class GenerateSpec:
                 raise InputError(f"Expected 1 to {most} {name}, but got {value}.")
         check_seed(self.seed)
         if self.wall.image_size != IMAGE_SIZE:
-            raise InputError(
-                f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."
-            )
+            asked = f"{IMAGE_SIZE} × {IMAGE_SIZE} pixels"
+            raise InputError(f"Expected a wall on {asked}, but got one on {self.wall.image_size}.")
         check_wall(self.wall)
         check_template(self.template, self.wall)
 
@@ -112,7 +103,7 @@ class GenerateSpec:
         return chosen_classes(self.classes, self.seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """For the manifest: all that the rows follow from, and the device's kind apart."""
+        """For the manifest: everything that determines the rows, except the device's kind."""
         preset = self.model.preset
         return {
             "classes": list(self.classes) if isinstance(self.classes, tuple) else self.classes,
@@ -142,28 +133,23 @@ class GenerateSpec:
 
 
 def chosen_classes(classes: int | tuple[str | int, ...], seed: int) -> tuple[ImageNetClass, ...]:
-    """The classes that were named, or so many animals in the order that the seed draws them in.
-
-    More classes never change the first. The order is that of `stackgen mix --animals`: with the same seed both sets
-    have the same classes.
-    """
+    """The classes that were named, or a number of animals sampled by the seed as `stackgen mix --animals` does."""
     if isinstance(classes, tuple):
         return parse_classes(classes)
     return parse_classes(class_order((entry.synset for entry in animals()), seed)[:classes])
 
 
 def _drawable(classes: int | tuple[str | int, ...], seed: int, model: ModelSource) -> int | tuple[str | int, ...]:
-    """The classes, of a model that draws only some: named, and no more than it has.
+    """The classes; those of a model that draws only some are named, and cut to what it has if it stands in for another.
 
     Raises:
-        InputError: if it is asked for others; or for more, unless it stands in for a model that draws all.
+        InputError: if it cannot draw one, or not so many.
     """
     known = model.synsets
     if known is None:
         return classes
     if isinstance(classes, tuple):
-        others = [entry.name for entry in parse_classes(classes) if entry.synset not in known]
-        if others:
+        if others := [entry.name for entry in parse_classes(classes) if entry.synset not in known]:
             raise InputError(
                 f"{model.name} draws {len(known)} animals, and {others[0]} is none of them: "
                 "`stackgen prompts --preset mini` lists them; --preset klein draws any."
@@ -185,17 +171,14 @@ def drawable(model: ModelSource, seed: int) -> tuple[str, ...]:
 
 def grows(there: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether the spec `now` asks for all that `there` asks for, with the same settings."""
-    settings = {key: value for key, value in now.items() if key not in ("classes", *_COUNTS)}
-    if settings != {key: value for key, value in there.items() if key not in ("classes", *_COUNTS)}:
-        return False
-    if any(there[key] > now[key] for key in _COUNTS):
-        return False
-    return set(_classes_of(there)) <= set(_classes_of(now))
 
+    def classes(spec: Mapping[str, Any]) -> set[ImageNetClass]:
+        asked = spec["classes"]
+        return set(chosen_classes(tuple(asked) if isinstance(asked, list) else asked, spec["seed"]))
 
-def _classes_of(spec: Mapping[str, Any]) -> tuple[ImageNetClass, ...]:
-    classes = spec["classes"]
-    return chosen_classes(tuple(classes) if isinstance(classes, list) else classes, spec["seed"])
+    settings = now.keys() - {"classes", *_COUNTS}
+    same = there.keys() == now.keys() and all(there[key] == now[key] for key in settings)
+    return same and all(there[key] <= now[key] for key in _COUNTS) and classes(there) <= classes(now)
 
 
 @dataclass(frozen=True)
@@ -220,4 +203,4 @@ def frame_seed(seed: int, item: WorkItem, attempt: int) -> int:
     """The seed of one frame's noise, 0 to 2**63 - 1: a hash of (the run's seed, class, image, attempt)."""
     parts = ("stack-gen", "frame", seed, item.entry.synset, item.number, attempt)
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> (64 - _SEED_BITS)
+    return int.from_bytes(digest[:8], "big") >> 1  # the column holds signed 64-bit integers

@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import resources
 
 from stackwalls.model import VGG16_WALL, InputError, Wall, imagenet_classes
-from stackwalls.stackgen.prompts.sentences import TEMPLATES, Template
+from stackwalls.stackgen.prompts.sentences import TEMPLATES
 
 PLACEHOLDER = "{animal}"
 """Stands for the noun in a custom sentence."""
@@ -41,10 +41,10 @@ def noun_of(label: int) -> Noun:
     Raises:
         InputError: if `label` is not an index from 0 to 999.
     """
-    if not 0 <= label < len(imagenet_classes()):
-        raise InputError(f"Expected a class index from 0 to {len(imagenet_classes()) - 1}, but got {label}.")
-    entry = imagenet_classes()[label]
-    return _table().get(entry.synset, Noun(entry.name, None))
+    classes = imagenet_classes()
+    if not 0 <= label < len(classes):
+        raise InputError(f"Expected a class index from 0 to {len(classes) - 1}, but got {label}.")
+    return _table().get(classes[label].synset, Noun(classes[label].name, None))
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,10 @@ class Prompt:
 
     Attributes:
         text: the sentence.
-        template: its template by name, or the custom sentence.
         nouns: what a detector looks for in the frame, the specific word first: ("Border terrier", "dog").
     """
 
     text: str
-    template: str
     nouns: tuple[str, ...]
 
 
@@ -69,7 +67,7 @@ def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall =
     modulo their number. Walls of rows ask for one animal on top of the other, walls of columns for two side by side.
 
     Args:
-        label: ImageNet-1k index, 0 to 999. For classes that are not animals (398 and up) the class name is the noun.
+        label: ImageNet-1k index, 0 to 999.
         attempt: 0 for the first.
         template: a name in `TEMPLATES`, or a custom sentence with `{animal}` in it.
         wall: its axis decides how the two should be placed.
@@ -82,9 +80,11 @@ def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall =
     sentences = check_template(template, wall)
     noun = noun_of(label)
     nouns = (noun.text,) if noun.kind is None else (noun.text, noun.kind)
-    named = TEMPLATES.get(template, _OWN)
-    shown = Noun(imagenet_classes()[label].name, noun.kind) if named.by_class_name else noun
-    return Prompt(_fill(sentences[attempt % len(sentences)], shown), template, nouns)
+    if template in TEMPLATES and TEMPLATES[template].by_class_name:
+        noun = Noun(imagenet_classes()[label].name, noun.kind)
+    text = sentences[attempt % len(sentences)].replace("{a}", f"{noun.article} {noun.text}")
+    text = text.replace(PLACEHOLDER, noun.text).replace("{things}", "objects" if noun.kind is None else "animals")
+    return Prompt(text[:1].upper() + text[1:], nouns)
 
 
 def check_template(template: str, wall: Wall) -> tuple[str, ...]:
@@ -110,17 +110,6 @@ def check_template(template: str, wall: Wall) -> tuple[str, ...]:
             "from right: use the template 'refined', which asks for two side by side."
         )
     return sentences
-
-
-_OWN = Template(rows=(), columns=())
-"""A custom sentence uses the unambiguous noun."""
-
-
-def _fill(sentence: str, noun: Noun) -> str:
-    """Fill in the placeholders and capitalize the first letter; other braces stay."""
-    text = sentence.replace("{a}", f"{noun.article} {noun.text}").replace(PLACEHOLDER, noun.text)
-    text = text.replace("{things}", "objects" if noun.kind is None else "animals")
-    return text[:1].upper() + text[1:]
 
 
 @lru_cache(maxsize=1)

@@ -13,8 +13,8 @@ class Template:
     other classes.
 
     Attributes:
-        rows: for walls of rows: one above the other.
-        columns: for walls of columns: side by side; empty if the template has none.
+        rows: for walls of rows: one animal above the other.
+        columns: for walls of columns: side by side; may be empty.
         by_class_name: use the plain ImageNet name, as in the paper, instead of the unambiguous noun.
     """
 
@@ -55,11 +55,7 @@ _SIDE_BY_SIDE = (
 
 TEMPLATES: dict[str, Template] = {
     "refined": Template(rows=_STACKED, columns=_SIDE_BY_SIDE),
-    "paper": Template(
-        rows=("A photo of {animal} stacked on top of {animal}.",),
-        columns=(),
-        by_class_name=True,
-    ),
+    "paper": Template(rows=("A photo of {animal} stacked on top of {animal}.",), columns=(), by_class_name=True),
 }
 """Name → sentences. `paper`: Taimeskhanov, Sicre, Garreau (ECML PKDD 2024, arXiv 2404.01964), section 4.1, before
 they were refined with a chat model; those are not published. `refined`, the default, is this project's."""
