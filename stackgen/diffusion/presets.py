@@ -21,13 +21,12 @@ class Preset:
     """One text-to-image model and its authors' recommended settings (November 2026).
 
     Attributes:
-        name: of the preset.
         repository: on the Hugging Face Hub; empty for the one in this package.
         dtype: of its weights on a GPU: "float16", "bfloat16" or "float32".
         steps: sampling steps.
         guidance: guidance scale.
         width: of the frame in pixels; a portrait frame suits a stack.
-        height: of the frame in pixels.
+        height: likewise.
         multiple: both sides must be divisible by this.
         licence: of the weights, as the Hub's identifier.
         memory: gigabytes of GPU memory.
@@ -79,7 +78,7 @@ def find_preset(name: str) -> Preset:
     """Find a preset by name.
 
     Raises:
-        InputError: if it is unknown; the message lists the valid names and suggests the nearest.
+        InputError: if it is unknown; the message lists the valid names.
     """
     if name in PRESETS:
         return PRESETS[name]
