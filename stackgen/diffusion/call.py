@@ -8,41 +8,27 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from stackwalls.model import InputError
+from stackwalls.model.training.spec import check_values, value
 from stackwalls.stackgen.diffusion.model_source import ModelSource
-
-LARGEST = 4096
-"""Pixels; a longer side is taken for a mistake."""
 
 
 @dataclass(frozen=True)
 class Call:
     """The arguments of every call of one pipeline; None stands for the pipeline's default.
 
-    Attributes:
-        steps: sampling steps.
-        guidance: guidance scale.
-        width: of the frame in pixels; given with the height, or not at all.
-        height: likewise.
-
     Raises:
         InputError: if a number is out of range.
     """
 
-    steps: int | None = None
-    guidance: float | None = None
-    width: int | None = None
-    height: int | None = None
+    steps: int | None = value(None, "sampling steps", 1)
+    guidance: float | None = value(None, "guidance scale", 0, 100)
+    width: int | None = value(None, "pixels of the frame; a longer side is taken for a mistake", 1, 4096)
+    height: int | None = value(None, "likewise", 1, 4096)
 
     def __post_init__(self) -> None:
-        if self.steps is not None and self.steps < 1:
-            raise InputError(f"Expected at least 1 step, but got {self.steps}.")
-        if self.guidance is not None and not 0 <= self.guidance <= 100:
-            raise InputError(f"Expected a guidance of 0 to 100, but got {self.guidance}.")
+        check_values(self)
         if (self.width is None) != (self.height is None):
             raise InputError("Expected a width and a height, or neither.")
-        for side in (self.width, self.height):
-            if side is not None and not 1 <= side <= LARGEST:
-                raise InputError(f"Expected a frame of 1 to {LARGEST} pixels a side, but got {side}.")
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -87,7 +73,7 @@ def complete_call(asked: Call, source: ModelSource, *, landscape: bool = False) 
         own = Call(preset.steps, preset.guidance, *size)
     else:
         own = Call(_default(parameters, "num_inference_steps"), _default(parameters, guidance))
-    return replace(own, **{name: value for name, value in asdict(asked).items() if value is not None})
+    return replace(own, **{name: given for name, given in asdict(asked).items() if given is not None})
 
 
 def call_arguments(call: Call, source: ModelSource) -> dict[str, Any]:
@@ -103,7 +89,7 @@ def call_arguments(call: Call, source: ModelSource) -> dict[str, Any]:
     }
     if name := _guidance_argument(source, parameters):
         wanted[name] = call.guidance
-    return {name: value for name, value in wanted.items() if value is not None and name in parameters}
+    return {name: given for name, given in wanted.items() if given is not None and name in parameters}
 
 
 def call_parameters(source: ModelSource) -> dict[str, inspect.Parameter]:

@@ -21,25 +21,15 @@ _SUFFIXES = (".json", ".safetensors", ".txt", ".model", ".jinja")  # of the file
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A pinned text-to-image model.
+    """A pinned text-to-image model."""
 
-    Attributes:
-        name: the repository, or the folder's name.
-        revision: the commit, or "sha256:…" over a folder's files.
-        pipeline: the class that the model names, such as "Flux2KleinPipeline".
-        preset: how it is called; None for other models.
-        folder: of a local model; None if it is on the Hub.
-        synsets: the only classes that it can draw; None for any.
-        instead: why it replaces the default model of `auto`, if it does.
-    """
-
-    name: str
-    revision: str
-    pipeline: str
-    preset: Preset | None = None
-    folder: Path | None = None
-    synsets: tuple[str, ...] | None = None
-    instead: str | None = field(default=None, compare=False)
+    name: str  # the repository, or the folder's name
+    revision: str  # the commit, or "sha256:…" over a folder's files
+    pipeline: str  # the class that the model names, such as "Flux2KleinPipeline"
+    preset: Preset | None = None  # how it is called
+    folder: Path | None = None  # None if it is on the Hub
+    synsets: tuple[str, ...] | None = None  # the only classes that it can draw; None for any
+    instead: str | None = field(default=None, compare=False)  # why it replaces the default model of `auto`, if it does
 
 
 def find_model(preset: str, model: str | None, revision: str | None, device: str) -> ModelSource:

@@ -26,17 +26,11 @@ _ROOM = 4e9  # bytes needed to draw a frame, besides the weights: the decoder's 
 
 @dataclass(frozen=True)
 class Placement:
-    """A device and the number type of the weights on it.
+    """A device and the number type of the weights on it."""
 
-    Attributes:
-        device: "cuda:0", "mps", "cpu".
-        dtype: one of `DTYPES`.
-        hardware: the device's name, such as "NVIDIA H200" or "cpu x86_64"; the frames' last bits depend on it.
-    """
-
-    device: str
-    dtype: str
-    hardware: str
+    device: str  # "cuda:0", "mps", "cpu"
+    dtype: str  # one of `DTYPES`
+    hardware: str  # its name, such as "NVIDIA H200" or "cpu x86_64"; the frames' last bits depend on it
 
 
 def place(device: str, wanted: str | None = None, forced: str | None = None) -> Placement:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from stackwalls.model import (
@@ -19,13 +19,10 @@ from stackwalls.model import (
     class_order,
     parse_classes,
 )
+from stackwalls.model.training.spec import check_values, value
 from stackwalls.stackgen.diffusion import Call, ModelSource
 from stackwalls.stackgen.localising.cropping import check_wall
 from stackwalls.stackgen.prompts.prompt import check_template
-
-MAX_PER_CLASS = 100_000  # the number of an image has five digits in its id
-MAX_ATTEMPTS = 1_000
-MAX_BATCH = 256
 
 _COUNTS = ("per_class", "attempts")  # what may grow in an existing folder, besides the classes
 
@@ -34,64 +31,36 @@ _COUNTS = ("per_class", "attempts")  # what may grow in an existing folder, besi
 class GenerateSpec:
     """One STACK-GEN set.
 
-    Attributes:
-        call: of the model, complete (see `complete_call`).
-        dtype: of the model's weights.
-        localizer: by name.
-        classes: how many, sampled by the seed from the 398 animals; or which ones, by index, synset or name (kept as
-            synsets), others than animals too.
-        per_class: images of each class.
-        seed: of the classes and the noise of every frame, 0 or more.
-        wall: on 224 × 224.
-        template: of the prompts.
-        attempts: maximum number of frames per image.
-        batch_size: frames per call; another size may change a frame's last bits.
-        compiled: whether the model's blocks are compiled.
-        attention: the model's attention backend.
-
     Raises:
         InputError: if a value is out of range, a class is unknown or named twice, or the model cannot draw it.
     """
 
     model: ModelSource
-    call: Call
-    dtype: str
-    localizer: str
+    call: Call  # complete (see `complete_call`)
+    dtype: str  # of the model's weights
+    localizer: str  # by name
     localizer_revision: str | None = None
+    # how many, sampled by the seed from the 398 animals; or which ones, by index, synset or name (kept as synsets)
     classes: int | tuple[str | int, ...] = 100
-    per_class: int = 1
-    seed: int = 0
+    per_class: int = value(1, "images per class; their number has five digits in the id", 1, 100_000)
+    seed: int = 0  # of the classes and the noise of every frame
     wall: Wall = VGG16_WALL
-    template: str = "refined"
-    attempts: int = 8
-    batch_size: int = 1
+    template: str = "refined"  # of the prompts
+    attempts: int = value(8, "maximum number of frames per image", 1, 1000)
+    batch_size: int = value(1, "frames per call; another size may change a frame's last bits", 1, 256)
     compiled: bool = False
-    attention: str | None = None
+    attention: str | None = None  # a backend of diffusers
 
     def __post_init__(self) -> None:
-        if isinstance(self.classes, tuple):
-            if not self.classes:
-                raise InputError("Expected at least one class, but the list of classes is empty.")
-            object.__setattr__(self, "classes", tuple(entry.synset for entry in parse_classes(self.classes)))
-        elif not 1 <= self.classes <= NUM_ANIMALS:
-            raise InputError(
-                f"Expected 1 to {NUM_ANIMALS} classes, the animals, but got {self.classes}: name others one by one."
-            )
+        object.__setattr__(self, "classes", _checked_classes(self.classes, self.seed, self.model))
+        check_values(self)
+        check_seed(self.seed)
         preset = self.model.preset
         if preset is not None and preset.stacks_only and self.wall.axis == "columns":
             raise InputError(
                 f"{self.model.name} draws one animal on top of the other, but the wall {self.wall} divides left from "
                 "right: take a wall of rows, or another preset."
             )
-        object.__setattr__(self, "classes", _drawable(self.classes, self.seed, self.model))
-        for name, value, most in (
-            ("images of each class", self.per_class, MAX_PER_CLASS),
-            ("attempts", self.attempts, MAX_ATTEMPTS),
-            ("frames at once", self.batch_size, MAX_BATCH),
-        ):
-            if not 1 <= value <= most:
-                raise InputError(f"Expected 1 to {most} {name}, but got {value}.")
-        check_seed(self.seed)
         if self.wall.image_size != IMAGE_SIZE:
             asked = f"{IMAGE_SIZE} × {IMAGE_SIZE} pixels"
             raise InputError(f"Expected a wall on {asked}, but got one on {self.wall.image_size}.")
@@ -121,10 +90,7 @@ class GenerateSpec:
                 "licence": preset.licence if preset else None,
             },
             "dtype": self.dtype,
-            "steps": self.call.steps,
-            "guidance": self.call.guidance,
-            "width": self.call.width,
-            "height": self.call.height,
+            **asdict(self.call),  # steps, guidance, width, height
             "batch_size": self.batch_size,
             "compile": self.compiled,
             "attention": self.attention,
@@ -139,28 +105,33 @@ def chosen_classes(classes: int | tuple[str | int, ...], seed: int) -> tuple[Ima
     return parse_classes(class_order((entry.synset for entry in animals()), seed)[:classes])
 
 
-def _drawable(classes: int | tuple[str | int, ...], seed: int, model: ModelSource) -> int | tuple[str | int, ...]:
-    """The classes; those of a model that draws only some are named, and cut to what it has if it stands in for another.
+def _checked_classes(asked: int | tuple[str | int, ...], seed: int, model: ModelSource) -> int | tuple[str | int, ...]:
+    """The classes: named, if they were or if the model draws only some; as many as it has if it stands in for another.
 
     Raises:
         InputError: if it cannot draw one, or not so many.
     """
     known = model.synsets
-    if known is None:
-        return classes
-    if isinstance(classes, tuple):
-        if others := [entry.name for entry in parse_classes(classes) if entry.synset not in known]:
+    if isinstance(asked, tuple):
+        if not asked:
+            raise InputError("Expected at least one class, but the list of classes is empty.")
+        entries = parse_classes(asked)
+        if others := [entry.name for entry in entries if known is not None and entry.synset not in known]:
             raise InputError(
-                f"{model.name} draws {len(known)} animals, and {others[0]} is none of them: "
+                f"{model.name} draws {len(known or ())} animals, and {others[0]} is none of them: "
                 "`stackgen prompts --preset mini` lists them; --preset klein draws any."
             )
-        return classes
-    if classes > len(known) and model.instead is None:
+        return tuple(entry.synset for entry in entries)
+    if not 1 <= asked <= NUM_ANIMALS:
+        raise InputError(f"Expected 1 to {NUM_ANIMALS} classes, the animals, but got {asked}: name others one by one.")
+    if known is None:
+        return asked
+    if asked > len(known) and model.instead is None:
         raise InputError(
-            f"{model.name} draws {len(known)} animals, but got --classes {classes}: ask for {len(known)} or fewer, or "
+            f"{model.name} draws {len(known)} animals, but got --classes {asked}: ask for {len(known)} or fewer, or "
             "take --preset klein, which draws any."
         )
-    return drawable(model, seed)[:classes]
+    return drawable(model, seed)[:asked]
 
 
 def drawable(model: ModelSource, seed: int) -> tuple[str, ...]:

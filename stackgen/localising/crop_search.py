@@ -34,21 +34,13 @@ _REACH = 4  # steps in each direction of one round of the local search
 
 @dataclass(frozen=True)
 class Scene:
-    """A pair in canonical position: the dead zone is a band of rows, the seen animal belongs above it.
-
-    Attributes:
-        seen: the animal above the dead zone.
-        hidden: the animal that belongs in it.
-        width: of the frame in pixels.
-        height: likewise.
-        dead: start and stop of the dead zone, as shares of the crop's side.
-    """
+    """A pair in canonical position: the dead zone is a band of rows, the seen animal belongs above it."""
 
     seen: Box
     hidden: Box
-    width: int
+    width: int  # of the frame in pixels
     height: int
-    dead: tuple[float, float]
+    dead: tuple[float, float]  # start and stop of the dead zone, as shares of the crop's side
 
     @property
     def shared(self) -> Box:
@@ -70,32 +62,19 @@ class Scene:
 
 @dataclass(frozen=True)
 class Shares:
-    """What crops show, each a number in [0, 1] or an array of them. The overlap counts for the seen animal.
+    """What crops show: shares in [0, 1] of one or many. The overlap of the two counts for the seen animal."""
 
-    Attributes:
-        hidden_share: share of the visible hidden animal that is in the dead zone.
-        seen_share: share of the visible seen animal that is outside the dead zone.
-        seen_whole: share of the whole seen animal that is in the crop and outside the dead zone.
-        fill: share of the dead zone that the hidden animal covers.
-        hidden_whole: share of the whole hidden animal that is in the crop.
-        background: share of the crop that neither covers.
-    """
-
-    hidden_share: Array
-    seen_share: Array
-    seen_whole: Array
-    fill: Array
-    hidden_whole: Array
-    background: Array
+    hidden_share: Array  # of the visible hidden animal: in the dead zone
+    seen_share: Array  # of the visible seen animal: outside the dead zone
+    seen_whole: Array  # of the whole seen animal: in the crop and outside the dead zone
+    fill: Array  # of the dead zone: covered by the hidden animal
+    hidden_whole: Array  # of the whole hidden animal: in the crop
+    background: Array  # of the crop: covered by neither
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an accepted crop must meet: `background` is at most, all others at least (names as in `Shares`).
-
-    Attributes:
-        side: of the crop in pixels.
-    """
+    """What an accepted crop must meet: `background` is at most, all others are at least (names as in `Shares`)."""
 
     hidden_share: float = 0.60
     seen_share: float = 0.90
@@ -103,7 +82,7 @@ class Limits:
     fill: float = 0.40
     hidden_whole: float = 0.20
     background: float = 0.45
-    side: int = MIN_SIDE
+    side: int = MIN_SIDE  # of the crop in pixels
 
     @classmethod
     def of_frame(cls, size: tuple[int, int]) -> Limits:
@@ -191,10 +170,8 @@ def search(scene: Scene, limits: Limits, *, within: bool) -> tuple[int, int, int
 
 
 def _columns(scene: Scene, side: Array) -> Array:
-    """`(S, 1, X)` left edges at which an edge or the center of the crop meets that of a box.
-
-    Between those the shares are linear in x (the hidden share nearly), so the best x is one of them.
-    """
+    """`(S, 1, X)` left edges at which an edge or the center of the crop meets that of a box."""
+    # between those the shares are linear in x (the hidden share nearly), so the best x is one of them
     edges = np.array([scene.seen[0], scene.seen[2], scene.hidden[0], scene.hidden[2]])
     centers = np.array([scene.seen[0] + scene.seen[2], scene.hidden[0] + scene.hidden[2], edges.min() + edges.max()])
     ends = np.concatenate([np.broadcast_to(edges, (*side.shape[:2], 4)), edges - side, centers / 2 - side / 2], axis=2)
@@ -202,10 +179,8 @@ def _columns(scene: Scene, side: Array) -> Array:
 
 
 def _rows(scene: Scene, side: Array) -> Array:
-    """`(S, Y, 1)` top edges: those at which a line of the crop meets an edge of a box, and a grid between.
-
-    The hidden share is a quotient in y, whose maximum can be between the edges.
-    """
+    """`(S, Y, 1)` top edges: those at which a line of the crop meets an edge of a box, and a grid between."""
+    # the hidden share is a quotient in y, whose maximum can be between the edges
     edges = np.array([scene.seen[1], scene.seen[3], scene.hidden[1], scene.hidden[3]])
     lines = np.array([0.0, scene.dead[0], scene.dead[1], 1.0])
     meeting = (edges[None, :, None] - lines[None, None, :] * side).reshape(len(side), -1, 1)

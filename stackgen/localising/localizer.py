@@ -63,7 +63,7 @@ class Localizer(Protocol):
 
     Attributes:
         name: as `load_localizer` takes it.
-        revision: identifies the weights: the commit on the Hub, a hash of a folder's files, or a version.
+        revision: of the weights: the commit on the Hub, a hash of a folder's files, or a version.
     """
 
     name: str
@@ -92,40 +92,27 @@ def check_nouns(frames: Sequence[Image], nouns: Sequence[Sequence[str]]) -> None
 
 @dataclass(frozen=True)
 class Pair:
-    """Two animals, one for each side of the wall.
+    """The boxes (in frame pixels) and detection scores of two animals, one for each side of the wall."""
 
-    Attributes:
-        seen: box, in frame pixels, of the animal that the network should see.
-        hidden: box of the animal that goes behind the wall.
-        seen_score: detection score of the first.
-        hidden_score: detection score of the second.
-        animals: number of animals found in the frame, 2 or 3.
-    """
-
-    seen: Box
-    hidden: Box
+    seen: Box  # the animal that the network should see
+    hidden: Box  # the one that goes behind the wall
     seen_score: float
     hidden_score: float
-    animals: int = 2
+    animals: int = 2  # number found in the frame, 2 or 3
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of a frame, and what it shows (see `crop_search.Shares` for the shares, all in [0, 1]).
+    """A square of a frame, and what it shows (see `crop_search.Shares`)."""
 
-    Attributes:
-        box: in frame pixels, inside the frame.
-        score: the maximized objective, at most 4.1; for comparing attempts.
-    """
-
-    box: PixelBox
+    box: PixelBox  # in frame pixels, inside the frame
     hidden_share: float
     seen_share: float
     seen_whole: float
     fill: float
     hidden_whole: float
     background: float
-    score: float
+    score: float  # the maximized objective, at most 4.1; for comparing attempts
 
     @property
     def side(self) -> int:
@@ -135,15 +122,10 @@ class Crop:
 
 @dataclass(frozen=True)
 class Rejection:
-    """Why a frame gives no image.
+    """Why a frame gives no image."""
 
-    Attributes:
-        reason: for people, with the numbers: "no crop keeps to the limits (the nearest: fill 0.31, at least 0.40)".
-        cause: one word to count by: "none", "one", "many", "apart" or "inside" (from pairing); the limit of a crop
-            that is missed; "side" if the frame is too small; "covered" if nothing of the hidden animal is visible.
-        crop: the best crop found, for the reviewer; None if there was no pair.
-    """
-
-    reason: str
+    reason: str  # for people, with the numbers: "no crop keeps to the limits (the nearest: fill 0.31, at least 0.40)"
+    # one word to count by: "none", "one", "many", "apart" or "inside" (from pairing); the limit of a crop that is
+    # missed; "side" if the frame is too small; "covered" if nothing of the hidden animal is visible
     cause: str
-    crop: Crop | None = None
+    crop: Crop | None = None  # the best one found

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from stackwalls.model import imagenet_classes
 from stackwalls.model.images.drawn import draw_scene
-from stackwalls.stackgen.prompts.prompt import noun_of, prompt_for
-from stackwalls.stackgen.prompts.sentences import TEMPLATES
+from stackwalls.stackgen.prompts.prompt import TEMPLATES, noun_of, prompt_for
 
 WIDTH, HEIGHT = 192, 288
 """Of a frame, in pixels: portrait, for a stack."""
