@@ -1,6 +1,6 @@
 """The text-to-image model: presets, devices, and frames by seed. The only importer of diffusers.
 
-- which: `presets` (as data; add a model here), `model_source` (a preset, a Hub id or a folder, pinned)
+- which: `model_source` (a preset, a Hub id or a folder, pinned; the presets as data: add a model here)
 - how: `call` (steps, guidance, size), `pipeline` (device, number type, offloading), `text_to_image` (prompts and seeds
   → frames)
 - `miniature/`: trains the pipeline in this package

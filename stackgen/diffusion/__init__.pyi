@@ -1,7 +1,6 @@
 from .call import Call, complete_call, parse_size
-from .model_source import ModelSource, find_model
+from .model_source import AUTO, MINIATURE, PRESETS, ModelSource, Preset, find_model, find_preset
 from .pipeline import Placement, memory_advice, place
-from .presets import AUTO, MINIATURE, PRESETS, Preset, find_preset
 from .text_to_image import Flaw, FrameMaker, TextToImage
 
 __all__ = [

@@ -52,8 +52,7 @@ def complete_call(asked: Call, source: ModelSource, *, landscape: bool = False) 
         landscape: rotate the preset's frame, for two animals side by side.
 
     Raises:
-        InputError: if this version of diffusers has no such pipeline, it is not a text-to-image pipeline, or the model
-            does not support frames of that size.
+        InputError: if the model has no guidance or no frames of that size, or as `call_parameters`.
     """
     parameters = call_parameters(source)
     preset = source.preset

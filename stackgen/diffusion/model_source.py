@@ -1,21 +1,77 @@
-"""Which weights exactly: a preset, an id on the Hub or a folder, pinned to a revision."""
+"""Which weights exactly: a preset (as data), an id on the Hub or a folder, pinned to a revision."""
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stackwalls.model import InputError, RunError, file_sha256, hub_failures
-from stackwalls.stackgen.diffusion.presets import AUTO, DEFAULT, MINIATURE, Preset, find_preset
 
-INDEX_NAME = "model_index.json"
-"""The file that makes a folder a diffusers pipeline."""
+AUTO = "auto"  # `DEFAULT` if it can run, else `MINIATURE`
+DEFAULT = "klein"
+MINIATURE = "mini"  # its weights are included in this package (see `miniature/`)
 
-OTHERWISE = "download it elsewhere and give its folder with --model"
-"""What to do if the Hub does not provide a model."""
 
+@dataclass(frozen=True)
+class Preset:
+    """One text-to-image model and its authors' recommended settings (November 2026)."""
+
+    name: str
+    repository: str  # on the Hugging Face Hub; empty for the one in this package
+    dtype: str  # of its weights on a GPU: "float16", "bfloat16" or "float32"
+    steps: int  # of sampling
+    guidance: float  # its scale
+    width: int  # of the frame in pixels; a portrait frame suits a stack
+    height: int
+    multiple: int  # both sides must be divisible by this
+    licence: str  # of the weights, as the Hub's identifier
+    memory: str  # gigabytes of GPU memory
+    guidance_argument: str = "guidance_scale"  # the pipeline's name for `guidance`
+    negative_prompt: str | None = None  # needed by some pipelines to use guidance at all
+    variant: str | None = None  # of the weight files that are already in `dtype`
+    localizer: str = "owlv2"  # finds the animals in its frames by default
+    stacks_only: bool = False  # whether it draws animals only on top of each other, not side by side
+
+
+# fmt: off
+_ALL = (
+    Preset("klein", "black-forest-labs/FLUX.2-klein-4B", "bfloat16", 4, 1.0, 832, 1216, 16, "apache-2.0", "8 to 16"),
+    Preset("zimage-turbo", "Tongyi-MAI/Z-Image-Turbo", "bfloat16", 8, 0.0, 832, 1216, 16, "apache-2.0", "16 to 24"),
+    Preset("zimage", "Tongyi-MAI/Z-Image", "bfloat16", 50, 5.0, 832, 1216, 16, "apache-2.0", "24 and more"),
+    Preset("qwen", "Qwen/Qwen-Image-2512", "bfloat16", 50, 4.0, 928, 1312, 16, "apache-2.0", "48 and more",
+           guidance_argument="true_cfg_scale", negative_prompt=" "),
+    Preset("sdxl", "stabilityai/stable-diffusion-xl-base-1.0", "float16", 30, 6.0, 832, 1216, 8, "openrail++", "8",
+           variant="fp16"),
+    Preset("sd15", "stable-diffusion-v1-5/stable-diffusion-v1-5", "float16", 30, 7.5, 512, 768, 8,
+           "creativeml-openrail-m", "4", variant="fp16"),
+    Preset(MINIATURE, "", "float32", 16, 2.5, 192, 288, 32, "apache-2.0", "none",
+           localizer="foreground", stacks_only=True),
+)
+# fmt: on
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ALL}
+"""The choices of `--preset`, besides `auto`."""
+
+
+def find_preset(name: str) -> Preset:
+    """Find a preset by name.
+
+    Raises:
+        InputError: if it is unknown; the message lists the valid names.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name, [AUTO, *PRESETS], n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    known = f"{AUTO}, {', '.join(PRESETS)}, or --model with an id on the Hugging Face Hub or a folder"
+    raise InputError(f"Unknown preset {name!r}: expected {known}.{hint}")
+
+
+INDEX_NAME = "model_index.json"  # the file that makes a folder a diffusers pipeline
+OTHERWISE = "download it elsewhere and give its folder with --model"  # if the Hub does not provide a model
 _SUFFIXES = (".json", ".safetensors", ".txt", ".model", ".jinja")  # of the files that a pipeline's frames depend on
 
 
@@ -80,8 +136,8 @@ def _find_auto(revision: str | None, device: str) -> ModelSource:
 def _miniature(instead: str | None = None) -> ModelSource:
     from stackwalls.stackgen.diffusion.miniature.spec import PIPELINE, miniature_synsets
 
-    known = {"preset": find_preset(MINIATURE), "synsets": miniature_synsets(), "instead": instead}
-    return replace(_in_folder(PIPELINE), name="stackwalls-mini", **known)
+    found = replace(_in_folder(PIPELINE), name="stackwalls-mini", instead=instead)
+    return replace(found, preset=find_preset(MINIATURE), synsets=miniature_synsets())
 
 
 def _in_folder(folder: Path) -> ModelSource:

@@ -16,10 +16,7 @@ from stackwalls.model import InputError, StackwallsError, hub_failures, memory_e
 from stackwalls.stackgen.diffusion.model_source import OTHERWISE, ModelSource
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""The choices of `--dtype`, besides the default."""
-
-OFFLOADS = ("none", "model", "sequential")
-"""The choices of `--offload`, besides the default: all on the GPU; one model at a time; one layer at a time (slow)."""
+OFFLOADS = ("none", "model", "sequential")  # all on the GPU; one model at a time; one layer at a time (slow)
 
 _ROOM = 4e9  # bytes needed to draw a frame, besides the weights: the decoder's activations at about a megapixel
 
@@ -41,7 +38,7 @@ def place(device: str, wanted: str | None = None, forced: str | None = None) -> 
 
     Args:
         device: such as "cuda:0".
-        wanted: the type that the model's authors recommend, if known.
+        wanted: recommended by the model's authors.
         forced: the user's choice.
 
     Raises:
@@ -49,24 +46,15 @@ def place(device: str, wanted: str | None = None, forced: str | None = None) -> 
     """
     if forced is not None and forced not in DTYPES:
         raise InputError(f"Unknown number type {forced!r}: expected {', '.join(DTYPES)}.")
-    if device == "cpu":
-        dtype = "float32"
-    elif wanted in ("float16", "float32"):
-        dtype = wanted
-    else:
-        dtype = "bfloat16" if _has_bfloat16(device) else "float32"
+    dtype = wanted if wanted == "float16" and device != "cpu" else "float32"
+    if wanted in ("bfloat16", None) and device != "cpu" and _has_bfloat16(device):
+        dtype = "bfloat16"
     hardware = torch.cuda.get_device_name(device) if device.startswith("cuda") else f"{device} {platform.machine()}"
     return Placement(device, forced or dtype, hardware)
 
 
 def choose_offload(weights: int, largest: int, free: int) -> str:
-    """Choose one of `OFFLOADS`.
-
-    Args:
-        weights: bytes of all the pipeline's models.
-        largest: bytes of the largest of them.
-        free: free bytes on the GPU.
-    """
+    """Choose one of `OFFLOADS` by the bytes of all the pipeline's models, of the largest, and free on the GPU."""
     if weights + _ROOM <= free:
         return "none"
     return "model" if largest + _ROOM <= free else "sequential"
@@ -84,13 +72,8 @@ def memory_advice(device: str) -> str:
 def load_pipeline(source: ModelSource, placement: Placement, offload: str | None = None) -> tuple[Any, str]:
     """Load a diffusers pipeline from safetensors, without code from the Hub, and move it to its device.
 
-    Args:
-        source: which weights.
-        placement: as `place` gives it.
-        offload: one of `OFFLOADS`; by default chosen by the free memory.
-
     Returns:
-        The pipeline, and which of `OFFLOADS` it runs with.
+        The pipeline, and which of `OFFLOADS` it runs with; by default chosen by the free memory.
 
     Raises:
         InputError: if the weights are not safetensors, or cannot be loaded.

@@ -22,8 +22,7 @@ from stackwalls.stackgen.diffusion.pipeline import (
     quiet_libraries,
 )
 
-FLAT = 8
-"""A frame with a smaller range of values (of 0 to 255) is blank."""
+FLAT = 8  # a frame with a smaller range of values (of 0 to 255) is blank
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,7 @@ class FrameMaker(Protocol):
     """Draws frames: a text-to-image model, or its stand-in in a test."""
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[Image.Image | Flaw]:
-        """Draw a frame (RGB) for each prompt, or say what is wrong with it.
-
-        Args:
-            prompts: one per frame.
-            seeds: of each frame's noise, 0 to 2**63 - 1.
-        """
+        """Draw an RGB frame for each prompt and seed of its noise (0 to 2**63 - 1), or say what is wrong with it."""
         ...
 
 
@@ -77,10 +71,10 @@ class TextToImage:
         """Load the weights.
 
         Args:
-            source: which weights.
+            source: as `find_model` gives it.
             call: as `complete_call` gives it.
             placement: as `place` gives it.
-            offload: what stays in main memory; by default chosen by the free memory.
+            offload: one of `OFFLOADS`; by default chosen by the free memory.
             compiled: compile the repeated blocks (pays off from about 50 images).
             attention: an attention backend of diffusers.
 

@@ -21,11 +21,9 @@ from stackwalls.stackgen.localising.localizer import Detections, Localizer, Reje
 from stackwalls.stackgen.localising.pairing import pick_pair
 from stackwalls.stackgen.prompts.prompt import Prompt, prompt_for
 
+# batches that wait to be inspected while the next is drawn: one keeps the GPU busy, more would only hold memory
 AHEAD = 1
-"""Batches that wait to be inspected while the next is drawn: one keeps the GPU busy, more would only hold memory."""
-
 _ATTEMPT = " attempt "
-
 Row = dict[str, Any]
 
 
@@ -37,13 +35,6 @@ class Attempt:
     record: ItemRecord
     prompt: Prompt
     seed: int
-
-    @classmethod
-    def next(cls, item: WorkItem, record: ItemRecord, spec: GenerateSpec) -> Attempt:
-        """The attempt after the rejected ones; seed and prompt follow from its number alone."""
-        number = len(record.rejected)
-        prompt = prompt_for(item.entry.index, number, spec.template, spec.wall)
-        return cls(item, record, prompt, frame_seed(spec.seed, item, number))
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,7 @@ class Attempts:
         Yields:
             The record after each attempt, in the order of the attempts.
         """
-        fresh = (Attempt.next(item, record, self.spec) for item, record in items)
+        fresh = (self._next(item, record) for item, record in items)
         again: deque[Attempt] = deque()
         inspected: deque[Future[list[Attempt | ItemRecord]]] = deque()
         with ThreadPoolExecutor(1, thread_name_prefix="inspection") as pool:
@@ -85,12 +76,18 @@ class Attempts:
                             again.append(found)
                         yield found.record if isinstance(found, Attempt) else found
 
+    def _next(self, item: WorkItem, record: ItemRecord) -> Attempt:
+        """The attempt after the rejected ones; seed and prompt follow from its number alone."""
+        number = len(record.rejected)
+        prompt = prompt_for(item.entry.index, number, self.spec.template, self.spec.wall)
+        return Attempt(item, record, prompt, frame_seed(self.spec.seed, item, number))
+
     def _inspect(self, batch: Sequence[Attempt], frames: Sequence[Image.Image | Flaw]) -> list[Attempt | ItemRecord]:
         """Judge and store each frame: the next attempt at its image, or the image's record if it is done."""
         good = [frame for frame in frames if not isinstance(frame, Flaw)]
         nouns = [each.prompt.nouns for each, frame in zip(batch, frames, strict=True) if not isinstance(frame, Flaw)]
         with memory_errors(memory_advice(self.hardware)):
-            located = iter(self.localizer.locate(good, nouns) if good else [])
+            located = iter(self.localizer.locate(good, nouns))
         found: list[Attempt | ItemRecord] = []
         for attempt, frame in zip(batch, frames, strict=True):
             if isinstance(frame, Flaw):
@@ -99,8 +96,7 @@ class Attempts:
                 outcome = inspect_frame(frame, next(located), self.spec.wall)
             record, row = self._judged(attempt, outcome)
             self.write(record, row)
-            done = is_done(record, self.spec.attempts)
-            found.append(record if done else Attempt.next(attempt.item, record, self.spec))
+            found.append(record if is_done(record, self.spec.attempts) else self._next(attempt.item, record))
         return found
 
     def _judged(self, attempt: Attempt, outcome: Row | Rejection) -> tuple[ItemRecord, Row | None]:
@@ -179,9 +175,7 @@ def is_done(record: ItemRecord, attempts: int) -> bool:
 def after_review(record: ItemRecord, decisions: Mapping[str, Decision]) -> ItemRecord:
     """The record without its row if the image in it was rejected; the comment becomes the reason.
 
-    Args:
-        record: with a row, whose image is known by its SHA-256.
-        decisions: by image id; a decision is about one image, and does not apply to a later one.
+    A decision is about one image, known by its SHA-256, and does not apply to a later one.
     """
     decision = decisions.get(record.name)
     if not record.rows or decision is None or not decision.rejected:

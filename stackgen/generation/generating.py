@@ -35,8 +35,8 @@ from stackwalls.stackgen.generation.attempts import (
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, grows, work_items
 from stackwalls.stackgen.localising.localizer import Localizer
 
+# packages that a set's images depend on, besides those of every folder
 VERSIONED = ("diffusers", "opencv-python-headless", "torch", "transformers")
-"""Packages that a set's images depend on, besides those of every folder."""
 
 
 def generate(
@@ -76,11 +76,10 @@ def generate(
     launch = launch or Launch.of()
     items = work_items(spec)
     with ExitStack() as stack:
-        if redo:
-            if not out.is_dir():
-                raise InputError(f"There is no folder {out} with rejected images: name the one that was reviewed.")
-            if launch.rank == 0 and (out / MANIFEST_NAME).is_file():
-                stack.enter_context(DecisionLog.open(out))  # no review while the set is replaced
+        if redo and not out.is_dir():
+            raise InputError(f"There is no folder {out} with rejected images: name the one that was reviewed.")
+        if redo and launch.rank == 0 and (out / MANIFEST_NAME).is_file():
+            stack.enter_context(DecisionLog.open(out))  # no review while the set is replaced
         folder = stack.enter_context(_open(spec, out, launch, redo))
         if folder.manifest is not None:
             return folder.manifest
@@ -150,10 +149,9 @@ def _former(folder: Path, names: set[str]) -> Iterator[tuple[ItemRecord, Row | N
 
 def _work(records: Iterable[ItemRecord], spec: GenerateSpec, total: int, missing: int, progress: bool) -> None:
     """Make the images; the bar counts them, with the attempts so far."""
-    made = kept = 0
+    kept = 0
     with tqdm(total=total, initial=total - missing, desc="generating", unit="image", disable=not progress) as bar:
-        for record in records:
-            made += 1
+        for made, record in enumerate(records, 1):
             kept += record.rows
             if is_done(record, spec.attempts):
                 bar.update(1)

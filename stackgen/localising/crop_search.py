@@ -12,15 +12,13 @@ from stackwalls.stackgen.localising.localizer import Box
 
 Array = NDArray[np.float64]
 
-MIN_SIDE = 384
-"""Smallest side of a crop in pixels: 1.7 times the network's input."""
-
+MIN_SIDE = 384  # smallest side of a crop in pixels: 1.7 times the network's input
 # in a frame with a shorter side (a miniature's 192 × 288) no crop needs to be that large; there its side must be …
 _SMALL = 512
 _OF_SMALL = MIN_SIDE / 832  # … at least this share of it, as in the 832 × 1216 frames that most models draw
 
+# the shares with a lower limit; only the background has an upper one
 AT_LEAST = ("hidden_share", "seen_share", "seen_whole", "fill", "hidden_whole")
-"""The shares with a lower limit; only the background has an upper one."""
 
 _TINY = 1e-9
 # for missing the limits by 1 in total; the objective is at most 4.1, so missing by 0.01 outweighs a good score
@@ -51,12 +49,12 @@ class Scene:
 
     @property
     def seen_area(self) -> float:
-        """Of the seen animal's box, in square pixels."""
+        """In square pixels."""
         return _area(self.seen)
 
     @property
     def hidden_area(self) -> float:
-        """Of the hidden animal's box without what the seen one covers, in square pixels."""
+        """Without what the seen animal covers."""
         return _area(self.hidden) - _area(self.shared)
 
 

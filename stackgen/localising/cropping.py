@@ -74,7 +74,7 @@ def check_wall(wall: Wall) -> None:
     """Check that one animal can be hidden behind a wall while another is seen.
 
     At an edge of the image the crop may cut off part of the hidden animal; a band between two seen parts must hold
-    nearly all of it. The limits and the flattest animals determine the thinnest zone.
+    nearly all of it.
 
     Raises:
         InputError: if the dead zone, or the larger part next to it, is too thin.

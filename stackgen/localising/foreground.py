@@ -150,19 +150,13 @@ def divide(lab: Float, mask: Mask) -> Cut | None:
     """Find the horizontal or vertical cut that leaves the same animal on both sides; None if it is one animal.
 
     Two animals of one kind have similar colors and outlines, if not sizes; the two halves of one animal do not. The
-    halves are compared as they are and mirrored left to right.
-
-    Args:
-        lab: `(H, W, 3)` float32 CIELAB.
-        mask: `(H, W)` uint8, 1 on the foreground.
+    halves are compared as they are and mirrored left to right. `lab` and `mask` are as in `foreground_mask`.
     """
     shape = mask[:, :, None].astype(np.float32)
     image = np.concatenate([lab / _SCALES * shape, _SILHOUETTE * shape], axis=2)
     rows = list(_cuts(image, mask, mirrored=1))
-    columns = [
-        (cost, [(y0, x0, y1, x1) for x0, y0, x1, y1 in boxes])
-        for cost, boxes in _cuts(*map(np.ascontiguousarray, (image.transpose(1, 0, 2), mask.T)), mirrored=0)
-    ]
+    turned = np.ascontiguousarray(image.transpose(1, 0, 2)), np.ascontiguousarray(mask.T)
+    columns = [(cost, [(y0, x0, y1, x1) for x0, y0, x1, y1 in boxes]) for cost, boxes in _cuts(*turned, mirrored=0)]
     best = min(rows + columns, key=lambda cut: cut[0], default=None)
     return best if best is not None and best[0] <= MAX_COST else None
 

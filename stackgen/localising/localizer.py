@@ -20,24 +20,16 @@ if TYPE_CHECKING:
 Box = tuple[float, float, float, float]
 PixelBox = tuple[int, int, int, int]
 
-MAX_OVERLAP = 0.6
-"""Boxes with a larger intersection over union show the same object (non-maximum suppression)."""
-
-MAX_BOXES = 100
-"""Only this many of the best boxes are considered; an untrained detector returns thousands."""
+MAX_OVERLAP = 0.6  # boxes with a larger intersection over union show the same object (non-maximum suppression)
+MAX_BOXES = 100  # only this many of the best boxes are considered; an untrained detector returns thousands
 
 
 @dataclass(frozen=True)
 class Detections:
-    """The boxes in one frame, best first.
+    """The boxes in one frame, best first."""
 
-    Attributes:
-        boxes: `(K, 4)` float32, x0, y0, x1, y1 in frame pixels (half-open), inside the frame, not empty.
-        scores: `(K,)` float32 in [0, 1], in descending order.
-    """
-
-    boxes: NDArray[np.float32]
-    scores: NDArray[np.float32]
+    boxes: NDArray[np.float32]  # (K, 4): x0, y0, x1, y1 in frame pixels (half-open), inside the frame, not empty
+    scores: NDArray[np.float32]  # (K,) in [0, 1], in descending order
 
     @classmethod
     def of(cls, boxes: ArrayLike, scores: ArrayLike, size: tuple[int, int]) -> Detections:

@@ -13,15 +13,10 @@ from stackwalls.stackgen.localising.localizer import Detections, Pair, Rejection
 
 Array = NDArray[np.float64]
 
-MIN_SCORE = 0.15
-"""Boxes with a lower score are noise. OWLv2 scores clearly visible objects 0.2 to 0.7."""
-
-MIN_AREA = 0.02
-"""A box with a smaller share of the frame is not one of the two animals."""
-
+MIN_SCORE = 0.15  # boxes with a lower score are noise: OWLv2 scores clearly visible objects 0.2 to 0.7
+MIN_AREA = 0.02  # a box with a smaller share of the frame is not one of the two animals
+# of three, the best two are taken (a third in a corner, or one animal detected in halves); more are a crowd
 MAX_ANIMALS = 3
-"""Of three, the best two are taken (a third in a corner, or one animal detected in halves); more are a crowd."""
-
 _INSIDE = 0.8  # a box counts as inside another if at least this share of it is
 _APART = 0.3  # two boxes inside a third are two animals, and the third a group, if they overlap by less than this …
 _GROUP = 0.5  # … and together cover more than this share of it
@@ -90,13 +85,11 @@ def pick_pair(detections: Detections, size: tuple[int, int], wall: Wall) -> Pair
     found = _Boxes.of(detections)
     found = found[(found.scores >= MIN_SCORE) & (found.areas >= MIN_AREA * size[0] * size[1])]
     found = _without_parts(_without_groups(found))
-    if len(found) == 0:
-        return Rejection("no animal was found (expected two)", "none")
-    if len(found) == 1:
-        return Rejection("only one animal was found (expected two)", "one")
-    if len(found) > MAX_ANIMALS:
-        return Rejection(f"{len(found)} animals were found (expected two)", "many")
-    return _best_pair(found, wall)
+    if 2 <= len(found) <= MAX_ANIMALS:
+        return _best_pair(found, wall)
+    counts = {0: ("no animal was", "none"), 1: ("only one animal was", "one")}
+    how_many, cause = counts.get(len(found), (f"{len(found)} animals were", "many"))
+    return Rejection(f"{how_many} found (expected two)", cause)
 
 
 def _without_groups(found: _Boxes) -> _Boxes:
@@ -110,7 +103,7 @@ def _without_groups(found: _Boxes) -> _Boxes:
     kept = np.ones(len(found), dtype=bool)
     for outer in range(len(found)):
         held = np.flatnonzero((inside[outer] >= _INSIDE) & (area < area[outer]))
-        kept[outer] = not any(is_group(outer, one, other) for one, other in combinations(held, 2))
+        kept[outer] = not any(is_group(outer, one, other) for one, other in combinations(held.tolist(), 2))
     return found[kept]
 
 
@@ -118,7 +111,7 @@ def _without_parts(found: _Boxes) -> _Boxes:
     """Drop boxes that are a small piece of another one."""
     inside, area = found.inside, found.areas
     part = (inside >= _INSIDE) & (area[None, :] < _PART * area[:, None])  # [i, j]: j is a part of i
-    return found[~part.any(axis=0)]
+    return found[np.logical_not(part.any(axis=0))]
 
 
 def _best_pair(found: _Boxes, wall: Wall) -> Pair | Rejection:

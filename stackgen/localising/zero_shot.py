@@ -27,9 +27,7 @@ LOCALIZERS: dict[str, str | None] = {
 """Name → repository on the Hub (all Apache-2.0); None: no weights. `owlv2` is the default for photographs,
 `foreground` for images with a plain or calm background."""
 
-BATCH = 8
-"""Frames per forward pass, all of one size."""
-
+BATCH = 8  # frames per forward pass, all of one size
 _OWL = ("owlvit", "owlv2")  # model types trained with one query per noun, a sentence of at most 16 tokens
 # lowest scores, by model type: above 0.15, OWLv2's boxes are objects rather than texture …
 _THRESHOLDS = {"owlvit": 0.10, "owlv2": 0.15}
@@ -45,8 +43,8 @@ def load_localizer(name: str, device: str = "cpu") -> Localizer:
         device: where it runs, as torch names it; `foreground` always runs on the CPU.
 
     Raises:
-        InputError: if the name is unknown, or there is no such model.
-        RunError: if the weights cannot be downloaded.
+        InputError: if the name is unknown, or there is no such model, or it is for another task.
+        RunError: if the Hub refuses access or cannot be reached.
     """
     if name == "foreground":
         return Foreground()
@@ -80,12 +78,7 @@ class ZeroShot:
 
     @classmethod
     def load(cls, source: str, device: torch.device | str = "cpu", name: str | None = None) -> ZeroShot:
-        """Load a model from a folder, or from `owner/name[@revision]` on the Hub.
-
-        Raises:
-            InputError: if there is no such model, or it is for another task.
-            RunError: if the Hub refuses access or cannot be reached.
-        """
+        """Load a model from a folder, or from `owner/name[@revision]` on the Hub; raises as `load_localizer`."""
         import torch
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 

@@ -9,8 +9,7 @@ from importlib import resources
 
 from stackwalls.model import VGG16_WALL, InputError, Wall, imagenet_classes
 
-PLACEHOLDER = "{animal}"
-"""Stands for the noun in a custom sentence."""
+PLACEHOLDER = "{animal}"  # stands for the noun in a custom sentence
 
 
 @dataclass(frozen=True)
@@ -131,17 +130,15 @@ def check_template(template: str, wall: Wall) -> tuple[str, ...]:
     """The sentences of a template for a wall, at least one.
 
     Raises:
-        InputError: if the template is unknown (the message suggests the nearest), or has no sentences for the wall.
+        InputError: if the template is unknown, or has no sentences for the wall.
     """
     if PLACEHOLDER in template:
         return (template,)
     if template not in TEMPLATES:
         near = difflib.get_close_matches(template, TEMPLATES, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise InputError(
-            f"Unknown template {template!r}: expected {' or '.join(TEMPLATES)}, or a sentence with {PLACEHOLDER} in "
-            f"it.{hint}"
-        )
+        known = f"{' or '.join(TEMPLATES)}, or a sentence with {PLACEHOLDER} in it"
+        raise InputError(f"Unknown template {template!r}: expected {known}.{hint}")
     found = TEMPLATES[template]
     sentences = found.rows if wall.axis == "rows" else found.columns
     if not sentences:

@@ -16,10 +16,9 @@ from stackwalls.model import InputError, RunError
 from stackwalls.stackgen.review.review_session import ReviewSession
 
 LOOPBACK = "127.0.0.1"
+MOST_BODY = 16_384  # bytes of a decision; longer requests are rejected unread
 
-MOST_BODY = 16_384
-"""Most bytes of a decision; longer requests are rejected unread."""
-
+# sent with every response: the page loads nothing from elsewhere, and other pages cannot frame or read it
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -29,19 +28,17 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-"""Sent with every response: the page loads nothing from elsewhere, and other pages cannot frame or read it."""
 
+# the page's own files: path after the token → file and media type; no other file is ever read
 PAGE = {
     "": ("review.html", "text/html; charset=utf-8"),
     "review.css": ("review.css", "text/css; charset=utf-8"),
     "review.js": ("review.js", "text/javascript; charset=utf-8"),
     "icon.svg": ("icon.svg", "image/svg+xml"),
 }
-"""The page's own files: path after the token → file and media type. No other file is ever read."""
 
+# against DNS rebinding: another site's name that resolves to this machine sends another Host
 _OWN_HOST = re.compile(r"(127\.0\.0\.1|localhost)(:\d{1,5})?")
-"""DNS rebinding (another site's name that resolves to this machine) sends another Host."""
-
 _NUMBERED = re.compile(r"(row|image|rejected)/(\d{1,9})")
 
 

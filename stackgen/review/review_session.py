@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -21,14 +21,9 @@ from stackwalls.hub_cards import (
 )
 from stackwalls.model import InputError, Wall, class_names
 
-REJECTED_AT_ONCE = 100
-"""Entries of the list of rejected samples that are sent at a time."""
-
-COMMANDS = {"stack-mix": "mix", "stack-gen": "generate"}
-"""The command that makes each kind of set with images."""
-
-Mark = dict[str, float]
-"""left, top, width, height as shares of the image's side, 0 to 1."""
+REJECTED_AT_ONCE = 100  # entries of the list of rejected samples that are sent at a time
+COMMANDS = {"stack-mix": "mix", "stack-gen": "generate"}  # that make each kind of set with images
+Mark = dict[str, float]  # left, top, width, height as shares of the image's side, 0 to 1
 
 
 class Counts(NamedTuple):
@@ -67,12 +62,10 @@ class ReviewSession(AbstractContextManager["ReviewSession"]):
                 f"{folder} is a {rows.manifest.kind} folder, which has no images: rebuild the set from it first, then "
                 "review that."
             )
-        log = DecisionLog.open(folder)
-        try:
-            return cls(folder, rows, log)
-        except BaseException:
-            log.close()
-            raise
+        with ExitStack() as stack:
+            session = cls(folder, rows, stack.enter_context(DecisionLog.open(folder)))
+            stack.pop_all()  # the session closes it
+            return session
 
     def __len__(self) -> int:
         return len(self._ids)

@@ -172,7 +172,7 @@ def test_a_license_is_derived_or_there_is_none() -> None:
 
 
 def test_every_presets_license_is_known() -> None:
-    from stackwalls.stackgen.diffusion.presets import PRESETS
+    from stackwalls.stackgen.diffusion.model_source import PRESETS
 
     found = {}
     for name, preset in PRESETS.items():

@@ -12,15 +12,9 @@ from stackwalls.model import imagenet_classes
 from stackwalls.model.images.drawn import draw_scene
 from stackwalls.stackgen.prompts.prompt import TEMPLATES, noun_of, prompt_for
 
-WIDTH, HEIGHT = 192, 288
-"""Of a frame, in pixels: portrait, for a stack."""
-
-FIRST_SEED = 2_000_000
-"""Of the training frames. Smaller seeds are left to the classifiers and to STACK-MIX."""
-
-MAX_TOKENS = 64
-"""Of a prompt with its two marks; longer ones are cut. The longest of the refined sentences has 50."""
-
+WIDTH, HEIGHT = 192, 288  # of a frame, in pixels: portrait, for a stack
+FIRST_SEED = 2_000_000  # of the training frames; smaller seeds are left to the classifiers and to STACK-MIX
+MAX_TOKENS = 64  # of a prompt with its two marks; longer ones are cut (the longest of the refined sentences has 50)
 START, END, UNKNOWN = "<|startoftext|>", "<|endoftext|>", "<|unknown|>"
 
 

@@ -18,20 +18,20 @@ from stackwalls.model.files import put_in_place, temporary_path, write_whole
 from stackwalls.model.training.history import HISTORY_NAME
 from stackwalls.stackgen.diffusion.miniature.examples import HEIGHT, WIDTH, frames, sentences_of, word_tokenizer
 from stackwalls.stackgen.diffusion.miniature.networks import (
+    CHANNELS,
+    PATCH,
+    Projection,
     assemble,
     new_autoencoder,
     new_denoiser,
     new_scheduler,
     new_text_encoder,
 )
-from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, Projection
 from stackwalls.stackgen.diffusion.miniature.spec import DESCRIPTION, MiniatureSpec
 from stackwalls.stackgen.diffusion.miniature.tasks import DecoderTask, DenoiserTask, TaskLoop
 from stackwalls.stackgen.diffusion.pipeline import quiet_libraries
 
-STAGES = ("frames", "decoder", "denoiser", "pipeline")
-"""In this order; decoder and denoiser may run side by side."""
-
+STAGES = ("frames", "decoder", "denoiser", "pipeline")  # decoder and denoiser may run side by side
 _FRAMES = "frames.json"  # written when all frames are there: which ones
 _FITTED = 256  # frames that the projection is fitted to
 _BLOCK = 64  # frames that are encoded at once

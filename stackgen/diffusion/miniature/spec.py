@@ -8,28 +8,22 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from stackwalls.model.errors import InputError
+from stackwalls.model import InputError, parse_classes
 from stackwalls.model.training.spec import check_values, value
 
-PIPELINE = Path(__file__).parent / "pipeline"
-"""The folder of the miniature in this package, which diffusers loads."""
-
-DESCRIPTION = "miniature.json"
-"""In a pipeline's folder: the classes that it draws, and how it was made."""
+PIPELINE = Path(__file__).parent / "pipeline"  # the miniature in this package, which diffusers loads
+DESCRIPTION = "miniature.json"  # in a pipeline's folder: the classes that it draws, and how it was made
 
 
 @dataclass(frozen=True)
 class MiniatureSpec:
     """One training; it determines the weights, up to the rounding of the device.
 
-    Attributes:
-        classes: which animals, by index, synset or name; kept as synsets.
-
     Raises:
         InputError: if a value is out of range, or a class cannot be drawn.
     """
 
-    classes: tuple[str | int, ...]
+    classes: tuple[str | int, ...]  # animals by index, synset or name; kept as synsets
     per_class: int = value(320, "frames drawn of each animal, for the denoiser", 1)
     seed: int = value(0, "seed of the first weights, the noise and the order of the frames")
     decoder_steps: int = value(3_000, "optimizer steps of the decoder, of 16 crops per process", 1)
@@ -38,7 +32,6 @@ class MiniatureSpec:
     learning_rate: float = value(1.2e-3, "highest learning rate of both trainings", 1e-12, 1)
 
     def __post_init__(self) -> None:
-        from stackwalls.model import parse_classes
         from stackwalls.model.images.drawn import drawn_classes
 
         check_values(self)
@@ -52,8 +45,6 @@ class MiniatureSpec:
 
     def labels(self) -> list[int]:
         """The ImageNet-1k indices of the classes."""
-        from stackwalls.model import parse_classes
-
         return [entry.index for entry in parse_classes(self.classes)]
 
     def to_dict(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 from stackwalls.model.device import memory_errors
 from stackwalls.model.training import Running, StepLoop
 from stackwalls.stackgen.diffusion.miniature.examples import HEIGHT, WIDTH, draw_frame, is_stacked, sentences_of
-from stackwalls.stackgen.diffusion.miniature.projection import PATCH, SCALING, Projection
+from stackwalls.stackgen.diffusion.miniature.networks import PATCH, SCALING, Projection
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
 
 # learning rate; a longer training changes nothing before the last part
@@ -148,16 +148,10 @@ class DecoderTask(nn.Module):
 
 
 class DenoiserTask(nn.Module):
-    """Text encoder and denoiser learn which latents a prompt asks for.
+    """Text encoder and denoiser learn which latents a prompt asks for, at the noise levels of the scheduler.
 
-    Args:
-        tokenizer: from `word_tokenizer`.
-        text_encoder: token numbers to embeddings.
-        denoiser: the UNet.
-        scheduler: defines the noise levels.
-        latents: `(per_class * classes, 16, h, w)` float16, in the order of `examples.frames`.
-        labels: the classes.
-        batch: frames per step and process.
+    The latents are `(per_class * classes, 16, h, w)` float16, in the order of `examples.frames`; a step takes `batch`
+    of them per process.
     """
 
     def __init__(

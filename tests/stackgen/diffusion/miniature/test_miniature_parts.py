@@ -18,8 +18,14 @@ from stackwalls.stackgen.diffusion.miniature.examples import (
     sentences_of,
     word_tokenizer,
 )
-from stackwalls.stackgen.diffusion.miniature.networks import new_autoencoder
-from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, SCALING, WIDTH, Projection
+from stackwalls.stackgen.diffusion.miniature.networks import (
+    CHANNELS,
+    ENCODER_WIDTH,
+    PATCH,
+    SCALING,
+    Projection,
+    new_autoencoder,
+)
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
 from stackwalls.stackgen.prompts.prompt import prompt_for
 
@@ -104,7 +110,7 @@ def test_the_autoencoders_encoder_is_the_projection(projection: Projection) -> N
         found = autoencoder.encode(2 * images - 1).latents
         assert autoencoder.decode(found).sample.shape == images.shape
     assert (found - projection(images)).abs().max() < 1e-4
-    assert autoencoder.config.encoder_block_out_channels[0] == WIDTH
+    assert autoencoder.config.encoder_block_out_channels[0] == ENCODER_WIDTH
 
 
 def test_a_spec_is_checked_where_it_is_made() -> None:
