@@ -19,10 +19,7 @@ from stackwalls.stackgen.diffusion.miniature.examples import HEIGHT, MAX_TOKENS,
 
 PATCH = 16  # side in pixels of the patch that becomes one latent position
 CHANNELS = 16  # of the latents: the principal components that are kept of a patch's 768 numbers
-ENCODER_WIDTH = (
-    48  # channels of the encoder: the numbers in a 4 × 4 patch, and the components that are kept of an 8 × 8 one
-)
-
+ENCODER_WIDTH = 48  # channels: the numbers in a 4 × 4 patch, and the components that are kept of an 8 × 8 one
 # factor from the autoencoder's latents to the denoiser's: the decoder softly clamps its input at 3, so the latents of
 # the autoencoder have a standard deviation of about 0.5
 SCALING = 2.0
