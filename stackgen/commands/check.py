@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.checks import FINDINGS_NAME, REFERENCES, beyond_mu, check_findings_folder
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import InputError, Wall, disk_errors, find_device
-    from stackwalls.stackgen.commands._options import find_model
+    from stackwalls.stackgen.commands._options import find_model, plain_warnings
 
     names = args.methods or _DEFAULT
     methods = named_methods([name for name in names if name != "references"]) if set(names) != {"references"} else {}
@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(
             f"{args.out} holds findings already: choose another folder, or say that they may be replaced (--overwrite)."
         )
-    source = open_dataset(args.dataset)
+    with plain_warnings():
+        source = open_dataset(args.dataset)
     wall = Wall.parse(args.wall) if args.wall else None
     model = find_model(args, wall, source.wall).to(find_device(args.device))
     new = not args.out.exists()
