@@ -49,7 +49,7 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 
 
 def test_interrupted_equals_uninterrupted(tmp_path: Path) -> None:
-    """A signal in the middle of a step: that step is finished, a checkpoint is written, and the next run resumes from it."""
+    """A signal in the middle of a step: the step is finished, a checkpoint is written, the next run resumes from it."""
     whole = trained(tmp_path / "whole", 130)
     with pytest.raises(Stopped, match="Stopped after step 57 of 130"):
         trained(tmp_path / "parts", 130, Line(stops_at=57))
