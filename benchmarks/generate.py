@@ -26,7 +26,8 @@ from PIL import Image
 
 from stackwalls.model import Launch, animals
 from stackwalls.stackgen.diffusion import Call, Flaw, FrameMaker, ModelSource, TextToImage
-from stackwalls.stackgen.generation import GenerateSpec, generate
+from stackwalls.stackgen.generation.generate_spec import GenerateSpec
+from stackwalls.stackgen.generation.generating import generate
 from stackwalls.stackgen.localising.localizer import Detections, Localizer
 from stackwalls.stackgen.localising.zero_shot import load_localizer
 

@@ -25,7 +25,8 @@ from PIL import Image
 from stackwalls.model import VGG16_WALL, load_model, parse_classes
 from stackwalls.stackgen.diffusion import Call, Flaw, TextToImage, complete_call, find_model, place
 from stackwalls.stackgen.diffusion.miniature.spec import DESCRIPTION
-from stackwalls.stackgen.generation import GenerateSpec, frame_seed, inspect_frame, work_items
+from stackwalls.stackgen.generation.attempts import inspect_frame
+from stackwalls.stackgen.generation.generate_spec import GenerateSpec, frame_seed, work_items
 from stackwalls.stackgen.localising.outcome import Rejection
 from stackwalls.stackgen.localising.zero_shot import load_localizer
 from stackwalls.stackgen.prompts.prompt import prompt_for

@@ -61,7 +61,7 @@ def make(folder: Path, rows: int, kilobytes: int) -> dict[str, Any]:
     with FolderWriter.open(folder, kind="stack-mix", spec=spec, features=stack_mix_features()) as writer:
         for start in range(0, rows, PART):
             part = [row(number, pool[number % POOL]) for number in range(start, min(rows, start + PART))]
-            writer.write_part(part, [], {"done": start + len(part)})
+            writer.write(f"part-{start:08d}", part)
         manifest = writer.finish(requested=rows, inputs={})
     sizes = [manifest.files[name]["bytes"] for name in manifest.shards()]
     return {"shards": len(sizes), "largest_mb": round(max(sizes) / 1e6, 1), "total_mb": round(sum(sizes) / 1e6, 1)}

@@ -5,21 +5,21 @@ from .cards.license import License, license_of, parse_license
 from .cards.model_card import render_model_card
 from .decisions import (
     KEPT,
-    TURNED_DOWN,
+    REJECTED,
+    REVIEWED,
     UNDECIDED,
     VERDICTS,
     Decision,
     DecisionLog,
     current_decisions,
-    picture_sha256,
+    image_sha256,
     read_decisions,
-    turned_down,
+    rejected_images,
+    review_reason,
 )
 from .finishing import Card
-from .folder import FolderWriter
-from .item_folder import ItemFolder
-from .item_record import ItemRecord
-from .layout import unfinished_spec
+from .folder_writer import FolderWriter, ItemRecord
+from .layout import Succession, unfinished_spec
 from .manifest import KINDS, MANIFEST_FORMAT, MANIFEST_NAME, RECIPE_KIND, Manifest
 from .model_folder import MODEL_FILES, check_model_folder, complete_model_folder, is_model_folder, save_model_folder
 from .reading import dataset_classes, open_dataset
@@ -37,7 +37,8 @@ __all__ = [
     "MEANINGS",
     "MODEL_FILES",
     "RECIPE_KIND",
-    "TURNED_DOWN",
+    "REJECTED",
+    "REVIEWED",
     "UNDECIDED",
     "VERDICTS",
     "Batch",
@@ -46,36 +47,37 @@ __all__ = [
     "Decision",
     "DecisionLog",
     "FolderWriter",
-    "ItemFolder",
     "ItemRecord",
     "License",
     "Manifest",
     "Recipe",
     "RowReader",
     "StackDataset",
+    "Succession",
     "check_card",
     "check_model_folder",
     "complete_model_folder",
     "current_decisions",
     "dataset_classes",
     "encode_rows",
+    "image_sha256",
     "is_model_folder",
     "license_of",
     "open_dataset",
     "open_recipe",
     "parse_license",
-    "picture_sha256",
     "read_decisions",
     "recipe_folder",
     "regenerate_command",
+    "rejected_images",
     "render_dataset_card",
     "render_model_card",
+    "review_reason",
     "save_model_folder",
     "stack_gen_features",
     "stack_mix_features",
     "stack_mix_recipe_features",
     "state_license",
-    "turned_down",
     "unfinished_spec",
     "verify",
 ]

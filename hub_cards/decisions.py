@@ -1,4 +1,4 @@
-"""What a person decided about a dataset folder's pictures: beside the data, never part of the published set."""
+"""What a reviewer decided about the images of a dataset folder: kept next to the data, never published with it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from stackwalls.hub_cards.row_reader import RowReader
 from stackwalls.model import InputError, RunError
 from stackwalls.model.files import disk_errors, sync_folder
 
-KEPT, TURNED_DOWN, UNDECIDED = "keep", "turned down", "undecided"
-VERDICTS = (KEPT, TURNED_DOWN, UNDECIDED)
-"""What a person can say of a picture; one that nobody looked at is undecided."""
+KEPT, REJECTED, UNDECIDED = "keep", "turned down", "undecided"
+VERDICTS = (KEPT, REJECTED, UNDECIDED)
+"""What a reviewer can decide, as the file of decisions has it; an image that nobody looked at is undecided."""
+
+REVIEWED = "turned down in review"
+"""How the reason in rejected.parquet begins for what a reviewer rejected."""
 
 MOST_COMMENT = 1000
 """Characters of a comment."""
@@ -35,17 +38,17 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided about one picture.
+    """What was decided about one image.
 
     Attributes:
         image_id: the row's.
-        picture_sha256: SHA-256 (hexadecimal) of the row's encoded image: a decision is about that picture, and says
-            nothing of another one that takes its place under the same id.
+        picture_sha256: SHA-256 (hexadecimal) of the row's encoded image: a decision is about that image, and does
+            not apply to another one that replaces it under the same id.
         verdict: one of `VERDICTS`.
-        comment: the reviewer's words; published with the reason where the picture is replaced.
+        comment: the reviewer's words; published with the reason if the image is replaced.
 
     Raises:
-        InputError: if a value is not what is said here, or the comment holds an access token.
+        InputError: if a value is not as described, or the comment contains an access token.
     """
 
     image_id: str
@@ -57,7 +60,7 @@ class Decision:
         if not isinstance(self.image_id, str) or not self.image_id:
             raise InputError(f"Expected the image_id of a row, but got {self.image_id!r}.")
         if not isinstance(self.picture_sha256, str) or not _SHA256.fullmatch(self.picture_sha256):
-            raise InputError(f"Expected the SHA-256 of a picture in hexadecimal, but got {self.picture_sha256!r}.")
+            raise InputError(f"Expected the SHA-256 of an image in hexadecimal, but got {self.picture_sha256!r}.")
         if self.verdict not in VERDICTS:
             raise InputError(f"Expected the verdict to be one of {', '.join(VERDICTS)}, but got {self.verdict!r}.")
         if not isinstance(self.comment, str) or len(self.comment) > MOST_COMMENT:
@@ -65,22 +68,27 @@ class Decision:
         try:
             self.comment.encode()
         except UnicodeEncodeError as error:
-            raise InputError("Expected a comment of whole characters, but it holds half of one.") from error
+            raise InputError("Expected a comment of whole characters, but it contains half of one.") from error
         check_publishable({"a comment": f"comment: {self.comment}"})
 
     @property
     def rejected(self) -> bool:
-        """Whether the picture was turned down."""
-        return self.verdict == TURNED_DOWN
+        """Whether the image was rejected."""
+        return self.verdict == REJECTED
 
 
-def picture_sha256(encoded: bytes) -> str:
+def review_reason(comment: str) -> str:
+    """The reason in rejected.parquet for an image that a reviewer rejected."""
+    return f"{REVIEWED}: {comment}" if comment else REVIEWED
+
+
+def image_sha256(encoded: bytes) -> str:
     """The key of a decision: SHA-256 (hexadecimal) of a row's encoded image."""
     return hashlib.sha256(encoded).hexdigest()
 
 
 def read_decisions(folder: Path) -> dict[str, Decision]:
-    """The last decision about each image_id, whatever picture stands there now; empty where nothing was reviewed.
+    """The last decision about each image_id, whichever image has it now; empty if nothing was reviewed.
 
     Raises:
         InputError: if the file of decisions was damaged; the message names the line.
@@ -89,11 +97,11 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
 
 
 def current_decisions(folder: Path, rows: RowReader | None = None) -> dict[str, Decision]:
-    """The decisions about pictures that stand in a finished folder now, by image_id, in the order of the rows.
+    """The decisions about images that a finished folder has now, by image_id, in the order of the rows.
 
     Args:
         folder: the dataset folder.
-        rows: its rows, where they are open already. Only row groups with a decided row are read.
+        rows: its rows, if they are open already. Only row groups with a decided row are read.
 
     Raises:
         InputError: if the folder is not finished, or the file of decisions was damaged.
@@ -109,49 +117,47 @@ def current_decisions(folder: Path, rows: RowReader | None = None) -> dict[str, 
     current: dict[str, Decision] = {}
     for number, image_id in enumerate(rows.columns("image_id")["image_id"]):
         if image_id in decided:
-            found = stored.get((image_id, picture_sha256(rows[number]["image"]["bytes"])))
+            found = stored.get((image_id, image_sha256(rows[number]["image"]["bytes"])))
             if found is not None:
                 current[image_id] = found
     return current
 
 
-def turned_down(folder: Path) -> dict[str, Decision]:
-    """Those of `current_decisions` whose verdict is "turned down"."""
+def rejected_images(folder: Path) -> dict[str, Decision]:
+    """Those of `current_decisions` that reject the image: what a redo replaces."""
     return {image_id: decision for image_id, decision in current_decisions(folder).items() if decision.rejected}
 
 
 class DecisionLog:
     """The one writer of a folder's decisions; made by `DecisionLog.open`. Each is on the disk when `record` returns.
 
-    While it is open no other review of the folder can begin. The set itself is not touched.
+    While it is open, no other review of the folder can start. The set itself is not touched.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / REVIEW_NAME / _LOG_NAME
-        self._lock: FileLock | None = None
+        self._lock = FileLock(self._path.with_name(_LOCK_NAME))
 
     @classmethod
     def open(cls, folder: Path) -> DecisionLog:
         """Take the folder's decisions for writing.
 
         Raises:
-            InputError: if it is no finished dataset folder, or the file of decisions was damaged.
+            InputError: if it is not a finished dataset folder, or the file of decisions was damaged.
             RunError: if another process holds them, or the disk refuses.
         """
         Manifest.read(folder)
         log = cls(folder)
         with disk_errors(folder):
             log._path.parent.mkdir(exist_ok=True)
-            lock = FileLock(log._path.with_name(_LOCK_NAME))
             try:
-                lock.acquire(timeout=0)
+                log._lock.acquire(timeout=0)
             except Timeout as error:
                 raise RunError(
-                    f"Another process reviews {folder}, or replaces what was turned down there: end that first "
+                    f"Another process reviews {folder}, or replaces rejected images there: stop it first "
                     "(Ctrl-C where `stackgen review` runs)."
                 ) from error
-        log._lock = lock
         try:
             with disk_errors(folder):
                 log._drop_torn_line()
@@ -168,8 +174,8 @@ class DecisionLog:
             InputError: if the log is closed.
             RunError: if the disk refuses; the decision is not stored then, the earlier ones are.
         """
-        if self._lock is None:
-            raise InputError(f"Nothing can be decided: the review of {self._folder} is closed. Open it again.")
+        if not self._lock.is_locked:
+            raise InputError(f"The review of {self._folder} is closed: open it again to decide.")
         line = (json.dumps(asdict(decision), ensure_ascii=False, sort_keys=True) + "\n").encode()
         with disk_errors(self._folder):
             new = not self._path.exists()
@@ -188,9 +194,7 @@ class DecisionLog:
 
     def close(self) -> None:
         """Let go of the decisions."""
-        if self._lock is not None:
-            lock, self._lock = self._lock, None
-            lock.release()
+        self._lock.release()
 
     def __enter__(self) -> DecisionLog:
         return self
@@ -202,18 +206,14 @@ class DecisionLog:
 
     def _drop_torn_line(self) -> None:
         """Cut off what a kill left of the last line."""
-        if not self._path.exists():
-            return
-        with self._path.open("r+b") as file:
-            content = file.read()
-            whole = content.rfind(b"\n") + 1
-            if whole < len(content):
-                file.truncate(whole)
+        if self._path.exists():
+            with self._path.open("r+b") as file:
+                file.truncate(file.read().rfind(b"\n") + 1)
                 os.fsync(file.fileno())
 
 
 def _stored(folder: Path) -> Iterator[Decision]:
-    """Every decision in the order in which they were taken; a last line that was not wholly written is none."""
+    """Every decision, in order; a last line that was not completely written does not count."""
     path = folder / REVIEW_NAME / _LOG_NAME
     try:
         content = path.read_bytes()
@@ -226,5 +226,5 @@ def _stored(folder: Path) -> Iterator[Decision]:
             yield Decision(**json.loads(line))
         except (ValueError, TypeError) as error:
             raise InputError(
-                f"Line {number} of {path} is no decision ({error}): repair or delete that line to go on."
+                f"Line {number} of {path} is not a decision ({error}): repair or delete that line to continue."
             ) from error

@@ -34,42 +34,37 @@ Card = Callable[[Manifest, dict[str, Any]], str]
 def finish_folder(
     folder: Path,
     draft: Manifest,
-    batches: Callable[[], Iterable[pa.RecordBatch]],
+    batches: Iterable[pa.RecordBatch],
     rejected: Iterable[Mapping[str, str]],
     card: Card | None,
     replaces: Manifest | None = None,
-) -> Manifest:
-    """Write the files of a finished folder; may be killed and repeated at any point.
+) -> None:
+    """Write the files of a finished folder, the manifest last; may be killed and repeated at any point.
 
     A finished set that is replaced stays whole until the new shards are on the disk under temporary names. Then its
-    manifest goes first: at every moment the folder holds the old set or is unfinished.
+    manifest is removed first: at every moment the folder holds the old set or is unfinished.
 
     Args:
         folder: of an unfinished run; shards that a kill left there are replaced.
         draft: the manifest without files.
-        batches: gives the rows in order; they may come in any division.
-        rejected: the samples turned down, in order.
-        card: makes README.md; by default the kind's own card, with its pictures.
-        replaces: the manifest of the finished set that is there and gives way, if there is one.
-
-    Returns:
-        The manifest, which was written last.
+        batches: the rows in order, in batches of any size.
+        rejected: the rejected samples, in order.
+        card: makes README.md; by default the kind's own card, with its images.
+        replaces: the manifest of the finished set that is replaced, if there is one.
 
     Raises:
         OSError: if the disk refuses.
     """
     rows = _write_data(folder, batches, replaces)
     count = _write_rejected(folder / REJECTED_NAME, rejected)
-    files = {name: file_entry(folder / name) | {"rows": number} for name, number in rows.items()}
-    files[REJECTED_NAME] = file_entry(folder / REJECTED_NAME) | {"rows": count}
+    files = {name: _file_entry(folder / name) | {"rows": number} for name, number in rows.items()}
+    files[REJECTED_NAME] = _file_entry(folder / REJECTED_NAME) | {"rows": count}
     files |= _write_card(folder, replace(draft, files=dict(files)), card)
-    manifest = replace(draft, files=files)
-    write_whole(folder / MANIFEST_NAME, manifest.to_json().encode())
-    return manifest
+    write_whole(folder / MANIFEST_NAME, replace(draft, files=files).to_json().encode())
 
 
 def _write_card(folder: Path, draft: Manifest, card: Card | None) -> dict[str, dict[str, Any]]:
-    """README.md and, where it is the kind's own card, the pictures that it shows. Entries by name."""
+    """README.md and, for the kind's own card, the images that it shows. Entries by name."""
     facts = read_facts(folder, draft)
     if card is not None:
         texts = {CARD_NAME: card(draft, dict(facts.rows[0])).encode()}
@@ -78,10 +73,10 @@ def _write_card(folder: Path, draft: Manifest, card: Card | None) -> dict[str, d
     for name, content in texts.items():
         (folder / name).parent.mkdir(exist_ok=True)
         write_whole(folder / name, content)
-    return {name: file_entry(folder / name) for name in texts}
+    return {name: _file_entry(folder / name) for name in texts}
 
 
-def file_entry(path: Path) -> dict[str, Any]:
+def _file_entry(path: Path) -> dict[str, Any]:
     """What the manifest says of a file: its SHA-256 and its size."""
     return {"sha256": file_sha256(path), "bytes": path.stat().st_size}
 
@@ -93,15 +88,13 @@ def _write_rejected(path: Path, rejected: Iterable[Mapping[str, str]]) -> int:
     return int(table.num_rows)
 
 
-def _write_data(
-    folder: Path, batches: Callable[[], Iterable[pa.RecordBatch]], replaces: Manifest | None
-) -> dict[str, int]:
-    """The shards, which get their names when all of them are wholly on the disk. Rows by name."""
+def _write_data(folder: Path, batches: Iterable[pa.RecordBatch], replaces: Manifest | None) -> dict[str, int]:
+    """The shards, which get their names when all of them are on the disk. Rows by name."""
     data = folder / DATA_FOLDER
     data.mkdir(exist_ok=True)
     _clear(folder, replaces)
     try:
-        shards = write_shards(regrouped(batches()), data, SHARD_BYTES)
+        shards = write_shards(regrouped(batches), data, SHARD_BYTES)
         names = [shard_name(number, len(shards)) for number in range(len(shards))]
         if replaces is not None:
             _retire(folder, replaces)
@@ -117,7 +110,7 @@ def _write_data(
 
 
 def _retire(folder: Path, replaces: Manifest) -> None:
-    """Remove the set that is replaced, its manifest first: from there on the folder is an unfinished one."""
+    """Remove the set that is replaced, its manifest first: from then on the folder is unfinished."""
     (folder / MANIFEST_NAME).unlink(missing_ok=True)
     sync_folder(folder)
     for name in replaces.files:
@@ -125,6 +118,6 @@ def _retire(folder: Path, replaces: Manifest) -> None:
 
 
 def _clear(folder: Path, replaces: Manifest | None) -> None:
-    """Remove what a kill left of shards; those of a set that is replaced stay while its manifest stands."""
+    """Remove what a kill left of shards; those of a set that is replaced stay while its manifest is there."""
     whole = replaces is not None and (folder / MANIFEST_NAME).exists()
     clear_data_folder(folder / DATA_FOLDER, shards=not whole)

@@ -17,8 +17,8 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, 
 
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.parts import WORK_NAME
 from stackwalls.hub_cards.row_reader import shard_rows
+from stackwalls.hub_cards.run_store import WORK_NAME
 from stackwalls.hub_cards.shards import read_groups
 from stackwalls.hub_cards.stack_dataset import StackDataset
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.license import License
-from stackwalls.hub_cards.folder import FolderWriter
+from stackwalls.hub_cards.folder_writer import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.record import stack_mix_recipe_features
@@ -94,25 +94,27 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
     stated = str(license) if license else manifest.inputs.get("licence")
     inputs |= {"licence": stated} if stated else {}
     features = stack_mix_recipe_features()
-    with FolderWriter.open(out, kind=RECIPE_KIND, spec=manifest.spec, features=features) as writer:
+    origin = {"dataset": inputs["dataset"]["manifest_sha256"]}
+    with FolderWriter.open(out, kind=RECIPE_KIND, spec=manifest.spec, features=features, origin=origin) as writer:
         if writer.manifest is not None:
             if writer.manifest.inputs != inputs:
                 raise InputError(f"{out} holds the recipe of another set: choose another folder, or delete this one.")
             return out
-        _write_rows(folder, manifest, writer, inputs["dataset"]["manifest_sha256"])
-        writer.finish(requested=manifest.counts["requested"], inputs=inputs)
+        _write_rows(folder, manifest, writer)
+        rejected = pq.read_table(folder / REJECTED_NAME).to_pylist()
+        writer.finish(requested=manifest.counts["requested"], inputs=inputs, rejected=rejected)
     return out
 
 
-def _write_rows(folder: Path, manifest: Manifest, writer: FolderWriter, sha256: str) -> None:
-    """Write the rows that are missing, part by part."""
-    if writer.state is not None and writer.state["dataset"] != sha256:
-        raise InputError(f"{writer.path} was begun from another set than {folder}: choose another folder.")
-    rejected = [] if writer.rows_written else pq.read_table(folder / REJECTED_NAME).to_pylist()
-    rows = map(_hashed, islice(_set_rows(folder, manifest), writer.rows_written, None))
-    while (part := list(islice(rows, _PART_ROWS))) or rejected:
-        writer.write_part(part, rejected, {"dataset": sha256})
-        rejected = []
+def _write_rows(folder: Path, manifest: Manifest, writer: FolderWriter) -> None:
+    """Hash what is missing, part by part."""
+    rows = _set_rows(folder, manifest)
+    for number in count():
+        part = list(islice(rows, _PART_ROWS))
+        if not part:
+            return
+        if writer.record(name := f"part-{number:06d}") is None:
+            writer.write(name, [_hashed(row) for row in part])
 
 
 def _set_rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Parquet files whose bytes follow from their rows alone, however the rows came in."""
+"""Parquet files whose bytes depend on their rows alone, not on how the rows came in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROWS_PER_GROUP = 100
 """Rows of a row group: what a viewer or a stream reads at once (15 MB of images at most)."""
 
 SHARD_BYTES = 480_000_000
-"""A new shard is begun before this size, so that each stays under the 500 MB that the Hub's tools like."""
+"""A new shard is started before this size, to stay under the 500 MB that the Hub's tools recommend."""
 
 DATA_FOLDER = "data"
 
@@ -93,7 +93,7 @@ def write_shards(tables: Iterable[pa.Table], folder: Path, limit: int) -> list[S
 
 
 def _image_bytes(table: pa.Table) -> int:
-    """Bytes of the encoded images in a table, nearly all of what it takes on the disk; of a recipe, of all columns."""
+    """Bytes of the encoded images in a table, nearly all of what it takes on the disk; for a recipe, of all columns."""
     if "image" not in table.column_names:
         return int(table.nbytes)
     sizes: Any = pc.binary_length(pc.struct_field(table["image"], "bytes"))

@@ -1,14 +1,11 @@
 from .class_rows import ClassRows, make_class_rows
-from .composite import compose
-from .encoding import ENCODERS, Encoder, encode, find_encoder
-from .mix_plan import MixPlan, plan_mix
-from .mix_spec import MAX_PER_CLASS, MixSpec
+from .composite import ENCODERS, Encoder, compose, encode, find_encoder
+from .mix_plan import MixPlan, image_order, most_pairs, pair_order, plan_mix
+from .mix_spec import MAX_PER_CLASS, MixSpec, RejectedPair
 from .mixing import mix
-from .pairing import image_order, most_pairs, pair_order
 from .rebuilding import NotRebuilt, Rebuilt, rebuild
 from .recipe_pictures import RecipePictures
-from .redoing import Redone, redo_turned_down
-from .turned_down import TurnedDownPair
+from .redo import Redone, redo_rejected
 
 __all__ = [
     "ENCODERS",
@@ -21,7 +18,7 @@ __all__ = [
     "Rebuilt",
     "RecipePictures",
     "Redone",
-    "TurnedDownPair",
+    "RejectedPair",
     "compose",
     "encode",
     "find_encoder",
@@ -32,5 +29,5 @@ __all__ = [
     "pair_order",
     "plan_mix",
     "rebuild",
-    "redo_turned_down",
+    "redo_rejected",
 ]

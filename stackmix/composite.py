@@ -1,10 +1,15 @@
-"""The composite of STACK-MIX: what a network sees from one picture, its dead zone from another."""
+"""The composite of STACK-MIX (what the network sees from one image, its dead zone from another) and its file."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
+
+from stackwalls.model import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def compose(first: NDArray[np.uint8], second: NDArray[np.uint8], wall: Wall) -> NDArray[np.uint8]:
-    """The first picture where the network sees, the second in the dead zone.
+    """The first image where the network sees, the second in the dead zone.
 
     Taimeskhanov, Sicre, Garreau (ECML PKDD 2024, arXiv 2404.01964), Eq. 6, for any wall; the paper's, `bottom:54`,
     gives rows :170 of the first over rows 170: of the second.
@@ -27,13 +32,52 @@ def compose(first: NDArray[np.uint8], second: NDArray[np.uint8], wall: Wall) -> 
         `(H, W, 3)` uint8, a new array.
 
     Raises:
-        ValueError: if a picture has another shape or dtype.
+        ValueError: if an image has another shape or dtype.
     """
     expected = (wall.image_size, wall.image_size, 3)
-    for name, picture in (("first", first), ("second", second)):
-        if picture.shape != expected or picture.dtype != np.uint8:
-            raise ValueError(f"Expected `{name}` to be {expected} uint8, but got {picture.shape} {picture.dtype}.")
+    for name, image in (("first", first), ("second", second)):
+        if image.shape != expected or image.dtype != np.uint8:
+            raise ValueError(f"Expected `{name}` to be {expected} uint8, but got {image.shape} {image.dtype}.")
     composite = first.copy()
     dead = wall.index(2)
     composite[dead] = second[dead]
     return composite
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A lossless image format: Pillow's name of it, the file extension, and Pillow's options.
+
+    A lossy one would mix pixels across the wall.
+    """
+
+    format: str
+    suffix: str
+    options: dict[str, Any]
+
+
+ENCODERS = {
+    # level 1 is three times as fast as Pillow's default 6 for 6 % more bytes
+    "png": Encoder("PNG", ".png", {"compress_level": 1}),
+    # faster and smaller still; `exact` would keep the colors of fully transparent pixels
+    "webp": Encoder("WEBP", ".webp", {"lossless": True, "quality": 0, "method": 0, "exact": True}),
+}
+"""The choices of `--encoder`; both give back exactly the same pixels."""
+
+
+def find_encoder(name: str) -> Encoder:
+    """The encoder of that name.
+
+    Raises:
+        InputError: if there is none; the message lists them.
+    """
+    if name not in ENCODERS:
+        raise InputError(f"Unknown encoder {name!r}: expected {' or '.join(ENCODERS)}.")
+    return ENCODERS[name]
+
+
+def encode(image: NDArray[np.uint8], encoder: Encoder) -> bytes:
+    """The file of an image, `(H, W, 3)` uint8 RGB, by one of `ENCODERS`."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, encoder.format, **encoder.options)
+    return buffer.getvalue()

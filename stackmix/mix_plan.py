@@ -1,25 +1,32 @@
-"""From a spec and a source's index to the classes in their order and the pictures in theirs: pure."""
+"""Which classes, images and pairs a seed chooses: pure, and by hashes, so that it never changes.
+
+Classes and images are drawn without replacement in the order of the SHA-256 of (what is drawn, seed, class, image).
+Unlike a shuffle, that order does not depend on a library's random stream, nor on what else there is to draw from: a
+class that is added to the source leaves the pairs of the others as they were.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from stackwalls.model import ImageNetClass, InputError, class_order, imagenet_classes, parse_class
-from stackwalls.stackmix.mix_spec import MixSpec
-from stackwalls.stackmix.pairing import image_order, most_pairs
+from stackwalls.model import ImageNetClass, InputError, class_order, drawing_rank, imagenet_classes, parse_class
+from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 
 Index = Mapping[int, Sequence[str]]
+
+Pair = tuple[int, int]
+"""Positions of two images."""
 
 
 @dataclass(frozen=True)
 class MixPlan:
-    """What to make, before any picture was looked at.
+    """What to make, before any image is read.
 
     Attributes:
-        order: classes by index in the order in which they are made; those behind the first `wanted` stand in for
-            classes that turn out to have too few usable pictures.
+        order: classes by index in the order in which they are made; those after the first `wanted` replace classes
+            that turn out to have too few usable images.
         wanted: how many classes the set must have; None: as many as can be made.
         fingerprint: SHA-256 (hexadecimal) of the source's index, every class and id.
     """
@@ -31,13 +38,32 @@ class MixPlan:
     fingerprint: str
 
     def images(self, class_index: int) -> list[str]:
-        """The ids of a class's pictures in drawing order."""
+        """The ids of a class's images in drawing order."""
         return image_order(self.index[class_index], imagenet_classes()[class_index].synset, self.spec.seed)
 
-    def first_needed(self, start: int = 0) -> list[str]:
-        """The ids that are read if no picture is broken, for the classes from position `start` of the order."""
-        pictures = 2 * self.spec.per_class
-        return [image_id for index in self.order[start : self.wanted] for image_id in self.images(index)[:pictures]]
+    def redone(self, class_index: int) -> list[RejectedPair]:
+        """The pairs of a class that were rejected."""
+        return [pair for pair in self.spec.redone if pair.synset == imagenet_classes()[class_index].synset]
+
+    def first_images(self, classes: Iterable[int]) -> list[str]:
+        """The ids that are read for these classes if no image is broken."""
+        pairs = {index: self.spec.per_class + len(self.redone(index)) for index in classes}
+        return [image_id for index, count in pairs.items() for image_id in self.images(index)[: 2 * count]]
+
+    def needed(self, usable: Callable[[int], bool | None]) -> list[int]:
+        """The classes that make the set, in order, with those that turned out to be unusable among them.
+
+        Args:
+            usable: whether a class could be made; None if it was not tried, which counts as if it could.
+        """
+        classes: list[int] = []
+        good = 0
+        for index in self.order:
+            if good == self.wanted:
+                break
+            classes.append(index)
+            good += usable(index) is not False
+        return classes
 
 
 def plan_mix(spec: MixSpec, index: Index, source_name: str) -> MixPlan:
@@ -60,20 +86,76 @@ def plan_mix(spec: MixSpec, index: Index, source_name: str) -> MixPlan:
         asked = "one class" if spec.classes is None else f"{spec.classes} classes"
         raise InputError(
             f"Asked for {asked} with {spec.per_class} pair(s) each, but {len(able)} of the {len(candidates)} "
-            f"{'animal ' * spec.animals}classes in {source_name} have pictures enough for that: ask for at most "
-            "that many, or for fewer pairs, or give a source with two or more different pictures a class."
+            f"{'animal ' * spec.animals}classes in {source_name} have enough images for that: ask for at most that "
+            "many, or for fewer pairs, or give a source with two or more different images per class."
         )
     order = tuple(parse_class(synset).index for synset in class_order(able, spec.seed))
     return MixPlan(spec, index, order, spec.classes, fingerprint.hexdigest())
 
 
 def _checked(entry: ImageNetClass, spec: MixSpec, index: Index, source_name: str) -> int:
-    """The index of a named class, if the source has pictures enough of it."""
-    pictures = len(index.get(entry.index, ()))
-    if most_pairs(pictures) < spec.per_class:
-        held = f"{pictures} picture(s)" if pictures else "no picture"
+    """The index of a named class, if the source has enough images of it."""
+    images = len(index.get(entry.index, ()))
+    if most_pairs(images) < spec.per_class:
+        held = f"{images} image(s)" if images else "no image"
         raise InputError(
             f"The source {source_name} has {held} of class {entry.synset} ({entry.name}), which makes "
-            f"{most_pairs(pictures)} pair(s) of two different ones, but {spec.per_class} were asked for."
+            f"{most_pairs(images)} pair(s) of two different ones, but {spec.per_class} were asked for."
         )
     return entry.index
+
+
+def image_order(image_ids: Iterable[str], synset: str, seed: int) -> list[str]:
+    """The ids of one class's images in the order in which they are drawn."""
+    return sorted(image_ids, key=lambda image_id: drawing_rank("image", seed, synset, image_id))
+
+
+def pair_order(count: int) -> Iterator[Pair]:
+    """Positions (first, second) of the pairs of `count` images, in the order in which they are taken.
+
+    (0, 1), (2, 3), …: every image is taken once before any is taken twice. After those come the pairs between them,
+    (1, 2), (3, 4), …, around the end, then the pairs of images two apart, and so on, until each image was first with
+    every other: `most_pairs(count)` pairs, all different. More pairs never change the first.
+    """
+    for distance in range(1, count):
+        for start in (*range(0, count, 2), *range(1, count, 2)):
+            yield start, (start + distance) % count
+
+
+def most_pairs(count: int) -> int:
+    """How many ordered pairs of two different images `count` images make."""
+    return count * (count - 1)
+
+
+def draw(pairs: Iterable[Pair], names: Sequence[str], redone: Sequence[RejectedPair]) -> Iterator[tuple[str, Pair]]:
+    """(row, its pair) in the order of drawing; if a row comes twice, the later pair replaces the earlier one.
+
+    First the rows of `names` in order, then for each rejected pair its row again, with the next pair that was not used.
+    When the pairs run out, the remaining rows get none.
+
+    Args:
+        pairs: all pairs of the class in the order in which they are taken.
+        names: the image_ids of its rows.
+        redone: the rejected pairs of this class.
+
+    Raises:
+        InputError: if a pair was rejected in a row that the class does not have.
+    """
+    if strange := [pair.image_id for pair in redone if pair.image_id not in names]:
+        raise InputError(f"A pair was rejected in the row {strange[0]}, but its class has {len(names)} rows.")
+    return zip([*names, *(pair.image_id for pair in redone)], pairs, strict=False)
+
+
+def rejected_pairs(redone: Sequence[RejectedPair], gone: Collection[str]) -> list[dict[str, str]]:
+    """{"item", "reason"} of each pair; the last one of a row that is gone says so.
+
+    Args:
+        redone: of one class, in order.
+        gone: the image_ids of rows for which no pair was left.
+    """
+    last = {pair.image_id: number for number, pair in enumerate(redone)}
+    note = "; its class has no other pair left, so the row is gone"
+    return [
+        {"item": pair.item, "reason": pair.reason + note * (pair.image_id in gone and last[pair.image_id] == number)}
+        for number, pair in enumerate(redone)
+    ]

@@ -1,32 +1,43 @@
-"""Make a STACK-MIX set: source → plan → composites → dataset folder."""
+"""Make a STACK-MIX set: source → plan → composites, a record for each class → dataset folder."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import hashlib
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, stack_mix_features, unfinished_spec
-from stackwalls.model import InputError, imagenet_classes
+from PIL import Image
+from tqdm import tqdm
+
+from stackwalls.hub_cards import (
+    MANIFEST_NAME,
+    FolderWriter,
+    ItemRecord,
+    Manifest,
+    Succession,
+    stack_mix_features,
+    unfinished_spec,
+)
+from stackwalls.model import InputError, RunError, imagenet_classes
 from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
-from stackwalls.stackmix.encoding import find_encoder
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
-from stackwalls.stackmix.mix_run import Progress, write_classes
-from stackwalls.stackmix.mix_spec import MixSpec
-from stackwalls.stackmix.turned_down import TurnedDownPair
+from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 
 
 def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool = False) -> Manifest:
-    """Make the set that `spec` describes in the folder `out`, or go on with it where an earlier run stopped.
+    """Make the set that `spec` describes in the folder `out`, or resume it where an earlier run stopped.
 
-    The same spec and source give the same files, whatever the number of workers and however often the run was
-    killed. A broken picture is passed over, another of its class takes its place; a class with too few usable
-    pictures is replaced by the next in the seeded order, unless it was named. All of that is listed, with
-    reasons, in the folder's `rejected.parquet`; in the manifest's counts, `requested` is the number of draws:
-    rows kept and entries of that list. Where `out` holds the set with pairs that were replaced after a review
-    (`redo_turned_down`), it is taken as it is.
+    The same spec and source give the same files, whatever the number of workers and however often the run was killed.
+    A broken image is skipped and another of its class replaces it; a class with too few usable images is replaced by
+    the next in the seeded order, unless it was named. All of that is listed, with reasons, in the folder's
+    `rejected.parquet`; in the manifest's counts, `requested` is the number of draws: rows kept and entries of that
+    list. If `out` holds the set with pairs that were replaced after a review (`redo_rejected`), it is left as it is.
 
     The manifest's inputs: `index_sha256` of all classes and ids of the source, and `used_sha256`, a chain over the
     rows in order: SHA-256 of (the value before, top source, its SHA-256, bottom source, its SHA-256), joined by
@@ -46,68 +57,146 @@ def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool 
     source = open_images(spec.source, labels=spec.labels, progress=progress)
     spec = replace(spec, redone=spec.redone or redone_there(spec, source.name, out))
     plan = plan_mix(spec, source.index(), source.name)
-    asked = spec.to_dict(source.name)
-    with FolderWriter.open(out, kind="stack-mix", spec=asked, features=stack_mix_features()) as writer:
+    with open_set(plan, source.name, out) as writer:
         if writer.manifest is not None:
-            check_same_pictures(writer.manifest.inputs["index_sha256"], plan, out, "was made")
+            check_same_images(writer.manifest, plan, out)
             return writer.manifest
-        done = resumed(writer.state, plan, out)
-        source.fetch(plan.first_needed(done.position))
-        done = write_classes(plan, lambda index: make_class(source, plan, index), done, writer, workers, progress)
-        return writer.finish(requested=done.rows + done.rejected, inputs=found(plan, done))
+        return make_set(ClassMaker(plan, source, writer), workers, progress)
 
 
-def make_class(source: LabelledImages, plan: MixPlan, index: int) -> ClassRows:
-    """The rows of one class of the plan."""
-    spec, synset = plan.spec, imagenet_classes()[index].synset
-    redone = [pair for pair in spec.redone if pair.synset == synset]
-    encoder = find_encoder(spec.encoder)
-    return make_class_rows(source, index, plan.images(index), spec.per_class, spec.wall, encoder, redone)
+class ClassMaker:
+    """Makes the classes of a plan from its source and stores them, each as an item."""
+
+    def __init__(self, plan: MixPlan, source: LabelledImages, writer: FolderWriter) -> None:
+        self.plan, self.writer, self._source = plan, writer, source
+
+    def fetch(self, classes: Iterable[int]) -> None:
+        """Tell the source which images will be read; one that reads best in bulk gets them now."""
+        self._source.fetch(self.plan.first_images(classes))
+
+    def rows_of(self, index: int) -> ClassRows:
+        """The rows of one class; called by several threads."""
+        return make_class_rows(self._source, self.plan, index)
+
+    def make(self, index: int) -> int:
+        """Make a class and store it; how many rows it has."""
+        made = self.rows_of(index)
+        notes = {"usable": made.usable, "redone": self._redone(index)}
+        return self.writer.write(imagenet_classes()[index].synset, made.rows, made.rejected, notes).rows
+
+    def record(self, index: int) -> ItemRecord | None:
+        """What is known of a class. A record of before a review does not count for a class that it changed."""
+        record = self.writer.record(imagenet_classes()[index].synset)
+        return record if record is not None and record.notes.get("redone") == self._redone(index) else None
+
+    def records(self) -> dict[int, ItemRecord | None]:
+        """The classes that make the set as far as is known, in order; None for those that are missing."""
+        found = {index: self.record(index) for index in self.plan.order}
+        return {index: found[index] for index in self.plan.needed(lambda index: _usable(found[index]))}
+
+    def _redone(self, index: int) -> list[dict[str, str]]:
+        return [asdict(pair) for pair in self.plan.redone(index)]
 
 
-def redone_there(spec: MixSpec, source_name: str, out: Path) -> tuple[TurnedDownPair, ...]:
-    """The pairs that were replaced after a review in the set that stands or was begun in `out`, if it is this one.
+def _usable(record: ItemRecord | None) -> bool | None:
+    return None if record is None else bool(record.notes["usable"])
+
+
+def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession | None = None) -> FolderWriter:
+    """The folder of a plan's set."""
+    return FolderWriter.open(
+        out,
+        kind="stack-mix",
+        spec=plan.spec.to_dict(source_name),
+        features=stack_mix_features(),
+        origin={"source of images": plan.fingerprint},
+        succession=succession,
+    )
+
+
+def make_set(maker: ClassMaker, workers: int | None, progress: bool) -> Manifest:
+    """Make the classes that are missing, in threads, and finish the folder.
+
+    No class is made that is needed only if another one fails.
 
     Raises:
-        InputError: if what stands there cannot be read.
+        RunError: if too few classes could be made; the records are removed then. With records left behind, a repaired
+            image would not come back to a class that was made without it.
+    """
+    plan, writer, records = maker.plan, maker.writer, maker.records()
+    total = (plan.wanted or len(plan.order)) * plan.spec.per_class
+    done = sum(record.rows for record in records.values() if record is not None)
+    with (
+        quiet_pillow(),
+        tqdm(total=total, initial=done, desc="mixing", unit="image", delay=1, disable=not progress) as bar,
+        thread_pool(workers) as pool,
+    ):
+        while missing := [index for index, record in records.items() if record is None]:
+            maker.fetch(missing)
+            for rows in pool.map(maker.make, missing):
+                bar.update(rows)
+            records = maker.records()
+    made = [record for record in records.values() if record is not None]
+    if problem := _shortfall(plan, made) or _nothing_left(writer.path, made):
+        writer.discard()
+        raise RunError(problem)
+    names = [record.name for record in made]
+    inputs = {"index_sha256": plan.fingerprint, "used_sha256": _used_sha256(writer, names)}
+    manifest = writer.finish(names, inputs=inputs)
+    if manifest is None:
+        raise RunError(f"Another process changed {writer.path} meanwhile: run the same command again.")
+    return manifest
+
+
+def _shortfall(plan: MixPlan, records: Sequence[ItemRecord]) -> str:
+    """The sentence for a run that made too few classes; empty if it made enough."""
+    failures = [": ".join(record.rejected[-1].values()) for record in records if not record.notes["usable"]]
+    good = len(records) - len(failures)
+    if good >= (plan.wanted or 1):
+        return ""
+    shown = "; ".join(failures[:3]) + ("; …" if len(failures) > 3 else "")
+    return (
+        f"Only {good} of {plan.wanted or len(plan.order)} classes could be made, {len(failures)} had too few usable "
+        f"images ({shown}): repair or replace those, or ask for fewer classes or pairs in a new --out."
+    )
+
+
+def _nothing_left(out: Path, records: Sequence[ItemRecord]) -> str:
+    """The sentence for a set all of whose pairs were rejected; empty for any other."""
+    if any(record.rows for record in records):
+        return ""
+    return (
+        f"Every row of {out} was rejected and no class has another pair, so no set would be left; it was not changed. "
+        "Keep some rows, or make another set from another source or seed."
+    )
+
+
+def _used_sha256(writer: FolderWriter, names: Iterable[str]) -> str:
+    used = ""
+    for name in names:
+        table = writer.rows(name).select(["top_source", "top_sha256", "bottom_source", "bottom_sha256"])
+        for row in table.to_pylist():
+            used = hashlib.sha256("\0".join((used, *row.values())).encode()).hexdigest()
+    return used
+
+
+def redone_there(spec: MixSpec, source_name: str, out: Path) -> tuple[RejectedPair, ...]:
+    """The pairs that were replaced after a review in the finished or unfinished set in `out`, if it is this one.
+
+    Raises:
+        InputError: if what is there cannot be read.
     """
     there = Manifest.read(out).spec if (out / MANIFEST_NAME).is_file() else unfinished_spec(out) or {}
     without = {name: value for name, value in there.items() if name != "redone"}
-    return TurnedDownPair.read(there.get("redone", ())) if without == spec.to_dict(source_name) else ()
+    return RejectedPair.read(there.get("redone", ())) if without == spec.to_dict(source_name) else ()
 
 
-def resumed(state: Mapping[str, Any] | None, plan: MixPlan, out: Path) -> Progress:
-    """The progress that an unfinished run left behind, or a new one's.
-
-    Raises:
-        InputError: if the source has other pictures now.
-    """
-    if state is None:
-        return Progress(plan.fingerprint)
-    if "recipe" in state:
+def check_same_images(manifest: Manifest, plan: MixPlan, out: Path) -> None:
+    """InputError if the source does not hold the images that it held when the set in `out` was made."""
+    if manifest.inputs["index_sha256"] != plan.fingerprint:
         raise InputError(
-            f"{out} was begun from a recipe: finish it with --recipe, choose another folder, or delete this one."
-        )
-    done = Progress(**state)
-    check_same_pictures(done.fingerprint, plan, out, "was begun")
-    return done
-
-
-def found(plan: MixPlan, done: Progress) -> dict[str, str]:
-    """The manifest's inputs."""
-    return {"index_sha256": plan.fingerprint, "used_sha256": done.used}
-
-
-def check_same_pictures(fingerprint: str, plan: MixPlan, out: Path, verb: str) -> None:
-    """The source holds the pictures that it held when the set in `out` was made.
-
-    Raises:
-        InputError: if it does not.
-    """
-    if fingerprint != plan.fingerprint:
-        raise InputError(
-            f"{out} {verb} with the same settings from other pictures than {plan.spec.source} holds now: "
-            "bring those back, or take a new --out."
+            f"{out} was made with the same settings from other images than {plan.spec.source} holds now: restore "
+            "those, or choose a new --out."
         )
 
 
@@ -115,3 +204,24 @@ def check_workers(workers: int | None) -> None:
     """Raise InputError for a number of threads below 1."""
     if workers is not None and workers < 1:
         raise InputError(f"Expected at least 1 worker, but got {workers}.")
+
+
+@contextmanager
+def thread_pool(workers: int | None) -> Iterator[ThreadPoolExecutor]:
+    """So many threads, by default one for each core that this process may use. If its block fails, they stop."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with ThreadPoolExecutor(workers or cores) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Turn Pillow's warnings off: what they say of an image is either handled or in `rejected`."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        yield

@@ -20,15 +20,21 @@ from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, nam
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
-from stackwalls.evaluate.results import Results, check_folder, claim_folder, fingerprint_in
+from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, claim_folder, fingerprint_in
 from stackwalls.evaluate.run.block_run import BlockRun
-from stackwalls.evaluate.run.block_store import BlockStore, joined_samples
-from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, blocks_of, share_of
+from stackwalls.evaluate.run.blocks import (
+    BLOCK_IMAGES,
+    Block,
+    ShareDone,
+    SharedRun,
+    blocks_of,
+    joined_samples,
+    share_of,
+)
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.provenance import describe_run
 from stackwalls.evaluate.run.samples import Samples, gather
-from stackwalls.evaluate.run.unfinished import ShareDone, UnfinishedRun
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import Certificate, InputError, Launch, NotBlindError, Wall, certify, require_certificate
@@ -128,18 +134,19 @@ class _Job:
     def in_passing(self) -> Results:
         """By this process alone, with nothing left on disk."""
         with TemporaryDirectory(prefix="stackwalls-") as place:
-            store = BlockStore(Path(place))
-            self._compute(self.blocks, store)
-            return self._results(*store.joined(self.blocks), self.about)
+            run = SharedRun(Path(place), {}, Launch(), RUN_NAME, lambda _: False)
+            with run.begun():
+                self._compute(self.blocks, run)
+                return self._results(*run.joined(self.blocks), self.about)
 
     def into(self, folder: Path, asked: Mapping[str, Any], launch: Launch, overwrite: bool, pdf: bool) -> Results:
         """This process's share into a folder, and the results if it is the last one."""
         claim_folder(folder, overwrite=True)
-        run = UnfinishedRun(folder, asked, launch, lambda fingerprint: fingerprint_in(folder) == fingerprint)
+        run = SharedRun(folder, asked, launch, RUN_NAME, lambda fingerprint: fingerprint_in(folder) == fingerprint)
         if fingerprint_in(folder) != run.fingerprint:
             check_folder(folder, overwrite)
         about = {**self.about, "fingerprint": run.fingerprint}
-        with run.begun(anew=overwrite) as to_do:
+        with run.begun(again=overwrite) as to_do:
             if not to_do:
                 _say(f"The results in {folder} are from an identical run; --overwrite computes them again.")
                 results = Results.load(folder)
@@ -147,26 +154,26 @@ class _Job:
                     results.render(folder, pdf)
                 return results
             own = share_of(self.blocks, launch)
-            missing = [block for block in own if not run.store.has(block)]
+            missing = [block for block in own if not run.has(block)]
             if len(missing) < len(own):
                 _say(f"Resuming: {len(own) - len(missing)} of {len(own)} blocks of images are done.")
-            self._compute(missing, run.store)
+            self._compute(missing, run)
             finished: list[Results] = []
 
             def finish(rows: pa.Table, samples: list[Samples]) -> None:
                 finished.append(self._results(rows, samples, about))
                 finished[0].save(folder, overwrite=True, pdf=pdf)
 
-            if not run.merge(self.blocks, finish):
+            if not run.finish(self.blocks, finish):
                 raise ShareDone(
                     f"This process's share ({len(own)} of {len(self.blocks)} blocks) is done, others' are not: the "
                     f"last process writes the results to {folder}. If one fails, run its command again."
                 )
         return finished[0] if finished else Results.load(folder)
 
-    def _compute(self, blocks: Sequence[Block], store: BlockStore) -> None:
+    def _compute(self, blocks: Sequence[Block], run: SharedRun) -> None:
         for block, rows, samples in self.block_run.over(blocks):
-            store.write(block, rows, samples)
+            run.write(block, rows, samples)
 
     def _results(self, rows: pa.Table, samples: Sequence[Samples], about: Mapping[str, Any]) -> Results:
         empty = gather([], self.block_run.spec.methods, self.block_run.subject.wall.image_size)

@@ -103,14 +103,15 @@ class Samples:
         )
 
     @classmethod
-    def read(cls, path: Path) -> Samples:
+    def read(cls, source: Path | BinaryIO) -> Samples:
         """Read what `write` wrote.
 
         Raises:
             InputError: if the file is damaged or something else.
         """
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            content = source.read_bytes() if isinstance(source, Path) else source.read()
+            with np.load(io.BytesIO(content), allow_pickle=False) as stored:
                 ends = np.cumsum(stored["picture_sizes"])[:-1]
                 parts = np.split(stored["pictures"], ends) if len(stored["picture_sizes"]) else []
                 images = [_decoded(part.tobytes()) for part in parts]
@@ -118,7 +119,7 @@ class Samples:
                 others = {name: stored[name] for name in ("method", *_PER_IMAGE) if name != "images"}
                 return cls(**others, images=shaped)
         except (OSError, ValueError, KeyError, EOFError, BadZipFile, UnidentifiedImageError) as error:
-            raise InputError(f"Cannot read the samples in {path}: {error}") from error
+            raise InputError(f"Cannot read the samples in {source}: {error}") from error
 
 
 _PER_IMAGE = ("dataset", "image_id", "label", "prediction", "images", "maps", "made", "mu")

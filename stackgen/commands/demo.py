@@ -73,7 +73,8 @@ def _make_sets(args: argparse.Namespace) -> list[Path]:
     """Make STACK-MIX and STACK-GEN of the same classes, which all parts of the package know."""
     from stackwalls.model import InputError
     from stackwalls.stackgen.diffusion import Call, TextToImage, complete_call, find_model, place
-    from stackwalls.stackgen.generation import GenerateSpec, drawable, generate
+    from stackwalls.stackgen.generation.generate_spec import GenerateSpec, drawable
+    from stackwalls.stackgen.generation.generating import generate
     from stackwalls.stackgen.localising.zero_shot import load_localizer
     from stackwalls.stackmix import MixSpec, mix
 

@@ -39,7 +39,7 @@ from stackwalls.stackgen.commands._options import (
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
     from stackwalls.stackgen.diffusion import Placement, TextToImage
-    from stackwalls.stackgen.generation import GenerateSpec
+    from stackwalls.stackgen.generation.generate_spec import GenerateSpec
     from stackwalls.stackgen.localising.localizer import Localizer
 
 RESUMES = True
@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make this process's share of the set, and report where it is."""
     from stackwalls.model import Launch, find_device
-    from stackwalls.stackgen.generation import generate
+    from stackwalls.stackgen.generation.generating import generate
 
     launch = Launch.of()
     asked = _asked(args)
@@ -126,7 +126,7 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
     """The options, not yet with a model, so that invalid ones fail before anything is looked up or downloaded."""
     from stackwalls.model import Wall
     from stackwalls.stackgen.diffusion import Call, ModelSource, parse_size
-    from stackwalls.stackgen.generation import GenerateSpec
+    from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 
     width, height = parse_size(args.size) if args.size else (None, None)
     classes = parse_classes_option(args.classes)

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
     """Make the set and report where it is."""
     from stackwalls.hub_cards import parse_license, state_license
     from stackwalls.model import InputError, Wall
-    from stackwalls.stackmix import MixSpec, mix, redo_turned_down
+    from stackwalls.stackmix import MixSpec, mix, redo_rejected
 
     if args.recipe is not None:
         return _rebuild(args)
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     )
     with plain_warnings():
         if args.redo_rejected:
-            redone = redo_turned_down(spec, args.out, workers=args.workers, progress=True)
+            redone = redo_rejected(spec, args.out, workers=args.workers, progress=True)
             say(_what_changed(args.out, redone))
             manifest = redone.manifest
         else:
@@ -153,7 +153,7 @@ def _rebuild(args: argparse.Namespace) -> int:
         images = len({problem.image_id for problem in problems})
         raise RunError(
             f"{images} of {made.images} images cannot be rebuilt from {source} (listed on stdout); {args.out} is not "
-            f"finished. Add the missing images and repeat the command: it resumes after the first {made.kept}."
+            f"finished. Add the missing images and repeat the command: it keeps the {made.kept} that are done."
         )
     _print(args, made.manifest)
     say(_sameness(made))

@@ -1,15 +1,8 @@
-"""Attempts, accepted and rejected, until every class has its pictures.
+"""STACK-GEN: attempts, accepted and rejected, until every class has its images.
 
 prompts → diffusion → localising → crop → dataset folder.
 
-- what: `generate_spec` (a set), `work_item` (its images, their order and seeds)
-- one attempt: `inspection` (from a frame to a row, or why not)
-- many: `attempts` (drawing and looking side by side), `item_progress` (when an item is done, and after a review)
-- all: `generating` (`generate`: this process's share, and the finished folder)
-
-Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
+- `generate_spec`: what describes a set, its images, their order and seeds
+- `attempts`: from a frame to a row or the reason why not; drawing and inspecting side by side; when an image is done
+- `generating`: `generate`, this process's share and the finished folder
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,35 +1,43 @@
-"""Attempts at many items: while one frame is drawn, the frame before is looked at."""
+"""Attempts at many images: while one frame is drawn, the frame before is inspected, which gives a row or a reason."""
 
 from __future__ import annotations
 
+import io
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from PIL import Image
 
-from stackwalls.hub_cards import ItemRecord
-from stackwalls.model import memory_errors
+from stackwalls.hub_cards import REVIEWED, Decision, ItemRecord, image_sha256, review_reason
+from stackwalls.model import Wall, memory_errors
 from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
-from stackwalls.stackgen.generation.generate_spec import GenerateSpec
-from stackwalls.stackgen.generation.inspection import inspect_frame
-from stackwalls.stackgen.generation.item_progress import is_done
-from stackwalls.stackgen.generation.work_item import WorkItem, frame_seed
-from stackwalls.stackgen.localising.localizer import Localizer
-from stackwalls.stackgen.localising.outcome import Rejection
+from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, frame_seed
+from stackwalls.stackgen.localising.cropping import best_crop, cut
+from stackwalls.stackgen.localising.localizer import Detections, Localizer
+from stackwalls.stackgen.localising.outcome import Crop, Pair, Rejection
+from stackwalls.stackgen.localising.pairing import pick_pair
 from stackwalls.stackgen.prompts.prompt import Prompt, prompt_for
 
 AHEAD = 1
-"""Batches that wait to be looked at while the next is drawn: one keeps the GPU busy, more would only hold memory."""
+"""Batches that wait to be inspected while the next is drawn: one keeps the GPU busy, more would only hold memory."""
 
-Write = Callable[[ItemRecord], None]
+_ATTEMPT = " attempt "
+
+_PNG = {"compress_level": 1}
+"""Three times as fast as Pillow's default for 6 % more bytes."""
+
+Row = dict[str, Any]
+
+Write = Callable[[ItemRecord, Row | None], None]
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """The next frame for an item: what is known of the item, the prompt and the seed."""
+    """The next frame for an image: what is known of the image, the prompt and the seed."""
 
     item: WorkItem
     record: ItemRecord
@@ -38,34 +46,32 @@ class Attempt:
 
     @classmethod
     def next(cls, item: WorkItem, record: ItemRecord, spec: GenerateSpec) -> Attempt:
-        """The attempt after those that were turned down; seed and prompt follow from its number alone."""
+        """The attempt after the rejected ones; seed and prompt follow from its number alone."""
         number = len(record.rejected)
         prompt = prompt_for(item.entry.index, number, spec.template, spec.wall)
         return cls(item, record, prompt, frame_seed(spec.seed, item, number))
 
 
+@dataclass(frozen=True)
 class Attempts:
-    """Makes attempts until every item is done; a record is written after each of them.
+    """Makes attempts until every image is done; a record is written after each of them.
 
-    Args:
+    Attributes:
         spec: the run.
         frames: draws the frames.
         localizer: finds the animals in them.
         hardware: the device's kind, for the records.
-        write: stores a record; called from another thread.
+        write: stores a record, and the row if there is one; called from another thread.
     """
 
-    def __init__(
-        self, spec: GenerateSpec, frames: FrameMaker, localizer: Localizer, hardware: str, write: Write
-    ) -> None:
-        self._spec = spec
-        self._frames = frames
-        self._localizer = localizer
-        self._hardware = hardware
-        self._write = write
+    spec: GenerateSpec
+    frames: FrameMaker
+    localizer: Localizer
+    hardware: str
+    write: Write
 
     def run(self, items: Iterator[tuple[WorkItem, ItemRecord]]) -> Iterator[ItemRecord]:
-        """Work through items that are not done.
+        """Work through images that are not done.
 
         Args:
             items: each with what is known of it; taken as they are needed.
@@ -73,68 +79,164 @@ class Attempts:
         Yields:
             The record after each attempt, in the order of the attempts.
         """
-        fresh = (Attempt.next(item, record, self._spec) for item, record in items)
+        fresh = (Attempt.next(item, record, self.spec) for item, record in items)
         again: deque[Attempt] = deque()
-        looking: deque[Future[list[Attempt | ItemRecord]]] = deque()
+        inspected: deque[Future[list[Attempt | ItemRecord]]] = deque()
         with ThreadPoolExecutor(1, thread_name_prefix="inspection") as pool:
             while True:
-                batch = [again.popleft() for _ in range(min(len(again), self._spec.batch_size))]
-                batch += islice(fresh, self._spec.batch_size - len(batch))
+                batch = [again.popleft() for _ in range(min(len(again), self.spec.batch_size))]
+                batch += islice(fresh, self.spec.batch_size - len(batch))
                 if batch:
-                    looking.append(pool.submit(self._look, batch, self._draw(batch)))
-                elif not looking:
+                    inspected.append(pool.submit(self._inspect, batch, self._draw(batch)))
+                elif not inspected:
                     return
-                while len(looking) > (AHEAD if batch else 0):
-                    for found in looking.popleft().result():
+                while len(inspected) > (AHEAD if batch else 0):
+                    for found in inspected.popleft().result():
                         if isinstance(found, Attempt):
                             again.append(found)
                         yield found.record if isinstance(found, Attempt) else found
 
     def _draw(self, batch: Sequence[Attempt]) -> list[Image.Image | Flaw]:
-        return self._frames.draw([attempt.prompt.text for attempt in batch], [attempt.seed for attempt in batch])
+        return self.frames.draw([attempt.prompt.text for attempt in batch], [attempt.seed for attempt in batch])
 
-    def _look(self, batch: Sequence[Attempt], frames: Sequence[Image.Image | Flaw]) -> list[Attempt | ItemRecord]:
-        """Judge and store each frame: the next attempt at its item, or the item's record where it is done."""
+    def _inspect(self, batch: Sequence[Attempt], frames: Sequence[Image.Image | Flaw]) -> list[Attempt | ItemRecord]:
+        """Judge and store each frame: the next attempt at its image, or the image's record if it is done."""
         good = [
             (attempt, frame) for attempt, frame in zip(batch, frames, strict=True) if isinstance(frame, Image.Image)
         ]
         nouns = [attempt.prompt.nouns for attempt, _ in good]
-        with memory_errors(memory_advice(self._hardware)):
-            located = self._localizer.locate([frame for _, frame in good], nouns) if good else []
+        with memory_errors(memory_advice(self.hardware)):
+            located = self.localizer.locate([frame for _, frame in good], nouns) if good else []
         outcomes = {
-            attempt.item: inspect_frame(frame, detections, self._spec.wall)
+            attempt.item: inspect_frame(frame, detections, self.spec.wall)
             for (attempt, frame), detections in zip(good, located, strict=True)
         }
         found: list[Attempt | ItemRecord] = []
         for attempt, frame in zip(batch, frames, strict=True):
             outcome = Rejection(frame.reason, "flaw") if isinstance(frame, Flaw) else outcomes[attempt.item]
-            record = self._record(attempt, outcome)
-            self._write(record)
-            done = is_done(record, self._spec.attempts)
-            found.append(_bare(record) if done else Attempt.next(attempt.item, record, self._spec))
+            record, row = self._judged(attempt, outcome)
+            self.write(record, row)
+            found.append(
+                record if is_done(record, self.spec.attempts) else Attempt.next(attempt.item, record, self.spec)
+            )
         return found
 
-    def _record(self, attempt: Attempt, outcome: dict[str, object] | Rejection) -> ItemRecord:
-        record = replace(attempt.record, devices=tuple(sorted({*attempt.record.devices, self._hardware})))
+    def _judged(self, attempt: Attempt, outcome: Row | Rejection) -> tuple[ItemRecord, Row | None]:
+        """The record after an attempt, and the row if it was kept."""
+        before = attempt.record
+        devices = sorted({*before.notes.get("devices", ()), self.hardware})
         if isinstance(outcome, Rejection):
-            return record.turned_down(outcome.reason)
-        image_id = record.image_id
+            return with_rejected(replace(before, notes={"devices": devices}), outcome.reason), None
         row = {
             **outcome,
-            "image": {"bytes": outcome["image"], "path": f"{image_id}.png"},
+            "image": {"bytes": outcome["image"], "path": f"{before.name}.png"},
             "label": attempt.item.entry.index,
-            "image_id": image_id,
+            "image_id": before.name,
             "prompt": attempt.prompt.text,
             "seed": attempt.seed,
-            "attempt": len(record.rejected),
-            "model": self._spec.model.name,
-            "revision": self._spec.model.revision,
+            "attempt": len(before.rejected),
+            "model": self.spec.model.name,
+            "revision": self.spec.model.revision,
         }
-        return replace(record, row=row)
+        return kept_record(before.name, before.rejected, row, devices), row
 
 
-def _bare(record: ItemRecord) -> ItemRecord:
-    """Without the picture, which is on the disk."""
-    if record.row is None:
+def inspect_frame(frame: Image.Image, detections: Detections, wall: Wall) -> Row | Rejection:
+    """Find the pair, find the crop, cut it out.
+
+    Args:
+        frame: RGB.
+        detections: in that frame.
+        wall: the dead zone.
+
+    Returns:
+        The columns that follow from the frame, `image` as the bytes of a PNG; or why there are none.
+    """
+    pair = pick_pair(detections, frame.size, wall)
+    if isinstance(pair, Rejection):
+        return pair
+    crop = best_crop(pair, frame.size, wall)
+    if isinstance(crop, Rejection):
+        return crop
+    file = io.BytesIO()
+    cut(frame, crop).save(file, "PNG", **_PNG)
+    return {"image": file.getvalue(), **_columns(pair, crop)}
+
+
+def _columns(pair: Pair, crop: Crop) -> Row:
+    return {
+        "seen_box": [float(edge) for edge in pair.seen],
+        "hidden_box": [float(edge) for edge in pair.hidden],
+        "crop": [int(edge) for edge in crop.box],
+        "seen_score": float(pair.seen_score),
+        "hidden_score": float(pair.hidden_score),
+        "seen_share": float(crop.seen_share),
+        "hidden_share": float(crop.hidden_share),
+        "background": float(crop.background),
+    }
+
+
+# What is known of an image: attempts are made one after the other until one is kept.
+
+
+def kept_record(name: str, rejected: Sequence[dict[str, str]], row: Row, devices: Sequence[str]) -> ItemRecord:
+    """The record of an image with a row."""
+    notes = {"devices": list(devices), "image_sha256": image_sha256(row["image"]["bytes"])}
+    return ItemRecord(name, tuple(rejected), 1, notes)
+
+
+def with_rejected(record: ItemRecord, reason: str) -> ItemRecord:
+    """The record without its row (if it has one), whose attempt joins the rejected ones."""
+    entry = {"item": f"{record.name}{_ATTEMPT}{len(record.rejected)}", "reason": reason}
+    return replace(record, rejected=(*record.rejected, entry), rows=0)
+
+
+def image_of(entry: Mapping[str, str]) -> str:
+    """The image_id of an entry of rejected.parquet."""
+    return entry["item"].rpartition(_ATTEMPT)[0]
+
+
+def is_done(record: ItemRecord, attempts: int) -> bool:
+    """Whether nothing more is to be tried for an image: one attempt was kept, or as many as allowed were rejected.
+
+    After an image was rejected in review there are as many attempts again.
+    """
+    if record.rows:
+        return True
+    reviewed = [number for number, entry in enumerate(record.rejected) if entry["reason"].startswith(REVIEWED)]
+    return len(record.rejected) >= attempts + (reviewed[-1] + 1 if reviewed else 0)
+
+
+def after_review(record: ItemRecord, decisions: Mapping[str, Decision]) -> ItemRecord:
+    """The record without its row if the image in it was rejected; the comment becomes the reason.
+
+    Args:
+        record: with a row, whose image is known by its SHA-256.
+        decisions: by image id; a decision is about one image, and does not apply to a later one.
+    """
+    decision = decisions.get(record.name)
+    if not record.rows or decision is None or not decision.rejected:
         return record
-    return replace(record, row={name: value for name, value in record.row.items() if name != "image"})
+    if decision.picture_sha256 != record.notes["image_sha256"]:
+        return record
+    return with_rejected(record, review_reason(decision.comment))
+
+
+def summarize(records: Iterator[ItemRecord], attempts: int) -> dict[str, Any] | None:
+    """The manifest's inputs, or None while an image is not done.
+
+    Returns:
+        "attempts" that were made, "given_up" (ids of the images that are missing), "turned_down" in review, and the
+        "devices" that drew.
+    """
+    made = reviewed = 0
+    given_up: list[str] = []
+    devices: set[str] = set()
+    for record in records:
+        if not is_done(record, attempts):
+            return None
+        made += len(record.rejected) + record.rows
+        reviewed += sum(entry["reason"].startswith(REVIEWED) for entry in record.rejected)
+        given_up += [] if record.rows else [record.name]
+        devices.update(record.notes.get("devices", ()))
+    return {"attempts": made, "given_up": given_up, "turned_down": reviewed, "devices": sorted(devices)}

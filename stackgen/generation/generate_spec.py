@@ -1,7 +1,8 @@
-"""What describes a STACK-GEN set: the classes, the model and how it is called, the wall, the attempts."""
+"""What describes a STACK-GEN set: classes, model, wall and attempts; and the images that follow from it."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,8 +29,11 @@ MAX_PER_CLASS = 100_000
 MAX_ATTEMPTS = 1_000
 MAX_BATCH = 256
 
+_SEED_BITS = 63
+"""Seeds are positive 64-bit integers, as the column holds them."""
+
 _COUNTS = ("per_class", "attempts")
-"""What may grow in a folder that is there, beside the classes."""
+"""What may grow in an existing folder, besides the classes."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +184,7 @@ def drawable(model: ModelSource, seed: int) -> tuple[str, ...]:
 
 
 def grows(there: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Whether one manifest's spec asks for all that another asks for, with the same settings."""
+    """Whether the spec `now` asks for all that `there` asks for, with the same settings."""
     settings = {key: value for key, value in now.items() if key not in ("classes", *_COUNTS)}
     if settings != {key: value for key, value in there.items() if key not in ("classes", *_COUNTS)}:
         return False
@@ -192,3 +196,28 @@ def grows(there: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 def _classes_of(spec: Mapping[str, Any]) -> tuple[ImageNetClass, ...]:
     classes = spec["classes"]
     return chosen_classes(tuple(classes) if isinstance(classes, list) else classes, spec["seed"])
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """One image of the set: number `number` of a class."""
+
+    entry: ImageNetClass
+    number: int
+
+    @property
+    def image_id(self) -> str:
+        """`n01443537_00000`."""
+        return f"{self.entry.synset}_{self.number:05d}"
+
+
+def work_items(spec: GenerateSpec) -> list[WorkItem]:
+    """All images in the order of their rows: class by class."""
+    return [WorkItem(entry, number) for entry in spec.entries() for number in range(spec.per_class)]
+
+
+def frame_seed(seed: int, item: WorkItem, attempt: int) -> int:
+    """The seed of one frame's noise, 0 to 2**63 - 1: a hash of (the run's seed, class, image, attempt)."""
+    parts = ("stack-gen", "frame", seed, item.entry.synset, item.number, attempt)
+    digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> (64 - _SEED_BITS)

@@ -1,10 +1,9 @@
-"""Make a STACK-GEN set: items → attempts → records → dataset folder, in any number of processes."""
+"""Make a STACK-GEN set: images → attempts → records → dataset folder, in any number of processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,22 +12,33 @@ from tqdm import tqdm
 from stackwalls.hub_cards import (
     MANIFEST_NAME,
     DecisionLog,
-    ItemFolder,
+    FolderWriter,
     ItemRecord,
     Manifest,
+    RowReader,
+    Succession,
     read_decisions,
+    rejected_images,
     stack_gen_features,
 )
 from stackwalls.model import InputError, Launch
 from stackwalls.stackgen.diffusion import FrameMaker
-from stackwalls.stackgen.generation.attempts import Attempts
-from stackwalls.stackgen.generation.generate_spec import GenerateSpec, grows
-from stackwalls.stackgen.generation.item_progress import after_review, is_done, summarise
-from stackwalls.stackgen.generation.work_item import WorkItem, work_items
+from stackwalls.stackgen.generation.attempts import (
+    Attempts,
+    Row,
+    after_review,
+    image_of,
+    is_done,
+    kept_record,
+    summarize,
+)
+from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, grows, work_items
 from stackwalls.stackgen.localising.localizer import Localizer
 
 VERSIONED = ("diffusers", "opencv-python-headless", "torch", "transformers")
-"""Packages that a set's pictures depend on, beside those of every folder."""
+"""Packages that a set's images depend on, besides those of every folder."""
+
+_HINT = "A set can grow, by more classes, images per class or attempts with the same settings and versions. "
 
 
 def generate(
@@ -44,8 +54,8 @@ def generate(
 ) -> Manifest | None:
     """Make this process's share of the set that `spec` describes, and finish the folder if nothing else is missing.
 
-    Process r of W makes the items r, r + W, …; each item's record is written whole after every attempt. The process
-    that finds all items done finishes the folder. What comes out follows from the spec alone (on one kind of device,
+    Process r of W makes the images r, r + W, …; each image's record is written whole after every attempt. The process
+    that finds all images done finishes the folder. What comes out follows from the spec alone (on one kind of device,
     at one batch size): not from the number of processes, nor from kills. A folder that was finished with a smaller
     request grows, its rows unchanged.
 
@@ -56,69 +66,101 @@ def generate(
         localizer: finds the animals; its name and revision are the spec's.
         hardware: the device's kind.
         launch: this process's share; the launcher's environment by default.
-        redo: make new attempts for the images that were turned down in review.
+        redo: make new attempts for the images that were rejected in review.
         progress: show a progress bar on stderr.
 
     Returns:
-        The manifest of the finished folder; None where other processes still have something to do.
+        The manifest of the finished folder; None if other processes still have something to do.
 
     Raises:
         InputError: if `out` holds something else, or the model cannot be called like that; nothing is lost.
-        RunError: if memory or disk are short, or no image at all could be made.
+        RunError: if memory or disk run out, or no image at all could be made.
     """
     launch = launch or Launch.of()
     items = work_items(spec)
     with ExitStack() as stack:
         if redo:
-            _check_redo(out)
+            if not out.is_dir():
+                raise InputError(f"There is no folder {out} with rejected images: name the one that was reviewed.")
             if launch.rank == 0 and (out / MANIFEST_NAME).is_file():
                 stack.enter_context(DecisionLog.open(out))  # no review while the set is replaced
-        folder = stack.enter_context(_open(spec, out, redo))
+        folder = stack.enter_context(_open(spec, out, launch, redo))
         if folder.manifest is not None:
             return folder.manifest
-        folder.claim(launch.rank, launch.world)
         mine = items[launch.rank :: launch.world]
-        known = ((item, folder.header(item.image_id)) for item in mine)
-        missing = [item for item, record in known if not is_done(record, spec.attempts)]
+        _take_over(folder, {item.image_id for item in mine}, redo)
+
+        def known(item: WorkItem) -> ItemRecord:
+            return folder.record(item.image_id) or ItemRecord(item.image_id)
+
+        def write(record: ItemRecord, row: Row | None) -> None:
+            folder.write(record.name, [] if row is None else [row], record.rejected, record.notes)
+
+        missing = [item for item in mine if not is_done(known(item), spec.attempts)]
         if missing:
-            attempts = Attempts(spec, frames(), localizer, hardware, folder.write)
-            todo = ((item, folder.header(item.image_id)) for item in missing)
-            _work(attempts, todo, spec, len(mine), len(mine) - len(missing), progress and launch.rank == 0)
-        return folder.finish([item.image_id for item in items], partial(summarise, attempts=spec.attempts))
+            attempts = Attempts(spec, frames(), localizer, hardware, write)
+            todo = ((item, known(item)) for item in missing)
+            _work(attempts.run(todo), spec, len(mine), len(missing), progress and launch.rank == 0)
+        return folder.finish(
+            [item.image_id for item in items],
+            inputs=lambda: summarize(map(known, items), spec.attempts),
+            requested=len(items),
+        )
 
 
-def _open(spec: GenerateSpec, out: Path, redo: bool) -> ItemFolder:
-    decisions = read_decisions(out) if redo else {}
-    return ItemFolder.open(
+def _open(spec: GenerateSpec, out: Path, launch: Launch, redo: bool) -> FolderWriter:
+    revised = (lambda: bool(rejected_images(out))) if redo else None
+    return FolderWriter.open(
         out,
         kind="stack-gen",
         spec=spec.to_dict(),
         features=stack_gen_features(),
-        grows=grows,
         versions={name: version(name) for name in VERSIONED},
-        revise=partial(after_review, decisions=decisions) if redo else None,
+        succession=Succession(grows, revised, hint=_HINT),
+        launch=launch,
     )
 
 
-def _check_redo(out: Path) -> None:
-    if not out.is_dir():
-        raise InputError(f"There is no folder {out} in which images were turned down: give the one that was reviewed.")
+def _take_over(folder: FolderWriter, names: set[str], redo: bool) -> None:
+    """Records for what the finished set that is replaced has of these images; those rejected in review without a row.
+
+    What is there already stays, except that an image which was rejected since loses its row.
+    """
+    decisions = read_decisions(folder.path) if redo else {}
+    for name in names if redo else ():
+        record = folder.record(name)
+        if record is not None and (revised := after_review(record, decisions)) != record:
+            folder.write(name, [], revised.rejected, revised.notes)
+    if (folder.path / MANIFEST_NAME).is_file():
+        for record, row in _former(folder.path, names):
+            if folder.record(record.name) is None:
+                revised = after_review(record, decisions)
+                rows: Sequence[Row] = [row] if row is not None and revised.rows else []
+                folder.write(record.name, rows, revised.rejected, revised.notes)
 
 
-def _work(
-    attempts: Attempts,
-    items: Iterator[tuple[WorkItem, ItemRecord]],
-    spec: GenerateSpec,
-    total: int,
-    done: int,
-    progress: bool,
-) -> None:
-    """Make the items; the bar counts them, with the attempts so far."""
+def _former(folder: Path, names: set[str]) -> Iterator[tuple[ItemRecord, Row | None]]:
+    """What a finished set says of each of these images."""
+    reader = RowReader(folder)
+    devices = list(reader.manifest.inputs.get("devices", ()))
+    rejected: dict[str, list[dict[str, str]]] = {}
+    for entry in reader.rejected():
+        rejected.setdefault(image_of(entry), []).append(entry)
+    for number, name in enumerate(reader.columns("image_id")["image_id"]):
+        if name in names:
+            row = reader[number]
+            yield kept_record(name, rejected.pop(name, ()), row, devices), row
+    for name in rejected.keys() & names:
+        yield ItemRecord(name, tuple(rejected[name]), notes={"devices": devices}), None
+
+
+def _work(records: Iterable[ItemRecord], spec: GenerateSpec, total: int, missing: int, progress: bool) -> None:
+    """Make the images; the bar counts them, with the attempts so far."""
     made = kept = 0
-    with tqdm(total=total, initial=done, desc="generating", unit="image", disable=not progress) as bar:
-        for record in attempts.run(items):
+    with tqdm(total=total, initial=total - missing, desc="generating", unit="image", disable=not progress) as bar:
+        for record in records:
             made += 1
-            kept += record.row is not None
+            kept += record.rows
             if is_done(record, spec.attempts):
                 bar.update(1)
             bar.set_postfix_str(f"{kept} kept of {made} attempts", refresh=False)

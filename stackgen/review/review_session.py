@@ -12,13 +12,13 @@ from typing import Any
 from stackwalls.hub_cards import (
     KEPT,
     MEANINGS,
-    TURNED_DOWN,
+    REJECTED,
     UNDECIDED,
     Decision,
     DecisionLog,
     RowReader,
     current_decisions,
-    picture_sha256,
+    image_sha256,
 )
 from stackwalls.model import InputError, Wall, class_names
 
@@ -147,7 +147,7 @@ class ReviewSession:
             RunError: if writing fails; nothing is decided then.
         """
         encoded = self._rows[number]["image"]["bytes"]
-        decision = Decision(self._ids[number], picture_sha256(encoded), verdict, comment.strip())
+        decision = Decision(self._ids[number], image_sha256(encoded), verdict, comment.strip())
         with self._lock:
             self._log.record(decision)
             self._decisions[decision.image_id] = decision
@@ -157,7 +157,7 @@ class ReviewSession:
         """The progress of the review."""
         with self._lock:
             verdicts = [decision.verdict for decision in self._decisions.values()]
-        kept, rejected = verdicts.count(KEPT), verdicts.count(TURNED_DOWN)
+        kept, rejected = verdicts.count(KEPT), verdicts.count(REJECTED)
         return Counts(kept, rejected, len(self) - kept - rejected)
 
     def redo_command(self) -> str:

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import Results, ShareDone, evaluate
-from stackwalls.evaluate.run.block_store import BlockStore
-from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES, blocks_of, share_of
+from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES, SharedRun, blocks_of, share_of
 from stackwalls.model import InputError, Launch, RunError
 
 WORK = ".unfinished"
@@ -83,27 +82,27 @@ def test_killed_twenty_times(tmp_path: Path) -> None:
 def test_blocks_that_are_done_are_not_computed_again(
     whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    original, written = BlockStore.write, []
+    original, written = SharedRun.write, []
 
-    def stops(store: BlockStore, block: Any, *rest: Any) -> None:
+    def stops(shared: SharedRun, block: Any, *rest: Any) -> None:
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(block.number)
-        original(store, block, *rest)
+        original(shared, block, *rest)
 
-    monkeypatch.setattr(BlockStore, "write", stops)
+    monkeypatch.setattr(SharedRun, "write", stops)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path)
     assert written == [0, 1]
     assert {path.name for path in tmp_path.iterdir()} == {WORK}
-    with pytest.raises(InputError, match="holds no finished results"):
+    with pytest.raises(InputError, match="has no finished results"):
         Results.load(tmp_path)
 
-    def writes(store: BlockStore, block: Any, *rest: Any) -> None:
+    def writes(shared: SharedRun, block: Any, *rest: Any) -> None:
         written.append(block.number)
-        original(store, block, *rest)
+        original(shared, block, *rest)
 
-    monkeypatch.setattr(BlockStore, "write", writes)
+    monkeypatch.setattr(SharedRun, "write", writes)
     run(tmp_path)
     assert written == [0, 1, 2, 3]
     assert "Resuming: 2 of 4 blocks of images are done." in capsys.readouterr().err
@@ -135,13 +134,13 @@ def test_shares_make_the_table_of_one_process(world: int, whole: Path, tmp_path:
 def test_blocks_are_short_where_a_method_takes_long(
     methods: Any, limits: dict[str, int], lengths: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original, written = BlockStore.write, []
+    original, written = SharedRun.write, []
 
-    def writes(store: BlockStore, block: Any, *rest: Any) -> None:
+    def writes(shared: SharedRun, block: Any, *rest: Any) -> None:
         written.append(len(block))
-        original(store, block, *rest)
+        original(shared, block, *rest)
 
-    monkeypatch.setattr(BlockStore, "write", writes)
+    monkeypatch.setattr(SharedRun, "write", writes)
     data, given = InMemoryDataset([*range(10)] * 7), {"limits": limits, "progress": False}
     table = evaluate(walled_cnn(), data, methods, **given).table()
     assert written == lengths
@@ -178,12 +177,12 @@ def test_the_same_run_again_is_done_already(
     whole: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = contents(whole)
-    monkeypatch.setattr(BlockStore, "write", lambda *_: pytest.fail("computed again"))
+    monkeypatch.setattr(SharedRun, "write", lambda *_: pytest.fail("computed again"))
     found = run(whole)
     assert "are from an identical run" in capsys.readouterr().err
     assert found.table() == (whole / "table.txt").read_text()
     assert contents(whole) == before
-    with pytest.raises(InputError, match="holds finished results already"):
+    with pytest.raises(InputError, match="already contains finished results"):
         run(whole, seed=1)
 
 
@@ -232,24 +231,27 @@ def test_other_weights_data_or_methods_are_another_run(tmp_path: Path) -> None:
 
 
 def test_two_processes_cannot_do_the_same_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = BlockStore.write
+    original = SharedRun.write
 
-    def meanwhile(store: BlockStore, *rest: Any) -> None:
+    def meanwhile(shared: SharedRun, *rest: Any) -> None:
         for rank, world in ((0, 2), (0, 1)):
             with pytest.raises(RunError, match=r"Another process is writing .* 0 of 2"):
                 run(tmp_path, rank, world)
-        original(store, *rest)
+        original(shared, *rest)
 
-    monkeypatch.setattr(BlockStore, "write", meanwhile)
+    monkeypatch.setattr(SharedRun, "write", meanwhile)
     assert not share(tmp_path, 0, 2)
 
 
 def test_a_damaged_block_is_made_anew(whole: Path, tmp_path: Path) -> None:
     assert not share(tmp_path, 0, 2)
-    block = tmp_path / WORK / "block-000000.parquet"
-    block.write_bytes(block.read_bytes()[:100])
-    with pytest.raises(RunError, match=r"Block 0 of the unfinished run .* was damaged"):
+    block = tmp_path / WORK / "items/block-000000.item"
+    content = bytearray(block.read_bytes())
+    content[-100] ^= 1
+    block.write_bytes(content)
+    with pytest.raises(RunError, match=r"block-000000.item of the unfinished run is damaged .* removed"):
         run(tmp_path)
+    assert not block.exists()
     run(tmp_path)
     assert contents(tmp_path) == contents(whole)
 

@@ -62,7 +62,8 @@ def drawn(
             made = [make_row(number) for number in range(start, min(rows, start + part))]
             for row in () if photos else made:
                 row |= dict.fromkeys(("top_source", "bottom_source"), f"drawn/n01440764/{row['label']:06d}")
-            writer.write_part(made, [{"item": "bad.JPEG", "reason": "broken"}] if not start else [], {})
+            entries = [{"item": "bad.JPEG", "reason": "broken"}] if not start else []
+            writer.write(f"{start:06d}", made, entries)
         writer.finish(requested=rows + 1, inputs={"index_sha256": "0" * 64}, card=card)
     return path
 
@@ -71,7 +72,7 @@ def generated(path: Path, rows: int = 3) -> Path:
     """A STACK-GEN folder with its own card, of the same pictures as `drawn`."""
     with FolderWriter.open(path, kind="stack-gen", spec=STACK_GEN.spec, features=stack_gen_features()) as writer:
         made = [gen_row(number) for number in range(rows)]
-        writer.write_part(made, [], {})
+        writer.write("all", made)
         writer.finish(requested=rows, inputs={"attempts": rows, "given_up": [], "turned_down": 0, "devices": ["cuda"]})
     return path
 

@@ -72,7 +72,7 @@ def test_what_is_not_whole_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is missing"):
         read_publishable(folder)
     with open_writer(tmp_path / "begun") as writer:
-        writer.write_part([make_row(0)], [], {})
+        writer.write("all", [make_row(0)])
     with pytest.raises(InputError, match="is unfinished"):
         read_publishable(tmp_path / "begun")
     (tmp_path / "photos").mkdir()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stackwalls.hub_cards import Card, FolderWriter, Manifest, stack_mix_features
+from stackwalls.hub_cards import Card, FolderWriter, Manifest, Succession, stack_mix_features
 
 SPEC: dict[str, Any] = {
     "source": "val",
@@ -49,9 +49,9 @@ def make_row(number: int) -> dict[str, Any]:
     }
 
 
-def open_writer(path: Path, *, replaces: Manifest | None = None, **changes: Any) -> FolderWriter:
+def open_writer(path: Path, *, succession: Succession | None = None, **changes: Any) -> FolderWriter:
     spec = SPEC | changes
-    return FolderWriter.open(path, kind="stack-mix", spec=spec, features=stack_mix_features(), replaces=replaces)
+    return FolderWriter.open(path, kind="stack-mix", spec=spec, features=stack_mix_features(), succession=succession)
 
 
 def parts_of(rows: int, size: int) -> Iterator[Sequence[int]]:
@@ -66,19 +66,18 @@ def plain_card(manifest: Manifest, row: dict[str, Any]) -> str:
 def write_folder(
     path: Path, rows: int = 12, part: int = 5, rejected: int = 2, card: Card | None = None, **changes: Any
 ) -> Manifest:
-    """Write a folder from the beginning or go on with it, as a command does."""
+    """Write a folder from the beginning or resume it, as a command does."""
     with open_writer(path, **changes) as writer:
         if writer.manifest is not None:
             return writer.manifest
-        done = writer.state["done"] if writer.state else 0
-        assert writer.rows_written == done
         for numbers in parts_of(rows, part):
-            if numbers[0] < done:
-                continue
-            last = numbers[-1] == rows - 1
-            turned_down = [{"item": f"bad{n}.JPEG", "reason": "broken"} for n in range(rejected)] if last else []
-            writer.write_part([make_row(n) for n in numbers], turned_down, {"done": numbers[-1] + 1})
-        return writer.finish(requested=rows + rejected, inputs={"index_sha256": "0" * 64}, card=card)
+            if writer.record(name := f"{numbers[0]:06d}") is None:
+                last = numbers[-1] == rows - 1
+                entries = [{"item": f"bad{n}.JPEG", "reason": "broken"} for n in range(rejected)] if last else []
+                writer.write(name, [make_row(n) for n in numbers], entries)
+        manifest = writer.finish(inputs={"index_sha256": "0" * 64}, card=card)
+        assert manifest is not None
+        return manifest
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -32,9 +32,9 @@ def test_dying_before_any_change_of_the_disk(tmp_path: Path, monkeypatch: pytest
     options = {"rows": 3, "part": 2, "card": plain_card}
     write_folder(tmp_path / "expected", **options)
     expected = contents(tmp_path / "expected")
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     children = multiprocessing.get_context("forkserver")
-    children.set_forkserver_preload(["dataset_maker", "stackwalls.hub_cards.folder", "PIL.PngImagePlugin"])
+    children.set_forkserver_preload(["dataset_maker", "stackwalls.hub_cards.folder_writer", "PIL.PngImagePlugin"])
     left_behind = set()
     for number in range(1, 1000):
         folder = tmp_path / str(number)
@@ -127,7 +127,7 @@ def test_the_same_writer_goes_on_after_the_disk_refused(tmp_path: Path, monkeypa
 
     with open_writer(tmp_path / "a") as writer:
         for step in (
-            lambda: writer.write_part([make_row(0)], [], {}),
+            lambda: writer.write("all", [make_row(0)]),
             lambda: writer.finish(requested=1, inputs={}),
         ):
             with monkeypatch.context() as patch:
@@ -159,7 +159,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 
 def test_a_full_disk(tmp_path: Path, small_disk: Callable[[int], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that is full first for the parts, then for the shards, then large enough."""
+    """A disk that is full first for the records, then for the shards, then large enough."""
     noise = {number: png(number) + random.Random(number).randbytes(50_000) for number in range(12)}
     monkeypatch.setattr("dataset_maker.png", noise.get)
     write_folder(tmp_path / "reference", card=plain_card)
@@ -173,38 +173,35 @@ def test_a_full_disk(tmp_path: Path, small_disk: Callable[[int], Path], monkeypa
         assert str(folder) in problem
         assert [path for path in folder.rglob("*") if path.name.endswith(".tmp")] == []
         assert not (folder / "data").exists()
-        seen.add(len(list(folder.rglob("*.done.json"))))
-    assert seen == {0, 1, 2, 3}, "it was full in each part and while finishing"
+        seen.add(len(list(folder.rglob("*.item"))))
+    assert seen == {0, 1, 2, 3}, "it was full in each record and while finishing"
     assert contents(folder) == contents(tmp_path / "reference")
 
 
-def test_a_damaged_part_is_made_again(tmp_path: Path, expected: dict[str, bytes]) -> None:
-    def interrupted() -> Path:
-        with open_writer(tmp_path / "a") as writer:
-            for numbers in (range(5), range(5, 10)):
-                writer.write_part([make_row(n) for n in numbers], [], {"done": numbers[-1] + 1})
-        return tmp_path / "a/.unfinished"
-
-    work = interrupted()
-    part = work / "part-000001.parquet"
-    part.write_bytes(part.read_bytes()[:-1])
+def test_a_damaged_record_is_made_again(tmp_path: Path, expected: dict[str, bytes]) -> None:
     with open_writer(tmp_path / "a") as writer:
-        assert writer.state == {"done": 5}, "the marker says another size: the part does not count"
-    shutil.rmtree(tmp_path / "a")
-
-    work = interrupted()
-    data = bytearray((work / "part-000001.parquet").read_bytes())
-    data[100] ^= 1
-    (work / "part-000001.parquet").write_bytes(data)
-    with pytest.raises(RunError, match=r"Part 1 .* is damaged"):
+        for start in (0, 5):
+            writer.write(f"{start:06d}", [make_row(n) for n in range(start, start + 5)])
+    first, second = sorted((tmp_path / "a/.unfinished/items").iterdir())
+    first.write_bytes(first.read_bytes()[:-1])
+    data = bytearray(second.read_bytes())
+    data[-500] ^= 1
+    second.write_bytes(data)
+    with open_writer(tmp_path / "a") as writer:
+        assert writer.record("000000") is None, "it was cut short, so it does not count"
+        assert writer.record("000005") is not None
+    with pytest.raises(RunError, match=r"000005.item of the unfinished run is damaged .* removed"):
         write_folder(tmp_path / "a", card=plain_card)
+    assert not second.exists()
     write_folder(tmp_path / "a", card=plain_card)
     assert contents(tmp_path / "a") == expected
 
 
-def test_a_marker_that_is_no_marker_does_not_count(tmp_path: Path, expected: dict[str, bytes]) -> None:
+@pytest.mark.parametrize("content", [b"", b"[]\n", b"{}\n", b'{"header": {"rejected": 3}, "bytes": 0, "sha256": ""}\n'])
+def test_a_record_that_is_none_does_not_count(content: bytes, tmp_path: Path, expected: dict[str, bytes]) -> None:
     with open_writer(tmp_path) as writer:
-        writer.write_part([make_row(n) for n in range(5)], [], {"done": 5})
-    (tmp_path / ".unfinished/part-000000.done.json").write_text("{}")
+        writer.write("000000", [make_row(n) for n in range(5)])
+        (tmp_path / ".unfinished/items/000000.item").write_bytes(content)
+        assert writer.record("000000") is None
     write_folder(tmp_path, card=plain_card)
     assert contents(tmp_path) == expected

@@ -15,15 +15,15 @@ from dataset_maker import contents, open_writer, png, write_folder
 
 from stackwalls.hub_cards import (
     KEPT,
-    TURNED_DOWN,
+    REJECTED,
     UNDECIDED,
     Decision,
     DecisionLog,
     current_decisions,
+    image_sha256,
     open_dataset,
-    picture_sha256,
     read_decisions,
-    turned_down,
+    rejected_images,
     verify,
 )
 from stackwalls.model import InputError, RunError
@@ -35,30 +35,30 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
-def decision(number: int, verdict: str = TURNED_DOWN, comment: str = "") -> Decision:
+def decision(number: int, verdict: str = REJECTED, comment: str = "") -> Decision:
     return Decision(f"row{number:04d}", hashlib.sha256(png(number)).hexdigest(), verdict, comment)
 
 
 def test_the_last_decision_counts_and_is_on_the_disk_at_once(folder: Path) -> None:
     assert read_decisions(folder) == current_decisions(folder) == {}
     with DecisionLog.open(folder) as log:
-        for number, verdict in ((7, TURNED_DOWN), (2, KEPT), (7, KEPT), (3, TURNED_DOWN), (2, UNDECIDED)):
+        for number, verdict in ((7, REJECTED), (2, KEPT), (7, KEPT), (3, REJECTED), (2, UNDECIDED)):
             log.record(decision(number, verdict, f"line\n{number} é"))
             assert read_decisions(folder)[f"row{number:04d}"].verdict == verdict
     found = current_decisions(folder)
     assert list(found) == ["row0002", "row0003", "row0007"]
-    assert [entry.verdict for entry in found.values()] == [UNDECIDED, TURNED_DOWN, KEPT]
+    assert [entry.verdict for entry in found.values()] == [UNDECIDED, REJECTED, KEPT]
     assert found["row0007"].comment == "line\n7 é"
-    assert turned_down(folder) == {"row0003": decision(3, TURNED_DOWN, "line\n3 é")}
+    assert rejected_images(folder) == {"row0003": decision(3, REJECTED, "line\n3 é")}
 
 
 def test_a_decision_is_about_one_picture_and_comes_back_with_it(folder: Path) -> None:
     """A decision about a picture that is no longer there counts for nothing; an earlier one about this one does."""
     with DecisionLog.open(folder) as log:
-        log.record(decision(1, TURNED_DOWN))
-        log.record(decision(5, TURNED_DOWN))
+        log.record(decision(1, REJECTED))
+        log.record(decision(5, REJECTED))
         log.record(dataclasses.replace(decision(5, KEPT), picture_sha256="0" * 64))
-        log.record(Decision("row0099", picture_sha256(png(1)), TURNED_DOWN))
+        log.record(Decision("row0099", image_sha256(png(1)), REJECTED))
     assert read_decisions(folder)["row0005"].verdict == KEPT
     assert current_decisions(folder) == {"row0001": decision(1), "row0005": decision(5)}
 
@@ -73,7 +73,7 @@ def test_the_set_is_as_it_was(folder: Path) -> None:
     assert verify(folder) == []
     assert len(open_dataset(folder)) == 12
     with open_writer(folder) as writer:
-        assert writer.complete
+        assert writer.manifest is not None
     assert after.keys() - {".review/lock"} <= contents(folder).keys()
 
 
@@ -132,8 +132,8 @@ def test_a_changed_file_is_said_with_its_line(folder: Path) -> None:
         log.record(decision(0))
     path = folder / ".review/decisions.jsonl"
     path.write_text(path.read_text() + json.dumps({"image_id": "row0001", "verdict": "keep"}) + "\n")
-    for read in (read_decisions, turned_down, DecisionLog.open):
-        with pytest.raises(InputError, match=r"Line 2 of .*decisions\.jsonl is no decision"):
+    for read in (read_decisions, rejected_images, DecisionLog.open):
+        with pytest.raises(InputError, match=r"Line 2 of .*decisions\.jsonl is not a decision"):
             read(folder)
     path.write_text(path.read_text().splitlines()[0] + "\n")
     DecisionLog.open(folder).close()  # the failed `open` let go of the lock

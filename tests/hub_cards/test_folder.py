@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from dataset_maker import SPEC, contents, make_row, open_writer, parts_of, pixel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackwalls.hub_cards import FolderWriter, Manifest, stack_gen_features, stack_mix_features, verify
+from stackwalls.hub_cards import FolderWriter, ItemRecord, Manifest, stack_gen_features, stack_mix_features, verify
 from stackwalls.hub_cards.record import encode_rows
 from stackwalls.hub_cards.shards import regrouped, write_shards
 from stackwalls.model import InputError, RunError, class_names
@@ -119,26 +120,30 @@ def test_a_finished_folder_is_recognised_and_left_alone(tmp_path: Path) -> None:
     manifest = write_folder(tmp_path / "a")
     before = contents(tmp_path / "a")
     with open_writer(tmp_path / "a") as writer:
-        assert writer.complete
         assert writer.manifest == manifest
-        assert writer.rows_written == 12
         assert writer.finish(requested=0, inputs={}) == manifest
         with pytest.raises(InputError, match="is finished"):
-            writer.write_part([], [], {})
+            writer.write("all")
     assert contents(tmp_path / "a") == before
 
 
-def test_an_unfinished_run_goes_on(tmp_path: Path) -> None:
+def test_an_unfinished_run_resumes(tmp_path: Path) -> None:
+    first = {"item": "x", "reason": "y"}
     with open_writer(tmp_path) as writer:
-        assert writer.state is None
-        writer.write_part([make_row(0), make_row(1)], [{"item": "x", "reason": "y"}], {"next": (2, "a")})
-        writer.write_part([], [{"item": "z", "reason": "y"}], {"next": 3})
+        assert (writer.names(), writer.record("b")) == ([], None)
+        made = writer.write("b", [make_row(0), make_row(1)], [first], {"next": (2, "a")})
+        writer.write("c", rejected=[{"item": "z", "reason": "y"}])
     with open_writer(tmp_path) as writer:
-        assert (writer.complete, writer.state, writer.rows_written) == (False, {"next": 3}, 2)
-        writer.write_part([make_row(2)], [], {"next": 4})
-        manifest = writer.finish(requested=5, inputs={})
-    assert manifest.counts == {"requested": 5, "kept": 3, "rejected": 2}
-    assert [row["item"] for row in pq.read_table(tmp_path / "rejected.parquet").to_pylist()] == ["x", "z"]
+        assert (writer.manifest, writer.names()) == (None, ["b", "c"])
+        assert writer.record("b") == made == ItemRecord("b", (first,), 2, {"next": [2, "a"]})
+        writer.write("a", [make_row(2)])
+        assert writer.finish(["b", "c", "missing", "a"], inputs={}) is None
+        assert writer.finish(["b", "c", "a"], inputs=lambda: None) is None, "an item is not done"
+        manifest = writer.finish(["b", "c", "a"], inputs={}, rejected=[{"item": "last", "reason": "y"}])
+    assert manifest is not None
+    assert manifest.counts == {"requested": 6, "kept": 3, "rejected": 3}
+    assert [row["item"] for row in pq.read_table(tmp_path / "rejected.parquet").to_pylist()] == ["x", "z", "last"]
+    assert pq.read_table(tmp_path / SHARD)["image_id"].to_pylist() == ["row0000", "row0001", "row0002"]
 
 
 def refused(path: Path, message: str, **changes: Any) -> None:
@@ -151,7 +156,7 @@ def refused(path: Path, message: str, **changes: Any) -> None:
 def test_other_settings_are_named_with_both_values(tmp_path: Path) -> None:
     write_folder(tmp_path / "done")
     with open_writer(tmp_path / "begun") as writer:
-        writer.write_part([make_row(0)], [], {})
+        writer.write("all", [make_row(0)])
     for folder, kind in (("done", "a finished dataset"), ("begun", "an unfinished run")):
         path = tmp_path / folder
         refused(path, rf"{kind} with other settings: spec.seed is 0 there, 1 now\. ", seed=1)
@@ -161,18 +166,47 @@ def test_other_settings_are_named_with_both_values(tmp_path: Path) -> None:
         refused(path, r"; and \d+ more\.", classes=list("abcdefgh"), seed=1)
 
 
+def test_another_origin_is_refused_in_the_middle_of_a_run(tmp_path: Path) -> None:
+    def opened(**origin: str) -> FolderWriter:
+        features = stack_mix_features()
+        return FolderWriter.open(tmp_path, kind="stack-mix", spec=SPEC, features=features, origin=origin)
+
+    with opened(recipe="1") as writer:
+        writer.write("all", [make_row(0)])
+    for origin, message in (
+        ({"recipe": "2"}, "from another recipe"),
+        ({"dataset": "1"}, "from a recipe, not from a"),
+    ):
+        with pytest.raises(InputError, match=message):
+            opened(**origin)
+    refused(tmp_path, "from a recipe, not from a")
+    assert opened(recipe="1").names() == ["all"]
+
+
+def test_a_run_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".unfinished").mkdir()
+    (tmp_path / ".unfinished/run.json").write_text('{"kind": "stack-mix", "spec": {}, "versions": {}, "format": 1}')
+    refused(tmp_path, "of another version of stackwalls")
+    write_folder(tmp_path / "done")
+    shutil.copytree(tmp_path / ".unfinished", tmp_path / "done/.unfinished")
+    assert open_writer(tmp_path / "done").manifest is not None, "only a leftover"
+    assert not (tmp_path / "done/.unfinished").exists()
+
+
 def test_other_versions_are_refused_in_the_middle_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_folder(tmp_path / "done")
     with open_writer(tmp_path / "begun") as writer:
-        writer.write_part([make_row(0)], [], {})
+        writer.write("all", [make_row(0)])
     monkeypatch.setattr("stackwalls.hub_cards.manifest.version", lambda name: "0.0.1")
     refused(tmp_path / "begun", r'versions.numpy is "\d\S*" there, "0.0.1" now')
-    assert open_writer(tmp_path / "done").complete
+    assert open_writer(tmp_path / "done").manifest is not None
 
 
-def test_a_run_without_a_part_gives_way(tmp_path: Path) -> None:
+def test_a_run_without_a_record_gives_way(tmp_path: Path) -> None:
     writer = open_writer(tmp_path, seed=1)
-    writer._lock.release()  # as after a kill
+    with pytest.raises(RunError, match="Another process is writing"):
+        open_writer(tmp_path)
+    writer._store._claim.release()  # as after a kill
     write_folder(tmp_path)
     assert Manifest.read(tmp_path).spec["seed"] == 0
 
@@ -186,7 +220,7 @@ def test_a_folder_that_holds_something_else_is_refused(name: str, tmp_path: Path
 
 def test_something_else_in_an_unfinished_folder_is_refused(tmp_path: Path) -> None:
     with open_writer(tmp_path) as writer:
-        writer.write_part([make_row(0)], [], {})
+        writer.write("all", [make_row(0)])
     for name in ("notes.txt", "data/train.parquet"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("mine")
@@ -214,7 +248,7 @@ def test_a_finished_folder_with_a_missing_shard_is_not_taken_for_finished(tmp_pa
     refused(tmp_path, "data/test-00000-of-00001.parquet is missing")
 
 
-def test_a_run_that_ends_before_its_first_part_leaves_nothing(tmp_path: Path) -> None:
+def test_a_run_that_ends_before_its_first_record_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), open_writer(tmp_path / "new"):
         raise ZeroDivisionError
     assert not (tmp_path / "new").exists()
@@ -223,11 +257,11 @@ def test_a_run_that_ends_before_its_first_part_leaves_nothing(tmp_path: Path) ->
     assert list((tmp_path / "empty").iterdir()) == []
 
 
-def test_a_bad_part_changes_nothing(tmp_path: Path) -> None:
+def test_a_bad_item_changes_nothing(tmp_path: Path) -> None:
     with open_writer(tmp_path) as writer:
-        writer.write_part([make_row(0)], [], {"n": 1})
+        made = writer.write("all", [make_row(0)], [], {"n": 1})
         before = contents(tmp_path)
-        for rows, rejected, state in (
+        for rows, rejected, notes in (
             ([{"image_id": "x"}], [], {}),
             ([make_row(1) | {"top_source": "/home/me/a.JPEG"}], [], {}),
             ([make_row(1)], [{"item": "x"}], {}),
@@ -235,16 +269,16 @@ def test_a_bad_part_changes_nothing(tmp_path: Path) -> None:
             ([make_row(1)], [], {"n": float("nan")}),
         ):
             with pytest.raises(InputError):
-                writer.write_part(rows, rejected, state)
+                writer.write("all", rows, rejected, notes)
             assert contents(tmp_path) == before
-        assert (writer.state, writer.rows_written) == ({"n": 1}, 1)
+        assert writer.record("all") == made
 
 
 def test_counts_that_disagree_and_inputs_that_cannot_be_published_are_refused_before_anything_is_written(
     tmp_path: Path,
 ) -> None:
     with open_writer(tmp_path) as writer:
-        writer.write_part([make_row(0)], [], {})
+        writer.write("all", [make_row(0)])
         before = contents(tmp_path)
         with pytest.raises(InputError, match="5 were requested"):
             writer.finish(requested=5, inputs={})
@@ -256,7 +290,7 @@ def test_counts_that_disagree_and_inputs_that_cannot_be_published_are_refused_be
 
 def test_a_dataset_without_rows_is_no_dataset(tmp_path: Path) -> None:
     with open_writer(tmp_path) as writer:
-        writer.write_part([], [{"item": "a.JPEG", "reason": "truncated"}], {})
+        writer.write("all", [], [{"item": "a.JPEG", "reason": "truncated"}])
         with pytest.raises(RunError, match=r"1 requested.*a\.JPEG: truncated"):
             writer.finish(requested=1, inputs={})
     assert not (tmp_path / "manifest.json").exists()
@@ -264,7 +298,7 @@ def test_a_dataset_without_rows_is_no_dataset(tmp_path: Path) -> None:
 
 def test_another_card_can_be_given(tmp_path: Path) -> None:
     with open_writer(tmp_path) as writer:
-        writer.write_part([make_row(3)], [], {})
+        writer.write("all", [make_row(3)])
         writer.finish(requested=1, inputs={}, card=lambda manifest, row: f"{manifest.kind} {row['image_id']}\n")
     assert (tmp_path / "README.md").read_text() == "stack-mix row0003\n"
 
@@ -275,7 +309,7 @@ sys.path.insert(0, sys.argv[2])
 from dataset_maker import make_row, open_writer
 from pathlib import Path
 writer = open_writer(Path(sys.argv[1]))
-writer.write_part([make_row(0)], [], {"done": 1})
+writer.write("all", [make_row(0)])
 print("held", flush=True)
 time.sleep(60)
 """
@@ -292,7 +326,7 @@ def test_a_second_process_is_refused_until_the_first_is_killed(tmp_path: Path) -
         assert contents(tmp_path / "a") == before
         holder.kill()
     with open_writer(tmp_path / "a") as writer:
-        assert writer.state == {"done": 1}
+        assert writer.names() == ["all"]
 
 
 def test_one_process_cannot_open_a_folder_twice(tmp_path: Path) -> None:
@@ -322,10 +356,10 @@ def row(number):
     return make_row(0) | {"image_id": str(number), "image": {"bytes": random.randbytes(50_000), "path": "a.png"}}
 
 with open_writer(Path(sys.argv[1])) as writer:
-    writer.write_part([row(number) for number in range(100)], [], {})
+    writer.write("0000", [row(number) for number in range(100)])
     begin = peak()
     for start in range(100, 3000, 100):
-        writer.write_part([row(number) for number in range(start, start + 100)], [], {})
+        writer.write(f"{start:04d}", [row(number) for number in range(start, start + 100)])
     manifest = writer.finish(requested=3000, inputs={})
 folder = Path(sys.argv[1])
 assert sum(1 for _ in shard_rows(manifest, lambda name: pq.ParquetFile(folder / name))) == 3000
@@ -338,4 +372,4 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     """150 MB of images are written, merged, read and checked in a few row groups' worth of memory."""
     command = [sys.executable, "-c", MEMORY, str(tmp_path / "a"), str(Path(__file__).parent)]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert int(result.stdout) < 75, "MB more than after the first part"
+    assert int(result.stdout) < 75, "MB more than after the first record"

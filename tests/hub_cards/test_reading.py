@@ -90,7 +90,7 @@ def test_an_incomplete_folder_is_refused_before_it_is_read(finished: Path, tmp_p
     with pytest.raises(InputError, match=r"no manifest\.json"):
         open_dataset(folder)
     with open_writer(tmp_path / "begun") as writer:
-        writer.write_part([make_row(0)], [], {})
+        writer.write("all", [make_row(0)])
     with pytest.raises(InputError, match="unfinished"):
         open_dataset(tmp_path / "begun")
 
@@ -101,7 +101,7 @@ def test_damage_inside_a_shard_names_the_picture_or_the_shard(tmp_path: Path) ->
         photo(number, (224, 224)).save(file, "PNG")
     with open_writer(tmp_path) as writer:
         images = [{"bytes": file.getvalue(), "path": "a.png"} for file in files]
-        writer.write_part([make_row(number) | {"image": image} for number, image in enumerate(images)], [], {})
+        writer.write("all", [make_row(number) | {"image": image} for number, image in enumerate(images)])
         writer.finish(requested=5, inputs={})
     shard = tmp_path / "data/test-00000-of-00001.parquet"
     data = shard.read_bytes()

@@ -115,7 +115,7 @@ def test_what_is_no_set(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no finished dataset folder .* \(no manifest\.json in it\)"):
         recipe_folder(tmp_path, tmp_path / "none")
     with open_writer(tmp_path / "half") as writer:
-        writer.write_part([make_row(0)], [], {"done": 1})
+        writer.write("000000", [make_row(0)])
     with pytest.raises(InputError, match=r"no finished dataset folder .* \(no manifest\.json in it\)"):
         recipe_folder(tmp_path / "half", tmp_path / "none")
     shard = dataset / "data/test-00000-of-00001.parquet"

@@ -207,14 +207,14 @@ def test_webp_pictures_are_right_where_the_spec_says_so(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8)
     image = encoded(Image.fromarray(noise), "WEBP", lossless=True)
     with open_writer(tmp_path, encoder="webp") as writer:
-        writer.write_part([make_row(0) | {"image": image}], [], {})
+        writer.write("all", [make_row(0) | {"image": image}])
         writer.finish(requested=1, inputs={})
     assert verify(tmp_path) == []
 
 
 def test_unfinished_and_foreign_folders(tmp_path: Path) -> None:
     with open_writer(tmp_path / "begun") as writer:
-        writer.write_part([make_row(0)], [], {})
+        writer.write("all", [make_row(0)])
     assert "unfinished" in verify(tmp_path / "begun")[0]
     (tmp_path / "other").mkdir()
     assert "manifest.json is missing" in verify(tmp_path / "other")[0]

@@ -20,7 +20,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         "Expected a wall on 224 × 224 pixels, but got one on 32",
     ),
     "unknown encoder": ({"encoder": "jpeg"}, "Unknown encoder 'jpeg'"),
-    "animals and names": ({"classes": ("goldfish",), "animals": True}, "goes with a number of classes"),
+    "animals and names": ({"classes": ("goldfish",), "animals": True}, "applies to a number of classes"),
 }
 
 

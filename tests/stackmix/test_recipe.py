@@ -95,9 +95,8 @@ def test_a_stated_license_is_part_of_the_set(made: Path, pictures: Path, tmp_pat
 
 
 def test_all_that_cannot_be_rebuilt_is_listed_and_the_set_is_not_finished(
-    made: Path, recipe: Recipe, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made: Path, recipe: Recipe, pictures: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(rebuilding, "PART_ROWS", 2)
     rows = list(recipe.rows())
     copy = tmp_path / "copy"
     shutil.copytree(pictures, copy)
@@ -105,7 +104,8 @@ def test_all_that_cannot_be_rebuilt_is_listed_and_the_set_is_not_finished(
     (copy / gone).unlink()
     (copy / changed).write_bytes((copy / changed).read_bytes() + b"x")
     found = rebuild(recipe, str(copy), tmp_path / "again")
-    assert (found.manifest, found.same_bytes, found.kept) == (None, False, 3)
+    bad_images = {row["image_id"] for row in rows if {gone, changed} & {row["top_source"], row["bottom_source"]}}
+    assert (found.manifest, found.same_bytes, found.kept) == (None, False, 6 - len(bad_images))
     expected = {
         NotRebuilt(row["image_id"], name, reason)
         for row in rows
@@ -118,10 +118,11 @@ def test_all_that_cannot_be_rebuilt_is_listed_and_the_set_is_not_finished(
     }
     assert set(found.not_rebuilt) == expected
     assert verify(tmp_path / "again")[0].startswith("The folder is unfinished")
-    # with the pictures there it goes on, and reads nothing again that it has
-    (copy / rows[0]["top_source"]).unlink()
-    used = {row[key] for row in rows[3:] for key in ("top_source", "bottom_source")}
-    for name in {gone, changed, *(used & {rows[0]["top_source"]})}:
+    # with the images there it resumes, and reads nothing again that it has
+    needed = {row[key] for row in rows if row["image_id"] in bad_images for key in ("top_source", "bottom_source")}
+    for path in copy.rglob("*.png"):
+        path.unlink()
+    for name in needed:
         shutil.copy(pictures / name, copy / name)
     assert rebuild(recipe, str(copy), tmp_path / "again").same_bytes
     assert contents(tmp_path / "again") == contents(made)
@@ -160,15 +161,13 @@ def test_a_folder_that_was_begun_otherwise(recipe: Recipe, pictures: Path, tmp_p
 
     features = stack_mix_features()
     with FolderWriter.open(tmp_path / "a", kind="stack-mix", spec=recipe.manifest.spec, features=features) as writer:
-        writer.write_part([], [{"item": "x", "reason": "y"}], {"position": 1})
-    with pytest.raises(InputError, match="not from this recipe"):
+        writer.write("n01440764", [], [{"item": "x", "reason": "y"}])
+    with pytest.raises(InputError, match="not from a recipe"):
         rebuild(recipe, str(pictures), tmp_path / "a")
     shutil.copytree(pictures, tmp_path / "less" / pictures.name)
     (tmp_path / "less" / pictures.name / next(iter(recipe.rows(3)))["top_source"]).unlink()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rebuilding, "PART_ROWS", 2)
-        assert rebuild(recipe, str(tmp_path / "less"), tmp_path / "b").manifest is None
-    with pytest.raises(InputError, match="was begun from a recipe"):
+    assert rebuild(recipe, str(tmp_path / "less"), tmp_path / "b").manifest is None
+    with pytest.raises(InputError, match="was begun with the same settings from a recipe, not from a source of images"):
         mix(MixSpec(str(pictures), per_class=2), tmp_path / "b")
 
 

@@ -21,17 +21,17 @@ from hypothesis import strategies as st
 
 from stackwalls.hub_cards import (
     KEPT,
-    TURNED_DOWN,
+    REJECTED,
     Decision,
     DecisionLog,
     FolderWriter,
     Manifest,
-    picture_sha256,
+    image_sha256,
     verify,
 )
 from stackwalls.model import InputError, RunError, imagenet_classes
-from stackwalls.stackmix import MixSpec, TurnedDownPair, image_order, mix, pair_order, redo_turned_down
-from stackwalls.stackmix.turned_down import draw, rejected_pairs
+from stackwalls.stackmix import MixSpec, RejectedPair, image_order, mix, pair_order, redo_rejected
+from stackwalls.stackmix.mix_plan import draw, rejected_pairs
 
 FolderMaker = Callable[[Mapping[str, int]], Path]
 NAMES = [entry.synset for entry in imagenet_classes()[:12]]
@@ -56,8 +56,8 @@ def turn_down(folder: Path, *image_ids: str, comment: str = "", keep: tuple[str,
     rows = rows_of(folder)
     with DecisionLog.open(folder) as log:
         for image_id in (*image_ids, *keep):
-            verdict = KEPT if image_id in keep else TURNED_DOWN
-            log.record(Decision(image_id, picture_sha256(rows[image_id]["image"]["bytes"]), verdict, comment))
+            verdict = KEPT if image_id in keep else REJECTED
+            log.record(Decision(image_id, image_sha256(rows[image_id]["image"]["bytes"]), verdict, comment))
 
 
 def pair(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -88,7 +88,7 @@ def test_against_a_slow_rewrite(image_folder: FolderMaker, tmp_path: Path) -> No
             turned.append((image_id, f"{image_id} ({', '.join(pair(before[image_id]))})"))
             standing[name][int(place)] = every[name][used[name]]
             used[name] += 1
-        redone = redo_turned_down(spec, out)
+        redone = redo_rejected(spec, out)
         after = rows_of(out)
         assert redone.replaced == tuple(in_order)
         assert redone.gone == ()
@@ -103,7 +103,7 @@ def test_against_a_slow_rewrite(image_folder: FolderMaker, tmp_path: Path) -> No
         assert verify(out) == []
         assert [entry["image_id"] for entry in redone.manifest.spec["redone"]] == [name for name, _ in turned]
         anew = tmp_path / f"anew{number}"
-        whole = MixSpec(str(root), per_class=3, seed=4, redone=TurnedDownPair.read(redone.manifest.spec["redone"]))
+        whole = MixSpec(str(root), per_class=3, seed=4, redone=RejectedPair.read(redone.manifest.spec["redone"]))
         mix(whole, anew)
         assert contents(anew) == contents(out), "the spec says all of it"
 
@@ -115,13 +115,13 @@ def test_nothing_turned_down_changes_nothing(image_folder: FolderMaker, tmp_path
     turn_down(out, f"{NAMES[0]}_0000")
     turn_down(out, keep=(f"{NAMES[0]}_0000",))
     times = {path: path.stat().st_mtime_ns for path in out.rglob("*.*") if ".review" not in path.parts}
-    redone = redo_turned_down(spec, out)
+    redone = redo_rejected(spec, out)
     assert (redone.manifest, redone.replaced, redone.gone) == (first, (), ())
     assert {path: path.stat().st_mtime_ns for path in times} == times
     turn_down(out, f"{NAMES[0]}_0000")
-    assert redo_turned_down(spec, out).replaced == (f"{NAMES[0]}_0000",)
+    assert redo_rejected(spec, out).replaced == (f"{NAMES[0]}_0000",)
     before = contents(out)
-    assert redo_turned_down(spec, out).replaced == (), "the decision was about the former picture"
+    assert redo_rejected(spec, out).replaced == (), "the decision was about the former picture"
     assert mix(spec, out) == Manifest.read(out), "the command without the flag finds the set as it is"
     assert contents(out) == before
 
@@ -136,9 +136,9 @@ def test_a_class_without_another_pair_loses_the_row(image_folder: FolderMaker, t
     assert {name.split("_")[0] for name in rows_of(out)} == {NAMES[0], NAMES[1], NAMES[4]}
     gone = f"{NAMES[0]}_0000"
     turn_down(out, gone, comment="blurred")
-    assert redo_turned_down(spec, out).replaced == (gone,)
+    assert redo_rejected(spec, out).replaced == (gone,)
     turn_down(out, gone, f"{NAMES[1]}_0000", comment="still blurred")
-    redone = redo_turned_down(spec, out)
+    redone = redo_rejected(spec, out)
     assert (redone.replaced, redone.gone) == ((f"{NAMES[1]}_0000",), (gone,))
     assert list(rows_of(out)) == [name for name in rows_of(out) if name != gone]
     reasons = [reason for item, reason in rejected_of(out) if item.startswith(gone)]
@@ -149,9 +149,9 @@ def test_a_class_without_another_pair_loses_the_row(image_folder: FolderMaker, t
     assert redone.manifest.counts["requested"] == redone.manifest.counts["kept"] + len(rejected_of(out))
     assert verify(out) == []
     turn_down(out, f"{NAMES[4]}_0000")
-    redone = redo_turned_down(spec, out)  # a class that is gone stays gone, and no other comes for it
+    redone = redo_rejected(spec, out)  # a class that is gone stays gone, and no other comes for it
     assert {name.split("_")[0] for name in rows_of(out)} == {NAMES[1], NAMES[4]}
-    mix(MixSpec(str(root), classes=3, redone=TurnedDownPair.read(redone.manifest.spec["redone"])), tmp_path / "anew")
+    mix(MixSpec(str(root), classes=3, redone=RejectedPair.read(redone.manifest.spec["redone"])), tmp_path / "anew")
     assert contents(tmp_path / "anew") == contents(out)
 
 
@@ -161,8 +161,8 @@ def test_a_set_of_nothing_is_refused(image_folder: FolderMaker, tmp_path: Path) 
     mix(spec, out)
     before = contents(out)
     turn_down(out, *rows_of(out))
-    with pytest.raises(RunError, match=r"Every row of .* was turned down and no class has another pair"):
-        redo_turned_down(spec, out)
+    with pytest.raises(RunError, match=r"Every row of .* was rejected and no class has another pair"):
+        redo_rejected(spec, out)
     assert contents(out) == before
 
 
@@ -170,18 +170,18 @@ def test_a_review_under_way_another_set_or_none(image_folder: FolderMaker, tmp_p
     root = image_folder(dict.fromkeys(NAMES[:2], 4))
     spec, out = MixSpec(str(root)), tmp_path / "out"
     with pytest.raises(InputError, match="holds no finished set"):
-        redo_turned_down(spec, out)
+        redo_rejected(spec, out)
     assert not out.exists()
     mix(spec, out)
     turn_down(out, f"{NAMES[0]}_0000")
     before = contents(out)
     with DecisionLog.open(out), pytest.raises(RunError, match="Another process reviews"):
-        redo_turned_down(spec, out)
+        redo_rejected(spec, out)
     with pytest.raises(InputError, match="seed is 0 there, 1 now"):
-        redo_turned_down(MixSpec(str(root), seed=1), out)
+        redo_rejected(MixSpec(str(root), seed=1), out)
     (root / NAMES[1] / "9.png").write_bytes((root / NAMES[1] / "0.png").read_bytes())
-    with pytest.raises(InputError, match="from other pictures than"):
-        redo_turned_down(spec, out)
+    with pytest.raises(InputError, match="from other images than"):
+        redo_rejected(spec, out)
     assert contents(out) == before
 
 
@@ -195,18 +195,21 @@ def test_a_picture_that_was_changed_since_is_not_used_silently(
     rows, before = rows_of(out), contents(out)
     for name, message in (
         (f"{NAMES[0]}_0001", "would be made of other files"),
-        (f"{NAMES[0]}_0000", "turned down was"),
+        (f"{NAMES[0]}_0000", "was rejected, but that row"),
     ):
         path = root / rows[name]["top_source"]
         content = path.read_bytes()
         path.write_bytes(make_picture(77) if name.endswith("1") else b"")
         with pytest.raises(RunError, match=message):
-            redo_turned_down(spec, out)
+            redo_rejected(spec, out)
         path.write_bytes(content)
-        assert contents(out) == before
+        left = contents(out)
+        assert {name: left[name] for name in before} == before
+        assert {name.split("/")[0] for name in left.keys() - before.keys()} <= {".unfinished"}
+        assert verify(out) == []
     other = root / rows[f"{NAMES[1]}_0000"]["top_source"]
     other.write_bytes(b"")  # a class that is not touched is not read
-    assert redo_turned_down(spec, out).replaced == (f"{NAMES[0]}_0000",)
+    assert redo_rejected(spec, out).replaced == (f"{NAMES[0]}_0000",)
 
 
 def test_the_versions_that_the_rows_which_stay_were_made_with(
@@ -218,7 +221,7 @@ def test_the_versions_that_the_rows_which_stay_were_made_with(
     turn_down(out, f"{NAMES[0]}_0000")
     with monkeypatch.context() as patch:
         patch.setattr("stackwalls.hub_cards.manifest.version", lambda name: "99" if name == "pillow" else "1")
-        second = redo_turned_down(spec, out).manifest
+        second = redo_rejected(spec, out).manifest
     assert second.versions["pillow"] == "99"
     assert second.inputs["first_versions"] == first.versions
     assert set(first.inputs) == {"index_sha256", "used_sha256"}
@@ -228,7 +231,7 @@ class Killed(BaseException):
     pass
 
 
-@pytest.mark.parametrize("stop", ["write_part 0", "write_part 2", "finish 0"])
+@pytest.mark.parametrize("stop", ["write 0", "write 5", "finish 0"])
 def test_stopped_in_the_middle_the_old_set_stands_and_the_same_command_goes_on(
     image_folder: FolderMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: str
 ) -> None:
@@ -238,7 +241,7 @@ def test_stopped_in_the_middle_the_old_set_stands_and_the_same_command_goes_on(
     turned = [list(rows_of(out))[number] for number in (0, 9, 40, 95)]
     turn_down(out, *turned, comment="no")
     shutil.copytree(out, tmp_path / "whole")
-    redo_turned_down(spec, tmp_path / "whole")
+    redo_rejected(spec, tmp_path / "whole")
     before = contents(out)
     name, count = stop.split()
     real, calls = getattr(FolderWriter, name), itertools.count()
@@ -251,22 +254,22 @@ def test_stopped_in_the_middle_the_old_set_stands_and_the_same_command_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(FolderWriter, name, killed)
         with pytest.raises(Killed):
-            redo_turned_down(spec, out)
+            redo_rejected(spec, out)
     left = contents(out)
     assert {name: left[name] for name in before} == before
     assert verify(out) == []
     assert mix(spec, out) == Manifest.read(tmp_path / "out")
-    redo_turned_down(spec, out)
+    redo_rejected(spec, out)
     assert contents(out) == contents(tmp_path / "whole")
 
 
 RUN = """
 import sys
 from pathlib import Path
-from stackwalls.stackmix import MixSpec, redo_turned_down
+from stackwalls.stackmix import MixSpec, redo_rejected
 spec = MixSpec(sys.argv[1], per_class=8)
 print("ready", flush=True)
-redo_turned_down(spec, Path(sys.argv[2]), workers=1)
+redo_rejected(spec, Path(sys.argv[2]), workers=1)
 """
 
 
@@ -277,7 +280,7 @@ def test_kill_9_at_random_moments(image_folder: FolderMaker, tmp_path: Path) -> 
     turn_down(out, *list(rows_of(out))[::5])
     shutil.copytree(out, tmp_path / "whole")
     start = time.perf_counter()
-    redo_turned_down(spec, tmp_path / "whole", workers=1)
+    redo_rejected(spec, tmp_path / "whole", workers=1)
     seconds, moment = time.perf_counter() - start, random.Random(0)
     for _ in range(3):
         command = [sys.executable, "-c", RUN, str(root), str(out)]
@@ -286,7 +289,7 @@ def test_kill_9_at_random_moments(image_folder: FolderMaker, tmp_path: Path) -> 
             process.stdout.readline()
             time.sleep(moment.uniform(0, seconds))
             os.kill(process.pid, signal.SIGKILL)
-    redo_turned_down(spec, out)
+    redo_rejected(spec, out)
     assert contents(out) == contents(tmp_path / "whole")
 
 
@@ -301,10 +304,10 @@ def test_killed_after_the_old_set_was_given_up(
     with monkeypatch.context() as patch:
         patch.setattr("stackwalls.hub_cards.finishing._write_rejected", lambda *_: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
-            redo_turned_down(spec, out)
+            redo_rejected(spec, out)
     assert not (out / "manifest.json").exists()
     shutil.copytree(out, tmp_path / "other")
-    assert redo_turned_down(spec, out).replaced == (f"{NAMES[0]}_0000",)
+    assert redo_rejected(spec, out).replaced == (f"{NAMES[0]}_0000",)
     mix(spec, tmp_path / "other")
     assert contents(out) == contents(tmp_path / "other")
     assert verify(out) == []
@@ -316,7 +319,7 @@ def test_the_drawn_source(tmp_path: Path) -> None:
     before = rows_of(out)
     turned = list(before)[3]
     turn_down(out, turned)
-    redo_turned_down(spec, out)
+    redo_rejected(spec, out)
     after = rows_of(out)
     assert [name for name in before if before[name] != after[name]] == [turned]
     assert set(pair(after[turned])).isdisjoint(itertools.chain(*map(pair, before.values()))), "fresh pictures"
@@ -332,7 +335,7 @@ def test_the_drawn_source(tmp_path: Path) -> None:
 def test_drawing_against_a_list(count: int, places: list[int], pictures: int) -> None:
     places = [place for place in places if place < count]
     names = [f"n_{number}" for number in range(count)]
-    redone = [TurnedDownPair(names[place], "a", "b") for place in places]
+    redone = [RejectedPair(names[place], "a", "b") for place in places]
     every = list(pair_order(pictures))
     standing: dict[str, Any] = dict(zip(names, every, strict=False))
     left = every[count:]
@@ -349,14 +352,14 @@ def test_drawing_against_a_list(count: int, places: list[int], pictures: int) ->
         ]
 
 
-def places_after(redone: list[TurnedDownPair], number: int) -> list[str]:
+def places_after(redone: list[RejectedPair], number: int) -> list[str]:
     return [entry.image_id for entry in redone[number + 1 :]]
 
 
 def test_a_row_that_is_not_there() -> None:
     with pytest.raises(InputError, match="n_7"):
-        draw(iter([]), ["n_0"], [TurnedDownPair("n_7", "a", "b")])
+        draw(iter([]), ["n_0"], [RejectedPair("n_7", "a", "b")])
     with pytest.raises(InputError, match=r"lists? pairs"):
-        TurnedDownPair.read(json.loads('[{"image_id": "n_0"}]'))
+        RejectedPair.read(json.loads('[{"image_id": "n_0"}]'))
     with pytest.raises(InputError, match="two sources"):
-        TurnedDownPair("n_0", "", "b")
+        RejectedPair("n_0", "", "b")

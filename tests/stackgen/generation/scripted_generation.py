@@ -14,7 +14,8 @@ from PIL import Image
 from stackwalls.hub_cards import Manifest
 from stackwalls.model import Launch
 from stackwalls.stackgen.diffusion import Call, Flaw, ModelSource
-from stackwalls.stackgen.generation import GenerateSpec, generate
+from stackwalls.stackgen.generation.generate_spec import GenerateSpec
+from stackwalls.stackgen.generation.generating import generate
 from stackwalls.stackgen.localising.localizer import Detections
 
 WIDTH, HEIGHT = 128, 192

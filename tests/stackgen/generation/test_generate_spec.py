@@ -10,16 +10,8 @@ from scripted_generation import spec_of
 
 from stackwalls.hub_cards import Decision, ItemRecord
 from stackwalls.model import InputError, Wall, animals, class_order, parse_class
-from stackwalls.stackgen.generation import (
-    WorkItem,
-    after_review,
-    chosen_classes,
-    frame_seed,
-    grows,
-    is_done,
-    summarise,
-    work_items,
-)
+from stackwalls.stackgen.generation.attempts import after_review, is_done, summarize
+from stackwalls.stackgen.generation.generate_spec import WorkItem, chosen_classes, frame_seed, grows, work_items
 
 
 @pytest.mark.parametrize("seed", [0, 1, 77])
@@ -70,43 +62,42 @@ def test_growth_between_counts_and_names() -> None:
     assert not grows(spec_of(classes=3).to_dict(), spec_of(classes=4, batch_size=2).to_dict())
 
 
-def record(*reasons: str, row: dict[str, Any] | None = None) -> ItemRecord:
-    return ItemRecord("n01514859_00000", reasons, row)
+def record(*reasons: str, sha256: str | None = None, name: str = "n01514859_00000", **notes: Any) -> ItemRecord:
+    entries = tuple({"item": f"{name} attempt {at}", "reason": reason} for at, reason in enumerate(reasons))
+    return ItemRecord(name, entries, int(sha256 is not None), notes | ({"image_sha256": sha256} if sha256 else {}))
 
 
 def test_when_an_item_is_done() -> None:
     assert not is_done(record(), 1)
     assert is_done(record("none"), 1)
     assert not is_done(record("none"), 2)
-    assert is_done(record(row={}), 8)
+    assert is_done(record(sha256="a" * 64), 8)
     assert not is_done(record("none", "turned down in review: legs"), 2)
     assert not is_done(record("none", "turned down in review", "none"), 2)
     assert is_done(record("none", "turned down in review", "none", "none"), 2)
 
 
-def test_a_review_is_about_one_picture() -> None:
-    kept = record("none", row={"image": {"path": "a.png", "sha256": "a" * 64}})
-    down = Decision(kept.image_id, "a" * 64, "turned down", "five legs")
-    assert after_review(kept, {kept.image_id: down}) == record("none", "turned down in review: five legs")
-    for other in (
-        Decision(kept.image_id, "b" * 64, "turned down", "five legs"),
-        Decision(kept.image_id, "a" * 64, "keep", ""),
-    ):
-        assert after_review(kept, {kept.image_id: other}) == kept
+def test_a_review_is_about_one_image() -> None:
+    kept = record("none", sha256="a" * 64)
+    down = Decision(kept.name, "a" * 64, "turned down", "five legs")
+    revised = after_review(kept, {kept.name: down})
+    assert (revised.rejected, revised.rows) == (record("none", "turned down in review: five legs").rejected, 0)
+    for other in (Decision(kept.name, "b" * 64, "turned down", "five legs"), Decision(kept.name, "a" * 64, "keep", "")):
+        assert after_review(kept, {kept.name: other}) == kept
     assert after_review(kept, {}) == kept
-    assert after_review(record("none"), {kept.image_id: down}) == record("none")
+    assert after_review(record("none"), {kept.name: down}) == record("none")
 
 
 def test_the_summary() -> None:
-    kept = ItemRecord("a", ("none",), {"image": {}}, ("gpu",))
-    lost = ItemRecord("b", ("none", "turned down in review", "none", "none"), None, ("cpu", "gpu"))
-    assert summarise(iter([kept, lost]), 2) == {
+    kept = record("none", sha256="a" * 64, name="a", devices=["gpu"])
+    lost = record("none", "turned down in review", "none", "none", name="b", devices=["cpu", "gpu"])
+    assert summarize(iter([kept, lost]), 2) == {
         "attempts": 6,
         "given_up": ["b"],
         "turned_down": 1,
         "devices": ["cpu", "gpu"],
     }
-    assert summarise(iter([kept, lost]), 3) is None
+    assert summarize(iter([kept, lost]), 3) is None
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Killed at any moment, alone or beside others, a set goes on and ends with the same bytes."""
 
 import multiprocessing
+import os
 import random
 import signal
 import time
@@ -22,7 +23,7 @@ KILLED = -signal.SIGKILL
 @pytest.fixture
 def children(monkeypatch: pytest.MonkeyPatch) -> ForkServerContext:
     """Processes that begin with everything imported."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["scripted_generation", "stackwalls.hub_cards.finishing", "PIL.PngImagePlugin"])
     return context

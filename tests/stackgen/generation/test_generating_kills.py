@@ -1,6 +1,7 @@
 """`stackgen generate` with pipelines of real architectures, killed at random moments: the same bytes in the end."""
 
 import multiprocessing
+import os
 import random
 import signal
 import time
@@ -22,7 +23,7 @@ KILLS = 8
 @pytest.fixture
 def children(monkeypatch: pytest.MonkeyPatch) -> ForkServerContext:
     """Processes that begin with everything imported."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["hash_localizer", "torch", "transformers", "diffusers", "datasets"])
     return context

@@ -48,7 +48,7 @@ def peak_of(out: Path, images: int, answers: Connection) -> None:
 
 @pytest.mark.parametrize("images", [400, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.timeout(1500)])])
 def test_the_peak_stays(images: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     receiver, sender = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("spawn").Process(target=peak_of, args=(tmp_path, images, sender))
     child.start()

@@ -44,7 +44,7 @@ def make_mix(folder: Path, rows: int = 6, wall: str = "bottom:54", encoder: str 
         for number in range(rows)
     ]
     with FolderWriter.open(folder, kind="stack-mix", spec=spec, features=stack_mix_features()) as writer:
-        writer.write_part(made, REJECTED, {})
+        writer.write("all", made, REJECTED)
         writer.finish(requested=rows + len(REJECTED), inputs={})
     return folder
 
@@ -75,7 +75,7 @@ def make_gen(folder: Path, rows: int = 3) -> Path:
         for number in range(rows)
     ]
     with FolderWriter.open(folder, kind="stack-gen", spec=spec, features=stack_gen_features()) as writer:
-        writer.write_part(made, [], {})
+        writer.write("all", made)
         writer.finish(requested=rows, inputs={}, card=lambda _manifest, _row: "a card")
     return folder
 

@@ -1,0 +1,280 @@
+"""A dataset folder while it is written: rows and rejected samples by item, then a finished folder, whole or not at all.
+
+An item is a class of STACK-MIX or an image of STACK-GEN. Items are made in any order, by any number of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+from datasets import Features
+
+from stackwalls.hub_cards.finishing import Card, finish_folder
+from stackwalls.hub_cards.layout import Succession, check_admissible
+from stackwalls.hub_cards.manifest import (
+    MANIFEST_FORMAT,
+    MANIFEST_NAME,
+    Manifest,
+    as_json,
+    check_publishable,
+    package_versions,
+)
+from stackwalls.hub_cards.record import RECORDS, encode_rows
+from stackwalls.hub_cards.run_store import RunStore
+from stackwalls.model import InputError, Launch, RunError
+
+Rejected = dict[str, str]
+"""{"item": what, "reason": why}."""
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """What is known of an item, without its rows.
+
+    Attributes:
+        name: of the item.
+        rejected: samples that were rejected while it was made, in order.
+        rows: how many rows it has.
+        notes: JSON values of whoever makes it.
+    """
+
+    name: str
+    rejected: tuple[Rejected, ...] = ()
+    rows: int = 0
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+class FolderWriter:
+    """Writes one dataset folder, item by item; made by `FolderWriter.open`, closed by `with`.
+
+    Killed at any moment, the next `open` for the same spec resumes with the items that were written, and the finished
+    folder is the same to the byte. It depends on the records alone, not on the order in which they were written or by
+    how many processes. Finishing needs room for the data twice. A set that is replaced stays whole until the shards of
+    the new one are on the disk.
+
+    Attributes:
+        path: the dataset folder.
+        manifest: of the finished folder; nothing more can be written then. None if it is not finished.
+        versions: of the packages that rows written now depend on.
+    """
+
+    def __init__(self, path: Path, features: Features, asked: Mapping[str, Any]) -> None:
+        self.path = path
+        self.manifest: Manifest | None = None
+        self.versions: dict[str, str] = dict(asked["versions"])
+        self._features, self._asked = features, asked
+        self._store = RunStore(path, MANIFEST_NAME)
+        self._open = False
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        kind: str,
+        spec: Mapping[str, Any],
+        features: Features,
+        versions: Mapping[str, str] | None = None,
+        origin: Mapping[str, str] | None = None,
+        succession: Succession | None = None,
+        launch: Launch | None = None,
+    ) -> FolderWriter:
+        """Start a dataset folder, resume an unfinished one, or find it finished.
+
+        Args:
+            path: the folder; new, empty, or begun with the same arguments.
+            kind: "stack-mix", "stack-mix-recipe" or "stack-gen".
+            spec: what is asked for, as JSON values; the same spec has to give the same rows.
+            features: the kind's columns.
+            versions: of further packages that the rows depend on (those that every folder depends on are known).
+            origin: {kind of source: its hash}, for an unfinished run to be resumed from the same source only.
+            succession: which other sets and runs in the folder may become this one.
+            launch: this process among those that share the run; a single process by default.
+
+        Raises:
+            InputError: if the folder holds anything else (the message says what differs); nothing is touched then.
+            RunError: if another process is writing it, or it cannot be written.
+        """
+        asked = as_json({"kind": kind, "spec": dict(spec), "versions": package_versions(versions)})
+        asked |= {"format": MANIFEST_FORMAT, "origin": dict(origin) if origin else None}
+        writer = cls(Path(path), features, asked)
+        writer._draft({"requested": 0, "kept": 0, "rejected": 0}, {})  # says what is wrong with the spec
+        if features != RECORDS[kind]():
+            raise InputError(
+                f"Expected the columns of a {kind} folder, {list(RECORDS[kind]())}, but got {list(features)}."
+            )
+        allowed = succession or Succession()
+        writer.manifest = writer._store.begin(
+            asked, lambda: check_admissible(writer._store, asked, allowed), launch or Launch(), writer._carried
+        )
+        writer._open = writer.manifest is None
+        return writer
+
+    def record(self, name: str) -> ItemRecord | None:
+        """What is known of an item; None if it was not written, or its record is not whole."""
+        header = self._store.header(name)
+        try:
+            return None if header is None else ItemRecord(name, **header | {"rejected": tuple(header["rejected"])})
+        except (KeyError, TypeError):
+            return None  # not a record of this kind: the item is made again
+
+    def rows(self, name: str) -> pa.Table:
+        """The rows of an item.
+
+        Raises:
+            RunError: if its record is damaged; it was removed.
+        """
+        return pa.ipc.open_stream(self._store.read(name)[1]).read_all()
+
+    def names(self) -> list[str]:
+        """Sorted names of the items that were written."""
+        return self._store.names()
+
+    def write(
+        self,
+        name: str,
+        rows: Sequence[Mapping[str, Any]] = (),
+        rejected: Sequence[Rejected] = (),
+        notes: Mapping[str, Any] | None = None,
+    ) -> ItemRecord:
+        """Store an item, in place of its earlier record if there is one.
+
+        Args:
+            name: of the item; a file name.
+            rows: after the features; an image is {"bytes": the encoded file, "path": its bare name}.
+            rejected: {"item": what, "reason": why}.
+            notes: JSON values, for `record`.
+
+        Raises:
+            InputError: if a row does not fit the features, or a text is not fit to be published.
+            RunError: if the disk refuses; the earlier record is kept.
+        """
+        self._check_writing()
+        table = encode_rows(rows, self._features)
+        for entry in rejected:
+            if entry.keys() != {"item", "reason"} or not all(isinstance(text, str) for text in entry.values()):
+                raise InputError(f"Expected a rejected sample as {{'item': …, 'reason': …}}, but got {entry!r:.200}.")
+        texts = [{key: value for key, value in row.items() if isinstance(value, str)} for row in rows]
+        check_publishable({"rows": texts, "rejected": list(rejected)})
+        record = ItemRecord(name, tuple(rejected), len(rows), as_json(notes or {}))
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(table)
+        header = {"rejected": record.rejected, "rows": record.rows, "notes": record.notes}
+        self._store.write(name, header, sink.getvalue().to_pybytes())
+        return record
+
+    def finish(
+        self,
+        names: Sequence[str] | None = None,
+        *,
+        inputs: Mapping[str, Any] | Callable[[], Mapping[str, Any] | None],
+        requested: int | None = None,
+        rejected: Sequence[Rejected] = (),
+        card: Card | None = None,
+    ) -> Manifest | None:
+        """Make the finished folder out of the records if all are there; may be killed and repeated at any point.
+
+        Args:
+            names: the items in the order of their rows; by default all records, sorted by name.
+            inputs: what was found, for the manifest; or what gives it, or None while an item is not done.
+            requested: samples asked for (see `Manifest.counts`); by default rows and rejected samples together.
+            rejected: rejected samples that are not in a record; they come last.
+            card: makes README.md; by default the kind's own card, with its images.
+
+        Returns:
+            The manifest of the finished folder; None if another process has something left to do.
+
+        Raises:
+            InputError: if the inputs are not fit to be published or the counts disagree.
+            RunError: if there is no row, a record is damaged, or the disk refuses; the records are kept.
+        """
+        if self.manifest is not None:
+            return self.manifest
+        self._check_writing()
+        found: list[Mapping[str, Any]] = []
+
+        def ready() -> bool:
+            given = None if names and self._store.missing(names) else inputs() if callable(inputs) else inputs
+            found.extend([] if given is None else [given])
+            return given is not None
+
+        def write() -> None:
+            self._write_folder(self.names() if names is None else names, found[0], requested, rejected, card)
+
+        if not self._store.finish(ready, write):
+            return None
+        self.manifest = Manifest.read(self.path)
+        self.close()
+        return self.manifest
+
+    def discard(self) -> None:
+        """Remove every record and let go of the folder: no set can come of what was begun."""
+        self._check_writing()
+        self._store.discard()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder; a run without any record leaves nothing behind."""
+        self._open = False
+        self._store.close()
+
+    def __enter__(self) -> FolderWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _write_folder(
+        self,
+        names: Sequence[str],
+        inputs: Mapping[str, Any],
+        requested: int | None,
+        rejected: Sequence[Rejected],
+        card: Card | None,
+    ) -> None:
+        records = [record for record in map(self.record, names) if record is not None]
+        entries = [*(entry for record in records for entry in record.rejected), *rejected]
+        kept = sum(record.rows for record in records)
+        requested = kept + len(entries) if requested is None else requested
+        if not kept:
+            reasons = "; ".join(f"{entry['item']}: {entry['reason']}" for entry in entries[:3]) or "and none rejected"
+            raise RunError(f"Of {requested} requested images none was kept, so there is no dataset ({reasons}).")
+        counts = {"requested": requested, "kept": kept, "rejected": len(entries)}
+        draft = self._draft(counts, as_json({**self._store.carried(), **inputs}))
+        replaces = Manifest.read(self.path) if (self.path / MANIFEST_NAME).is_file() else None
+        finish_folder(self.path, draft, self._batches(records), entries, card, replaces)
+
+    def _batches(self, records: Sequence[ItemRecord]) -> Iterator[pa.RecordBatch]:
+        for record in records:
+            if record.rows:
+                yield from self.rows(record.name).to_batches()
+
+    def _carried(self) -> dict[str, Any]:
+        """For the inputs: what a finished set that is replaced says of its rows that stay.
+
+        Its license if it states one, and the versions that those rows were made with if they are not today's.
+        """
+        if not (self.path / MANIFEST_NAME).is_file():
+            return {}
+        old = Manifest.read(self.path)
+        first = old.inputs.get("first_versions", old.versions)
+        license_stated = {"licence": old.inputs["licence"]} if "licence" in old.inputs else {}
+        return license_stated | ({"first_versions": first} if first != self.versions else {})
+
+    def _check_writing(self) -> None:
+        if not self._open:
+            what = "is finished" if self.manifest else "is closed"
+            raise InputError(f"Nothing can be written: the dataset folder {self.path} {what}. Open it again.")
+
+    def _draft(self, counts: dict[str, int], inputs: dict[str, Any]) -> Manifest:
+        """The manifest before the files are known; says what is wrong before anything is written."""
+        asked = self._asked
+        return Manifest(MANIFEST_FORMAT, asked["kind"], asked["spec"], asked["versions"], inputs, counts, {})
