@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from stackwalls.model import InputError
-from stackwalls.stackgen.commands.evaluate import find_device
+from stackwalls.model import InputError, find_device
 
 
 def available_device(name: str) -> str:

@@ -24,7 +24,7 @@ from PIL import Image
 
 from stackwalls.model import VGG16_WALL, load_model, parse_classes
 from stackwalls.stackgen.diffusion import Call, Flaw, TextToImage, complete_call, find_model, place
-from stackwalls.stackgen.diffusion.miniature import DESCRIPTION
+from stackwalls.stackgen.diffusion.miniature.spec import DESCRIPTION
 from stackwalls.stackgen.generation import GenerateSpec, frame_seed, inspect_frame, work_items
 from stackwalls.stackgen.localising.outcome import Rejection
 from stackwalls.stackgen.localising.zero_shot import load_localizer

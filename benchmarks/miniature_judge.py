@@ -23,7 +23,7 @@ from PIL import Image
 
 from stackwalls.model import MaskedVGG16, load_model, to_input
 from stackwalls.model.images.drawn import draw_scene
-from stackwalls.stackgen.diffusion.miniature import MiniatureSpec, miniature_synsets
+from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec, miniature_synsets
 
 FIRST_SEED, FRESH_SEED = 3_000_000, 4_000_000
 BATCH, RATE = 32, 1e-3

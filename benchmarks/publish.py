@@ -68,14 +68,14 @@ def make(folder: Path, rows: int, kilobytes: int) -> dict[str, Any]:
 
 
 def publish(folder: Path) -> dict[str, Any]:
-    from stackwalls.hub_cards.publishing import PublishSpec, plan_publication
-    from stackwalls.hub_cards.publishing import publish as carry_out
+    from stackwalls.hub_cards.publishing.plan import PublishSpec, plan_publication
+    from stackwalls.hub_cards.publishing.upload import publish as upload
 
     started = time.perf_counter()
     plan = plan_publication(PublishSpec(str(folder), "user/stack-mix"))
     planned = time.perf_counter() - started
-    done = carry_out(plan)
-    return {"plan_s": round(planned, 2), "sent_files": len(done.changes.sent)}
+    upload(plan)
+    return {"plan_s": round(planned, 2), "sent_files": len(plan.changes.sent)}
 
 
 def stream(rows: int) -> dict[str, Any]:

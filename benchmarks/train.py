@@ -39,9 +39,10 @@ from torchvision.datasets import ImageFolder
 from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, MaskedVGG16, to_input
 from stackwalls.model.images.drawn import draw_scene, drawn_classes
 from stackwalls.model.training import Recipe, TrainingNetwork, open_data
-from stackwalls.model.training.building import compiles
-from stackwalls.model.training.data import BatchOrder, Loader
-from stackwalls.model.training.optimisation import build_optimizer
+from stackwalls.model.training.batch_order import BatchOrder
+from stackwalls.model.training.loading import Loader
+from stackwalls.model.training.network import compiles
+from stackwalls.model.training.optimization import build_optimizer
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

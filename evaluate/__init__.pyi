@@ -20,7 +20,10 @@ from .report import (
 )
 from .results import Results
 from .rows import ROW_SCHEMA
-from .run import SAMPLES_PER_DATASET, EvaluationSpec, Samples, ShareDone, Target, evaluate
+from .run.evaluation_spec import EvaluationSpec, Target
+from .run.runner import evaluate
+from .run.samples import SAMPLES_PER_DATASET, Samples
+from .run.unfinished import ShareDone
 from .subject import Subject
 
 __all__ = [

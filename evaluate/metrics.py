@@ -1,7 +1,7 @@
-"""Mu and its company: how much of a saliency map lies in the part of the image that the network does not see.
+"""Mu and related metrics: how much of a saliency map is in the part of the image that the network does not see.
 
-Pure functions of maps `(N, H, W)` and a wall; arrays in, arrays out, tensors in, tensors out. What has no value (a map
-that is zero everywhere has no mu) is NaN, never 0.
+Pure functions of maps `(N, H, W)` and a wall: arrays for arrays, tensors for tensors. What is undefined (mu of a map
+that is zero everywhere) is NaN, never 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def mu(maps: Any, wall: Wall) -> Any:
         wall: the wall at the maps' resolution, `H = W = wall.image_size` (`wall.rescaled(size)` gives another).
 
     Returns:
-        `(N,)` float64 in [0, 1], an array for arrays and a tensor for tensors (on the maps' device, or on the CPU where
+        `(N,)` float64 in [0, 1], an array for arrays and a tensor for tensors (on the maps' device, or on the CPU if
         that has no float64); NaN for a map that is zero everywhere. A uniform map has `wall.chance`.
 
     Raises:
@@ -38,7 +38,7 @@ def mu(maps: Any, wall: Wall) -> Any:
 def energy_share(maps: Any, wall: Wall) -> Any:
     """The dead zone's share of a map's sum: ‖Λ restricted to the dead zone‖₁ / ‖Λ‖₁.
 
-    Arguments, result and errors as of `mu`; a uniform map has `wall.share`.
+    Arguments, result and errors as for `mu`; a uniform map has `wall.share`.
     """
     return _like(maps, lambda values: _dead_share(values, wall, power=1), wall)
 
@@ -46,16 +46,16 @@ def energy_share(maps: Any, wall: Wall) -> Any:
 def dead_zone_lit(maps: Any, wall: Wall) -> Any:
     """Whether a map has any positive value in the dead zone.
 
-    Arguments and errors as of `mu`. Returns `(N,)` bool; False for a map that is zero everywhere.
+    Arguments and errors as for `mu`. Returns `(N,)` bool; False for a map that is zero everywhere.
     """
     return _like(maps, lambda values: (values[wall.index(3)] > 0).any(2).any(1), wall)
 
 
 def pointing_game(maps: Any, wall: Wall) -> Any:
-    """Whether a map's maximum lies in the dead zone: 1.0 or 0.0, or between where several pixels share the maximum.
+    """Whether a map's maximum is in the dead zone: 1.0 or 0.0, or between if several pixels share the maximum.
 
-    Arguments and errors as of `mu`. Returns `(N,)` float64, the dead zone's share of the pixels that have the maximum
-    (so that a tie favours no side); NaN for a map that is zero everywhere.
+    Arguments and errors as for `mu`. Returns `(N,)` float64, the dead zone's share of the pixels that have the maximum
+    (a tie favors no side); NaN for a map that is zero everywhere.
 
     Source: after the pointing game of Zhang et al., "Top-Down Neural Attention by Excitation Backprop" (2018), with the
     dead zone in the object's place.
@@ -72,7 +72,7 @@ def pointing_game(maps: Any, wall: Wall) -> Any:
 def dead_cells(wall: Wall, size: int) -> NDArray[np.float64]:
     """The dead share of every row (or column) of cells of a `size` × `size` map of the image, `(size,)` in [0, 1].
 
-    A cell stands for its own `image_size / size` pixel rows. The wall may cut it: with `bottom:54`, row 10 of 14 holds
+    A cell covers `image_size / size` pixel rows. The wall may cut it: with `bottom:54`, row 10 of 14 covers
     pixel rows 160 to 175, of which 6 of 16 are dead.
     """
     edges = np.arange(size + 1) * (wall.image_size / size)
@@ -96,13 +96,13 @@ def mu_native(raw: Any, wall: Wall, final: bool = False) -> Any:
     Args:
         raw: `(N, h, w)` array or tensor, the low-resolution map before ReLU.
         wall: the wall in pixels of the image.
-        final: whether the map is taken as it is, without min–max, since that is what was upsampled.
+        final: whether the map is taken as it is, without min–max, because it was upsampled like that.
 
     Returns:
         `(N,)` float64 in [0, 1]; NaN where nothing is positive after ReLU and min–max.
 
     Raises:
-        InputError: if `raw` is no `(N, h, w)` of finite real numbers.
+        InputError: if `raw` is not `(N, h, w)` finite real numbers.
     """
 
     def measure(values: torch.Tensor) -> torch.Tensor:
@@ -131,7 +131,7 @@ def map_fault(values: NDArray[Any], shape: tuple[int, int]) -> str | None:
 
 
 def _like(maps: Any, measure: Callable[[torch.Tensor], torch.Tensor], wall: Wall | None) -> Any:
-    """Measure maps as float64 tensors, and answer in kind: an array for an array. Without a wall, any sign and size."""
+    """Measure maps as float64 tensors; an array for an array. Without a wall, any sign and size."""
     if wall is not None and not isinstance(wall, Wall):
         raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")
     values = _as_double(maps)
@@ -171,7 +171,7 @@ def _refuse(expected: str, found: str, wrong: torch.Tensor) -> None:
 
 
 def _over_maximum(values: torch.Tensor) -> torch.Tensor:
-    """Maps ≥ 0 with maximum 1, so that squares neither overflow nor vanish; zero maps stay zero."""
+    """Maps ≥ 0 scaled to maximum 1: squares neither overflow nor vanish; zero maps stay zero."""
     highest = values.amax((1, 2), keepdim=True)
     return values / highest.where(highest > 0, 1)
 

@@ -1,4 +1,4 @@
-"""Mu over a stream of maps: update, compute, reset; memory does not grow."""
+"""Mu over a stream of maps: update, compute, reset, in constant memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stackwalls.model import Wall
 
 @dataclass(frozen=True)
 class Summary:
-    """Of a list of numbers.
+    """Mean and spread of a list of numbers.
 
     Attributes:
         mean: over those that are not NaN; NaN if there are none.
@@ -62,7 +62,7 @@ class MuMetric:
         self._mean = self._squares = 0.0
 
     def update(self, maps: Any) -> None:
-        """Add `(N, H, W)` maps; arguments and errors as of `mu`, and after an error nothing was added."""
+        """Add `(N, H, W)` maps; arguments and errors as for `mu`; after an error nothing is added."""
         values = mu(maps, self.wall)
         new = summarise(np.asarray(values if isinstance(values, np.ndarray) else values.cpu()))
         self._nan += new.nan
@@ -77,7 +77,7 @@ class MuMetric:
         self._n = total
 
     def compute(self) -> Summary:
-        """Of every map since the last reset."""
+        """Summarize every map since the last reset."""
         mean = self._mean if self._n else math.nan
         std = math.sqrt(self._squares / (self._n - 1)) if self._n > 1 else math.nan
         return Summary(mean, std, self._n, self._nan)

@@ -17,7 +17,7 @@ from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.rendered import COMPARISON_NAMES, RENDERED
 from stackwalls.evaluate.report.table import Table
 from stackwalls.evaluate.rows import ROW_SCHEMA, TIMINGS, as_frame
-from stackwalls.evaluate.run.code_identity import weights_hash
+from stackwalls.evaluate.run.identity import weights_hash
 from stackwalls.evaluate.run.provenance import RUN_FORMAT, notes
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall, check_output_folder, disk_errors, whole_file, write_whole

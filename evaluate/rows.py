@@ -1,4 +1,4 @@
-"""The per-image rows: one for each dataset, image and method."""
+"""The per-image rows: one per dataset, image and method."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ ROW_SCHEMA = pa.schema(
         pa.field("lit", pa.bool_()),
         pa.field("energy", pa.float64()),
         pa.field("pointing", pa.float64()),
-        pa.field("seconds", pa.float64()),  # an image, as if the method ran by itself (*)
-        pa.field("error", pa.string()),  # why there is no map; null where there is one
+        pa.field("seconds", pa.float64()),  # per image, as if the method ran alone (*)
+        pa.field("error", pa.string()),  # why there is no map; null if there is one
     ]
 )
 """Columns of the per-image rows. The measures are NaN where they are undefined and null where there is no map.
 
-(*) A method's own time and, of the engine's methods, the forward pass that they share, in full for each: what the
-method alone would take. Averaged over the images of a call; differs from run to run.
+(*) The method's own time, plus for the engine's methods the forward pass that they share: what the method alone would
+take. Averaged over the images of a call; differs from run to run.
 """
 
 TIMINGS = "seconds"
-"""Kept in a file of its own, so that everything else is the same on every run."""
+"""Kept in a separate file: everything else is the same on every run."""
 
 
 def as_frame(rows: pa.Table) -> pd.DataFrame:

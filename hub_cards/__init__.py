@@ -1,16 +1,17 @@
-"""The published contract: what a row is, what a run was, the dataset folder on disk, its card.
+"""The published contract: the dataset folder on disk, its columns, manifest and card; and the Hugging Face Hub.
 
-- what: `record` (the columns), `manifest` (what a run was), `layout` (what lies where)
-- writing: `folder` (`FolderWriter`: rows in order, one process), made of `parts` (what survives a kill);
-  `item_folder` (`ItemFolder`: items in any order, several processes, folders that grow), made of `item_work` and
-  `item_record`; both end in `finishing` and `shards` (Parquet from rows alone)
-- checking: `verification`
-- reading: `reading` (`open_dataset`: finished sets, here or on the Hub, and any other labelled images),
+- What a dataset is: `record` (its columns: add one there), `manifest` (what made the folder, and every file's hash),
+  `layout` (the files and their places), `verification` (`verify`: does a folder match its manifest?)
+- Writing rows in order, in one process: `folder` (`FolderWriter`), with `parts` (what survives a kill)
+- Writing items in any order, in several processes, into folders that grow: `item_folder` (`ItemFolder`), with
+  `item_work` and `item_record`. Both end in `finishing` and `shards` (Parquet files)
+- Reading: `reading` (`open_dataset`: finished sets on disk or on the Hub, and any other labeled images),
   `stack_dataset` (batches), `row_reader` (any row of a finished set by its number)
-- reviewing: `decisions` (what a person decided, beside the data)
-- the card: `cards/`, with its text in `templates/`; a network as a folder with its card: `model_folder`
-- STACK-MIX without pixels: `recipe` (made from a finished folder, read from a folder or the Hub)
-- the Hub: `publishing/`
+- Reviewing: `decisions` (a person's decisions, next to the data)
+- Cards: `cards/`, with their text in `templates/`
+- STACK-MIX without pixels: `recipe`
+- Networks: `model_folder` (weights, configuration, certificate and card of a network)
+- Uploading: `publishing/`
 
 Imports only `model`. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

@@ -1,14 +1,8 @@
-from .cards import (
-    CardFacts,
-    Licence,
-    check_card,
-    licence_of,
-    parse_licence,
-    regenerate_command,
-    render_dataset_card,
-    render_model_card,
-    state_licence,
-)
+from .cards.card_check import check_card
+from .cards.dataset_card import render_dataset_card, state_license
+from .cards.facts import CardFacts, regenerate_command
+from .cards.license import License, license_of, parse_license
+from .cards.model_card import render_model_card
 from .decisions import (
     KEPT,
     TURNED_DOWN,
@@ -54,7 +48,7 @@ __all__ = [
     "FolderWriter",
     "ItemFolder",
     "ItemRecord",
-    "Licence",
+    "License",
     "Manifest",
     "Recipe",
     "RowReader",
@@ -66,10 +60,10 @@ __all__ = [
     "dataset_classes",
     "encode_rows",
     "is_model_folder",
-    "licence_of",
+    "license_of",
     "open_dataset",
     "open_recipe",
-    "parse_licence",
+    "parse_license",
     "picture_sha256",
     "read_decisions",
     "recipe_folder",
@@ -80,7 +74,7 @@ __all__ = [
     "stack_gen_features",
     "stack_mix_features",
     "stack_mix_recipe_features",
-    "state_licence",
+    "state_license",
     "turned_down",
     "unfinished_spec",
     "verify",

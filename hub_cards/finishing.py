@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from stackwalls.hub_cards.cards.assets import draw_assets
 from stackwalls.hub_cards.cards.dataset_card import render_dataset_card
-from stackwalls.hub_cards.cards.restating import read_facts
+from stackwalls.hub_cards.cards.facts import read_facts
 from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, clear_data_folder
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import REJECTED_SCHEMA

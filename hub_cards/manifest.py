@@ -1,4 +1,4 @@
-"""What a run was: everything that made a dataset folder, and the hash of every file in it, in one JSON file."""
+"""`manifest.json`: everything that made a dataset folder, and the hash of every file in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stackwalls.model import InputError, Wall
+from stackwalls.model import InputError, Wall, without_tokens
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
@@ -23,36 +23,33 @@ COUNTS = ("requested", "kept", "rejected")
 
 _MIX_KEYS = ("source", "per_class", "seed", "wall")
 SPEC_KEYS = {"stack-mix": _MIX_KEYS, "stack-mix-recipe": _MIX_KEYS, "stack-gen": ("wall",)}
-"""What the spec of each kind must say, whatever else it says: the card and the readers use it."""
+"""Keys that the spec of each kind must have, because the card and the readers use them."""
 
 VERSIONED = ("stackwalls", "datasets", "numpy", "pillow", "pyarrow")
-"""The packages that a folder's bytes depend on, whatever makes it."""
+"""Packages that the bytes of every folder depend on."""
 
 _SEAL = "manifest_sha256"
 _ABSOLUTE = re.compile(r"/|~/|file:|[A-Za-z]:[\\/]|\\\\")
-"""How absolute paths begin, in the usual spellings."""
-
-_TOKEN = re.compile(r"\bhf_[A-Za-z0-9]{20,}")
-"""An access token of the Hugging Face Hub."""
+"""How absolute paths begin."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a dataset folder was made from and holds. No dates, timings or paths: it is the same on every run.
+    """What a dataset folder was made from and contains. Without dates, timings or paths: it is the same on every run.
 
     Attributes:
         format: version of this layout.
         kind: "stack-mix", "stack-mix-recipe" (the same without pixels) or "stack-gen".
-        spec: what was asked for; the same spec gives the same folder.
+        spec: the settings; the same spec gives the same folder.
         versions: of the packages that the bytes depend on.
         inputs: what was found: hashes of the sources, revisions of models.
         counts: "requested", "kept" (rows) and "rejected" (entries of rejected.parquet). STACK-MIX counts draws:
-            requested = kept + rejected. STACK-GEN counts images, of which several attempts may have been rejected:
-            kept <= requested <= kept + rejected, so that no hole is without a reason.
-        files: path inside the folder (POSIX) → {"sha256", "bytes"} and, of Parquet files, "rows".
+            requested = kept + rejected. STACK-GEN counts images, each with any number of rejected attempts:
+            kept <= requested <= kept + rejected, so that every missing image has a reason.
+        files: path inside the folder (POSIX) → {"sha256", "bytes"} and, for Parquet files, "rows".
 
     Raises:
-        InputError: if a value is not what is said here, or an absolute path or a token is among them.
+        InputError: if a value does not fit this description, or contains an absolute path or a token.
     """
 
     format: int
@@ -73,7 +70,7 @@ class Manifest:
             raise InputError(f"Expected the manifest's kind to be one of {', '.join(KINDS)}, but got {self.kind!r}.")
         if missing := [key for key in SPEC_KEYS[self.kind] if key not in self.spec]:
             what = ", ".join(missing)
-            raise InputError(f"The spec of a {self.kind} folder must say {what}, but says only {sorted(self.spec)}.")
+            raise InputError(f"The spec of a {self.kind} folder must have {what}, but has only {sorted(self.spec)}.")
         Wall.parse(str(self.spec["wall"]))
         check_publishable({"spec": self.spec, "versions": self.versions, "inputs": self.inputs})
         _check_counts(self.kind, self.counts)
@@ -81,7 +78,7 @@ class Manifest:
             _check_entry(path, entry)
 
     def to_json(self) -> str:
-        """Canonical JSON, sealed by the SHA-256 of itself without the seal."""
+        """Canonical JSON, sealed with the SHA-256 of itself without the seal."""
         return canonical_json(asdict(self) | {_SEAL: self.seal()})
 
     @classmethod
@@ -89,7 +86,7 @@ class Manifest:
         """Read what `to_json` wrote.
 
         Raises:
-            InputError: if `text` is no manifest, or was changed in any byte.
+            InputError: if `text` is not a manifest, or any byte was changed.
         """
         try:
             content = json.loads(text)
@@ -98,7 +95,7 @@ class Manifest:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError(f"It is no manifest of this package: {error!r}") from error
+            raise InputError(f"It is not a manifest of this package: {error!r}") from error
         if manifest.seal() != seal or manifest.to_json() != text:
             raise InputError("The manifest was changed after it was written: its content does not match its seal.")
         return manifest
@@ -108,7 +105,7 @@ class Manifest:
         """Read the manifest of a dataset folder.
 
         Raises:
-            InputError: if it is missing, damaged, or was changed; the message names the file.
+            InputError: if it is missing, damaged or changed; the message names the file.
         """
         path = folder / MANIFEST_NAME
         try:
@@ -131,12 +128,12 @@ class Manifest:
         return sorted(path for path in self.files if PurePosixPath(path).parent.name == "data")
 
     def seal(self) -> str:
-        """SHA-256 of all that it says, which tells the set from any other."""
+        """SHA-256 of its content, which identifies the set."""
         return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, two spaces, a newline at the end.
+    """The canonical JSON text of a value: sorted keys, two spaces, a newline at the end.
 
     Raises:
         InputError: if it holds what JSON cannot (NaN, an array, a path).
@@ -144,7 +141,7 @@ def canonical_json(value: Any) -> str:
     try:
         return json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
-        raise InputError(f"Expected values that JSON can hold, but got others: {error}.") from error
+        raise InputError(f"Expected values that JSON can hold: {error}.") from error
 
 
 def as_json(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,49 +151,46 @@ def as_json(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def package_versions(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Versions of `VERSIONED`, and what else the caller's bytes depend on."""
+    """Versions of `VERSIONED`, and of whatever else the caller's bytes depend on."""
     return {name: version(name) for name in VERSIONED} | dict(extra or {})
 
 
 def check_publishable(values: Mapping[str, Any]) -> None:
-    """Refuse what must not be published.
+    """Reject what must not be published.
 
     Raises:
-        InputError: if a key or a text is an absolute path or holds an access token; a token is not repeated.
+        InputError: if a key or a text is an absolute path or contains an access token, which is not repeated.
     """
-    for key, text in _texts(values):
-        if _TOKEN.search(text):
-            raise InputError(f"A manifest is published and may not hold an access token (in {_TOKEN.sub('…', key)}).")
-        if _ABSOLUTE.match(text):
-            raise InputError(
-                f"A manifest is published and may not hold the absolute path {text!r} (in {key}): give a name instead."
-            )
+    for path, value in _leaves(values):
+        for text in (*path, value):
+            if isinstance(text, str) and without_tokens(text) != text:
+                where = without_tokens(_spelled(path))
+                raise InputError(f"A manifest is published and must not contain an access token (in {where}).")
+            if isinstance(text, str) and _ABSOLUTE.match(text):
+                raise InputError(
+                    f"A manifest is published and must not contain the absolute path {text!r} (in {_spelled(path)}): "
+                    "use a name instead."
+                )
 
 
 def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two JSON values, by key and in the order of the keys: "seed is 0 there, 1 now"."""
+    """What differs between two JSON values, in the order of the keys: "seed is 0 there, 1 now"."""
     left, right = dict(_leaves(there)), dict(_leaves(now))
-    different = [
-        path
-        for path in left.keys() | right.keys()
-        if path not in left or path not in right or _differ(left[path], right[path])
-    ]
+    different = [path for path in left.keys() | right.keys() if _differ(left.get(path, ...), right.get(path, ...))]
     return [
-        f"{_spelled(path)} is {_shown(left, path)} there, {_shown(right, path)} now"
+        f"{_spelled(path)} is {_shown(left.get(path, ...))} there, {_shown(right.get(path, ...))} now"
         for path in sorted(different, key=_spelled)
     ]
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """The leaves of a JSON value and the way to them; empty containers are leaves."""
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            yield from _leaves(inner, (*path, name))
-    elif isinstance(value, list) and value:
-        for index, inner in enumerate(value):
-            yield from _leaves(inner, (*path, index))
-    else:
+    """The path and value of each leaf of a JSON value; empty containers are leaves."""
+    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list | tuple) else ()
+    if not inner or not value:
         yield path, value
+    else:
+        for step, part in inner:
+            yield from _leaves(part, (*path, step))
 
 
 def _spelled(path: tuple[str | int, ...]) -> str:
@@ -204,28 +198,13 @@ def _spelled(path: tuple[str | int, ...]) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def _texts(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, keys too, and where it stands."""
-    if isinstance(value, str):
-        yield key, value
-    elif isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield key, str(name)
-            yield from _texts(inner, f"{key}.{name}" if key else str(name))
-    elif isinstance(value, list | tuple):
-        for index, inner in enumerate(value):
-            yield from _texts(inner, f"{key}[{index}]")
-
-
 def _differ(left: Any, right: Any) -> bool:
     """True differs from 1, as in JSON."""
     return bool(left != right or isinstance(left, bool) != isinstance(right, bool))
 
 
-def _shown(values: Mapping[tuple[str | int, ...], Any], path: tuple[str | int, ...]) -> str:
-    if path not in values:
-        return "absent"
-    text = json.dumps(values[path], ensure_ascii=False)
+def _shown(value: Any) -> str:
+    text = "absent" if value is ... else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:60]}…"
 
 
@@ -235,12 +214,12 @@ def _check_counts(kind: str, counts: Mapping[str, int]) -> None:
     requested, kept, rejected = (counts[name] for name in COUNTS)
     if kind != "stack-gen" and requested != kept + rejected:
         raise InputError(
-            f"The counts disagree: {requested} were requested, but {kept} kept and {rejected} rejected make "
+            f"The counts disagree: {requested} were requested, but {kept} kept + {rejected} rejected are "
             f"{kept + rejected}."
         )
     if not kept <= requested <= kept + rejected:
         raise InputError(
-            f"The counts disagree: of {requested} requested {kept} were kept, and {rejected} rejected do not account "
+            f"The counts disagree: {kept} of {requested} requested were kept, and {rejected} rejected do not account "
             "for the rest."
         )
 

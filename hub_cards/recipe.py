@@ -1,10 +1,11 @@
-"""STACK-MIX without pixels: of each image its sources and hashes; whoever has the pictures rebuilds the set."""
+"""STACK-MIX without pixels: the sources and hashes of each image, from which owners of the source rebuild the set."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import huggingface_hub
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.hub_cards.cards.licence import Licence
+from stackwalls.hub_cards.cards.license import License
 from stackwalls.hub_cards.folder import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
@@ -36,12 +37,12 @@ _PART_ROWS = 500
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe that is on this disk, every file checked against its manifest.
+    """A recipe on disk, with every file checked against its manifest.
 
     Attributes:
-        folder: where it lies.
-        manifest: its own; `spec` is that of the set.
-        sha256: of its manifest file: which recipe it is.
+        folder: where it is.
+        manifest: its own; the `spec` is that of the set.
+        sha256: of its manifest file; identifies the recipe.
     """
 
     folder: Path
@@ -50,40 +51,36 @@ class Recipe:
 
     @property
     def dataset(self) -> Mapping[str, Any]:
-        """Of the set: its manifest's "inputs", "versions" and "files", and the "manifest_sha256" of that file."""
+        """The "inputs", "versions" and "files" of the set's manifest, and its "manifest_sha256"."""
         return dict(self.manifest.inputs["dataset"])
 
     def rows(self, start: int = 0) -> Iterator[dict[str, Any]]:
         """The rows in order, from number `start` on."""
-        number = 0
-        for batch in read_groups([self.folder / name for name in self.manifest.shards()]):
-            for row in batch.to_pylist():
-                if number >= start:
-                    yield row
-                number += 1
+        groups = read_groups([self.folder / name for name in self.manifest.shards()])
+        return islice((row for batch in groups for row in batch.to_pylist()), start, None)
 
     def rejected(self) -> list[dict[str, str]]:
-        """{"item", "reason"} of what was turned down when the set was made."""
+        """{"item", "reason"} of each sample that was rejected when the set was made."""
         found: list[dict[str, str]] = pq.read_table(self.folder / REJECTED_NAME).to_pylist()
         return found
 
 
-def recipe_folder(folder: str | Path, out: str | Path, licence: Licence | None = None) -> Path:
-    """Make the recipe of a finished STACK-MIX folder, or go on with it; it holds no pixels.
+def recipe_folder(folder: str | Path, out: str | Path, license: License | None = None) -> Path:
+    """Make the recipe of a finished STACK-MIX folder, or resume making it; it contains no pixels.
 
     Args:
         folder: the set.
-        out: a new or empty folder, or one that holds this recipe already.
-        licence: as `state_licence` takes it; by default what the set states.
+        out: a new or empty folder, or one that already holds this recipe.
+        license: of the recipe; by default the one that the set states.
 
     Raises:
-        InputError: if `folder` is no finished STACK-MIX folder, or `out` holds something else.
+        InputError: if `folder` is not a finished STACK-MIX folder, or `out` holds something else.
         RunError: if a file of the set is damaged, or the disk refuses.
     """
     folder, out = Path(folder), Path(out)
     manifest = Manifest.read(folder)
     if manifest.kind != "stack-mix":
-        raise InputError(f"{folder} is a {manifest.kind} folder: a recipe is made of a stack-mix folder alone.")
+        raise InputError(f"{folder} is a {manifest.kind} folder: a recipe can only be made of a stack-mix folder.")
     check_present(folder, manifest)
     inputs: dict[str, Any] = {
         "dataset": {
@@ -94,7 +91,7 @@ def recipe_folder(folder: str | Path, out: str | Path, licence: Licence | None =
         },
         "transform": {"resize": RESIZE, "crop": IMAGE_SIZE},
     }
-    stated = str(licence) if licence else manifest.inputs.get("licence")
+    stated = str(license) if license else manifest.inputs.get("licence")
     inputs |= {"licence": stated} if stated else {}
     features = stack_mix_recipe_features()
     with FolderWriter.open(out, kind=RECIPE_KIND, spec=manifest.spec, features=features) as writer:
@@ -108,36 +105,29 @@ def recipe_folder(folder: str | Path, out: str | Path, licence: Licence | None =
 
 
 def _write_rows(folder: Path, manifest: Manifest, writer: FolderWriter, sha256: str) -> None:
-    """Hash what is missing, part by part."""
+    """Write the rows that are missing, part by part."""
     if writer.state is not None and writer.state["dataset"] != sha256:
         raise InputError(f"{writer.path} was begun from another set than {folder}: choose another folder.")
-    done = writer.rows_written
-    turned_down = pq.read_table(folder / REJECTED_NAME).to_pylist() if not done else []
-    rows: list[dict[str, Any]] = []
-    for number, row in enumerate(_set_rows(folder, manifest)):
-        if number < done:
-            continue
-        rows.append(_hashed(row))
-        if len(rows) == _PART_ROWS:
-            writer.write_part(rows, turned_down, {"dataset": sha256})
-            rows, turned_down = [], []
-    if rows or turned_down:
-        writer.write_part(rows, turned_down, {"dataset": sha256})
+    rejected = [] if writer.rows_written else pq.read_table(folder / REJECTED_NAME).to_pylist()
+    rows = map(_hashed, islice(_set_rows(folder, manifest), writer.rows_written, None))
+    while (part := list(islice(rows, _PART_ROWS))) or rejected:
+        writer.write_part(part, rejected, {"dataset": sha256})
+        rejected = []
 
 
 def _set_rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:
-    for name in manifest.shards():
-        if file_sha256(folder / name) != manifest.files[name]["sha256"]:
-            raise RunError(f"{folder / name} was changed after it was made: `stackgen verify {folder}` says more.")
+    for path in (folder / name for name in manifest.shards()):
+        if file_sha256(path) != manifest.files[path.relative_to(folder).as_posix()]["sha256"]:
+            raise RunError(f"{path} was changed after it was made: `stackgen verify {folder}` says more.")
         try:
-            for batch in read_groups([folder / name]):
+            for batch in read_groups([path]):
                 yield from batch.to_pylist()
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise RunError(f"Cannot read {folder / name} ({error}).") from error
+            raise RunError(f"Cannot read {path} ({error}).") from error
 
 
 def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with the hashes of its image in place of the image."""
+    """A row with the hashes of its image instead of the image."""
     data = row["image"]["bytes"]
     hashes = {
         "image_sha256": hashlib.sha256(data).hexdigest(),
@@ -147,11 +137,11 @@ def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def open_recipe(source: str | Path) -> Recipe:
-    """A recipe in a folder, or on the Hugging Face Hub as `user/name[@revision]`; every file's hash is checked.
+    """Open a recipe in a folder, or on the Hugging Face Hub as `user/name[@revision]`, and check every hash.
 
     Raises:
-        InputError: if there is none, it is a set with its pixels, or a file was changed.
-        RunError: if the Hub cannot be reached.
+        InputError: if there is no such recipe, it is a set with pixels, or a file was changed.
+        RunError: if the Hub refuses or cannot be reached.
     """
     text, path = str(source), Path(source)
     if is_hub_url(text) or not path.exists():
@@ -173,7 +163,7 @@ def _manifest(folder: Path, text: str) -> Manifest:
     manifest = Manifest.read(folder)
     if manifest.kind != RECIPE_KIND:
         raise InputError(
-            f"{text} is no recipe but a finished {manifest.kind} set: load it as it is (`datasets.load_dataset`)."
+            f"{text} is not a recipe but a finished {manifest.kind} set: load it directly (`datasets.load_dataset`)."
         )
     return manifest
 

@@ -1,4 +1,8 @@
-"""What a row of a dataset is: the columns of STACK-MIX and of STACK-GEN, and of the samples turned down."""
+"""The columns of a dataset: of STACK-MIX, of STACK-GEN, and of the rejected samples.
+
+To add a column, add it to the features of its kind below and its meaning to `MEANINGS`; the writer, `verify` and the
+card take both from here. The code that makes the rows (`stackmix` or `stackgen/generation`) must then fill it.
+"""
 
 from __future__ import annotations
 
@@ -15,30 +19,30 @@ MEANINGS: dict[str, str] = {
     "image": "the test image, 224 x 224 RGB, losslessly encoded (lossy blocks would mix across the wall)",
     "label": "the ImageNet-1k class, 0 to 999",
     "image_id": "unique name of the row",
-    "top_source": "the picture that the network sees, as a path or an id inside the source",
-    "bottom_source": "the picture in the dead zone, as a path or an id inside the source",
+    "top_source": "the image in the seen part, as a path or an id inside the source",
+    "bottom_source": "the image in the dead zone, as a path or an id inside the source",
     "top_sha256": "SHA-256 of the file of `top_source`",
     "bottom_sha256": "SHA-256 of the file of `bottom_source`",
-    "image_sha256": "SHA-256 of the image's file, when the set is made",
+    "image_sha256": "SHA-256 of the image's file in the original set",
     "pixels_sha256": "SHA-256 of its pixels: 224 x 224 x 3 bytes, row by row",
-    "prompt": "what the diffusion model was asked for",
+    "prompt": "the prompt of the text-to-image model",
     "seed": "the seed of the frame's noise",
-    "attempt": "which attempt at this image was kept, from 0; the earlier ones stand in rejected.parquet",
-    "model": "the diffusion model, by repository or folder name",
+    "attempt": "which attempt at this image was kept, from 0; the earlier ones are in rejected.parquet",
+    "model": "the text-to-image model, by repository or folder name",
     "revision": "the model's revision",
     "seen_box": "box of the animal that the network sees, in the generated frame: left, top, right, bottom in pixels",
     "hidden_box": "box of the animal in the dead zone, in the generated frame: left, top, right, bottom in pixels",
     "crop": "the square cut from the generated frame: left, top, right, bottom in pixels",
     "seen_score": "the detector's confidence in the animal that the network sees, 0 to 1",
     "hidden_score": "the detector's confidence in the animal in the dead zone, 0 to 1",
-    "seen_share": "share of the first animal's box in the crop that lies outside the dead zone, 0 to 1",
-    "hidden_share": "share of the other animal's box in the crop that lies inside the dead zone, 0 to 1",
+    "seen_share": "share of the first animal's box in the crop that is outside the dead zone, 0 to 1",
+    "hidden_share": "share of the other animal's box in the crop that is inside the dead zone, 0 to 1",
     "background": "share of the crop that neither box covers, 0 to 1",
 }
-"""One phrase for each column, for the card."""
+"""The meaning of each column, for the card."""
 
 REJECTED_SCHEMA = pa.schema([("item", pa.string()), ("reason", pa.string())])
-"""Columns of `rejected.parquet`: what was turned down, and why."""
+"""Columns of `rejected.parquet`: what was rejected, and why."""
 
 REQUIRED = ("image", "label", "image_id")
 """The columns that both datasets share and that no row may lack."""
@@ -81,10 +85,10 @@ RECORDS: dict[str, Callable[[], Features]] = {
 
 
 def encode_rows(rows: Sequence[Mapping[str, Any]], features: Features) -> pa.Table:
-    """Rows as an Arrow table of exactly `features`, image bytes embedded.
+    """Encode rows as an Arrow table of exactly `features`, with embedded image bytes.
 
-    `Features.encode_example` would not do: it drops the bytes of an image whose `path` happens to be a file in the
-    current folder.
+    Not `Features.encode_example`: it drops the bytes of an image whose `path` happens to be a file in the current
+    folder.
 
     Args:
         rows: one value for each column; an image is {"bytes": the encoded file, "path": its file name}, a label an
@@ -93,7 +97,7 @@ def encode_rows(rows: Sequence[Mapping[str, Any]], features: Features) -> pa.Tab
 
     Raises:
         InputError: if a row has other columns, an image without bytes or with a path that is not a bare file name
-            (it would be published), or a value of another type.
+            (it would be published), or a value of the wrong type.
     """
     schema = features.arrow_schema
     try:
@@ -129,7 +133,7 @@ def _encode_value(value: Any, feature: Any) -> Any:
     if isinstance(feature, ClassLabel):
         index = feature.encode_example(value)
         if index < 0:
-            raise ValueError(f"the label {index} is no class: expected 0 to {feature.num_classes - 1}.")
+            raise ValueError(f"the label {index} is not a class: expected 0 to {feature.num_classes - 1}.")
         return index
     return value
 

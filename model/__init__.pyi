@@ -1,7 +1,17 @@
 from .device import find_device, is_out_of_memory, memory_errors
 from .errors import InputError, RunError, StackwallsError
 from .files import check_output_folder, disk_errors, file_sha256, whole_file, write_whole
-from .hub import LOG_IN, HubId, first_line, hub_failures, is_hub_url, quiet_client, status_of, without_tokens
+from .hub import (
+    LOG_IN,
+    HubId,
+    first_line,
+    hub_failures,
+    is_hub_url,
+    quiet_client,
+    retried,
+    status_of,
+    without_tokens,
+)
 from .images import (
     NUM_ANIMALS,
     ImageNetClass,
@@ -118,6 +128,7 @@ __all__ = [
     "quiet_client",
     "require_certificate",
     "resize_and_crop",
+    "retried",
     "save_model",
     "status_of",
     "to_input",

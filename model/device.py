@@ -1,9 +1,11 @@
-"""Devices: which one to use, and what to say when its memory runs out."""
+"""Devices: which one to use, how long it takes, and what to say when its memory runs out."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from accelerate.utils.memory import should_reduce_batch_size
@@ -59,3 +61,27 @@ def memory_errors(sentence: str) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         raise RunError(sentence) from error
+
+
+@dataclass
+class Stopwatch:
+    """What `stopwatch` measured: seconds, NaN until the block has ended."""
+
+    seconds: float = float("nan")
+
+
+@contextmanager
+def stopwatch(device: torch.device) -> Iterator[Stopwatch]:
+    """Time what is done inside, on this device: the clock is read when the device has finished."""
+    watch = Stopwatch()
+    started = _now(device)
+    yield watch
+    watch.seconds = _now(device) - started
+
+
+def _now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+    return time.perf_counter()

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: ids, and each failure of its clients as one sentence with one exit status.
+"""The Hugging Face Hub: ids, each failure of its clients as one sentence with one exit status, and retries.
 
 | what went wrong | raised | exit |
 |---|---|---|
@@ -12,10 +12,11 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, ParamSpec, TypeVar
 from urllib.parse import unquote
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
@@ -27,7 +28,13 @@ LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 PASSING = (408, 409, 412, 425, 429, 500, 502, 503, 504)
 """Statuses after which the same request may succeed; 409 and 412: another client committed first."""
 
-_PREFIX = re.compile(r"hf://(datasets/|spaces/|models/)?")
+WAITS = (1, 2, 4, 8, 16)
+"""Seconds before each retry of a step; longer if the Hub says so (Retry-After)."""
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+_PREFIX = re.compile(r"^hf://(datasets/|spaces/|models/)?")
 _ID = re.compile(
     r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?(?::(?P<split>[\w.-]+))?"
 )
@@ -55,7 +62,7 @@ class HubId:
     @classmethod
     def parse(cls, text: str) -> HubId | None:
         """The id that `text` is, with or without `hf://…/` in front; None if it is not an id."""
-        match = _ID.fullmatch(_PREFIX.sub("", text, count=1))
+        match = _ID.fullmatch(_PREFIX.sub("", text))
         return None if match is None else cls(match["id"], match["revision"], match["split"])
 
 
@@ -93,38 +100,17 @@ def hub_failures(
     except StackwallsError:
         raise
     except Exception as error:
-        failure = hub_failure(error, did, kind, repository, revision, no_file=no_file, otherwise=otherwise)
-        if failure is None:
-            raise
-        raise failure from error
-
-
-def hub_failure(
-    error: BaseException,
-    did: str,
-    kind: RepositoryKind,
-    repository: str,
-    revision: str | None = None,
-    *,
-    no_file: str = "",
-    otherwise: str = "",
-) -> StackwallsError | None:
-    """The failure that `error`, or an error behind it, stands for; None if it is not one of the Hub's.
-
-    The arguments are those of `hub_failures`.
-    """
-    cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
-    page = _page(kind, repository)
-    instead = f" Or {otherwise}." if otherwise else ""
-    chain = _chain(error)
-    for found in chain:  # what the Hub said, before what a library made of it
-        if reason := _not_there(found, kind, page, no_file):
-            return InputError(f"{cannot}: {reason}")
-        if reason := _refused(found, page) or _failed(found):
-            return RunError(f"{cannot}: {reason}{instead}")
-    if reason := _unreachable(chain):
-        return RunError(f"{cannot}: {reason}{instead}")
-    return None
+        cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
+        page, instead = _page(kind, repository), f" Or {otherwise}." if otherwise else ""
+        chain = _chain(error)
+        for found in chain:  # what the Hub said, before what a library made of it
+            if reason := _not_there(found, kind, page, no_file):
+                raise InputError(f"{cannot}: {reason}") from error
+            if reason := _refused(found, page) or _failed(found):
+                raise RunError(f"{cannot}: {reason}{instead}") from error
+        if reason := _unreachable(chain):
+            raise RunError(f"{cannot}: {reason}{instead}") from error
+        raise
 
 
 def _not_there(error: BaseException, kind: str, page: str, no_file: str) -> str:
@@ -186,8 +172,41 @@ def _unreachable(chain: list[BaseException]) -> str:
     return ""
 
 
+def retried(step: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
+    """Call a step that may be repeated without harm until it succeeds, at most once more for each of `WAITS`.
+
+    The client itself retries only some requests, such as the transfer of files: not `whoami`, `repo_info`,
+    `create_repo`, `create_tag` or a commit (`tests/hub/test_publishing_faults.py` drops each request in turn).
+
+    Raises:
+        Exception: the last failure, or the first that a retry would not help.
+    """
+    for wait in WAITS:
+        try:
+            return step(*args, **kwargs)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
+            time.sleep(max(wait, int(asked) if str(asked).isdecimal() else 0))
+    return step(*args, **kwargs)
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether a failure may be gone at the next try: a broken connection, a busy server, another client's commit."""
+    from huggingface_hub import errors
+
+    if isinstance(error, StackwallsError | errors.OfflineModeIsEnabled | errors.LocalTokenNotFoundError):
+        return False
+    if status := status_of(error):
+        return status in PASSING
+    if isinstance(error, RuntimeError) and error.__cause__ is not None:  # the client's "Error while uploading …"
+        return is_passing(error.__cause__)
+    return is_connection_failure(error)
+
+
 def is_connection_failure(error: BaseException) -> bool:
-    """Whether the connection failed; the HTTP client's own errors share only the name of their package."""
+    """Whether the connection failed; the HTTP client's own errors have only the name of their package in common."""
     if isinstance(error, ConnectionError | TimeoutError):
         return True
     return type(error).__module__.split(".")[0].startswith(("httpx", "httpcore", "hf_xet"))
@@ -207,7 +226,7 @@ def first_line(error: BaseException) -> str:
 
 
 def without_tokens(text: str) -> str:
-    """`text` with access tokens replaced, as far as they can be recognized."""
+    """`text` with every access token of the Hub's form replaced."""
     return _TOKEN.sub("hf_…", text)
 
 

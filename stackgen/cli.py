@@ -55,7 +55,7 @@ class _Parser(argparse.ArgumentParser):
     """Removes access tokens from its errors, which quote the command line."""
 
     def error(self, message: str) -> NoReturn:
-        from stackwalls.hub_cards.publishing.token_search import without_tokens
+        from stackwalls.model.hub import without_tokens
 
         super().error(without_tokens(message))
 

@@ -88,6 +88,26 @@ def test_init_files_hold_nothing_else(path: Path) -> None:
     assert len(body) <= 3
 
 
+TELLS_HUB_ERRORS_APART = {
+    "model/hub.py": "the one translator",
+    "hub_cards/reading.py": "reads the cache if offline; a dataset without a manifest is somebody else's",
+    "stackgen/diffusion/model_source.py": "falls back on the cache, unless it was the Hub that refused",
+}
+"""Modules that name the errors of the Hub's clients or spell its ids, and why."""
+
+HUB_ERRORS = re.compile(r"huggingface_hub\.errors|huggingface_hub import .*\berrors\b|(Hub|Repo|Dataset)\w+Error\b")
+HUB_ID = re.compile(r'"[^"]*\\w[^"]*/[^"]*\\w[^"]*@[^"]*"')
+"""A pattern of `owner/name@revision`."""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_the_hubs_failures_and_ids_have_one_owner(path: Path) -> None:
+    """`hub_failures` translates what the clients raise, and `HubId.parse` reads ids."""
+    text = path.read_text(encoding="utf-8")
+    found = [match[0] for pattern in (HUB_ERRORS, HUB_ID) for match in pattern.finditer(text)]
+    assert not found or relative(path) in TELLS_HUB_ERRORS_APART
+
+
 def test_the_front_door_has_what_it_lists_and_imports_nothing_heavy() -> None:
     """In a process of its own, started in the repository's folder, where `stackwalls/` hides the installed packages."""
     code = (

@@ -1,27 +1,24 @@
-"""How much the engine computes at once, and what it does when memory does not suffice for that."""
+"""How much is computed at once: what a memory budget allows, and half of it whenever memory runs out."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
+
+from stackwalls.evaluate.subject import Subject
+from stackwalls.model import is_out_of_memory, preserved
 
 Kind = Literal["images", "ablated", "masked"]
 
 T = TypeVar("T")
 
-_PHRASES = ("can't allocate memory", "not enough memory", "out of memory", "cannot allocate memory")
-"""What allocators that raise a plain RuntimeError say: torch's on a CPU, Apple's on its GPUs, oneDNN's."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice, on any device."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in _PHRASES)
+_SCRATCH = 2
+"""Layers need memory beside their inputs and outputs: weights in another layout, patches of images."""
 
 
 @dataclass
@@ -29,10 +26,10 @@ class BatchSizes:
     """The most of each kind in one call. Results do not depend on them beyond rounding.
 
     Attributes:
-        images: images a forward pass.
-        ablated: maps without a channel a call of the head (AblationCAM).
-        masked: masked images a call (ScoreCAM).
-        say: told once when memory did not suffice; on stderr by default.
+        images: images per forward pass.
+        ablated: maps without a channel per call of the head (AblationCAM).
+        masked: masked images per call (ScoreCAM).
+        say: told once when memory runs out; on stderr by default.
     """
 
     images: int = 32
@@ -43,28 +40,29 @@ class BatchSizes:
 
     @classmethod
     def usual(cls, device: torch.device) -> BatchSizes:
-        """As large as pays: on a CPU larger ones do not fit its caches, a GPU has to be filled."""
+        """As large as pays: larger ones exceed a CPU's caches, a GPU has to be filled."""
         return cls() if device.type == "cpu" else cls(ablated=512, masked=128)
 
-    def halve(self, kind: Kind, before: int) -> None:
-        """Take half as many of a kind from now on as it was before."""
-        setattr(self, kind, before // 2)
-        if not self._said:
-            self._said = True
-            self.say(f"Memory did not suffice for {before} {kind} at once: going on with {before // 2}, and fewer yet.")
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+    def limit(self, subject: Subject, memory: int) -> None:
+        """Halve each size until its activations fit a budget in bytes, by a forward pass of one image."""
+        image, activations = pass_bytes(subject)
+        calls = torch.get_num_threads() if subject.device.type == "cpu" else 1  # ScoreCAM's run side by side on a CPU
+        for kind, each in (("images", image), ("ablated", _SCRATCH * activations), ("masked", calls * image)):
+            while getattr(self, kind) > 1 and getattr(self, kind) * each > memory:
+                setattr(self, kind, getattr(self, kind) // 2)
 
     def shrinking(self, kind: Kind, run: Callable[[int], T], number: int) -> T:
-        """`run(size)`, again with half the size as often as memory does not suffice.
+        """Call `run(size)`, with half the size from now on each time memory runs out.
+
+        `accelerate.utils.find_executable_batch_size` does the same for one call, and forgets the size after it.
 
         Args:
             kind: of what.
-            run: given a size, `number` at most.
+            run: takes a size, `number` at most.
             number: how many there are.
 
         Raises:
-            Exception: whatever `run` raises otherwise, or with a size of 1.
+            Exception: whatever else `run` raises, and running out of memory at size 1.
         """
         while True:
             size = max(1, min(getattr(self, kind), number))
@@ -73,5 +71,35 @@ class BatchSizes:
             except Exception as error:
                 if size == 1 or not is_out_of_memory(error):
                     raise
-            # after the `except`, since its error holds the frames that hold the memory
-            self.halve(kind, size)
+            # after the `except`: the error holds the frames that hold the memory
+            setattr(self, kind, size // 2)
+            if not self._said:
+                self._said = True
+                self.say(f"Memory ran out with {size} {kind} at once: continuing with {size // 2}, or fewer.")
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+
+def pass_bytes(subject: Subject) -> tuple[int, int]:
+    """Bytes that a forward pass takes per image, and those of the target layer's map, by a pass of one image."""
+    largest, of_target = 0, 0
+
+    def measure(module: Any, inputs: Any, output: Any) -> None:
+        nonlocal largest, of_target
+        largest = max(largest, _bytes_of(inputs) + _bytes_of(output))
+        if module is subject.target_layer:
+            of_target = _bytes_of(output)
+
+    size = subject.wall.image_size
+    with preserved(subject.model) as model, torch.inference_mode():
+        for module in model.modules():
+            module.register_forward_hook(measure)
+        with suppress(Exception):  # the certificate and the run, which make the same pass, say what is wrong
+            model(torch.zeros(1, 3, size, size, device=subject.device))
+    return _SCRATCH * largest, of_target
+
+
+def _bytes_of(value: Any) -> int:
+    if isinstance(value, torch.Tensor):
+        return value.nbytes
+    return sum(map(_bytes_of, value)) if isinstance(value, tuple | list) else 0

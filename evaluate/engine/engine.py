@@ -23,9 +23,9 @@ from stackwalls.evaluate.engine.score import SeenScorer, score_weights, scorer_o
 from stackwalls.evaluate.engine.single_pass import SINGLE_PASS, weighted_sum
 from stackwalls.evaluate.maps import Maps, Progress, normalized_maps
 from stackwalls.evaluate.methods import METHODS
-from stackwalls.evaluate.run.stopwatch import stopwatch
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import BlindModel, preserved
+from stackwalls.model.device import stopwatch
 
 Precision = Literal["exact", "tf32x3", "fast"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

@@ -1,14 +1,8 @@
 """One evaluation, from its spec to rows.
 
-- `evaluation_spec`: what was asked for; `runner`: `evaluate`, which composes the rest
+- `evaluation_spec`: the settings; `runner`: `evaluate`, which composes the rest
 - `blocks` (of images), `block_run` (a block to rows), `measuring` (a batch through one explainer), `block_store` (rows
   on disk), `unfinished` (a run that was killed, or that several processes share)
-- `identity` (which run it is), `code_identity` (which function it is), `provenance` (what the run was)
-- `samples` (maps kept for figures), `memory` (how many images at once), `stopwatch`
-
-Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
+- `identity` (which run, and which method, it is), `provenance` (what the run was, for readers)
+- `samples` (maps kept for figures)
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

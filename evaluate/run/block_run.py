@@ -1,4 +1,4 @@
-"""From a block's images to its rows and samples, by all methods."""
+"""From blocks of images to rows and samples, by all methods, with a progress bar that counts maps."""
 
 from __future__ import annotations
 
@@ -23,13 +23,7 @@ from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import RunError
 
 _SECONDS_BETWEEN, _IN_A_FILE = 0.5, 30.0
-"""Between two updates of the bar while a single call runs; in a file, where each is kept, between any two."""
-
-
-def seconds_between_updates() -> float:
-    """Of the progress bar on stderr."""
-    return _SECONDS_BETWEEN if sys.stderr.isatty() else _IN_A_FILE
-
+"""Between two updates of the bar during a single call; in a file, where each is kept, between any two."""
 
 Row = dict[str, Any]
 
@@ -37,17 +31,17 @@ Outcomes = Mapping[tuple[int, str], Outcome]
 """(index in the batch, method) → outcome."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class BlockRun:
     """What stays the same over blocks.
 
     Attributes:
         subject: the network under test.
-        spec: what was asked for.
+        spec: the settings.
         sources: the datasets.
         explainers: of all methods.
         sizes: how much is computed at once.
-        bar: counts maps.
+        progress: whether to show a bar on stderr.
     """
 
     subject: Subject
@@ -55,21 +49,25 @@ class BlockRun:
     sources: Sequence[StackDataset]
     explainers: Sequence[Explainer]
     sizes: BatchSizes
-    bar: tqdm[Any]
-    _shown: float = -math.inf
+    progress: bool
 
     def over(self, blocks: Sequence[Block]) -> Iterator[tuple[Block, list[Row], Samples]]:
         """Each block with its rows and samples; `blocks` in order, and each dataset is read once."""
-        for number, source in enumerate(self.sources):
-            own = [block for block in blocks if block.dataset == number]
-            if not own:
-                continue
-            batches = source.batches(self.sizes.images, [(block.start, block.stop) for block in own])
-            for block in own:
-                yield block, *self._one(source, block, batches)
+        spec = self.spec
+        counts = [{name: spec.images_for(name, len(source)) for name in spec.methods} for source in self.sources]
+        maps = sum(_left(most, block.start, len(block)) for block in blocks for most in counts[block.dataset].values())
+        with _Bar(maps, self.progress) as bar:
+            for number, source in enumerate(self.sources):
+                own = [block for block in blocks if block.dataset == number]
+                if not own:
+                    continue
+                batches = source.batches(self.sizes.images, [(block.start, block.stop) for block in own])
+                for block in own:
+                    yield block, *self._one(source, block, batches, counts[number], bar)
 
-    def _one(self, source: StackDataset, block: Block, batches: Iterator[Batch]) -> tuple[list[Row], Samples]:
-        counts = {method: self.spec.images_for(method, len(source)) for method in self.spec.methods}
+    def _one(
+        self, source: StackDataset, block: Block, batches: Iterator[Batch], counts: Mapping[str, int], bar: _Bar
+    ) -> tuple[list[Row], Samples]:
         sampled = set(sample_positions(max(counts.values())))
         engine = next((one for one in self.explainers if isinstance(one, EngineExplainer)), None)
         rows: list[Row] = []
@@ -80,51 +78,58 @@ class BlockRun:
             if batch is None:
                 raise RunError(f"{source.name} ended after {position} images, but said that it has {len(source)}.")
             prepared = PreparedBatch.of(
-                self.subject, batch, source.name, position, engine, self.spec.target, self.sizes
+                self.subject, batch, self.spec.target, source.name, position, engine, self.sizes
             )
-            left = {method: min(max(count - position, 0), len(prepared)) for method, count in counts.items()}
-            outcomes = self._outcomes(prepared, left)
-            rows += _rows(source.name, prepared, outcomes, self.spec.methods)
-            chosen = [index for index in range(len(prepared)) if position + index in sampled]
-            samples += [_sample(source.name, prepared, outcomes, index) for index in chosen]
+            left = {method: _left(count, position, len(prepared)) for method, count in counts.items()}
+            outcomes = self._outcomes(prepared, left, bar)
+            # image by image, so that the order does not depend on the batch size
+            for index in range(len(prepared)):
+                own = {name: outcomes[index, name] for name in self.spec.methods if (index, name) in outcomes}
+                about = {"dataset": source.name, **prepared.columns(index)}
+                rows += [{**about, "method": name, **outcome.columns} for name, outcome in own.items()]
+                if position + index in sampled:
+                    samples.append(_sample(about, batch.images[index], own))
             position += len(prepared)
         return rows, gather(samples, self.spec.methods, self.subject.wall.image_size)
 
-    def _outcomes(self, prepared: PreparedBatch, left: Mapping[str, int]) -> Outcomes:
+    def _outcomes(self, prepared: PreparedBatch, left: Mapping[str, int], bar: _Bar) -> Outcomes:
         outcomes = {}
         for explainer in self.explainers:
-            first, *others = explainer.methods
-            # in a file it is named with the next update
-            on_terminal = seconds_between_updates() < _IN_A_FILE
-            self.bar.set_description(f"{first} and {len(others)} more" if others else first, refresh=on_terminal)
-            for index, method, outcome in explain_batch(
-                self.subject, explainer, prepared, left, self.spec.target, self._on_pass
-            ):
+            bar.begin(explainer.methods)
+            for index, method, outcome in explain_batch(explainer, prepared, left, bar.on_pass):
                 outcomes[index, method] = outcome
-                self.bar.update()
-            self.bar.set_postfix_str("", refresh=False)
+                bar.update()
+            bar.set_postfix_str("", refresh=False)
         return outcomes
 
-    def _on_pass(self, done: int, total: int) -> None:
-        if time.monotonic() - self._shown > seconds_between_updates():
-            self._shown = time.monotonic()
-            self.bar.set_postfix_str(f"pass {done} of {total}")
+
+class _Bar(tqdm):  # type: ignore[type-arg]
+    """Counts maps, over all datasets and methods."""
+
+    def __init__(self, maps: int, shown: bool) -> None:
+        self._between = _SECONDS_BETWEEN if sys.stderr.isatty() else _IN_A_FILE
+        self._last = -math.inf
+        super().__init__(total=maps, unit="map", disable=not shown, smoothing=0.05, mininterval=self._between)
+
+    def begin(self, methods: Sequence[str]) -> None:
+        """Name the methods that run now; in a file they are named with the next update."""
+        first, *others = methods
+        on_terminal = self._between < _IN_A_FILE
+        self.set_description(f"{first} and {len(others)} more" if others else first, refresh=on_terminal)
+
+    def on_pass(self, done: int, total: int) -> None:
+        """Show how far a long call is."""
+        if time.monotonic() - self._last > self._between:
+            self._last = time.monotonic()
+            self.set_postfix_str(f"pass {done} of {total}")
 
 
-def _rows(dataset: str, prepared: PreparedBatch, outcomes: Outcomes, methods: Sequence[str]) -> list[Row]:
-    """Image by image, so that the order does not depend on the batch size."""
-    return [
-        {"dataset": dataset, **prepared.columns(index), "method": method, **outcomes[index, method].columns}
-        for index in range(len(prepared))
-        for method in methods
-        if (index, method) in outcomes
-    ]
+def _left(count: int, position: int, most: int) -> int:
+    """How many of the `most` images from a position on are among the first `count`."""
+    return min(max(count - position, 0), most)
 
 
-def _sample(dataset: str, prepared: PreparedBatch, outcomes: Outcomes, index: int) -> Sample:
-    own = {method: found for (i, method), found in outcomes.items() if i == index and found.map is not None}
-    maps = {method: shrink(found.map) for method, found in own.items() if found.map is not None}
-    mu = {method: found.columns["mu"] for method, found in own.items()}
-    about = prepared.columns(index)
-    image = prepared.batch.images[index]
-    return Sample(dataset, about["image_id"], about["label"], about["prediction"], image, maps, mu)
+def _sample(about: Mapping[str, Any], image: Any, outcomes: Mapping[str, Outcome]) -> Sample:
+    maps = {name: shrink(outcome.map) for name, outcome in outcomes.items() if outcome.map is not None}
+    mu = {name: outcomes[name].columns["mu"] for name in maps}
+    return Sample(about["dataset"], about["image_id"], about["label"], about["prediction"], image, maps, mu)

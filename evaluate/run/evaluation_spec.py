@@ -1,43 +1,52 @@
-"""What an evaluation was asked for, validated where it is made."""
+"""Settings of an evaluation, validated where they are made."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from stackwalls.evaluate.engine.engine import PRECISIONS, Precision
-from stackwalls.evaluate.methods import ALIASES, METHODS
+from stackwalls.evaluate.methods import ALIASES
 from stackwalls.model import InputError, check_seed
 
 Target = Literal["predicted", "label"]
 
 Backend = Literal["auto", "grad-cam"]
 
+_UNITS = {"": 1} | {
+    f"{letter}{ending}": base ** (power + 1)
+    for power, letter in enumerate("kmgt")
+    for ending, base in (("", 1000), ("b", 1000), ("ib", 1024))
+}
+
 
 @dataclass(frozen=True)
 class EvaluationSpec:
-    """What is computed, apart from network and data.
+    """What is computed, apart from the network and the data.
 
     Attributes:
-        methods: names of the methods, in the order of the table.
+        methods: names of the methods, in the order of the table; `evaluate` fills them in.
         target: the class that is explained: the predicted one, or the image's label.
-        batch_size: images a forward pass, at most a block of them (see `blocks`); None: a block. The results do not
-            depend on it beyond rounding.
+        batch_size: the most images per forward pass, up to 32, the default. The results do not depend on it beyond
+            rounding.
         limit: the most images of each dataset, its first ones; None: all.
-        limits: method → the most images for that method, for those that are slow.
-        seed: of the certificate's noise and of methods that draw numbers.
-        backend: "auto": the engine where it can, grad-cam for the rest; "grad-cam": that for all.
-        precision: of the engine's masked passes for ScoreCAM; all else is float32. "exact": float32 too; "tf32x3":
-            float32 products made of three TF32 ones; "fast": 16 bits.
-        memory: bytes that may be used for images on their way through the network; None: what is free, less a margin.
-            The results do not depend on it beyond rounding.
+        limits: method → the most images for that method (ScoreCAM and AblationCAM take long).
+        seed: of the certificate's noise and of methods that draw random numbers.
+        backend: "auto" uses the engine for the methods that it supports, which is faster and equal to 1e-4, and the
+            grad-cam package for the others; "grad-cam" uses that package for all.
+        precision: of ScoreCAM's masked passes in the engine, and of nothing else: "exact" is float32; "tf32x3" makes
+            each float32 product of three TF32 ones; "fast" is 16 bits. On a device without such arithmetic it is
+            "exact"; the report says which it was.
+        memory: budget for activations, in bytes or as text such as "4GB"; None: the device's usual batch sizes. The
+            results do not depend on it beyond rounding.
 
     Raises:
         InputError: if a value is out of range, or a limit is for none of the methods.
     """
 
-    methods: tuple[str, ...] = tuple(METHODS)
+    methods: tuple[str, ...] = ()
     target: Target = "predicted"
     batch_size: int | None = None
     limit: int | None = None
@@ -45,7 +54,7 @@ class EvaluationSpec:
     seed: int = 0
     backend: Backend = "auto"
     precision: Precision = "exact"
-    memory: int | None = None
+    memory: int | str | None = None
 
     def __post_init__(self) -> None:
         if self.target not in ("predicted", "label"):
@@ -57,17 +66,33 @@ class EvaluationSpec:
         if self.precision != "exact" and self.backend == "grad-cam":
             raise InputError(f"The precision {self.precision!r} is the engine's: leave out the backend 'grad-cam'.")
         check_seed(self.seed)
+        if isinstance(self.memory, str):
+            object.__setattr__(self, "memory", parse_bytes(self.memory))
         for name in ("batch_size", "limit", "memory"):
             if (value := getattr(self, name)) is not None:
                 _at_least_one(name, value)
-        limits = {ALIASES.get(name, name): count for name, count in self.limits.items()}
+        limits = {ALIASES.get(name, name): count for name, count in (self.limits or {}).items()}
         for name, count in limits.items():
             _at_least_one(f"limits[{name!r}]", count)
-            if name not in self.methods:
+            if self.methods and name not in self.methods:
                 raise InputError(
                     f"There is a limit for {name}, which is not among the methods: {', '.join(self.methods)}."
                 )
         object.__setattr__(self, "limits", limits)
+
+    @classmethod
+    def of(cls, spec: EvaluationSpec | None, settings: Mapping[str, Any]) -> EvaluationSpec:
+        """The spec, or one that is made of its attributes given as keyword arguments.
+
+        Raises:
+            InputError: if both are given, or a keyword is not an attribute.
+        """
+        known = [attribute.name for attribute in fields(cls) if attribute.name != "methods"]
+        if unknown := [name for name in settings if name not in known]:
+            raise InputError(f"Unknown setting {unknown[0]!r}: expected one of {', '.join(known)}.")
+        if spec is not None and settings:
+            raise InputError(f"Expected `spec` or settings, but got both: put {', '.join(settings)} into `spec`.")
+        return cls(**settings) if spec is None else spec
 
     def images_for(self, method: str, available: int) -> int:
         """How many of a dataset's `available` images this method gets."""
@@ -77,6 +102,23 @@ class EvaluationSpec:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self) | {"methods": list(self.methods), "limits": dict(self.limits)}
+
+
+def parse_bytes(text: str) -> int:
+    """Read `4GB` or `4G` (10⁹ bytes each), `4GiB` (2³⁰), `512MB` or a number of bytes.
+
+    Raises:
+        InputError: if it is something else, or zero.
+    """
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip(), re.IGNORECASE)
+    unit = _UNITS.get(match[2].lower()) if match else None
+    size = int(float(match[1]) * unit) if match and unit else 0
+    if size < 1:
+        raise InputError(
+            f"Cannot read the amount of memory {text!r}: expected a number of bytes, or one with a unit, such as "
+            "512MB, 4GB or 4GiB."
+        )
+    return size
 
 
 def _at_least_one(name: str, value: object) -> None:

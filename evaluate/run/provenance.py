@@ -1,4 +1,4 @@
-"""What a run was: network, data, methods, versions; with what a reader must be told about them."""
+"""What a run was, for readers: network, data, methods, versions, and what must be known about them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RUN_FORMAT = 1
 """Version of `run.json`'s layout."""
 
 _SIGHTED = (
-    "NOT BLIND: {model} sees the band {wall[wall]}, and its certificate failed. Its maps may lie there by right: mu is "
-    "shown for comparison with a blind network, and says nothing of a method's errors."
+    "NOT BLIND: {model} sees the band {wall[wall]}, and its certificate failed. Its maps may be lit there rightly: mu "
+    "is shown for comparison with a blind network, and says nothing about a method's errors."
 )
 
 _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
-"""What the numbers depend on, beside Python and OpenCV."""
+"""Packages that the numbers depend on, beside Python and OpenCV."""
 
 
 def describe_run(
@@ -36,16 +36,16 @@ def describe_run(
     method_notes: Mapping[str, str] | None = None,
     blind: bool = True,
 ) -> dict[str, Any]:
-    """Everything that was needed to make the results, for `run.json`; no dates, no timings.
+    """Everything that was needed to make the results, for `run.json`, without dates and timings.
 
     Args:
         subject: network and wall.
-        weights: the network's `code_identity.weights_hash`.
-        spec: what was asked for.
+        weights: the network's `identity.weights_hash`.
+        spec: the settings.
         sources: the datasets.
-        provenance: what else there is to say, such as the command line.
-        method_notes: method → what was done to what it gave, where anything was.
-        blind: whether the network is certified not to see the dead zone.
+        provenance: what else to say, such as the command line.
+        method_notes: method → how it was called, if that needs saying.
+        blind: whether the certificate passed.
     """
     own = subject.target_layer is getattr(subject.model, "target_layer", subject.target_layer)
     return {
@@ -65,25 +65,25 @@ def describe_run(
 
 
 def notes(run: Mapping[str, Any]) -> list[str]:
-    """What a reader of the numbers must be told: drawn pictures, walls that differ, methods on fewer images."""
+    """What a reader of the numbers must know: drawn images, walls that differ, methods on fewer images."""
     about: dict[str, list[str]] = {}
     sighted = [] if run.get("blind", True) else [_SIGHTED.format(**run)]
     for dataset in run["datasets"]:
-        for note in (*_picture_notes(dataset), *_wall_notes(run, dataset)):
+        for note in (*_image_notes(dataset), *_wall_notes(run, dataset)):
             about.setdefault(note, []).append(dataset["name"])
     found = sighted + [note.format(" and ".join(names)) for note, names in about.items()]
     if run.get("target_layer"):
-        found.append(f"Explained is {run['target_layer']}, not the network's own target layer.")
+        found.append(f"The target layer is {run['target_layer']}, not the network's own.")
     if run["spec"]["target"] == "label":
-        found.append("Explained is the image's label, not the class that the network predicts.")
+        found.append("The class explained is the image's label, not the class that the network predicts.")
     return found + [f"{note}." for note in run["method_notes"].values()]
 
 
-def _picture_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
-    """With `{}` for the datasets' names, so that what holds for several is said once."""
+def _image_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
+    """With `{}` for the datasets' names: what holds for several is said once."""
     if dataset["source"] == "drawn":
         yield (
-            "The pictures of {} are drawn by this software, not photographed: they show that the check runs, not how a "
+            "The images of {} are drawn by this software, not photographed: they show that the check runs, not how a "
             "method does on photographs."
         )
     counts = dataset["images"]
@@ -106,7 +106,7 @@ def _wall_notes(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[
     if not run.get("blind", True):
         yield f"{{}}, made for {of_data}: mu is measured by {of_model}."
         return
-    measured = f"{{}}, made for {of_data}: {run['model']} stands behind {of_model}, by which mu is measured"
+    measured = f"{{}}, made for {of_data}: {run['model']} is behind {of_model}, by which mu is measured"
     if of_model.axis == of_data.axis and of_model.start <= of_data.start and of_data.stop <= of_model.stop:
         extra = of_model.size - of_data.size
         yield f"{measured}; all of the second image is hidden, and {extra} {of_model.axis} of the first."
@@ -133,6 +133,6 @@ def _device_name(device: torch.device) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of everything that the numbers depend on."""
+    """Versions of everything that the numbers depend on."""
     found = {name: version(name) for name in _PACKAGES}
     return {**found, "opencv": cv2.__version__, "python": platform.python_version()}

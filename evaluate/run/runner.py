@@ -1,11 +1,11 @@
-"""dataset × network × methods → saliency maps → mu and its company, one row an image and method."""
+"""`evaluate`: dataset × network × methods → saliency maps → mu and related metrics, one row per image and method."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
@@ -18,16 +18,14 @@ from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
-from stackwalls.evaluate.engine.engine import EngineExplainer, Precision, engine_methods
+from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.results import Results, check_folder, claim_folder, fingerprint_in
-from stackwalls.evaluate.run.block_run import BlockRun, seconds_between_updates
+from stackwalls.evaluate.run.block_run import BlockRun
 from stackwalls.evaluate.run.block_store import BlockStore, joined_samples
-from stackwalls.evaluate.run.blocks import Block, blocks_of, share_of
-from stackwalls.evaluate.run.code_identity import weights_hash
-from stackwalls.evaluate.run.evaluation_spec import Backend, EvaluationSpec, Target
-from stackwalls.evaluate.run.identity import what_is_asked
-from stackwalls.evaluate.run.memory import batch_sizes, parse_bytes
+from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, blocks_of, share_of
+from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
+from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.provenance import describe_run
 from stackwalls.evaluate.run.samples import Samples, gather
 from stackwalls.evaluate.run.unfinished import ShareDone, UnfinishedRun
@@ -36,7 +34,7 @@ from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import Certificate, InputError, Launch, NotBlindError, Wall, certify, require_certificate
 
 Source: TypeAlias = str | Path | datasets.Dataset | StackDataset
-"""Anything that `open_dataset` takes, or what it gives."""
+"""Anything that `open_dataset` takes or returns."""
 
 _SLOWEST = "ScoreCAM"
 
@@ -46,16 +44,9 @@ def evaluate(
     dataset: Source | Sequence[Source],
     methods: Any = None,
     *,
+    spec: EvaluationSpec | None = None,
     wall: Wall | None = None,
     target_layer: nn.Module | None = None,
-    target: Target = "predicted",
-    batch_size: int | None = None,
-    limit: int | None = None,
-    limits: Mapping[str, int] | None = None,
-    seed: int = 0,
-    backend: Backend = "auto",
-    precision: Precision = "exact",
-    memory: int | str | None = None,
     certificate: Certificate | None = None,
     require_blind: bool = True,
     out: str | Path | None = None,
@@ -64,67 +55,61 @@ def evaluate(
     pdf: bool = False,
     progress: bool = True,
     provenance: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> Results:
     """Measure how much of each method's saliency maps lies where the network provably sees nothing.
 
     The blindness certificate comes first; a network that is not blind behind the wall is refused. A method that fails
-    on an image is a row with its reason. The model comes back as it was.
+    on an image is a row with the reason. The model is left as it was.
 
-    With `out`, a run that was killed goes on when it is called again with the same arguments, and gives the same files.
+    With `out`, a run that was killed resumes when called again with the same arguments, and writes the same files.
 
     Args:
         model: a `BlindModel`, or any module if `wall` and `target_layer` are given.
         dataset: one or several: a dataset folder, an image folder, a Hub id, a `datasets.Dataset`, a `StackDataset`.
         methods: name → method in any of `adapters.FORMS` (a grad-cam class, a captum or torch-cam one, a function
-            `f(model, inputs, targets)`, maps that were made elsewhere), or names of `METHODS`; the seven by default.
+            `f(model, inputs, targets)`, precomputed maps), or names of `METHODS`; by default those of `spec`, or the
+            paper's seven.
+        spec: target, batch size, limits, seed, backend, precision and memory budget.
         wall: the dead zone by which maps are judged; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
-        target: the class that is explained: the predicted one, or the image's label.
-        batch_size: the most images a forward pass, at most 32, which is the default.
-        limit: the most images of each dataset, its first ones.
-        limits: method → the most images for that method (ScoreCAM and AblationCAM take long).
-        seed: of the certificate's noise and of methods that draw numbers.
-        backend: "auto" makes the maps by the engine where it can, which is faster and equal to 1e-4; "grad-cam" makes
-            all of them by the grad-cam package.
-        precision: "tf32x3" lets the engine make ScoreCAM's masked passes, and nothing else, of TF32 products, three for
-            one of float32; "fast" runs them in 16 bits. Where the device has no such arithmetic it is "exact"; the
-            report says which it was.
-        memory: bytes, or text such as "4GB", that images may take on their way through the network; what is free, less
-            a margin, by default. Where it does not suffice, fewer images are taken at once.
-        certificate: of this model and wall, where there is one already.
-        require_blind: False lets a network pass that is not blind, for comparison (`wall` must be given where it has
-            none of its own); the results say so everywhere.
-        out: a folder for the results: new, empty, or with an unfinished run of the same arguments; results that the
+        certificate: of this model and wall, if there is one already.
+        require_blind: False accepts a network that is not blind, for comparison (`wall` must be given if it has none
+            of its own); the results say so everywhere.
+        out: a folder for the results: new, empty, or with an unfinished run of the same arguments. Results that the
             same run has finished are returned as they are. Nothing is kept on disk by default.
-        overwrite: whether results that are in `out` already may be replaced; for a single process.
-        launch: this process among several that share the run by way of `out`, such as `Launch.of()`; a single process
+        overwrite: whether existing results in `out` may be replaced; for a single process.
+        launch: this process among several that share the run through `out`, such as `Launch.of()`; a single process
             by default. The results do not depend on their number.
         pdf: whether to write the figures to `out` as PDF too.
         progress: whether to show a progress bar on stderr.
-        provenance: what else the report should say of the run, such as the command line.
+        provenance: what else the report should say about the run, such as the command line.
+        **settings: attributes of `EvaluationSpec`, such as `limit=20`, instead of `spec`.
 
     Raises:
-        InputError: if an argument is out of range, or `out` holds something else.
+        InputError: if an argument is out of range, or `out` contains something else.
         NotBlindError: if the model is not blind behind the wall.
-        ShareDone: no error: if this process's share is done and others' is not; the last one returns the results.
+        ShareDone: not an error: this process's share is done, others' are not; the last process returns the results.
     """
-    named = named_methods(methods)
-    room = parse_bytes(memory) if isinstance(memory, str) else memory
-    spec = EvaluationSpec(tuple(named), target, batch_size, limit, dict(limits or {}), seed, backend, precision, room)
+    spec = EvaluationSpec.of(spec, settings)
+    named = named_methods(methods if methods is not None else spec.methods or None)
+    if spec.methods and tuple(named) != tuple(spec.methods):
+        raise InputError(f"`methods` are {', '.join(named)}, but those of `spec` {', '.join(spec.methods)}: name one.")
+    spec = replace(spec, methods=tuple(named))
     launch = launch or Launch()
     _check_sharing(launch, out, overwrite)
     subject = Subject.of(model, wall, target_layer)
     sources = _opened(dataset)
     if out is not None:
         check_folder(Path(out), overwrite=True)
-    sizes = batch_sizes(subject, room, batch_size, launch.local_world, _say)
+    sizes = _batch_sizes(subject, spec)
     explainers = _explainers(subject, spec, named, sources, sizes)
-    blocks = blocks_of(_most_images(spec, sources, named), _most_images(spec, sources, _slow(explainers)))
     with _exact_arithmetic():
-        certificate = _certified(subject, certificate, seed, require_blind)
+        certificate = _certified(subject, certificate, spec.seed, require_blind)
         weights = weights_hash(subject.model)
         about = describe_run(subject, weights, spec, sources, provenance, _notes(explainers), certificate.passed)
-        job = _Job(subject, spec, sources, explainers, sizes, blocks, certificate, about, progress and not launch.rank)
+        block_run = BlockRun(subject, spec, sources, explainers, sizes, progress and not launch.rank)
+        job = _Job(block_run, _blocks(spec, sources, explainers), certificate, about)
         if out is None:
             return job.in_passing()
         asked = what_is_asked(subject, weights, spec, sources, named)
@@ -135,15 +120,10 @@ def evaluate(
 class _Job:
     """A run that is ready to begin."""
 
-    subject: Subject
-    spec: EvaluationSpec
-    sources: Sequence[StackDataset]
-    explainers: Sequence[Explainer]
-    sizes: BatchSizes
+    block_run: BlockRun
     blocks: Sequence[Block]
     certificate: Certificate
     about: dict[str, Any]
-    progress: bool
 
     def in_passing(self) -> Results:
         """By this process alone, with nothing left on disk."""
@@ -161,7 +141,7 @@ class _Job:
         about = {**self.about, "fingerprint": run.fingerprint}
         with run.begun(anew=overwrite) as to_do:
             if not to_do:
-                _say(f"The results in {folder} are those of this run already; --overwrite makes them anew.")
+                _say(f"The results in {folder} are from an identical run; --overwrite computes them again.")
                 results = Results.load(folder)
                 if pdf:
                     results.render(folder, pdf)
@@ -169,7 +149,7 @@ class _Job:
             own = share_of(self.blocks, launch)
             missing = [block for block in own if not run.store.has(block)]
             if len(missing) < len(own):
-                _say(f"Going on: {len(own) - len(missing)} of {len(own)} blocks of images were done already.")
+                _say(f"Resuming: {len(own) - len(missing)} of {len(own)} blocks of images are done.")
             self._compute(missing, run.store)
             finished: list[Results] = []
 
@@ -179,31 +159,18 @@ class _Job:
 
             if not run.merge(self.blocks, finish):
                 raise ShareDone(
-                    f"This process's share ({len(own)} of {len(self.blocks)} blocks) is done, and others' is not: the "
-                    f"last one writes the results to {folder}. Should one fail, the same command does what is missing."
+                    f"This process's share ({len(own)} of {len(self.blocks)} blocks) is done, others' are not: the "
+                    f"last process writes the results to {folder}. If one fails, run its command again."
                 )
         return finished[0] if finished else Results.load(folder)
 
     def _compute(self, blocks: Sequence[Block], store: BlockStore) -> None:
-        with self._bar(blocks) as bar:
-            run = BlockRun(self.subject, self.spec, self.sources, self.explainers, self.sizes, bar)
-            for block, rows, samples in run.over(blocks):
-                store.write(block, rows, samples)
+        for block, rows, samples in self.block_run.over(blocks):
+            store.write(block, rows, samples)
 
     def _results(self, rows: pa.Table, samples: Sequence[Samples], about: Mapping[str, Any]) -> Results:
-        empty = gather([], self.spec.methods, self.subject.wall.image_size)
+        empty = gather([], self.block_run.spec.methods, self.block_run.subject.wall.image_size)
         return Results(about, self.certificate.to_dict(), rows, joined_samples(samples or [empty]))
-
-    @contextmanager
-    def _bar(self, blocks: Sequence[Block]) -> Iterator[tqdm[Any]]:
-        """Counts maps, over all datasets and methods."""
-        counts = [{m: self.spec.images_for(m, len(source)) for m in self.spec.methods} for source in self.sources]
-        total = sum(
-            min(max(count - block.start, 0), len(block)) for block in blocks for count in counts[block.dataset].values()
-        )
-        often = seconds_between_updates()
-        with tqdm(total=total, unit="map", disable=not self.progress, smoothing=0.05, mininterval=often) as bar:
-            yield bar
 
 
 def _say(text: str) -> None:
@@ -214,12 +181,20 @@ def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> N
     if launch.world == 1:
         return
     if out is None:
-        raise InputError("Several processes can share a run only by way of a folder: name one (`out=`, --out).")
+        raise InputError("Several processes share a run through a folder: name one (`out=`, --out).")
     if overwrite:
         raise InputError(
             f"Several processes cannot agree on who replaces the results in {out}: delete them, or choose another "
             "folder, and leave out --overwrite."
         )
+
+
+def _batch_sizes(subject: Subject, spec: EvaluationSpec) -> BatchSizes:
+    sizes = BatchSizes.usual(subject.device)
+    sizes.say, sizes.images = _say, min(spec.batch_size or BLOCK_IMAGES, BLOCK_IMAGES)
+    if spec.memory is not None:
+        sizes.limit(subject, int(spec.memory))
+    return sizes
 
 
 def _explainers(
@@ -229,7 +204,7 @@ def _explainers(
     sources: Sequence[StackDataset],
     sizes: BatchSizes,
 ) -> list[Explainer]:
-    """The engine for what it computes, an adapter for the rest; ScoreCAM apart, as it takes longer than all others."""
+    """The engine for the methods that it supports, ScoreCAM apart as it takes longest; adapters for the others."""
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
@@ -241,23 +216,23 @@ def _explainers(
     return explainers
 
 
-def _slow(explainers: Sequence[Explainer]) -> list[str]:
-    """The methods that take long, or may: all but the engine's quick ones."""
-    return [
-        method
+def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: Sequence[Explainer]) -> list[Block]:
+    """All blocks of the run: short ones if a method is slow, or may be, as all but the engine's quick ones are."""
+    slow = [
+        name
         for explainer in explainers
-        for method in explainer.methods
-        if method == _SLOWEST or not isinstance(explainer, EngineExplainer)
+        for name in explainer.methods
+        if name == _SLOWEST or not isinstance(explainer, EngineExplainer)
     ]
 
+    def most(names: Iterable[str]) -> list[int]:
+        return [max((spec.images_for(name, len(source)) for name in names), default=0) for source in sources]
 
-def _most_images(spec: EvaluationSpec, sources: Sequence[StackDataset], methods: Iterable[str]) -> list[int]:
-    """How many images of each dataset the method among these gets that gets the most."""
-    return [max((spec.images_for(method, len(source)) for method in methods), default=0) for source in sources]
+    return blocks_of(most(spec.methods), most(slow))
 
 
 def _notes(explainers: Sequence[Explainer]) -> dict[str, str]:
-    """What the adapters did to what the methods gave."""
+    """What a reader must know about how methods were called."""
     noted = {method: getattr(explainer, "note", None) for explainer in explainers for method in explainer.methods}
     return {method: note.rstrip(".") for method, note in noted.items() if note}
 
@@ -271,7 +246,7 @@ def _opened(dataset: Source | Sequence[Source]) -> list[StackDataset]:
     if len(set(names)) < len(names):
         raise InputError(f"Two datasets have the same name ({', '.join(names)}): give them different folder names.")
     if empty := [source.name for source in sources if not len(source)]:
-        raise InputError(f"There is no image in {', '.join(empty)}.")
+        raise InputError(f"There are no images in {', '.join(empty)}.")
     return sources
 
 
@@ -282,7 +257,7 @@ def _certified(subject: Subject, certificate: Certificate | None, seed: int, req
     if certificate.model != subject.name or certificate.wall != str(subject.wall):
         raise InputError(
             f"The certificate is for {certificate.model} behind {certificate.wall}, not for {subject.name} behind "
-            f"{subject.wall}: leave it out, and it is made anew."
+            f"{subject.wall}: leave it out, and a new one is made."
         )
     if require_blind and not certificate.passed:
         raise NotBlindError(f"{subject.name} is not blind behind {subject.wall}: {'; '.join(certificate.failures)}.")

@@ -1,4 +1,4 @@
-"""Images of each dataset with all their maps, kept for figures and the report; other maps are measured and gone."""
+"""Images of each dataset with all their maps, kept for figures and the report; other maps are only measured."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from PIL import Image, UnidentifiedImageError
 from stackwalls.model import InputError
 
 SAMPLES_PER_DATASET = 100
-"""As many as the paper's sets have classes and images, about 8 MB on the disk; nothing is picked for its looks."""
+"""As many as the paper's sets have images, about 8 MB on disk; none is picked for its looks."""
 
 MAP_SIZE = 112
-"""The most rows and columns of a kept map: enough for a picture of a map that had 7 or 14 of them."""
+"""The most rows and columns of a kept map: enough for a figure of a map that had 7 or 14 of them."""
 
 
 def sample_positions(available: int, most: int = SAMPLES_PER_DATASET) -> tuple[int, ...]:
     """Which of `available` images are kept: all, or `most` at equal distances, the first among them.
 
-    So they spread over the classes, whether a set is in their order or shuffled. It depends on nothing but the number
-    of images: not on the batch size, not on who computes which part.
+    So they cover the classes, whether a set is sorted by class or shuffled. They depend on the number of images only,
+    not on the batch size or on the number of processes.
     """
     if available <= most:
         return tuple(range(available))
@@ -35,9 +35,9 @@ def sample_positions(available: int, most: int = SAMPLES_PER_DATASET) -> tuple[i
 
 
 def shrink(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """A map for keeping: `(H, W)` numbers ≥ 0 to at most `MAP_SIZE` rows and columns, in 255ths of its maximum."""
+    """Reduce a map `(H, W)` of numbers ≥ 0 to at most `MAP_SIZE` rows and columns, in 255ths of its maximum."""
     height, width = (min(edge, MAP_SIZE) for edge in values.shape)
-    # over the maximum first: float64 holds more than float32
+    # divided first: float64 has a wider range than float32
     scaled: NDArray[Any] = np.asarray(values / (values.max() or 1), dtype=np.float32)
     if (height, width) != values.shape:
         scaled = np.asarray(cv2.resize(scaled, (width, height), interpolation=cv2.INTER_AREA))
@@ -55,7 +55,7 @@ class Samples:
         prediction: `(K,)` int32.
         method: M names.
         images: `(K, H, W, 3)` uint8 RGB.
-        maps: `(K, M, h, w)` uint8, as `shrink` gives them; 0 where there is no map.
+        maps: `(K, M, h, w)` uint8, see `shrink`; 0 where there is no map.
         made: `(K, M)` bool, whether there is a map.
         mu: `(K, M)` float64, of the full maps; NaN where there is none.
     """
@@ -74,16 +74,16 @@ class Samples:
         return len(self.image_id)
 
     def of(self, dataset: str) -> Samples:
-        """Those of one dataset."""
+        """The samples of one dataset."""
         return self.at(np.flatnonzero(self.dataset == dataset))
 
     def at(self, places: NDArray[np.intp] | Sequence[int]) -> Samples:
-        """Those at these places."""
+        """The samples at these places."""
         kept = {name: getattr(self, name)[np.asarray(places, dtype=np.intp)] for name in _PER_IMAGE}
         return Samples(method=self.method, **kept)
 
     def map_at(self, image: int, method: int) -> NDArray[np.float32] | None:
-        """A map at the image's resolution, `(H, W)` in [0, 1]; None where there is none."""
+        """A map at the image's resolution, `(H, W)` in [0, 1]; None if there is none."""
         if not self.made[image, method]:
             return None
         height, width = self.images.shape[1:3]
@@ -91,14 +91,14 @@ class Samples:
         return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))
 
     def write(self, file: BinaryIO) -> None:
-        """As a compressed `.npz`, the same bytes for the same samples; the images in it are lossless WebP files."""
-        pictures = [_encoded(image) for image in self.images]
+        """Write a compressed `.npz`, the same bytes for the same samples; the images in it are lossless WebP files."""
+        images = [_encoded(image) for image in self.images]
         others = {name: getattr(self, name) for name in ("method", *_PER_IMAGE) if name != "images"}
         np.savez_compressed(
             file,
             **others,
-            pictures=np.frombuffer(b"".join(pictures), dtype=np.uint8),
-            picture_sizes=np.array([len(picture) for picture in pictures], dtype=np.int64),
+            pictures=np.frombuffer(b"".join(images), dtype=np.uint8),
+            picture_sizes=np.array([len(image) for image in images], dtype=np.int64),
             image_shape=np.array(self.images.shape[1:], dtype=np.int64),
         )
 
@@ -126,7 +126,7 @@ _PER_IMAGE = ("dataset", "image_id", "label", "prediction", "images", "maps", "m
 
 @dataclass(eq=False)
 class Sample:
-    """One image, and its maps as they come, each by `shrink`."""
+    """One image with its maps, each by `shrink`."""
 
     dataset: str
     image_id: str
@@ -138,7 +138,7 @@ class Sample:
 
 
 def gather(samples: Sequence[Sample], methods: Sequence[str], size: int) -> Samples:
-    """Put single samples together.
+    """Join single samples.
 
     Args:
         samples: of one evaluation.

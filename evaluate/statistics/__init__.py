@@ -1,11 +1,10 @@
-"""Intervals and tests on per-image numbers: pure functions of arrays, seeded, in memory that does not grow with draws.
+"""Intervals and tests on per-image numbers: pure, seeded functions of arrays.
 
-- `interval` (a mean and where it may lie), `bootstrap` (how that is found: BCa)
-- `paired` (the difference of two methods or networks on the same images), `sign_flip` (whether it may be chance),
-  `holm` (when many are asked at once)
-- `rank_stability` ("are 100 images enough?")
+- `intervals`: the interval of a mean (bootstrap, BCa), and the difference of two methods or networks on the same images
+- `significance`: whether a difference may be chance (sign-flip test), and Holm's correction for many tests
+- `rank_stability`: "are 100 images enough?"
 
-NaN is what has no value: it is counted, and a pair with one is left out of that pair's numbers and of no other's.
+NaN means no value: it is counted, and a pair with one is left out of that pair's numbers only.
 """
 
 import lazy_loader

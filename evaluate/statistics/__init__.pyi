@@ -1,9 +1,14 @@
-from .bootstrap import LEVEL, bootstrap_interval, bootstrap_intervals
-from .holm import holm_adjusted
-from .interval import Interval
-from .paired import PairedDifference, paired_difference, paired_differences
+from .intervals import (
+    LEVEL,
+    Interval,
+    PairedDifference,
+    bootstrap_interval,
+    bootstrap_intervals,
+    paired_difference,
+    paired_differences,
+)
 from .rank_stability import RankAgreement, rank_agreement
-from .sign_flip import sign_flip_test, sign_flip_tests
+from .significance import holm_adjusted, sign_flip_test, sign_flip_tests
 
 __all__ = [
     "LEVEL",

@@ -15,18 +15,18 @@ SUBSETS = 1000
 """Random subsets of each size."""
 
 SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
-"""Of the subsets, as far as there are images."""
+"""Sizes of the subsets, as far as there are images."""
 
 
 @dataclass(frozen=True)
 class RankAgreement:
-    """Of random subsets of one size with all images.
+    """How random subsets of one size agree with all images.
 
     Attributes:
         images: in a subset.
         tau: mean of Kendall's tau-b between the ranking by a subset's means and that by all.
         same_order: share of the subsets that rank the methods exactly as all images do.
-        same_first: share in which the same method has the least mean (or one of those that share it).
+        same_first: share in which the same method (or one that ties with it) has the lowest mean.
     """
 
     images: int
@@ -40,11 +40,11 @@ def rank_agreement(
 ) -> list[RankAgreement]:
     """How well subsets of n images agree with all N on the order of k methods by their means.
 
-    Subsets are drawn without replacement from the N images at hand, so agreement is 1 at n = N, and somewhat too high
-    close to it. Means leave NaN out, as the table's do; a subset in which a method has no value agrees with nothing.
+    Subsets are drawn without replacement from the N images, so agreement is 1 at n = N and somewhat too high close to
+    it. Means leave NaN out, as the table's do; a subset in which a method has no value agrees with nothing.
 
     Args:
-        values: `(N, k)`, an image a row and a method a column; NaN where there is no value.
+        values: `(N, k)`, one row per image and one column per method; NaN where there is no value.
         sizes: numbers of images, each of 1 to N; by default `SIZES` below N, and N.
         subsets: of each size.
         seed: of the drawing.
@@ -85,11 +85,7 @@ def _agreement(size: int, means: NDArray[np.float64], reference: NDArray[np.floa
         tau = (signs * expected).sum(1) / untied  # tau-b; NaN where all are tied
     complete = ~np.isnan(means).any(1)
     same = complete & (signs == expected).all(1)
-    first = complete & (np.nanmin(np.where(reference == np.nanmin(reference), means, np.inf), 1) <= _least(means))
+    lowest = np.where(np.isnan(means), np.inf, means).min(1)
+    first = complete & (np.nanmin(np.where(reference == np.nanmin(reference), means, np.inf), 1) <= lowest)
     known = ~np.isnan(tau)
     return RankAgreement(size, float(tau[known].mean()) if known.any() else math.nan, same.mean(), first.mean())
-
-
-def _least(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    least: NDArray[np.float64] = np.where(np.isnan(means), np.inf, means).min(1)
-    return least

@@ -1,11 +1,11 @@
-"""What the README.md of a published folder says: rendered from the manifest, the record and results, never typed.
+"""The README.md of a published folder: rendered from the manifest, the rows and results, never typed by hand.
 
-`facts` (what a card is made from) → `front_matter` (the YAML) and `dataset_card` (the text, by the templates in
-`hub_cards/templates/`) → `card_check` (the Hub's rules, before anything is pushed). Beside them: `licence` (derived or
-asked for, never a default), `regeneration` (the command that makes the folder again), `assets` (the wall's picture,
-the first images), `restating` (a licence for a folder that is finished), `model_card`, and `rendering` (Jinja).
+- `facts`: what a dataset's card is made from, and the command that makes the dataset again
+- `dataset_card`: its YAML and text, by the templates in `hub_cards/templates/`; `state_license` for a finished folder
+- `model_card`: the card of a network
+- `license`: the license of a folder, derived or stated, never a default
+- `card_check`: the Hub's rules, checked before anything is uploaded
+- `assets`: the drawing of the wall and the first images
+
+To change what a card says, edit its template; to add a value to it, pass the value in `render_dataset_card`.
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

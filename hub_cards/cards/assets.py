@@ -1,4 +1,4 @@
-"""The pictures of a card: the wall as a drawing, and the first images with its edge."""
+"""The images of a card: a drawing of the wall, and the first test images with its edges."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stackwalls.hub_cards.layout import ASSET_NAMES
 from stackwalls.model import Wall
 from stackwalls.model.images import BrokenImageError, decode
 
-WALL_PICTURE, EXAMPLES_PICTURE = ASSET_NAMES
+_WALL_NAME, _EXAMPLES_NAME = ASSET_NAMES
 
 _PAPER, _SEEN, _DEAD, _HATCH, _INK = "#ffffff", "#dbe7f3", "#f7dcd9", "#c0392b", "#22303c"
 _GAP = 8
@@ -22,15 +22,15 @@ _GAP = 8
 
 
 def draw_assets(facts: CardFacts) -> dict[str, bytes]:
-    """The PNG files of a card by path: the wall always, the first images where the set has pixels."""
-    found = {WALL_PICTURE: draw_wall(facts.manifest.wall)}
+    """The PNG files of a card by path: always the wall, and the first images if the set has pixels."""
+    found = {_WALL_NAME: draw_wall(facts.manifest.wall)}
     if all("image" in row for row in facts.rows):
-        found[EXAMPLES_PICTURE] = draw_examples(facts.rows, facts.manifest.wall)
+        found[_EXAMPLES_NAME] = draw_examples(facts.rows, facts.manifest.wall)
     return found
 
 
 def draw_wall(wall: Wall) -> bytes:
-    """The wall to scale: the seen part, the hatched dead zone, and which rows (or columns) each one is."""
+    """The wall to scale: the seen part, the hatched dead zone, and the rows or columns of each."""
     size, left, top, width = wall.image_size, 16, 16, 200
     image = Image.new("RGB", (left + size + width, top + size + 16), _PAPER)
     draw = ImageDraw.Draw(image)
@@ -49,13 +49,13 @@ def draw_wall(wall: Wall) -> bytes:
 
 
 def draw_examples(rows: Sequence[Mapping[str, Any]], wall: Wall) -> bytes:
-    """The rows' images side by side, the wall's edges drawn between them, beside the pixels and not over them."""
+    """The rows' images side by side, with red bars next to the dead zone, never over the pixels."""
     size = wall.image_size
     sheet = Image.new("RGB", (len(rows) * (size + _GAP) + _GAP, size + 2 * _GAP), _PAPER)
     draw = ImageDraw.Draw(sheet)
     for number, row in enumerate(rows):
         left = _GAP + number * (size + _GAP)
-        with suppress(BrokenImageError):  # `verify` names it; here its place stays empty
+        with suppress(BrokenImageError):  # `verify` reports it; here its place stays empty
             sheet.paste(Image.fromarray(decode(row["image"]["bytes"])), (left, _GAP))
         zone = _zone(wall)
         box = (left + zone[0], _GAP + zone[1], left + zone[2] - 1, _GAP + zone[3] - 1)

@@ -1,43 +1,54 @@
-"""The card of a dataset folder, of either set or of a recipe: data, rendered through a template of its kind."""
+"""The card of a dataset folder, of either set or of a recipe: YAML and text, rendered by the template of its kind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from datasets import ClassLabel, List, Value
+from huggingface_hub import DatasetCardData
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from stackwalls.hub_cards.cards.facts import CardFacts
-from stackwalls.hub_cards.cards.front_matter import front_matter
-from stackwalls.hub_cards.cards.licence import licence_of
-from stackwalls.hub_cards.cards.regeneration import regenerate_command
-from stackwalls.hub_cards.cards.rendering import flat, render
+from stackwalls.hub_cards.cards.facts import CardFacts, read_facts, regenerate_command
+from stackwalls.hub_cards.cards.license import License, license_of
+from stackwalls.hub_cards.layout import CARD_NAME, check_present
+from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import MEANINGS, RECORDS
-from stackwalls.model import NUM_ANIMALS, class_names, find_class
+from stackwalls.model import NUM_ANIMALS, class_names, file_sha256, find_class
+from stackwalls.model.files import disk_errors, write_whole
+
+PAPER_URL = "https://arxiv.org/abs/2404.01964"
 
 NAMES = {"stack-mix": "STACK-MIX", "stack-mix-recipe": "STACK-MIX recipe", "stack-gen": "STACK-GEN"}
-"""How people call each kind of folder."""
+"""The name of each kind of folder."""
 
 MOST_LISTED = 8
-"""Entries of a list that are named; of a longer one the number is given."""
+"""A list of at most this many entries is shown; of a longer one, the number of entries."""
 
 MOST_REASONS = 12
-"""Kinds of reasons that are listed; the rest are counted."""
+"""This many kinds of reasons are listed; the rest are counted."""
+
+SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+"""The Hub's size categories: the first whose bound is above the number of rows."""
+
+_TAGS = ["explainability", "saliency", "class-activation-map", "benchmark", "stackwalls"]
 
 
 def render_dataset_card(facts: CardFacts) -> str:
     """The README.md of a finished folder; the same facts give the same bytes.
 
     Raises:
-        jinja2.UndefinedError: if the manifest lacks what its kind's card says.
+        jinja2.UndefinedError: if the manifest lacks a value that the template of its kind uses.
     """
     manifest = facts.manifest
-    licence = licence_of(facts)
+    license = license_of(facts)
     features = RECORDS[manifest.kind]()
     row = facts.rows[0]
     return render(
         f"{manifest.kind.replace('-', '_')}.md",
-        metadata=front_matter(facts, NAMES[manifest.kind], licence),
+        metadata=_front_matter(facts, NAMES[manifest.kind], license),
         name=NAMES[manifest.kind],
         manifest=manifest,
         wall=manifest.wall,
@@ -51,11 +62,95 @@ def render_dataset_card(facts: CardFacts) -> str:
         other_reasons=sum(number for _, number in facts.reasons[MOST_REASONS:]),
         shows_pixels="image" in features,
         command=regenerate_command(manifest),
-        licence=licence,
+        license=license,
         stated="licence" in manifest.inputs,
         drawn=facts.drawn,
         num_animals=NUM_ANIMALS,
     )
+
+
+def state_license(folder: Path, license: License) -> Manifest:
+    """Write a license into the manifest and the card of a finished dataset folder.
+
+    The rows stay as they are. A kill between the two files leaves a card that `verify` reports; the same call again
+    repairs it.
+
+    Raises:
+        InputError: if the folder is not finished.
+        RunError: if the disk refuses.
+    """
+    manifest = Manifest.read(folder)
+    others = {name: entry for name, entry in manifest.files.items() if name != CARD_NAME}
+    draft = replace(manifest, inputs=manifest.inputs | {"licence": str(license)}, files=others)
+    check_present(folder, draft)
+    facts = read_facts(folder, draft)
+    with disk_errors(folder):
+        write_whole(folder / CARD_NAME, render_dataset_card(facts).encode())
+        path = folder / CARD_NAME
+        card = {CARD_NAME: {"sha256": file_sha256(path), "bytes": path.stat().st_size}}
+        stated = replace(draft, files=others | card)
+        write_whole(folder / MANIFEST_NAME, stated.to_json().encode())
+    return stated
+
+
+def render(template: str, **values: Any) -> str:
+    """Render a template of `hub_cards/templates/`; no value can break out of its place.
+
+    Raises:
+        jinja2.UndefinedError: if the template uses a value that is not given.
+    """
+    environment = Environment(
+        loader=PackageLoader("stackwalls.hub_cards"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - a card is Markdown
+    )
+    environment.filters["cell"] = table_cell
+    return environment.get_template(template).render(paper_url=PAPER_URL, **values)
+
+
+def table_cell(text: Any) -> str:
+    """Text that cannot break out of a Markdown table's cell of code."""
+    return str(text).replace("|", "\\|").replace("`", "'").replace("\n", " ")
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves of a JSON value as (`recipe.learning_rate`, text); empty and null values are left out."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{key}.")
+        elif isinstance(value, list | tuple):
+            if value:
+                yield f"{prefix}{key}", ", ".join(map(str, value))
+        elif value is not None and value != "":
+            yield f"{prefix}{key}", f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _front_matter(facts: CardFacts, name: str, license: License | None) -> str:
+    """The YAML without its fences; without a license if none is known, which `check_card` rejects."""
+    manifest = facts.manifest
+    features, rows = RECORDS[manifest.kind](), manifest.counts["kept"]
+    stored = sum(manifest.files[path]["bytes"] for path in manifest.shards())
+    original = manifest.kind == "stack-gen" or facts.drawn
+    fields: dict[str, Any] = {
+        "pretty_name": name,
+        **(license.to_dict() if license else {}),
+        "task_categories": ["image-classification"],
+        "size_categories": [next((text for bound, text in SIZE_CATEGORIES if rows < bound), "n>1M")],
+        "annotations_creators": ["machine-generated"],
+        "source_datasets": ["original" if original else "extended"],
+        "tags": [*_TAGS, manifest.kind],
+        "configs": [{"config_name": "default", "data_files": [{"split": "test", "path": "data/test-*.parquet"}]}],
+        "dataset_info": {
+            "features": features._to_yaml_list(),
+            "splits": [{"name": "test", "num_bytes": stored, "num_examples": rows}],
+            "download_size": stored,
+            "dataset_size": stored,
+        },
+    }
+    return DatasetCardData(**fields).to_yaml()
 
 
 def _type_name(feature: Any) -> str:
@@ -67,14 +162,14 @@ def _type_name(feature: Any) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """A value of a row for a reader: six digits are enough."""
+    """A value of a row for a reader, with six digits."""
     if isinstance(value, float):
         return f"{value:.6g}"
     return ", ".join(str(_shown(item)) for item in value) if isinstance(value, list) else value
 
 
 def _found(inputs: Mapping[str, Any]) -> dict[str, str]:
-    """What a run found: of long lists the length only."""
+    """What a run found, with only the length of long lists."""
     short = {
         key: len(value) if isinstance(value, list) and len(value) > MOST_LISTED else value
         for key, value in inputs.items()
@@ -84,6 +179,6 @@ def _found(inputs: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _named_classes(classes: Any) -> list[str]:
-    """Names of the classes that a spec lists; empty where it gives a number or none."""
+    """Names of the classes that a spec lists; empty if it gives a number or nothing."""
     entries = map(find_class, classes) if isinstance(classes, list) else ()
     return [entry.name for entry in entries if entry is not None]

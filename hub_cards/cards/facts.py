@@ -1,23 +1,43 @@
-"""What a dataset's card is made from: the manifest, the first rows, and why samples were turned down."""
+"""What a dataset's card is made from: manifest, first rows, reasons of rejection, the command that makes it again."""
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
+from stackwalls.hub_cards.layout import REJECTED_NAME
 from stackwalls.hub_cards.manifest import Manifest
+from stackwalls.hub_cards.shards import read_groups
 
 FIRST_ROWS = 4
-"""Rows that a card may show."""
+"""How many rows a card may show."""
 
 DRAWN = "drawn"
-"""The source of the procedural pictures: nobody else's data is in them."""
+"""The source of the procedural images, which contain nobody else's data."""
+
+PLACE = "PATH/TO/"
+"""Put before the name of a file or folder whose place differs from machine to machine."""
+
+GENERATE_OPTIONS = {
+    "template": "--template",
+    "attempts": "--attempts",
+    "dtype": "--dtype",
+    "steps": "--steps",
+    "guidance": "--guidance",
+    "batch_size": "--batch-size",
+    "attention": "--attention",
+}
+"""Key of a STACK-GEN spec → the option of `stackgen generate` that sets it; classes, seed and model come first."""
 
 _PARTICULAR = re.compile(r"[^\s,;]*[\d/#][^\s,;]*")
-"""A word that belongs to one sample: with a digit in it, or a path."""
+"""A word that belongs to one sample: it has a digit in it, or is a path."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +47,7 @@ class CardFacts:
     Attributes:
         manifest: the folder's, with every file that was written before the card.
         rows: the first rows, at least one.
-        reasons: (kind of reason, how many were turned down for it), the most frequent first.
+        reasons: (kind of reason, how many samples were rejected for it), the most frequent first.
     """
 
     manifest: Manifest
@@ -38,13 +58,12 @@ class CardFacts:
     def of(cls, manifest: Manifest, rows: Sequence[Mapping[str, Any]], rejected: Iterable[str]) -> CardFacts:
         """With the reasons (texts of rejected.parquet) counted by their kind."""
         tally = Counter(map(reason_kind, rejected))
-        return cls(
-            manifest, tuple(rows[:FIRST_ROWS]), tuple(sorted(tally.items(), key=lambda item: (-item[1], item[0])))
-        )
+        reasons = tuple(sorted(tally.items(), key=lambda item: (-item[1], item[0])))
+        return cls(manifest, tuple(rows[:FIRST_ROWS]), reasons)
 
     @property
     def drawn(self) -> bool:
-        """Whether the pictures are procedural."""
+        """Whether the images are procedural."""
         return self.manifest.spec.get("source") == DRAWN
 
 
@@ -52,3 +71,81 @@ def reason_kind(reason: str) -> str:
     """A reason without what belongs to one sample: "too small: 20 × 9 pixels" → "too small"."""
     general = re.split(r"[:(]", reason, maxsplit=1)[0].strip()
     return " ".join(_PARTICULAR.sub("…", general or reason).split())
+
+
+def read_facts(folder: Path, manifest: Manifest) -> CardFacts:
+    """The facts of a folder; its shards and rejected.parquet must exist."""
+    first = next(read_groups([folder / manifest.shards()[0]]))
+    reasons = pq.read_table(folder / REJECTED_NAME, columns=["reason"]).column(0).to_pylist()
+    return CardFacts.of(manifest, first.slice(0, FIRST_ROWS).to_pylist(), reasons)
+
+
+def regenerate_command(manifest: Manifest) -> str:
+    """The command as one line for a shell, with `PATH/TO/` before the names of local files and folders."""
+    spec = manifest.spec
+    if manifest.kind == "stack-mix-recipe":
+        words = ["stackgen", "mix", "--recipe", f"{PLACE}this/folder", "--source", _source(spec)]
+        return shlex.join([*words, "--out", "stack-mix"])
+    words = _generate(spec) if manifest.kind == "stack-gen" else _mix(spec)
+    stated = manifest.inputs.get("licence")
+    words += ["--license", str(stated)] if stated and manifest.kind == "stack-mix" else []
+    return shlex.join([*words, "--out", manifest.kind])
+
+
+def _mix(spec: Mapping[str, Any]) -> list[str]:
+    words = ["stackgen", "mix", "--source", _source(spec), *_labels(spec), *_classes(spec)]
+    words += ["--per-class", str(spec["per_class"]), "--seed", str(spec["seed"]), "--wall", str(spec["wall"])]
+    return words + (["--encoder", str(spec["encoder"])] if spec.get("encoder", "png") != "png" else [])
+
+
+def _generate(spec: Mapping[str, Any]) -> list[str]:
+    words = ["stackgen", "generate", *_model(spec["model"]), *_classes(spec), *_localizer(spec.get("localizer"))]
+    for key in ("per_class", "seed", "wall"):
+        words += [f"--{key.replace('_', '-')}", str(spec[key])] if key in spec else []
+    for key, option in GENERATE_OPTIONS.items():
+        value = spec.get(key)
+        words += [option, f"{value:g}" if isinstance(value, float) else str(value)] if value is not None else []
+    words += ["--size", f"{spec['width']}x{spec['height']}"] if spec.get("width") and spec.get("height") else []
+    return words + (["--compile"] if spec.get("compile") else [])
+
+
+def _model(model: Mapping[str, Any]) -> list[str]:
+    """A preset by its name, any other model by its own."""
+    words = ["--preset", str(model["preset"])] if model.get("preset") else ["--model", _place(str(model["name"]))]
+    revision = str(model.get("revision") or "")  # of a folder: the hash of its files
+    return words + (["--revision", revision] if revision and not revision.startswith("sha256:") else [])
+
+
+def _localizer(localizer: Any) -> list[str]:
+    """A known name, an id on the Hub with its revision, or the name of a folder."""
+    if not isinstance(localizer, Mapping):
+        return []
+    name, revision = str(localizer["name"]), str(localizer.get("revision") or "")
+    if revision.startswith("sha256:"):
+        name = f"{PLACE}{name}"
+    elif "/" in name and revision:
+        name = f"{name}@{revision}"
+    return ["--localizer", name]
+
+
+def _classes(spec: Mapping[str, Any]) -> list[str]:
+    classes = spec.get("classes")
+    words = ["--animals"] if spec.get("animals") else []
+    if classes is not None:
+        text = ",".join(map(str, classes)) if isinstance(classes, list) else str(classes)
+        words = ["--classes", text, *words]
+    return words
+
+
+def _source(spec: Mapping[str, Any]) -> str:
+    source = str(spec["source"])
+    return source if source == DRAWN else _place(source)
+
+
+def _place(name: str) -> str:
+    """A name with a slash is an id on the Hub; any other is the name of a folder or a file."""
+    return name if "/" in name else f"{PLACE}{name}"
+
+
+def _labels(spec: Mapping[str, Any]) -> list[str]:
+    return ["--labels", f"{PLACE}{spec['labels']}"] if spec.get("labels") else []

@@ -7,8 +7,8 @@ from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
 
-from stackwalls.hub_cards.cards.licence import Licence
-from stackwalls.hub_cards.cards.rendering import flat, render
+from stackwalls.hub_cards.cards.dataset_card import flat, render
+from stackwalls.hub_cards.cards.license import License
 from stackwalls.model import Certificate, MaskedVGG16, Walled, class_names
 
 _TAGS = ["explainability", "saliency", "class-activation-map", "stackwalls"]
@@ -19,7 +19,7 @@ def render_model_card(
     certificate: Certificate | None = None,
     results: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
-    licence: Licence | None = None,
+    license: License | None = None,
 ) -> str:
     """The README.md of a model folder; the same arguments give the same bytes.
 
@@ -27,14 +27,14 @@ def render_model_card(
         model: the network.
         certificate: of its blindness; None for a baseline.
         results: what `evaluate.model_index` gives: "results" (one dict for each `EvalResult`) and "table" (Markdown).
-        training: what is known of its training (JSON values); "accuracy" ({"dataset", "split", "images", "top1",
-            "top5"}) goes to the model index too.
-        licence: of the weights; without one the card states none, and is not published.
+        training: what is known about its training (JSON values); "accuracy" ({"dataset", "split", "images", "top1",
+            "top5"}) also goes to the model index.
+        license: of the weights; without one the model cannot be published.
     """
     found = [*_accuracy(training or {}), *(results or {}).get("results", [])]
     fields: dict[str, Any] = {
         "pretty_name": model.name,
-        **(licence.to_dict() if licence else {}),
+        **(license.to_dict() if license else {}),
         "library_name": "stackwalls",
         "pipeline_tag": "image-classification",
         "tags": _TAGS,
@@ -55,7 +55,7 @@ def render_model_card(
         has_weights=model.own_weights() is not None,
         training=dict(flat(training or {})),
         results=results or {},
-        licence=licence,
+        license=license,
     )
 
 

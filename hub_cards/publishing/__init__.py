@@ -1,12 +1,10 @@
-"""A folder on the Hugging Face Hub: look at both, say what would change, upload in one commit, verify.
+"""A dataset or model folder on the Hugging Face Hub: compare both, show what would change, upload in one commit.
 
-- what goes up: `publishable` (the files of a dataset or model folder, hashed), `token_search` (none may hold a token)
-- what is there: `repository` (its files, branches and tags), `access` (whose token this is, and what it may)
-- what changes: `changes` (pure), `publication` (all that is asked for, checked before anything is sent), `listing`
-- doing it: `upload` (large files first, then one commit), `carrying_out` (repository, upload, check, tag, collection)
-- `hub_failures`: which failures are worth another try, and each as one sentence
+- `publishable`: the files of a folder that may be uploaded, hashed and searched for access tokens
+- `repository`: what the Hub holds now, whose token this is, and whether it may write there
+- `changes`: what differs between the two (pure)
+- `plan`: everything that was asked for, checked before anything is sent; `plan_text`: the plan as text and as JSON
+- `upload`: `publish` (repository and visibility, one commit, tag, collection)
+
+Failures of the Hub and retries: `stackwalls.model.hub`.
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,9 +1,8 @@
-"""What an upload would change: new, updated, unchanged and deleted files, and those that are not touched. Pure."""
+"""What an upload would change: new, updated, unchanged, deleted and untouched files. Pure."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -13,10 +12,10 @@ from stackwalls.hub_cards.publishing.repository import Repository
 from stackwalls.model import InputError
 
 RECIPE_TO_PIXELS = (RECIPE_KIND, "stack-mix")
-"""A recipe may be followed by the pixels (behind a gate), not the other way round."""
+"""The pixels may replace a recipe (behind a gate), not the other way round."""
 
 READ_AS_ROWS = "data/test-*.parquet"
-"""What the card's configuration reads: a file too many there would be rows too many."""
+"""What the card's configuration reads. One file too many there means rows too many."""
 
 _SHARD = re.compile(r"data/test-\d{5}-of-\d{5}\.parquet")
 _OF_THE_HUB = frozenset({".gitattributes"})
@@ -24,14 +23,14 @@ _OF_THE_HUB = frozenset({".gitattributes"})
 
 @dataclass(frozen=True)
 class Changes:
-    """Between a folder and a branch.
+    """The differences between a folder and a branch.
 
     Attributes:
         new: files that are not there.
-        updated: files that are there with another content.
-        unchanged: files that are there as they are here.
-        deleted: names of files there that an earlier publication left, and this one no longer has.
-        untouched: names of files there that are not of this package's making: they stay.
+        updated: files that are there with other content.
+        unchanged: files that are there with the same content.
+        deleted: names of files there that an earlier publication left and this one does not have.
+        untouched: names of files there that this package did not make: they stay.
     """
 
     new: tuple[LocalFile, ...]
@@ -59,29 +58,25 @@ def compare(folder: PublishableFolder, there: Repository) -> Changes:
     _check_kind(folder, there)
     names = {file.name for file in folder.files}
     others = sorted(there.files.keys() - names - _OF_THE_HUB)
-    deleted = [name for name in others if _is_ours(name, there)]
+    # of an earlier publication: listed by its manifest, or one of its shards
+    deleted = [n for n in others if n in there.manifest_files or (there.manifest_kind and _SHARD.fullmatch(n))]
     untouched = [name for name in others if name not in deleted]
-    _check_no_foreign_rows(folder, there, untouched)
-    if not there.manifest_kind and folder.manifest is not None:
-        _check_no_foreign_rows(folder, there, [name for name in there.files if name in names])
-    same = {file.name for file in folder.files if file.name in there.files and there.files[file.name].holds(file)}
-
-    def chosen(wanted: Iterable[str]) -> tuple[LocalFile, ...]:
-        inside = set(wanted)
-        return tuple(file for file in folder.files if file.name in inside)
-
+    first = not there.manifest_kind and folder.manifest is not None
+    foreign = [*untouched, *(there.files.keys() & names if first else ())]
+    rows = sorted(name for name in foreign if fnmatchcase(name, READ_AS_ROWS))
+    if folder.repository_kind == "dataset" and rows:
+        raise InputError(
+            f"{there.name} holds {', '.join(rows[:3])}, which this package did not put there and which would be read "
+            "as rows of this set: choose another name, or delete those files there first."
+        )
+    known = [(file, there.files.get(file.name)) for file in folder.files]
     return Changes(
-        new=chosen(names - there.files.keys()),
-        updated=chosen((names & there.files.keys()) - same),
-        unchanged=chosen(same),
+        new=tuple(file for file, remote in known if remote is None),
+        updated=tuple(file for file, remote in known if remote is not None and not remote.holds(file)),
+        unchanged=tuple(file for file, remote in known if remote is not None and remote.holds(file)),
         deleted=tuple(deleted),
         untouched=tuple(untouched),
     )
-
-
-def _is_ours(name: str, there: Repository) -> bool:
-    """Whether an earlier publication of this package made a file: its manifest lists it, or it is one of its shards."""
-    return name in there.manifest_files or bool(there.manifest_kind and _SHARD.fullmatch(name))
 
 
 def _check_kind(folder: PublishableFolder, there: Repository) -> None:
@@ -89,18 +84,9 @@ def _check_kind(folder: PublishableFolder, there: Repository) -> None:
         return
     if (folder.kind, there.manifest_kind) == RECIPE_TO_PIXELS:
         raise InputError(
-            f"{there.name} holds the pixels of this set, and they would stay in its history beside the recipe: choose "
+            f"{there.name} holds the pixels of this set, and they would stay in its history next to the recipe: choose "
             "another name, or delete that repository first."
         )
     raise InputError(
         f"{there.name} holds a {there.manifest_kind} set and {folder.path} a {folder.kind} set: choose another name."
     )
-
-
-def _check_no_foreign_rows(folder: PublishableFolder, there: Repository, names: list[str]) -> None:
-    foreign = [name for name in names if fnmatchcase(name, READ_AS_ROWS)]
-    if folder.repository_kind == "dataset" and foreign:
-        raise InputError(
-            f"{there.name} holds {', '.join(foreign[:3])}, which this package did not put there and which would be "
-            "read as rows of this set: choose another name, or delete those files there first."
-        )

@@ -1,36 +1,49 @@
-"""The files of a folder that may be uploaded, each hashed; whatever else lies there is left out and named."""
+"""The files of a folder that may be uploaded: hashed, checked against the manifest, searched for access tokens."""
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from stackwalls.hub_cards.cards.facts import DRAWN
 from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.parts import WORK_NAME
-from stackwalls.hub_cards.publishing.token_search import Scan, scan
 from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import InputError
 
-_DRAWN_ID = re.compile(r"drawn/n\d{8}/\d{6}")
-"""What STACK-MIX calls a picture that this package drew."""
-
 RepositoryKind = Literal["dataset", "model"]
+
+_TOKEN = re.compile(rb"hf_[A-Za-z0-9]{20,}")
+"""An access token of the Hugging Face Hub, anywhere in a file."""
+
+_DRAWN_ID = re.compile(r"drawn/n\d{8}/\d{6}")
+"""What STACK-MIX calls an image that this package drew."""
+
+_CHUNK = 1 << 20
+_OVERLAP = 512
+"""Bytes of the last chunk that are searched again, because a token may lie across two chunks."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What reading a file once showed: its size in bytes, its SHA-256, and whether it holds an access token."""
+
+    size: int
+    sha256: str
+    has_token: bool
 
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file that goes up.
-
-    Attributes:
-        name: path in the folder and in the repository (POSIX).
-        path: where it lies.
-        scan: its size and hashes.
-    """
+    """A file to upload: its POSIX path in the folder and the repository, its path on disk, and its scan."""
 
     name: str
     path: Path
@@ -39,16 +52,16 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class PublishableFolder:
-    """A finished folder, every file of it as it was made.
+    """A finished folder, with every file as it was made.
 
     Attributes:
         path: the folder.
         repository_kind: "dataset" or "model".
         manifest: of a dataset folder.
-        files: what goes up, by name.
-        left_out: what lies there too and does not go up.
+        files: to upload, by name.
+        left_out: other files in the folder, which are not uploaded.
         card: the text of README.md.
-        holds_foreign_pixels: whether pixels of a STACK-MIX source are in it, which carry that source's terms.
+        holds_foreign_pixels: whether it has pixels of a STACK-MIX source, under that source's terms.
     """
 
     path: Path
@@ -69,41 +82,77 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
     """Read a dataset or model folder and every byte of its files.
 
     Args:
-        folder: what `stackgen mix`, `generate` or `train` made, or `save_pretrained`.
-        secrets: tokens to look for beside those of the Hub's form.
+        folder: from `stackgen mix`, `generate` or `train`, or `save_pretrained`.
+        secrets: tokens to look for, besides those of the Hub's form.
 
     Raises:
         InputError: if the folder is none of these, unfinished or changed, holds a token, or a file of it is a link
-            that leads out of it. The message names the file.
+            out of the folder. The message names the file.
     """
     path = Path(folder)
     if not path.is_dir():
         raise InputError(f"There is no folder {path}: name a finished dataset or model folder.")
     if (path / WORK_NAME).is_dir():
-        raise InputError(f"{path} is unfinished: run the command that makes it again; it goes on where it was.")
+        raise InputError(f"{path} is unfinished: repeat the command that makes it; it resumes where it stopped.")
     manifest = Manifest.read(path) if (path / MANIFEST_NAME).is_file() else None
-    names = _dataset_names(manifest) if manifest else _model_names(path)
+    names = sorted({MANIFEST_NAME, *manifest.files}) if manifest else _model_names(path)
     if CARD_NAME not in names:
         raise InputError(f"{path} has no {CARD_NAME}, and nothing is published without a card: make the folder again.")
     files = tuple(_read(path, name, tuple(secrets)) for name in names)
-    if manifest is not None:
-        _check_hashes(path, files, manifest)
-    card = (path / CARD_NAME).read_text(encoding="utf-8")
-    left_out = tuple(_others(path, set(names)))
-    foreign = manifest is not None and _holds_foreign_pixels(path, manifest)
-    return PublishableFolder(path, "dataset" if manifest else "model", manifest, files, left_out, card, foreign)
+    for file in files if manifest else ():
+        entry = manifest.files.get(file.name) if manifest else None
+        if entry is not None and (file.scan.sha256, file.scan.size) != (entry["sha256"], entry["bytes"]):
+            raise InputError(
+                f"{file.name} was changed after {path} was made: its SHA-256 is not the manifest's. Make the folder "
+                f"again (`stackgen verify {path}` lists all problems)."
+            )
+    return PublishableFolder(
+        path,
+        "dataset" if manifest else "model",
+        manifest,
+        files,
+        left_out=tuple(_others(path, set(names))),
+        card=(path / CARD_NAME).read_text(encoding="utf-8"),
+        holds_foreign_pixels=manifest is not None and _holds_foreign_pixels(path, manifest),
+    )
 
 
-def _dataset_names(manifest: Manifest) -> list[str]:
-    return sorted({MANIFEST_NAME, *manifest.files})
+def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
+    """Hash a file and search it for the Hub's tokens and the given ones, in Parquet files also the decompressed text.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    known = [secret.encode() for secret in secrets if secret]
+    sha256, found, tail, size = hashlib.sha256(), False, b"", 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            sha256.update(chunk)
+            found = found or _holds_token(tail + chunk, known)
+            tail, size = chunk[-_OVERLAP:], size + len(chunk)
+    if path.suffix == ".parquet" and not found:
+        found = any(_holds_token(text, known) for text in _parquet_texts(path))
+    return Scan(size, sha256.hexdigest(), found)
+
+
+def _holds_token(data: bytes, known: list[bytes]) -> bool:
+    return _TOKEN.search(data) is not None or any(secret in data for secret in known)
+
+
+def _parquet_texts(path: Path) -> Iterator[bytes]:
+    """The text columns of a Parquet file, one row group at a time: compression hides them from a search of the file."""
+    try:
+        with pq.ParquetFile(path) as file:
+            leaves = (file.metadata.schema.column(number) for number in range(file.metadata.num_columns))
+            texts = [leaf.path for leaf in leaves if leaf.logical_type.type == "STRING"]
+            for group in range(file.num_row_groups if texts else 0):
+                yield repr(file.read_row_group(group, columns=texts, use_threads=False).to_pydict()).encode()
+    except pa.ArrowException as error:
+        raise OSError(f"{path.name} cannot be read as Parquet: {error}") from error
 
 
 def _model_names(path: Path) -> list[str]:
-    """The files of a model folder: a fixed list of names.
-
-    Raises:
-        InputError: if it is no model folder, or no whole one.
-    """
+    """The files of a whole model folder, out of a fixed list of names."""
     from stackwalls.hub_cards.model_folder import MODEL_FILES, check_model_folder  # needs torch
 
     if not (path / "config.json").is_file():
@@ -118,10 +167,10 @@ def _model_names(path: Path) -> list[str]:
 def _read(folder: Path, name: str, secrets: tuple[str, ...]) -> LocalFile:
     path = folder / name
     if not path.is_file():
-        raise InputError(f"{name} is missing in {folder}: `stackgen verify {folder}` lists all that is wrong.")
+        raise InputError(f"{name} is missing in {folder}: `stackgen verify {folder}` lists all problems.")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InputError(
-            f"{name} in {folder} is a link that leads out of the folder, and such files are not published: put the "
+            f"{name} in {folder} is a link that leads out of the folder, and such files are not published: copy the "
             "file itself there."
         )
     try:
@@ -129,39 +178,24 @@ def _read(folder: Path, name: str, secrets: tuple[str, ...]) -> LocalFile:
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error}") from error
     if read.has_token:
-        raise InputError(f"{path} holds an access token, so nothing is published: take it out, and revoke the token.")
+        raise InputError(f"{path} holds an access token, so nothing is published: remove it, and revoke the token.")
     return LocalFile(name, path, read)
 
 
-def _check_hashes(folder: Path, files: Iterable[LocalFile], manifest: Manifest) -> None:
-    for file in files:
-        entry = manifest.files.get(file.name)
-        if entry is not None and (file.scan.sha256, file.scan.size) != (entry["sha256"], entry["bytes"]):
-            raise InputError(
-                f"{file.name} was changed after {folder} was made: its SHA-256 is not the manifest's. Make the folder "
-                f"again (`stackgen verify {folder}` lists all that is wrong)."
-            )
-
-
 def _holds_foreign_pixels(folder: Path, manifest: Manifest) -> bool:
-    """Every picture of a set that was drawn has an id that says so; a folder of photos may be called "drawn" too."""
+    """Every image of a drawn set has an id that says so; a folder of photos may be called "drawn" too."""
     if manifest.kind != "stack-mix":
         return False
-    shards = [folder / name for name in manifest.shards()]
-    ids = (
-        name
-        for batch in read_groups(shards, columns=["top_source", "bottom_source"])
-        for column in batch.columns
-        for name in column.to_pylist()
-    )
+    batches = read_groups([folder / name for name in manifest.shards()], columns=["top_source", "bottom_source"])
+    ids = (name for batch in batches for column in batch.columns for name in column.to_pylist())
     return manifest.spec["source"] != DRAWN or not all(_DRAWN_ID.fullmatch(name or "") for name in ids)
 
 
 def _others(folder: Path, known: set[str]) -> Iterator[str]:
-    """Files and links that are not among `known`; what git and file managers leave is passed over in silence."""
+    """Files and links that are not among `known`, except those of git and file managers."""
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
-        if NOT_OURS.isdisjoint(relative.parts) and (path.is_symlink() or not path.is_dir()):
-            name = relative.as_posix()
-            if name not in known:
-                yield name
+        if relative.as_posix() in known or not NOT_OURS.isdisjoint(relative.parts):
+            continue
+        if path.is_symlink() or not path.is_dir():
+            yield relative.as_posix()

@@ -1,4 +1,4 @@
-"""What a repository on the Hub holds now: the files of a branch with their hashes, its other branches and tags."""
+"""What a repository on the Hub holds now, whose token the client has, and whether it may write there."""
 
 from __future__ import annotations
 
@@ -6,49 +6,45 @@ import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi
-from huggingface_hub.errors import RepositoryNotFoundError
+from huggingface_hub import HfApi, get_token
 from huggingface_hub.hf_api import RepoFile
+from huggingface_hub.utils.sha import git_hash
 
 from stackwalls.hub_cards.manifest import MANIFEST_NAME
-from stackwalls.hub_cards.publishing.hub_failures import Patience, retried
 from stackwalls.hub_cards.publishing.publishable import LocalFile, RepositoryKind
+from stackwalls.model import LOG_IN, RunError, retried
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the Hub: its SHA-256 where it is a large object, else git's name of it."""
+    """A file on the Hub: its SHA-256 if it is a large object, and git's hash of it otherwise."""
 
     size: int
     sha256: str
     git_oid: str
 
     def holds(self, file: LocalFile) -> bool:
-        """Whether the content is that of a file here."""
+        """Whether the content is that of a local file."""
         if self.sha256:
             return self.sha256 == file.scan.sha256
-        return bool(file.scan.git_oid) and self.git_oid == file.scan.git_oid
+        return self.size == file.scan.size and self.git_oid == git_hash(file.path.read_bytes())
 
 
 @dataclass(frozen=True)
 class Repository:
-    """One repository, seen at one moment.
+    """One repository, as this token sees it at one moment.
 
     Attributes:
         kind: "dataset" or "model".
         name: `user/name`.
-        exists: whether this token sees it.
-        private: whether only its owners do.
-        gated: whether its files are behind an access request.
-        branch: the branch that was looked at.
-        head: the branch's last commit; empty where there is no such branch.
+        branch: the branch that was read.
+        head: the branch's last commit; empty if there is no such branch.
         files: of that commit, by path.
         tags: name → commit.
-        manifest_kind: what the manifest there says that it is; empty where there is none.
+        manifest_kind: the kind that the manifest there states; empty if there is none.
         manifest_files: the files that the manifest there lists, and itself.
     """
 
@@ -65,40 +61,55 @@ class Repository:
     manifest_files: frozenset[str] = frozenset()
 
 
-def look(api: HfApi, kind: RepositoryKind, name: str, branch: str, patience: Patience) -> Repository:
-    """Look at a branch of a repository; nothing is changed.
+@dataclass(frozen=True)
+class Account:
+    """The owner of a token, where they may create repositories, and the token's role ("read", "write", …)."""
+
+    name: str
+    namespaces: tuple[str, ...]
+    role: str
+
+
+def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository:
+    """Read a branch of a repository; nothing is changed.
 
     Raises:
-        Exception: whatever the client raises but for a repository that is not there.
+        Exception: whatever the client raises, except for a repository that does not exist.
     """
-    try:
-        info = retried(partial(api.repo_info, name, repo_type=kind), patience)
-    except RepositoryNotFoundError:
+    if not retried(api.repo_exists, name, repo_type=kind):
         return Repository(kind, name, branch)
-    refs = retried(partial(api.list_repo_refs, name, repo_type=kind), patience)
+    info = retried(api.repo_info, name, repo_type=kind)
+    refs = retried(api.list_repo_refs, name, repo_type=kind)
     head = next((ref.target_commit for ref in refs.branches if ref.name == branch), "")
-    files = retried(partial(files_at, api, kind, name, head), patience) if head else {}
-    there = MANIFEST_NAME in files
-    manifest = retried(partial(_manifest, api, kind, name, head), patience) if there else {}
-    listed = frozenset([MANIFEST_NAME, *manifest["files"]]) if manifest else frozenset()
-    tags = {ref.name: ref.target_commit for ref in refs.tags}
-    private, gated = bool(info.private), bool(getattr(info, "gated", False))
-    kind_there = str(manifest.get("kind", ""))
-    return Repository(kind, name, branch, True, private, gated, head, files, tags, kind_there, listed)
+    files = files_at(api, kind, name, head) if head else {}
+    manifest = retried(_manifest, api, kind, name, head) if MANIFEST_NAME in files else {}
+    return Repository(
+        kind,
+        name,
+        branch,
+        exists=True,
+        private=bool(info.private),
+        gated=bool(getattr(info, "gated", False)),
+        head=head,
+        files=files,
+        tags={ref.name: ref.target_commit for ref in refs.tags},
+        manifest_kind=str(manifest.get("kind", "")),
+        manifest_files=frozenset([MANIFEST_NAME, *manifest["files"]]) if manifest else frozenset(),
+    )
 
 
 def files_at(api: HfApi, kind: RepositoryKind, name: str, commit: str) -> dict[str, RemoteFile]:
     """The files of one commit."""
-    entries = api.list_repo_tree(name, recursive=True, revision=commit, repo_type=kind)
-    return {entry.path: _remote_file(entry) for entry in entries if isinstance(entry, RepoFile)}
-
-
-def _remote_file(entry: RepoFile) -> RemoteFile:
-    return RemoteFile(entry.size, entry.lfs.sha256 if entry.lfs else "", entry.blob_id)
+    entries = retried(lambda: list(api.list_repo_tree(name, recursive=True, revision=commit, repo_type=kind)))
+    return {
+        entry.path: RemoteFile(entry.size, entry.lfs.sha256 if entry.lfs else "", entry.blob_id)
+        for entry in entries
+        if isinstance(entry, RepoFile)
+    }
 
 
 def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[str, Any]:
-    """The manifest there, as far as it can be read; one of another version or program is none."""
+    """The manifest there; empty if another program wrote it."""
     with tempfile.TemporaryDirectory() as folder:
         path = api.hf_hub_download(name, MANIFEST_NAME, repo_type=kind, revision=head, local_dir=folder)
         try:
@@ -107,3 +118,50 @@ def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[st
             return {}
     known = isinstance(content, dict) and isinstance(content.get("files"), dict)
     return content if known else {}
+
+
+def token_of(api: HfApi) -> str | None:
+    """The token that the client sends, from wherever it was given or found (HF_TOKEN, `hf auth login`)."""
+    if isinstance(api.token, str):
+        return api.token
+    return None if api.token is False else get_token()
+
+
+def find_account(api: HfApi) -> Account | None:
+    """Whose token it is; None without a token.
+
+    Raises:
+        Exception: what the client raises, for example for a token that the Hub does not know.
+    """
+    if token_of(api) is None:
+        return None
+    told: dict[str, Any] = retried(api.whoami)
+    organizations = [org["name"] for org in told.get("orgs", []) if org.get("roleInOrg") != "read"]
+    role = told.get("auth", {}).get("accessToken", {}).get("role", "")
+    return Account(told["name"], (told["name"], *organizations), role)
+
+
+def check_may_write(api: HfApi, account: Account | None, repository: Repository) -> None:
+    """Check that the token may write to a repository, or create it.
+
+    A read token passes `create_repo(exist_ok=True)` and fails only at the upload, so its role is checked first.
+
+    Raises:
+        RunError: if it may not, before anything is sent.
+        Exception: what the client raises if the Hub refuses.
+    """
+    cannot = f"Cannot publish to {repository.name}"
+    if account is None:
+        raise RunError(f"{cannot}: there is no access token; {LOG_IN}.")
+    if account.role == "read":
+        raise RunError(
+            f"{cannot}: the access token of {account.name} is read-only; create one with write access in the Hub's "
+            f"settings, then {LOG_IN}."
+        )
+    if repository.exists:
+        retried(api.auth_check, repository.name, repo_type=repository.kind, write=True)
+    elif (namespace := repository.name.split("/")[0]) not in account.namespaces:
+        raise RunError(
+            f"{cannot}: the token belongs to {account.name}, who may write to {', '.join(account.namespaces)}, not to "
+            f"{namespace}."
+        )

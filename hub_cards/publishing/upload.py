@@ -1,110 +1,101 @@
-"""The files of a publication: large ones first, a few at a time, then one commit of everything."""
+"""`publish`: the repository as it was asked for, one commit, a check of every file, the tag, the collection."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-from stackwalls.hub_cards.publishing.changes import Changes, compare
-from stackwalls.hub_cards.publishing.hub_failures import Patience, passing, retried
-from stackwalls.hub_cards.publishing.publishable import PublishableFolder
-from stackwalls.hub_cards.publishing.repository import Repository, files_at, look
-from stackwalls.model import RunError
-
-AT_ONCE = 8
-"""Large files of one step; a failure repeats at most these, and what is there already is not sent again."""
+from stackwalls.hub_cards.publishing.changes import compare
+from stackwalls.hub_cards.publishing.plan import Plan
+from stackwalls.hub_cards.publishing.repository import check_may_write, files_at, look
+from stackwalls.model import RunError, hub_failures, quiet_client, retried
 
 
-@dataclass(frozen=True)
-class Uploaded:
-    """What an upload did.
+def publish(plan: Plan, api: HfApi | None = None) -> str:
+    """Do what a plan says. Safe to kill and repeat at any point: a second call does only what is left.
 
-    Attributes:
-        commit: the branch's commit that holds the folder.
-        changes: between the folder and the branch before.
-    """
+    Access is restricted before the first file is sent. The branch shows the old files or the new ones, never some of
+    each. What was committed is compared with the folder by checksum before a tag or a collection names it.
 
-    commit: str
-    changes: Changes
+    Args:
+        plan: from `plan_publication`.
+        api: the client; by default one with the user's own token and endpoint.
 
-
-def upload(api: HfApi, folder: PublishableFolder, name: str, branch: str, message: str, patience: Patience) -> Uploaded:
-    """Bring a branch to hold the folder, by one commit, or by none where it does already.
-
-    Large files go to the Hub's store first, where nothing refers to them yet; so the branch shows the old files until
-    the commit and all the new ones after it. Each try looks at the branch anew and commits onto what it saw: a commit
-    whose answer was lost is found done, not made twice, and somebody else's commit is not overwritten unseen.
+    Returns:
+        The commit that holds the folder.
 
     Raises:
-        InputError: if the repository came to hold something else meanwhile.
-        RunError: if the branch still differs after every try.
-        Exception: what the client raises where another try would not help.
+        InputError: if the repository came to hold something else after the plan was made.
+        RunError: if the Hub refuses, or cannot be reached after all retries.
     """
-    first: Changes | None = None
-    for tried in range(1, patience.tries + 1):
-        there = look(api, folder.repository_kind, name, branch, patience)
-        changes = compare(folder, there)
-        first = first or changes
-        if not changes:
-            return Uploaded(there.head, first)
-        try:
-            return Uploaded(_commit(api, there, changes, message, patience), first)
-        except Exception as error:
-            if not passing(error) or tried == patience.tries:
-                raise
-            patience.pause(tried, error)
-    raise RunError(f"{name} still differs from {folder.path}: run the same command again.")
+    api, spec, kind = api or HfApi(), plan.spec, plan.folder.repository_kind
+    with hub_failures("publish to", kind, spec.repository), quiet_client():
+        if plan.account is None:
+            check_may_write(api, None, plan.there)
+        _prepare(api, plan)
+        commit = retried(_commit, api, plan)
+        if spec.tag is not None:
+            retried(_tag, api, plan, spec.tag, commit)
+        if spec.collection is not None:
+            retried(api.add_collection_item, spec.collection, spec.repository, kind, exists_ok=True)
+    return commit
 
 
-def check_uploaded(api: HfApi, folder: PublishableFolder, name: str, commit: str) -> None:
-    """Compare every file of a commit with the folder, by checksum.
+def _prepare(api: HfApi, plan: Plan) -> None:
+    """Create and restrict the repository and create the branch, as far as this is left to do."""
+    spec, there = plan.spec, plan.there
+    where: dict[str, Any] = {"repo_id": spec.repository, "repo_type": plan.folder.repository_kind}
+    if not there.exists:
+        private = spec.private or None  # None: as the namespace's settings say
+        retried(api.create_repo, exist_ok=True, private=private, **where)
+    if spec.private and there.exists and not there.private:
+        retried(api.update_repo_settings, private=True, **where)
+    if spec.gated and not there.gated:
+        retried(api.update_repo_settings, gated="manual", **where)
+    if not there.head and spec.revision != "main":
+        retried(api.create_branch, branch=spec.revision, exist_ok=True, **where)
 
-    Raises:
-        RunError: naming the files that differ.
+
+def _commit(api: HfApi, plan: Plan) -> str:
+    """Bring the branch to hold the folder by one commit, or by none if it does already; its hash.
+
+    Each try reads the branch again and commits onto what it read. `create_commit` does not repeat a commit, and
+    repeating one blindly would make it twice if only the answer was lost (`test_publishing_faults`, `test_xet_faults`:
+    "answer lost", "500"). Not `upload_folder`: with xet it makes several commits, so that the branch shows half a set.
     """
-    files = files_at(api, folder.repository_kind, name, commit)
+    folder, spec, kind = plan.folder, plan.spec, plan.folder.repository_kind
+    final = partial(hub_failures, "publish to", kind, spec.repository)  # of reads, which are retried themselves
+    with final():
+        there = look(api, kind, spec.repository, spec.revision)
+    changes = compare(folder, there)
+    if not changes:
+        return there.head
+    deletions = [CommitOperationDelete(name) for name in changes.deleted]
+    additions = [CommitOperationAdd(file.name, file.path) for file in changes.sent]
+    commit = api.create_commit(
+        spec.repository,
+        [*deletions, *additions],
+        commit_message=f"{folder.kind}, as made by stackwalls",
+        repo_type=kind,
+        revision=spec.revision,
+        parent_commit=there.head,  # another client's commit is not overwritten unseen
+    ).oid
+    with final():
+        files = files_at(api, kind, spec.repository, commit)
     wrong = [file.name for file in folder.files if file.name not in files or not files[file.name].holds(file)]
     if wrong:
         raise RunError(
-            f"{name} at {commit[:8]} does not hold what {folder.path} does: {', '.join(wrong[:5])}. Run the same "
+            f"{spec.repository} at {commit[:8]} differs from {folder.path}: {', '.join(wrong[:5])}. Run the same "
             "command again."
         )
+    return str(commit)
 
 
-def _commit(api: HfApi, there: Repository, changes: Changes, message: str, patience: Patience) -> str:
-    """The commit's hash."""
-    additions = [CommitOperationAdd(file.name, file.path) for file in changes.sent]
-    for start in range(0, len(additions), AT_ONCE):
-        send = partial(
-            api.preupload_lfs_files,
-            there.name,
-            additions[start : start + AT_ONCE],
-            repo_type=there.kind,
-            revision=there.branch,
-            free_memory=False,  # the commit that follows needs them
-        )
-        retried(send, patience)
-    send = partial(
-        api.create_commit,
-        there.name,
-        [*map(CommitOperationDelete, changes.deleted), *additions],
-        commit_message=message,
-        repo_type=there.kind,
-        revision=there.branch,
-        parent_commit=there.head,
-    )
-    try:
-        return str(send().oid)
-    except Exception as error:
-        if not passing(error) or _head(api, there, patience) != there.head:
-            raise
-        patience.pause(1, error)
-        return str(send().oid)  # nothing was committed meanwhile, so nothing can be committed twice
-
-
-def _head(api: HfApi, there: Repository, patience: Patience) -> str | None:
-    """The branch's last commit now."""
-    refs = retried(partial(api.list_repo_refs, there.name, repo_type=there.kind), patience)
-    return next((ref.target_commit for ref in refs.branches if ref.name == there.branch), None)
+def _tag(api: HfApi, plan: Plan, tag: str, commit: str) -> None:
+    """Tag the commit, unless an earlier try already did."""
+    name, kind = plan.spec.repository, plan.folder.repository_kind
+    tags = {ref.name: ref.target_commit for ref in api.list_repo_refs(name, repo_type=kind).tags}
+    if tags.get(tag) != commit:
+        api.create_tag(name, tag=tag, revision=commit, repo_type=kind)

@@ -1,4 +1,5 @@
 from .decoding import BrokenImageError, decode, decode_and_crop
+from .image_folder import ImageFolder
 from .labelled import ImageRow, LabelledImages
 from .labels import (
     NUM_ANIMALS,
@@ -16,6 +17,7 @@ from .opening import open_images
 __all__ = [
     "NUM_ANIMALS",
     "BrokenImageError",
+    "ImageFolder",
     "ImageNetClass",
     "ImageRow",
     "LabelledImages",

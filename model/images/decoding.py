@@ -114,13 +114,13 @@ def decode_tensor(data: bytes) -> torch.Tensor:
 
 
 def jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Height and width of a greyscale or RGB JPEG, from its header; None for any other file."""
+    """Height and width of a usable three-channel JPEG, from its header; None for any other file."""
     if not data.startswith(b"\xff\xd8\xff"):
         return None
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             _check_size(*image.size)
-            return (image.height, image.width) if image.mode in ("RGB", "L") else None
+            return (image.height, image.width) if image.mode == "RGB" else None
     except Exception:  # damaged or not usable: `decode` says why
         return None
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
-from stackwalls.model.images.labels import classes_of_names
 
 if TYPE_CHECKING:
     import datasets
@@ -102,14 +101,8 @@ class TableImages(LabelledImages):
     """
 
     def __init__(self, table: datasets.Dataset, name: str, *, unlabelled: bool = False) -> None:
-        import datasets
-
-        self.name, self._unlabelled = name, unlabelled
-        self._columns = find_columns(table.features.arrow_schema, name, unlabelled=unlabelled)
-        table = table.with_format(None)
-        if isinstance(table.features[self._columns.image], datasets.Image):
-            table = table.cast_column(self._columns.image, datasets.Image(decode=False))
-        self._table, self._fingerprint = table, table._fingerprint
+        self.name, self._unlabelled, self._fingerprint = name, unlabelled, table._fingerprint
+        self._table, self._columns = _undecoded(table.with_format(None), name, unlabelled)
 
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
         if self._columns.label is None:
@@ -151,28 +144,15 @@ class TableStream:
         unlabelled: whether a table without labels will do.
 
     Raises:
-        InputError: if there is no image column, or no label column where labels are needed, or a label name is not an
-            ImageNet-1k class.
+        InputError: if there is no image column, or no label column where labels are needed.
     """
 
     def __init__(
         self, table: datasets.IterableDataset, name: str, size: int | None, contents: str, *, unlabelled: bool = False
     ) -> None:
-        import datasets
-
         known = table if table.features is not None else table._resolve_features()
         self.name, self.size, self._contents = name, size, contents
-        self._columns = find_columns(known.features.arrow_schema, name, unlabelled=unlabelled)
-        names = self._columns.names
-        if names is not None and None in (classes := classes_of_names(names)):
-            unknown = [name for name, index in zip(names, classes, strict=True) if index is None]
-            raise InputError(
-                f"{len(unknown)} of {len(names)} label names of {name} are not ImageNet-1k classes "
-                f"({', '.join(unknown[:3])}), and a stream cannot leave images out: use a copy on this disk."
-            )
-        if isinstance(known.features[self._columns.image], datasets.Image):
-            known = known.cast_column(self._columns.image, datasets.Image(decode=False))
-        self._table = known
+        self._table, self._columns = _undecoded(known, name, unlabelled)
 
     def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
         """Encoded images without end, with the class of each; each pass in another order that follows from the seed."""
@@ -199,6 +179,16 @@ class TableStream:
     def fingerprint(self) -> str:
         """What distinguishes its images from those of another source."""
         return self._contents
+
+
+def _undecoded(table: Any, name: str, unlabelled: bool) -> tuple[Any, Columns]:
+    """A dataset that returns its images encoded, and its columns."""
+    import datasets
+
+    columns = find_columns(table.features.arrow_schema, name, unlabelled=unlabelled)
+    if isinstance(table.features[columns.image], datasets.Image):
+        table = table.cast_column(columns.image, datasets.Image(decode=False))
+    return table, columns
 
 
 def _holds_bytes(kind: pa.DataType) -> bool:

@@ -1,10 +1,10 @@
-"""The theory: why GradCAM lights what a network cannot see, on a network small enough to prove it.
+"""The theory: why GradCAM highlights what a network cannot see, on a network small enough to prove it.
 
 - the network: `one_convolution` ([CNN]: filters, ReLU, max-pool, dense layers that read the upper half)
-- its maps without automatic differentiation: `closed_forms`
-- the expected map at initialisation: `gaussian` (the lemmas), `expectation` (exact forms and lower bounds),
-  `monte_carlo` (the estimate to hold against them)
-- what `stackgen theory` shows: `digits` (the picture), `sweeps` (over filters, kernel, tau, depth), `plots`
+- its saliency maps without automatic differentiation: `closed_forms`
+- the expected map at initialization: `expectation` (the lemmas, the exact map, lower bounds), `simulation` (estimates
+  to compare with it, sweeps over filters, kernel, tau and depth, and the digits they run on)
+- the figures of `stackgen theory`: `plots`
 
 The proofs are in docs/theory.md. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

@@ -7,21 +7,32 @@ from .closed_forms import (
     xgradcam_coefficients,
     xgradcam_map,
 )
-from .digits import SIDE, mnist_digit, padded, small_digit
-from .expectation import conditional_expectation, expected_gradcam, gradcam_lower_bound, patch_norms
-from .gaussian import (
+from .expectation import (
     CHEBYSHEV_THRESHOLD,
     INEQUALITIES,
     Inequality,
+    conditional_expectation,
     dead_draw_norm,
+    expected_gradcam,
+    gradcam_lower_bound,
+    patch_norms,
     rectified_mean,
     rectified_norm_lower_bound,
     rectified_norm_mean,
 )
-from .monte_carlo import Estimate, estimate_gradcam
 from .one_convolution import Networks, OneConvolution
 from .plots import plot_digit, plot_pixels, plot_sweeps
-from .sweeps import SWEEPS, SweepPoint, sweep
+from .simulation import (
+    SIDE,
+    SWEEPS,
+    Estimate,
+    SweepPoint,
+    estimate_gradcam,
+    mnist_digit,
+    padded,
+    small_digit,
+    sweep,
+)
 
 __all__ = [
     "CHEBYSHEV_THRESHOLD",

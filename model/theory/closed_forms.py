@@ -1,24 +1,18 @@
 """GradCAM, XGradCAM and HiResCAM on [CNN], written out: no automatic differentiation.
 
-The target layer is the ReLU after the filters, whose maps are B of `(R, V, h, w)`, for R networks at once. With C the
-pooled maps, W1 … WL the dense layers' weights (W1 is zero on the lower half of C), h1 … hL their outputs before ReLU,
-and c the target class, the score is y = hL[c], and by the chain rule
+The target layer is the ReLU after the filters, with maps B of `(R, V, h, w)` for R networks at once. C are the pooled
+maps, W1 … WL the weights of the dense layers (W1 is zero on the lower half of C), h1 … hL their outputs before ReLU, c
+the target class, and y = hL[c] the score. Then
 
     G = dy/dC = WL[c] · diag(h(L-1) > 0) · W(L-1) · … · diag(h1 > 0) · W1                                        (1)
-
-A window of the max-pool hands its G to one cell, the largest, and leaves the others 0. Hence, whichever cell that is,
-
     GradCAM's coefficient     alpha_v = 1/(h w) · sum of dy/dB_v over all cells = 1/(h w) · sum of G_v           (2)
     XGradCAM's coefficient    a_v = (sum of B_v · dy/dB_v) / (sum of B_v) = (sum of C_v · G_v) / (sum of B_v)    (3)
     HiResCAM's map            ReLU of the sum over v of C_v · G_v, each at the cell its window was largest in    (4)
 
-In (2) neither the image nor the filters are left but through the signs of h1 … h(L-1); with one dense layer, L = 1,
-alpha_v is a plain mean of weights. (3) and (4) both add up to the score: the sum over v and all cells of a_v · B_v,
-and of B · dy/dB, is y, because y is homogeneous of degree 1 in B. HiResCAM's share of the unread cells is 0, since
-G is; GradCAM and XGradCAM multiply all of B_v by one number.
+HiResCAM's share of the unread cells is 0, since G is; GradCAM and XGradCAM multiply all of B_v by one number.
 
-Source: derived here from the methods' definitions (Selvaraju et al. 2017; Fu et al. 2020; Draelos and Carin 2020);
-(2) is what Proposition 2 of Taimeskhanov et al. 2024 is about.
+Source: derived in docs/theory.md from the methods' definitions (Selvaraju et al. 2017; Fu et al. 2020; Draelos and
+Carin 2020); (2) is the subject of Proposition 2 of Taimeskhanov et al. 2024.
 """
 
 from __future__ import annotations
@@ -30,22 +24,22 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.theory.one_convolution import Networks
 
 XGRADCAM_EPSILON = 1e-7
-"""Added to the denominator of (3), so that a filter without a response has coefficient 0; as in grad-cam 1.5."""
+"""Added to the denominator of (3), as in grad-cam 1.5: a filter without a response has coefficient 0."""
 
 
 def pooled_gradient(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """G of (1), the score's gradient in the pooled cells that the head reads.
+    """G of (1), the gradient of the score in the pooled cells that the head reads.
 
     Args:
         networks: R networks.
         maps: `(R, V, h, w)`, their `features` of an image.
-        target: the class, or one of each network, `(R,)` int64.
+        target: the class, or one class per network, `(R,)` int64.
 
     Returns:
-        `(R, V, seen_rows, w')`; on the lower half of the pooled map the gradient is 0, and left out.
+        `(R, V, seen_rows, w')`; the gradient is 0 on the lower half of the pooled map, which is left out.
 
     Raises:
-        InputError: if `target` is no class of the networks.
+        InputError: if `target` is not a class of the networks.
     """
     classes = networks.spec.classes
     chosen = torch.as_tensor(target).expand(len(networks))
@@ -78,17 +72,17 @@ def _weighted(coefficients: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
 
 
 def gradcam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """GradCAM's map at the maps' resolution, not normalised: `(R, h, w)`. Arguments as for `pooled_gradient`."""
+    """GradCAM's map at the maps' resolution, not normalized: `(R, h, w)`. Arguments as for `pooled_gradient`."""
     return _weighted(gradcam_coefficients(networks, maps, target), maps)
 
 
 def xgradcam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """XGradCAM's map at the maps' resolution, not normalised: `(R, h, w)`. Arguments as for `pooled_gradient`."""
+    """XGradCAM's map at the maps' resolution, not normalized: `(R, h, w)`. Arguments as for `pooled_gradient`."""
     return _weighted(xgradcam_coefficients(networks, maps, target), maps)
 
 
 def hirescam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """HiResCAM's map at the maps' resolution, equation (4), not normalised: `(R, h, w)`.
+    """HiResCAM's map at the maps' resolution, equation (4), not normalized: `(R, h, w)`.
 
     Arguments as for `pooled_gradient`. Rows that the head does not read are exactly 0.
     """

@@ -1,45 +1,92 @@
-"""The expected GradCAM map of [CNN] at initialisation: exact, given the filters and altogether, and lower bounds.
+"""The expected GradCAM map of [CNN] at initialization: exact, given the filters and over all weights; lower bounds.
 
-The class is fixed, the weights are independent and centred Gaussian with standard deviations tau_0 (filters) and
-tau_1 … tau_L (dense layers), n pooled cells of each map are seen, and d_1 … d_(L-1) are the hidden widths.
-
-Given the filters, take a cell (i, j) and put its activations b = (B_1(i,j), …, B_V(i,j)) into every seen pooled cell:
-u, of norm sqrt(n) |b|. By equation (1) of `closed_forms`, the map before its ReLU is at (i, j)
-
-    sum_v alpha_v b_v = 1/(h w) · WL[c] · diag(h(L-1) > 0) · W(L-1) · … · diag(h1 > 0) · W1 u.
-
-Layer by layer, signs are free (`gaussian`): the norm of diag(h1 > 0) W1 u has the law of tau_1 |u| sqrt(S_d1), whatever
-the pooled activations are, as long as they are not all 0, and so on. WL[c] at last is Gaussian and independent of the
-rest. With Lambda the map after ReLU this gives, exactly, cf. the paper's Eq. 11 (conditional on the filters),
+The class is fixed. The weights are independent centered Gaussians with standard deviations tau_0 (filters) and
+tau_1 … tau_L (dense layers); n pooled cells of each map are seen; d_1 … d_(L-1) are the hidden widths. With g, g_1, …
+independent standard Gaussians, S_n = ReLU(g_1)² + … + ReLU(g_n)² and m_n = E sqrt(S_n):
 
     E[Lambda(i,j) | filters] = K |b(i,j)|    with    K = tau_L / (h w) · sqrt(n / (2 pi)) · prod_(l<L) tau_l m_(d_l)
 
-(0 if L > 1 and no seen activation is positive). The activations are tau_0 |x| ReLU(g_v), x the patch at (i, j), so
+where b are the activations of all maps at the cell (0 if L > 1 and no seen activation is positive), and
 
-    E[Lambda(i,j)] = K tau_0 |x(i,j)| m_V,
+    E[Lambda(i,j)] = K tau_0 |x(i,j)| m_V
 
-exactly if L = 1; if L > 1, up to K tau_0 |x| sqrt(V) / 2^V at most (`dead_draw_norm`). It depends on the norm of the
-patch alone: in expectation GradCAM does not know where the wall is. Any lower bound of m_V gives one of the map,
-cf. the paper's Theorem 3.
+where x is the patch of the image at the cell: exactly if L = 1, else up to K tau_0 |x| sqrt(V) / 2^V. In expectation,
+GradCAM depends on the norm of the patch alone: it does not know where the wall is. Two lower bounds of m_n:
 
-Source: derived here, from the paper's setting; its own statements could not be consulted.
+    moments      m_n >= n / sqrt(2 (n + 5)), by Hölder's inequality; of order sqrt(n/2), as m_n is.
+    chebyshev    m_n >= (1 - 20/n) sqrt(n)/2, by Chebyshev's inequality; 0 for n <= 20.
+
+Source: derived in docs/theory.md from the paper's setting, with proofs; cf. Eq. 11 and Theorem 3 of Taimeskhanov et al.
+2024. The theorem asks for V > 20 filters, the range of "chebyshev"; whether the constants agree could not be checked.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Literal, get_args
 
 import torch
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.theory.gaussian import (
-    Inequality,
-    dead_draw_norm,
-    rectified_mean,
-    rectified_norm_lower_bound,
-    rectified_norm_mean,
-)
 from stackwalls.model.theory.one_convolution import OneConvolution
+
+Inequality = Literal["moments", "chebyshev"]
+
+INEQUALITIES: tuple[Inequality, ...] = get_args(Inequality)
+
+SQUARE_MEAN = 1 / 2
+"""E ReLU(g)²."""
+
+SQUARE_VARIANCE = 5 / 4
+"""Var ReLU(g)² = 3/2 - 1/4."""
+
+CHEBYSHEV_THRESHOLD = 20
+"""The largest number of filters for which the bound by Chebyshev's inequality is 0: Var S_n / (n/4)² = 20/n."""
+
+
+# ---- rectified Gaussians -------------------------------------------------------------------------------------------
+
+
+def rectified_mean(sigma: float) -> float:
+    """E ReLU(X) for X ~ N(0, sigma²)."""
+    return sigma / math.sqrt(2 * math.pi)
+
+
+def rectified_norm_mean(count: int) -> float:
+    """m_n: the expected Euclidean norm of `count` independent standard Gaussians after ReLU.
+
+    Exact up to rounding; about sqrt(count / 2) if `count` is large.
+    """
+    total = 0.0
+    for positive in range(1, count + 1):
+        log_binomial = math.lgamma(count + 1) - math.lgamma(positive + 1) - math.lgamma(count - positive + 1)
+        log_chi = math.lgamma((positive + 1) / 2) - math.lgamma(positive / 2)
+        total += math.exp(log_binomial - count * math.log(2) + log_chi)
+    return math.sqrt(2) * total
+
+
+def rectified_norm_lower_bound(count: int, inequality: Inequality = "moments") -> float:
+    """A lower bound of m_n in elementary functions, at least 0.
+
+    Raises:
+        InputError: if `inequality` is unknown.
+    """
+    if inequality == "moments":
+        return count / math.sqrt(2 * (count + 5))
+    if inequality == "chebyshev":
+        return max(0.0, 1 - CHEBYSHEV_THRESHOLD / count) * math.sqrt(count) / 2
+    raise InputError(f"Expected `inequality` to be one of {', '.join(INEQUALITIES)}, but got {inequality!r}.")
+
+
+def dead_draw_norm(count: int) -> float:
+    """The most that networks without a positive seen activation contribute to m_n: sqrt(n) / 2^n.
+
+    With several dense layers such a network has gradient 0, so this share is missing from the expected map.
+    """
+    return math.sqrt(count) * 2.0**-count
+
+
+# ---- the expected map ----------------------------------------------------------------------------------------------
 
 
 def patch_norms(spec: OneConvolution, image: torch.Tensor) -> torch.Tensor:
@@ -49,7 +96,7 @@ def patch_norms(spec: OneConvolution, image: torch.Tensor) -> torch.Tensor:
 
 
 def _scale(spec: OneConvolution) -> float:
-    """K: what is left of the dense layers in the expected map."""
+    """K, the factor of the dense layers."""
     rows, columns = spec.map_size
     hidden = zip(spec.taus[1:-1], spec.hidden, strict=True)
     passed = math.prod(tau * rectified_norm_mean(width) for tau, width in hidden)
@@ -60,16 +107,14 @@ def conditional_expectation(spec: OneConvolution, maps: torch.Tensor) -> torch.T
     """The expected GradCAM map over the dense layers' weights, given the filters: exact for every V and L.
 
     Args:
-        spec: the shape and law of the networks.
+        spec: shape of the networks and law of their weights.
         maps: `(R, V, h, w)`, the activation maps (`Networks.features`) of R draws of the filters.
 
     Returns:
-        `(R, h, w)`, of the maps' dtype.
+        `(R, h, w)`, of the maps' dtype: equation (5) of docs/theory.md.
 
     Raises:
         InputError: if `maps` has another shape.
-
-    Source: derived here, see above; cf. Taimeskhanov et al. 2024, Eq. 11.
     """
     if maps.ndim != 4 or tuple(maps.shape[1:]) != (spec.filters, *spec.map_size):
         expected = ("R", spec.filters, *spec.map_size)
@@ -83,7 +128,7 @@ def conditional_expectation(spec: OneConvolution, maps: torch.Tensor) -> torch.T
 
 
 def _expected(spec: OneConvolution, image: torch.Tensor, norm: float) -> torch.Tensor:
-    """K tau_0 |x| times `norm`, or 0 where several dense layers are given nothing but zeros."""
+    """K tau_0 |x| times `norm`, or 0 if several dense layers get nothing but zeros."""
     norms = patch_norms(spec, image)
     seen = norms[: spec.seen_rows * spec.pool, : spec.pooled_size[1] * spec.pool]
     if spec.depth > 1 and not bool((seen > 0).any()):
@@ -92,37 +137,19 @@ def _expected(spec: OneConvolution, image: torch.Tensor, norm: float) -> torch.T
 
 
 def expected_gradcam(spec: OneConvolution, image: torch.Tensor) -> torch.Tensor:
-    """The expected GradCAM map at initialisation, over all weights, for one fixed class.
+    """The expected GradCAM map at initialization, over all weights, for a fixed class: `(C, H, W)` to `(h, w)` float64.
 
-    Exact for one dense layer; for more, too large by the share `dead_draw_norm(V) / rectified_norm_mean(V)` at most
-    (0.5 for V = 2, 1e-8 for V = 30).
-
-    Args:
-        spec: the shape and law of the networks.
-        image: `(C, H, W)`.
-
-    Returns:
-        `(h, w)` float64, a multiple of `patch_norms`.
-
-    Source: derived here, see above.
+    A multiple of `patch_norms`: equation (6) of docs/theory.md. Exact for one dense layer. For more, too large by the
+    share `dead_draw_norm(V) / rectified_norm_mean(V)` at most (0.5 for V = 2, 1e-8 for V = 30).
     """
     return _expected(spec, image, rectified_norm_mean(spec.filters))
 
 
 def gradcam_lower_bound(spec: OneConvolution, image: torch.Tensor, inequality: Inequality = "moments") -> torch.Tensor:
-    """A lower bound of the expected GradCAM map at initialisation, in elementary functions of V.
+    """A lower bound of `expected_gradcam` in elementary functions of V: `(C, H, W)` to `(h, w)` float64.
 
-    Args:
-        spec: the shape and law of the networks.
-        image: `(C, H, W)`.
-        inequality: "moments", positive for every V where one dense layer follows, and within a factor that goes to 1;
-            or "chebyshev", which is 0 for V <= 20.
-
-    Returns:
-        `(h, w)` float64.
-
-    Source: derived here, see `gaussian`; cf. Taimeskhanov et al. 2024, Theorem 3, whose range, V > 20, is that of
-    "chebyshev".
+    Equations (7) and (8) of docs/theory.md. "moments" is positive for every V with one dense layer, and within a factor
+    that goes to 1; "chebyshev" is 0 for V <= 20.
     """
     missing = dead_draw_norm(spec.filters) if spec.depth > 1 else 0.0
     return _expected(spec, image, max(0.0, rectified_norm_lower_bound(spec.filters, inequality) - missing))

@@ -13,30 +13,30 @@ from stackwalls.model.errors import InputError
 
 @dataclass(frozen=True)
 class OneConvolution:
-    """The shape of [CNN] and the law of its weights at initialisation.
+    """The shape of [CNN] and the law of its weights at initialization.
 
-    Filters without padding and without bias, ReLU, max-pool without overlap, then `depth` dense layers without bias
-    and with ReLU between them. The first dense layer's weights on the lower half of the pooled map are zero; here
-    they do not exist, so that nothing can leak. All other weights are independent and centred Gaussian.
+    Filters without padding or bias, ReLU, max-pool without overlap, then `depth` dense layers without bias and with
+    ReLU between them. The first dense layer's weights on the lower half of the pooled map are zero; here they do not
+    exist, so nothing can leak. All other weights are independent centered Gaussians.
 
     Attributes:
         height: of the input, in pixels.
         width: of the input, in pixels.
         channels: of the input.
-        filters: V, the number of filters and so of activation maps.
+        filters: V, the number of filters and of activation maps.
         kernel: k, height and width of a filter, in pixels.
-        pool: k', height, width and stride of a pooling window, in map cells; what is left over is not read.
+        pool: k', height, width and stride of a pooling window, in map cells; incomplete windows are not read.
         hidden: widths of the dense layers between the first and the last; () for a single dense layer.
         classes: number of logits.
-        tau: standard deviation of the weights; one for all layers, or one each, the filters' first.
+        tau: standard deviation of the weights: one for all layers, or one per layer, the filters first.
 
     Raises:
-        InputError: if a size is not positive, if kernel or windows do not fit, if the pooled map has a single row, or
-            if `tau` is neither one positive number nor one for each layer.
+        InputError: if a size is not positive, kernel or windows do not fit, the pooled map has a single row, or `tau`
+            is not one positive number or one per layer.
 
-    Source: [CNN] of Taimeskhanov, Sicre, Garreau 2024, section 2, and its split into f and g (cf. Eq. 4). The
-    defaults, and that there is no padding and no bias, are those of the authors' published notebook
-    (MagamedT/cam-can-see-through-walls, figure_code/mnist_experiment.ipynb); there `classes` is 10.
+    Source: [CNN] of Taimeskhanov, Sicre, Garreau 2024, section 2, and its split into f and g (cf. Eq. 4). Defaults, and
+    the lack of padding and bias, as in the authors' notebook (MagamedT/cam-can-see-through-walls,
+    figure_code/mnist_experiment.ipynb); there `classes` is 10.
     """
 
     height: int = 29
@@ -71,7 +71,7 @@ class OneConvolution:
 
     @property
     def taus(self) -> tuple[float, ...]:
-        """Standard deviation of the weights of each layer: the filters, then the dense layers; `depth + 1` values."""
+        """Standard deviation of the weights of each of the `depth + 1` layers: the filters, then the dense layers."""
         return self.tau if isinstance(self.tau, tuple) else (self.tau,) * (self.depth + 1)
 
     @property
@@ -99,14 +99,14 @@ class OneConvolution:
     def dead_start(self) -> int:
         """First pixel row that the network does not see; also the first map row that depends on dead pixels alone.
 
-        The last seen pooled row ends with map row seen_rows · pool - 1, which ends with pixel row dead_start - 1. Map
-        rows from seen_rows · pool on are not read either, but their first kernel - 1 rows reach above the wall.
+        The last seen pooled row ends with map row seen_rows · pool - 1, which ends with pixel row dead_start - 1. The
+        first kernel - 1 of the unread map rows still reach above the wall.
         """
         return self.seen_rows * self.pool + self.kernel - 1
 
     @property
     def dense_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Of each dense layer's weights: (out, V, seen_rows, w') for the first, (out, in) for the others."""
+        """Shapes of the dense layers' weights: (out, V, seen_rows, w') for the first, (out, in) for the others."""
         widths = (*self.hidden, self.classes)
         first = (widths[0], self.filters, self.seen_rows, self.pooled_size[1])
         return first, *zip(widths[1:], widths[:-1], strict=True)
@@ -119,12 +119,12 @@ class OneConvolution:
         filters: torch.Tensor | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> Networks:
-        """Independent networks at initialisation.
+        """Draw independent networks at initialization.
 
         Args:
             draws: R, the number of networks.
             generator: of the weights; on the CPU.
-            filters: `(V, C, k, k)`, the same for all networks; drawn for each one by default.
+            filters: `(V, C, k, k)`, the same for all networks; by default drawn for each.
             dtype: of the weights.
 
         Raises:
@@ -139,13 +139,9 @@ class OneConvolution:
         def normal(tau: float, *size: int) -> torch.Tensor:
             return torch.randn(draws, *size, generator=generator, dtype=dtype).mul_(tau)
 
-        fixed = None if filters is None else filters.to(dtype).expand(draws, *shape)
+        drawn = normal(self.taus[0], *shape) if filters is None else filters.to(dtype).expand(draws, *shape)
         dense = zip(self.taus[1:], self.dense_shapes, strict=True)
-        return Networks(
-            self,
-            normal(self.taus[0], *shape) if fixed is None else fixed,
-            tuple(normal(tau, *size) for tau, size in dense),
-        )
+        return Networks(self, drawn, tuple(normal(tau, *size) for tau, size in dense))
 
     def patches(self, image: torch.Tensor) -> torch.Tensor:
         """What each map cell sees: `(C, H, W)` to `(C·k·k, h·w)`, cells row by row.
@@ -161,10 +157,10 @@ class OneConvolution:
 
 @dataclass(frozen=True)
 class Networks:
-    """R networks of one shape, with their weights on a leading axis.
+    """R networks of one shape; their weights have a leading axis.
 
     Attributes:
-        spec: the shape that they share.
+        spec: the shape.
         filters: `(R, V, C, k, k)`.
         dense: the dense layers' weights; `(R, out, V, seen_rows, w')` for the first, `(R, out, in)` for the others.
     """
@@ -177,29 +173,28 @@ class Networks:
         return len(self.filters)
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
-        """The rectified activation maps, which CAM methods read: one `(C, H, W)` image to `(R, V, h, w)`.
+        """The rectified activation maps, which CAM methods use: one `(C, H, W)` image to `(R, V, h, w)`.
 
-        A product of matrices, four times as quick here as a convolution with R·V filters.
+        A matrix product: four times as fast here as a convolution with R·V filters.
         """
         rows = self.filters.flatten(0, 1).flatten(1)  # (R·V, C·k·k)
         responses = rows @ self.spec.patches(image.to(self.filters))
         return responses.relu_().view(len(self), self.spec.filters, *self.spec.map_size)
 
     def head(self, maps: torch.Tensor) -> torch.Tensor:
-        """The maps `(R, V, h, w)` to logits `(R, classes)`."""
+        """Maps `(R, V, h, w)` to logits `(R, classes)`."""
         return self.preactivations(maps)[-1]
 
     def pool(self, maps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the head reads of the maps: `(R, V, h, w)` to values and cells, both `(R, V, seen_rows, w')`.
+        """What the head reads of maps `(R, V, h, w)`: each window's largest value, and its cell, row · w + column.
 
-        Returns:
-            Each window's largest value, and its cell, row · w + column; the first one in reading order among equals.
+        Both `(R, V, seen_rows, w')`; of equal values, the first in reading order.
         """
         values, cells = F.max_pool2d(maps, self.spec.pool, return_indices=True)
         return values[..., : self.spec.seen_rows, :], cells[..., : self.spec.seen_rows, :]
 
     def preactivations(self, maps: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The maps `(R, V, h, w)` to every dense layer's output before its ReLU, `(R, out)`; the last: the logits."""
+        """Maps `(R, V, h, w)` to every dense layer's output before its ReLU, `(R, out)`; the last: logits."""
         signal = self.pool(maps)[0].flatten(1)
         outputs: list[torch.Tensor] = []
         for weights in self.dense:

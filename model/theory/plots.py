@@ -1,4 +1,4 @@
-"""The figures of `stackgen theory`: a digit with its maps, the score of every cell, and the sweeps."""
+"""The figures of `stackgen theory`: a digit with its maps, the score of every cell, the sweeps."""
 
 from __future__ import annotations
 
@@ -12,20 +12,24 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from stackwalls.model.theory.closed_forms import gradcam_map, hirescam_map
-from stackwalls.model.theory.expectation import expected_gradcam, gradcam_lower_bound, patch_norms
-from stackwalls.model.theory.gaussian import CHEBYSHEV_THRESHOLD, INEQUALITIES
-from stackwalls.model.theory.monte_carlo import Estimate
+from stackwalls.model.theory.expectation import (
+    CHEBYSHEV_THRESHOLD,
+    INEQUALITIES,
+    expected_gradcam,
+    gradcam_lower_bound,
+    patch_norms,
+)
 from stackwalls.model.theory.one_convolution import Networks, OneConvolution
-from stackwalls.model.theory.sweeps import SweepPoint
+from stackwalls.model.theory.simulation import Estimate, SweepPoint
 
-_COLOURS = "viridis"
+_COLORMAP = "viridis"
 _WALL = "#e3342f"
 _SEEN = "#2b6cb0"
 _BOUNDS = {"moments": ("#dd6b20", "--", "bound by moments"), "chebyshev": ("#718096", ":", "bound by Chebyshev")}
-"""Colour, line and name of each inequality."""
+"""Color, line style and label of each inequality."""
 
 _ERRORS = 4
-"""Error bars reach so many standard errors to both sides, as the tests do."""
+"""Error bars extend this many standard errors to both sides, as in the tests."""
 
 _AXES = {
     "filters": "filters V",
@@ -40,7 +44,7 @@ _LOGARITHMIC_Y = ("tau",)  # the score is a power of tau
 def plot_digit(networks: Networks, image: torch.Tensor, estimate: Estimate) -> Figure:
     """The digit, GradCAM and HiResCAM of one random network for its predicted class, and GradCAM's mean over many.
 
-    Each map is scaled to its own maximum; the part that the network does not see is hatched in red.
+    Each map is scaled to its own maximum. The part that the network does not see is hatched in red.
 
     Args:
         networks: the first one is shown.
@@ -59,11 +63,11 @@ def plot_digit(networks: Networks, image: torch.Tensor, estimate: Estimate) -> F
     }
     figure = Figure(figsize=(9.2, 2.9), layout="constrained")
     axes: NDArray[Any] = figure.subplots(1, len(panels))
-    for panel, (title, picture) in zip(axes, panels.items(), strict=True):
-        panel.imshow(picture.numpy(), cmap="gray" if picture is panels["the digit"] else _COLOURS, vmin=0)
+    for panel, (title, pixels) in zip(axes, panels.items(), strict=True):
+        panel.imshow(pixels.numpy(), cmap="gray" if pixels is panels["the digit"] else _COLORMAP, vmin=0)
         panel.set_title(title, fontsize=9)
         panel.set_axis_off()
-        _draw_wall(panel, networks.spec.dead_start, *picture.shape)
+        _draw_wall(panel, networks.spec.dead_start, *pixels.shape)
     return figure
 
 
@@ -77,17 +81,17 @@ def _draw_wall(axes: Axes, start: int, rows: int, columns: int) -> None:
 def plot_pixels(spec: OneConvolution, image: torch.Tensor, estimate: Estimate) -> Figure:
     """The simulated score of every cell against the norm of its patch, with the exact line and the bounds.
 
-    Beside it, how far the simulation is from the exact score in every cell, in standard errors.
+    Right: the difference between simulated and exact score of every cell, in standard errors.
 
     Args:
-        spec: the shape and law of the networks.
+        spec: shape of the networks and law of their weights.
         image: `(C, H, W)`.
         estimate: of the expected GradCAM map.
     """
     figure = Figure(figsize=(9.2, 4), layout="constrained")
     scores, deviations = figure.subplots(1, 2, width_ratios=(1.4, 1))
     norms, exact = patch_norms(spec, image), expected_gradcam(spec, image)
-    for name, colour, rows in (
+    for name, color, rows in (
         ("simulated, seen", _SEEN, slice(0, spec.dead_start)),
         ("simulated, unseen", _WALL, slice(spec.dead_start, None)),
     ):
@@ -99,15 +103,15 @@ def plot_pixels(spec: OneConvolution, image: torch.Tensor, estimate: Estimate) -
             markersize=3,
             elinewidth=0.8,
             alpha=0.5,
-            color=colour,
+            color=color,
             label=f"{name} (±{_ERRORS} s.e.)",
         )
     order = norms.flatten().argsort()
     scores.plot(norms.flatten()[order], exact.flatten()[order], color="black", linewidth=1, label="exact", zorder=3)
     for inequality in INEQUALITIES:
-        colour, line, label = _BOUNDS[inequality]
+        color, line, label = _BOUNDS[inequality]
         bound = gradcam_lower_bound(spec, image, inequality).flatten()[order]
-        scores.plot(norms.flatten()[order], bound, line, color=colour, label=label)
+        scores.plot(norms.flatten()[order], bound, line, color=color, label=label)
     scores.set(xlabel="norm of the cell's patch", ylabel="expected GradCAM score", xlim=(0, None), ylim=(0, None))
     scores.legend(fontsize=8, frameon=False)
     shown = deviations.imshow(estimate.deviation(exact).numpy(), cmap="PuOr", vmin=-_ERRORS, vmax=_ERRORS)
@@ -119,7 +123,7 @@ def plot_pixels(spec: OneConvolution, image: torch.Tensor, estimate: Estimate) -
 
 
 def plot_sweeps(points: Sequence[SweepPoint]) -> Figure:
-    """One panel a parameter: simulated and exact score at the brightest unseen cell, with the bounds."""
+    """One panel per parameter: simulated and exact score at the brightest unseen cell, with the bounds."""
     parameters = list(dict.fromkeys(point.parameter for point in points))
     columns = min(2, len(parameters))
     rows = -(-len(parameters) // columns)
@@ -136,15 +140,15 @@ def plot_sweeps(points: Sequence[SweepPoint]) -> Figure:
 def _plot_sweep(axes: Axes, points: Sequence[SweepPoint]) -> None:
     parameter, values = points[0].parameter, [point.value for point in points]
     if parameter == "filters":
-        nothing = f"V ≤ {CHEBYSHEV_THRESHOLD}: Chebyshev says nothing"
+        nothing = f"V ≤ {CHEBYSHEV_THRESHOLD}: the Chebyshev bound is 0"
         axes.axvspan(min(values), CHEBYSHEV_THRESHOLD, color="0.93", linewidth=0, zorder=0, label=nothing)
     errors = [_ERRORS * point.standard_error for point in points]
     means = [point.mean for point in points]
     axes.errorbar(values, means, errors, fmt="o", markersize=4, capsize=2, color=_WALL, label="simulated, unseen cell")
     axes.plot(values, [point.exact for point in points], color="black", linewidth=1, label="exact")
     for inequality in INEQUALITIES:
-        colour, line, label = _BOUNDS[inequality]
-        axes.plot(values, [point.bounds[inequality] for point in points], line, color=colour, label=label)
+        color, line, label = _BOUNDS[inequality]
+        axes.plot(values, [point.bounds[inequality] for point in points], line, color=color, label=label)
     axes.set(xlabel=_AXES[parameter], ylabel="expected GradCAM score")
     if parameter in _LOGARITHMIC_X:
         axes.set_xscale("log")

@@ -1,14 +1,14 @@
 """Training of the masked VGG16 and its baseline.
 
-- what is to be done: `recipes` (the paper's, a tiny one, the miniature's), `spec` (one training, and how this machine
-  runs it)
-- the images: `training_data` (from `--data` to two splits and the classes), `data/` (on their way to the network)
-- the parts: `training_network` (only the rows that reach the head), `building`, `initialisation`, `dropout`,
-  `optimisation`, `validation`, `failures` (what a device refuses), `interruption` (Ctrl-C)
-- the loop: `trainer` (from the first step to the last), `progress` (where it is, what it logs), `checkpoint`
-  (whole, and goes on bit for bit), `saving` (when), `history` (lines of JSON), `curves` (the paper's Figure 5)
-- the end: `outcome` (the best weights, measured again, with their certificate)
+- what is trained: `spec` (recipes; the spec of one training; how this machine runs it), `network` (computes only the
+  rows that reach the head; seeded dropout, first weights), `optimization` (optimizer, learning rate, precision)
+- images: `training_data` (from `--data` to two splits and the classes), `batch_order` (which image when),
+  `augmentation` (random crops and colors), `loading` (background processes that read, decode and crop)
+- the loop: `trainer` (the training from start to end), `loop` (the steps, stops and checkpoints that every training
+  here shares), `checkpoint` (the whole state in one file, and when to write it), `history` (losses and curves)
+- what is measured: `validation` (accuracy, and the certified network at the end)
 
+A new value of a recipe is a field of `spec.Recipe`; its flag and help text follow from it.
 Names are loaded at first use (PEP 562).
 """
 

@@ -1,11 +1,10 @@
-from .curves import draw_curves
-from .history import History
-from .outcome import Outcome
-from .recipes import RECIPES, Recipe, find_recipe, recipe_fields
-from .spec import Running, TrainingSpec
-from .trainer import Stopped, train
+from .history import History, draw_curves
+from .loop import StepLoop, Stopped
+from .network import TrainingNetwork
+from .spec import RECIPES, Recipe, Running, TrainingSpec, find_recipe, recipe_fields
+from .trainer import train
 from .training_data import TrainingData, open_data
-from .training_network import TrainingNetwork
+from .validation import Outcome
 
 __all__ = [
     "RECIPES",
@@ -13,6 +12,7 @@ __all__ = [
     "Outcome",
     "Recipe",
     "Running",
+    "StepLoop",
     "Stopped",
     "TrainingData",
     "TrainingNetwork",

@@ -1,10 +1,12 @@
-"""A training's whole state in one file, so that it goes on as if it had not been stopped."""
+"""The whole state of a training in one file, from which it resumes as if it had not been stopped; when to write it."""
 
 from __future__ import annotations
 
-import os
 import pickle
 import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,23 +15,30 @@ import numpy as np
 import torch
 
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.files import whole_file
 
 FORMAT = 1
+
+_QUICK = 1.0
+"""Seconds; a checkpoint that takes less is written after every epoch."""
+
+_SHARE = 20
+"""A slower one is written only if the training since the last took this many times as long: at most 5 % of the time."""
 
 
 @dataclass
 class Checkpoint:
-    """Everything that the next step follows from.
+    """Everything that determines the next step.
 
     Attributes:
-        described: spec and data as JSON values; a checkpoint goes on only with the same.
-        step: optimiser steps done; the order of the pictures, the crops, the dropout and the learning rate follow
-            from it and the seed.
-        model: the network's state dict.
-        optimizer: the optimiser's.
-        scaler: the loss scaler's (fp16 only).
-        random: of each process, the states of Python's, NumPy's, torch's and CUDA's generators.
-        progress: counts and sums between two lines of the history, and the best validation.
+        described: spec and data as JSON values; only the same training may resume.
+        step: optimizer steps done; the order of the images, the crops, the dropout and the learning rate follow from
+            it and the seed.
+        model: the state dict of the network.
+        optimizer: the state dict of the optimizer.
+        scaler: the state dict of the loss scaler (fp16 only).
+        random: the states of Python's, NumPy's, torch's and CUDA's generators, of each process.
+        progress: the fields of `Progress`.
     """
 
     described: dict[str, Any]
@@ -41,75 +50,90 @@ class Checkpoint:
     progress: dict[str, Any] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
-        """Write it whole: under a temporary name, put on the disk, then renamed.
+        """Write the file as a whole.
 
         Raises:
-            RunError: if the disk refuses; the checkpoint that was there stays.
+            RunError: if the disk is full or fails; the previous checkpoint is kept.
         """
-        temporary = path.with_name(f".{path.name}.tmp")
         content = {"format": FORMAT, **{entry.name: getattr(self, entry.name) for entry in fields(self)}}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with whole_file(path) as file:
                 torch.save(content, file)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
         except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
             raise RunError(
-                f"Cannot write the checkpoint {path} ({error}); the one before it is untouched. Make room, then go on "
-                "with --resume."
+                f"Cannot write the checkpoint {path} ({error}). The previous checkpoint is intact: free some space, "
+                "then resume the training."
             ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
         """Read what `write` wrote; no pickled object is executed.
 
         Raises:
-            InputError: if the file is no checkpoint, or of another version of this package.
+            InputError: if the file is not a checkpoint, or another version of this package wrote it.
         """
         try:
             content = torch.load(path, map_location="cpu", weights_only=True)
             if content.pop("format") != FORMAT:
-                raise InputError(f"{path} was written by another version of stackwalls: train anew in another folder.")
+                raise InputError(f"{path} was written by another version of stackwalls. Train in another folder.")
             return cls(**content)
         except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is no checkpoint of a training, or damaged: remove it to begin anew.") from error
+            raise InputError(f"{path} is not a checkpoint, or it is damaged. Remove it to start over.") from error
 
+    def check_same(self, wanted: dict[str, Any], path: Path) -> None:
+        """Check that this is a checkpoint of the training described by `wanted`.
 
-def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Refuse a checkpoint of another recipe, other data, or another seed.
-
-    Raises:
-        InputError: naming the first values that differ.
-    """
-    before, now = _flat(found), _flat(wanted)
-    different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    if different:
-        shown = "; ".join(
-            f"{key} was {before.get(key, 'absent')!s:.60}, now {now.get(key, 'absent')!s:.60}" for key in different[:3]
-        )
-        more = f" and {len(different) - 3} more" if len(different) > 3 else ""
-        raise InputError(
-            f"{path} is a checkpoint of another training ({shown}{more}): go on with the same values, or train in "
-            "another folder."
-        )
+        Raises:
+            InputError: naming the first values that differ.
+        """
+        before, now = _flat(self.described), _flat(wanted)
+        different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+        if different:
+            shown = "; ".join(
+                f"{key} was {before.get(key, 'absent')!s:.60}, now {now.get(key, 'absent')!s:.60}"
+                for key in different[:3]
+            )
+            more = f" and {len(different) - 3} more" if len(different) > 3 else ""
+            raise InputError(
+                f"{path} is a checkpoint of another training ({shown}{more}). Use the same values, or another folder."
+            )
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():
-        if isinstance(value, dict):
-            found |= _flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
     return found
 
 
+class SaveTimes:
+    """When the last checkpoint was written, and how long that took."""
+
+    def __init__(self) -> None:
+        self._ended, self._took = time.monotonic(), 0.0
+
+    def due(self, minutes: float, epoch: bool) -> bool:
+        """Whether it is time for the next one.
+
+        Args:
+            minutes: between two checkpoints.
+            epoch: whether an epoch just ended.
+        """
+        since = time.monotonic() - self._ended
+        return since > 60 * minutes or (epoch and (self._took < _QUICK or since >= _SHARE * self._took))
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Wrap the writing of a checkpoint."""
+        started = time.monotonic()
+        yield
+        self._ended = time.monotonic()
+        self._took = self._ended - started
+
+
 def random_states() -> dict[str, Any]:
-    """The global generators of this process, as values that `Checkpoint.read` accepts."""
+    """The states of this process's global generators, as values that `Checkpoint.read` accepts."""
     kind, keys, position, has_gauss, gauss = np.random.get_state(legacy=True)  # noqa: NPY002 - what users' code draws from
     states: dict[str, Any] = {
         "python": random.getstate(),
@@ -122,7 +146,7 @@ def random_states() -> dict[str, Any]:
 
 
 def set_random_states(states: dict[str, Any]) -> None:
-    """Put back what `random_states` gave."""
+    """Restore what `random_states` returned."""
     version, internal, gauss_next = states["python"]
     random.setstate((version, tuple(internal), gauss_next))
     kind, keys, position, has_gauss, gauss = states["numpy"]

@@ -1,34 +1,83 @@
-"""What a training logs: one line of JSON at a time, in a file that a resumed run goes on with."""
+"""The history of a training: its losses so far, the lines of JSON that a resumed run appends to, and their curves."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stackwalls.model.errors import InputError
+from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.files import whole_file, write_whole
 
 HISTORY_NAME = "history.jsonl"
+_FIGURES = (".png", ".pdf", ".svg")
+
+
+@dataclass
+class Progress:
+    """Counts and sums that a checkpoint keeps.
+
+    Attributes:
+        step: optimizer steps done.
+        pending: losses since the last line of the history.
+        epoch_loss: sum of the losses of this epoch so far.
+        epoch_steps: number of these losses.
+        best: the best validation so far, with its step.
+    """
+
+    step: int = 0
+    pending: list[float] = field(default_factory=list)
+    epoch_loss: float = 0.0
+    epoch_steps: int = 0
+    best: dict[str, float] | None = None
+
+    def take(self, losses: list[float], advice: str) -> None:
+        """Add the losses of the steps up to `step`.
+
+        Raises:
+            RunError: if one is not finite; the message names its step and ends with `advice`.
+        """
+        for before, loss in zip(range(len(losses) - 1, -1, -1), losses, strict=True):
+            if not math.isfinite(loss):
+                raise RunError(f"The loss is {loss} at step {self.step - before}; {advice}")
+        self.pending += losses
+        self.epoch_loss += sum(losses)
+        self.epoch_steps += len(losses)
+
+    def mean_pending(self) -> float:
+        """Mean loss since the last line; starts the next line."""
+        mean = sum(self.pending) / max(len(self.pending), 1)
+        self.pending = []
+        return mean
+
+    def mean_epoch(self) -> float:
+        """Mean loss of the epoch; starts the next epoch."""
+        mean = self.epoch_loss / max(self.epoch_steps, 1)
+        self.epoch_loss, self.epoch_steps = 0.0, 0
+        return mean
 
 
 class History:
-    """The lines of one training.
+    """Writes the lines of one training.
 
-    A line has `step` (optimiser steps done) and `epoch` (as a fraction); lines of the training have `loss` (the mean
-    since the line before), `learning_rate`, `images_per_s` and `waiting` (share of the time spent waiting for
-    pictures); lines of a validation have `train_loss` (the epoch's mean), `val_loss`, `top1`, `top5`.
+    Every line has `step` (optimizer steps done). In a training of the masked VGG16 it also has `epoch` (a fraction);
+    training lines have `loss` (mean since the previous line), `learning_rate`, `images_per_s` and `waiting` (share of
+    the time spent waiting for images); validation lines have `train_loss` (mean of the epoch), `val_loss`, `top1` and
+    `top5`.
 
     Args:
-        path: the file.
-        after: lines of later steps are dropped, as those of a run that was stopped after its last checkpoint.
+        path: the file; its folder is created.
+        after: lines of later steps are dropped: a run was stopped after it wrote them, and repeats these steps.
     """
 
     def __init__(self, path: Path, after: int) -> None:
         self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
         kept = [row for row in read_history(path)[0] if row["step"] <= after] if path.is_file() else []
-        temporary = path.with_name(f".{path.name}.tmp")
-        temporary.write_text("".join(_line(row) for row in kept), encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, "".join(map(_line, kept)).encode())
 
     def add(self, row: dict[str, Any]) -> None:
         """Append a line."""
@@ -37,25 +86,65 @@ class History:
 
 
 def read_history(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """All lines of a history, and those of its validations alone.
+    """All lines of a history, and the validation lines alone.
 
     Args:
         path: a `history.jsonl`, or the folder that holds one.
 
     Raises:
-        InputError: if there is none.
+        InputError: if there is no history.
     """
     path = path / HISTORY_NAME if path.is_dir() else path
     if not path.is_file():
-        raise InputError(f"There is no {HISTORY_NAME} at {path}: name a folder that `stackgen train` wrote.")
+        raise InputError(f"There is no {HISTORY_NAME} at {path}. Name a folder that `stackgen train` wrote.")
     rows: list[dict[str, Any]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             rows.append(json.loads(line))
         except ValueError:
-            break  # the last line of a run that was killed while it wrote
+            break  # the last line of a run that was killed while writing it
     return rows, [row for row in rows if "top1" in row]
 
 
 def _line(row: dict[str, Any]) -> str:
     return json.dumps(row, sort_keys=True) + "\n"
+
+
+def draw_curves(folders: Mapping[str, Path], out: Path) -> None:
+    """Draw the learning curves of several trainings in one figure, as in Figure 5 of Taimeskhanov et al. 2024.
+
+    Left: the validation loss and the mean training loss of each epoch (dotted). Right: top-5 and top-1 (dotted).
+
+    Args:
+        folders: label in the legend → folder that holds `history.jsonl`.
+        out: figure to write, `.png`, `.pdf` or `.svg`.
+
+    Raises:
+        InputError: if there is no history, or no validation in it, or `out` has another suffix.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    if out.suffix not in _FIGURES:
+        raise InputError(f"Expected a figure's file name ({', '.join(_FIGURES)}), but got {out.name!r}.")
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    losses, accuracy = figure.subplots(1, 2)
+    for number, (name, folder) in enumerate(folders.items()):
+        rows = read_history(folder)[1]
+        if not rows:
+            raise InputError(f"The history in {folder} has no validation yet. Each epoch ends with one.")
+        epochs = [row["epoch"] for row in rows]
+        style = {"color": f"C{number}", "marker": "o" if len(rows) < 15 else "", "markersize": 3}
+        losses.plot(epochs, [row["val_loss"] for row in rows], label=f"{name}, validation", **style)
+        losses.plot(epochs, [row["train_loss"] for row in rows], label=f"{name}, training", linestyle=":", **style)
+        accuracy.plot(epochs, [100 * row["top5"] for row in rows], label=f"{name}, top-5", **style)
+        accuracy.plot(epochs, [100 * row["top1"] for row in rows], label=f"{name}, top-1", linestyle=":", **style)
+    losses.set(xlabel="epoch", ylabel="cross-entropy (nats)", ylim=(0, None))
+    accuracy.set(xlabel="epoch", ylabel="validation accuracy (%)", ylim=(0, 101))
+    for axes in (losses, accuracy):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8, frameon=False)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(out) as file:
+        figure.savefig(file, dpi=150, format=out.suffix[1:])

@@ -1,22 +1,165 @@
-"""One training: what it learns from, how, and with or without the wall."""
+"""What describes a training: the recipe, the spec (recipe, wall, seed), and how this machine runs it.
+
+Settings are dataclasses of `value`s, from which commands make their flags.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import difflib
+import math
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, get_type_hints
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.sampling import check_seed
-from stackwalls.model.training.recipes import Recipe
+
+Range = tuple[float, float]
+
+
+def value(default: Any, about: str, *limits: float | str) -> Any:
+    """A field of a dataclass of settings: its help text, and its choices, or its smallest and largest value.
+
+    Commands make flags of such fields; `check_values` checks them.
+    """
+    return field(default=default, metadata={"help": about, "limits": limits})
+
+
+def check_values(settings: Any) -> None:
+    """Check that every field of a dataclass made of `value`s is within its limits; None is always allowed.
+
+    Raises:
+        InputError: naming the first field that is not.
+    """
+    for entry in fields(settings):
+        name, given, limits = entry.name, getattr(settings, entry.name), entry.metadata.get("limits")
+        if not limits or given is None:
+            continue
+        low, *rest = limits
+        if isinstance(low, str):
+            if given not in limits:
+                raise InputError(f"Expected `{name}` to be {' or '.join(limits)}, but got {given!r}.")
+        elif isinstance(given, tuple):
+            if not low < given[0] <= given[1] <= rest[0]:
+                range_ = f"{low:g} to {rest[0]:g}, but got {given[0]} {given[1]}"
+                raise InputError(f"Expected `{name}` to be two rising numbers, {range_}.")
+        elif not low <= given <= (rest or [math.inf])[0]:  # rejects NaN too
+            allowed = f"{low:g} to {rest[0]:g}" if rest else f"{low:g} or more"
+            raise InputError(f"Expected `{name}` to be {allowed}, but got {given}.")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained: everything except the data, the wall and the seed.
+
+    docs/training.md says how the values were chosen.
+
+    Raises:
+        InputError: if a value is out of range.
+    """
+
+    width: float = value(1.0, "multiplier of the network's channels and dense layers", 1 / 64, 4)
+    epochs: int = value(90, "passes over the training images; each drops the last incomplete batch", 1, 1e6)
+    batch_size: int = value(256, "images per optimizer step, over all processes and --accumulate parts", 1, 1e6)
+    optimizer: str = value("sgd", "sgd (with momentum) or adamw", "sgd", "adamw")
+    learning_rate: float = value(0.03, "highest learning rate of the schedule", 1e-12, 1e3)
+    momentum: float = value(0.9, "momentum of SGD, or the first beta of AdamW", 0, 0.9999)
+    weight_decay: float = value(1e-4, "weight decay of all parameters; decoupled in AdamW", 0, 1e3)
+    schedule: str = value(
+        "step", "step, or one-cycle: a half cosine from --learning-rate down to 0", "step", "one-cycle"
+    )
+    warm_up: float = value(0.0, "share of all steps in which the learning rate first rises linearly", 0, 0.9)
+    step_epochs: int = value(30, "epochs between two drops of --schedule step", 1, 1e6)
+    step_factor: float = value(0.1, "factor of each drop of --schedule step", 1e-6, 1)
+    clip_norm: float = value(0.0, "largest norm of the gradient of all parameters; 0 for no limit", 0, 1e6)
+    label_smoothing: float = value(0.0, "label smoothing of the cross-entropy", 0, 0.99)
+    dropout: float = value(0.5, "share of the dense layers' units that is dropped", 0, 0.99)
+    # calibrated: without it a narrow VGG hardly starts to learn (see `network.calibrate`)
+    initialisation: str = value(
+        "torchvision", "torchvision, or calibrated on training images", "torchvision", "calibrated"
+    )
+    precision: str = value(
+        "auto", "fp32, fp16, bf16, or auto: the fastest that the device supports", "auto", "fp32", "fp16", "bf16"
+    )
+    crop_area: tuple[float, float] = value(
+        (0.1, 1.0), "range of a random crop's area, as a share of the image's; above 1, edge pixels are repeated", 0, 4
+    )
+    crop_ratio: tuple[float, float] = value((0.8, 1.25), "range of a crop's width over its height", 0, 100)
+    flip: bool = value(True, "mirror every other crop")
+    softening: tuple[float, float] = value(
+        (1.0, 1.0), "range of the factor by which a crop is shrunk before it is enlarged", 0, 1
+    )
+    colour: float = value(0.0, "largest relative change of each color channel, and of all together", 0, 0.9)
+
+    def __post_init__(self) -> None:
+        check_values(self)
+
+    def with_values(self, **values: Any) -> Recipe:
+        """A copy with other values.
+
+        Raises:
+            InputError: if a name is not a field of a recipe, or a value is out of range.
+        """
+        for name in values:
+            if name not in recipe_fields():
+                near = difflib.get_close_matches(name, recipe_fields(), n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                raise InputError(f"A recipe has no value {name!r}: expected {', '.join(recipe_fields())}.{hint}")
+        return replace(self, **values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values: ranges as lists."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+# chosen by short trials on the drawn world; docs/training.md says what was tried
+_TINY = Recipe(
+    width=1 / 16,
+    epochs=8,
+    batch_size=64,
+    optimizer="adamw",
+    learning_rate=2e-3,
+    weight_decay=0.05,
+    schedule="one-cycle",
+    warm_up=0.15,
+    clip_norm=1.0,
+    dropout=0.2,
+    initialisation="calibrated",
+    crop_area=(0.6, 1.0),
+    crop_ratio=(0.9, 1.1),
+)
+
+RECIPES: dict[str, Recipe] = {
+    # Taimeskhanov, Sicre, Garreau 2024, section 4.2 and the authors' training script
+    "paper": Recipe(),
+    "tiny": _TINY,
+    # for the networks of the package, which also see animals of other sizes and lighting, and enlarged small images
+    "mini": replace(_TINY, epochs=6, dropout=0.1, crop_area=(0.5, 1.8), softening=(0.4, 1.0), colour=0.15),
+}
+
+
+def recipe_fields() -> dict[str, Any]:
+    """The fields of a recipe and their types, in order."""
+    return get_type_hints(Recipe)
+
+
+def find_recipe(name: str) -> Recipe:
+    """A recipe by name.
+
+    Raises:
+        InputError: if the name is unknown.
+    """
+    if name not in RECIPES:
+        raise InputError(f"Unknown recipe {name!r}: expected {', '.join(RECIPES)}.")
+    return RECIPES[name]
 
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """Everything that the weights follow from, but the data.
+    """Everything that determines the weights, except the data.
 
     Attributes:
-        recipe: how.
-        masked: whether the network stands behind the wall; its baseline sees all rows.
+        recipe: how the network is trained.
+        masked: whether the network is behind the wall; the baseline sees all rows.
         seed: of the weights, the order, the crops and the dropout.
 
     Raises:
@@ -31,46 +174,33 @@ class TrainingSpec:
         check_seed(self.seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """As JSON values."""
         return {"masked": self.masked, "seed": self.seed, "recipe": self.recipe.to_dict()}
 
 
 @dataclass(frozen=True)
 class Running:
-    """How the work is done on this machine; the weights do not follow from it, but for the order of sums.
-
-    Attributes:
-        device: "cuda", "cpu", …; by default the GPU if there is one.
-        workers: background processes that prepare pictures; by default 0 on a CPU, else one a core, up to 8.
-        gpu_decode: whether JPEGs are decoded by the GPU where it can (nvJPEG).
-        accumulation: parts in which a batch goes through the network, for less memory.
-        compiled: whether the convolutions run through `torch.compile` while they are trained; by default on a GPU with
-            Triton and a C compiler, where bias, ReLU and max-pool are then one pass over memory.
-        checkpoint_minutes: minutes between two checkpoints.
-        checkpoint_steps: steps between two checkpoints; 0 for by time alone.
-        log_steps: steps between two lines of the history.
-        tracker: "tensorboard", "wandb" or another of accelerate's, or None.
-        half: whether the finished weights are rounded to 16 bits, for files of half the size; they are measured so.
+    """How this machine runs a training; affects the weights only by the order in which sums are rounded.
 
     Raises:
-        InputError: if a value is out of its range.
+        InputError: if a value is out of range.
     """
 
-    device: str | None = None
-    workers: int | None = None
-    gpu_decode: bool = True
-    accumulation: int = 1
-    compiled: bool | None = None
-    checkpoint_minutes: float = 5.0
-    checkpoint_steps: int = 0
-    log_steps: int = 20
-    tracker: str | None = None
-    half: bool = False
+    device: str | None = value(None, "cuda or cpu (default: the GPU if there is one)", "cpu", "cuda")
+    workers: int | None = value(
+        None, "background processes that prepare images (default: 0 on a CPU, else one per core, up to 8)", 0
+    )
+    decode: str = value("auto", "auto decodes JPEGs on the GPU if it can (nvJPEG)", "auto", "cpu")
+    accumulate: int = value(1, "number of parts in which a batch goes through the network, to save memory", 1)
+    # on a GPU, bias, ReLU and max-pool become one pass over memory
+    compile: bool | None = value(
+        None, "run the convolutions through torch.compile (default: on a GPU with Triton and a C compiler)"
+    )
+    checkpoint_minutes: float = value(5.0, "minutes between checkpoints", 0)
+    checkpoint_steps: int = value(0, "also write a checkpoint after every so many steps; 0 for never", 0)
+    log_steps: int = value(20, "steps between two lines of the history", 1)
+    tracker: str | None = value(None, "also log to tensorboard, wandb or another of accelerate's trackers")
+    half: bool = value(False, "round the finished weights to 16 bits, before they are measured: half the file")
 
     def __post_init__(self) -> None:
-        limits = {"accumulation": 1, "log_steps": 1, "checkpoint_steps": 0, "checkpoint_minutes": 0}
-        for name, low in limits.items():
-            if not getattr(self, name) >= low:
-                raise InputError(f"Expected `{name}` to be {low} or more, but got {getattr(self, name)}.")
-        if self.workers is not None and self.workers < 0:
-            raise InputError(f"Expected `workers` to be 0 or more, but got {self.workers}.")
+        check_values(self)

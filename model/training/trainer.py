@@ -1,4 +1,4 @@
-"""The training loop: from the first step, or from a checkpoint, to the last."""
+"""Training of the masked VGG16 and its baseline, from the first step or a checkpoint to the certified network."""
 
 from __future__ import annotations
 
@@ -10,32 +10,26 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.device import memory_errors
+from stackwalls.model.errors import InputError
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.networks.checkpoints import save_model
-from stackwalls.model.training.building import accelerator_for, build_network
-from stackwalls.model.training.checkpoint import Checkpoint, check_same, random_states, set_random_states
-from stackwalls.model.training.data.batch_order import BatchOrder
-from stackwalls.model.training.data.loading import Loader, evaluation_batches
-from stackwalls.model.training.failures import memory_errors
-from stackwalls.model.training.history import HISTORY_NAME, History
-from stackwalls.model.training.interruption import Interruption
-from stackwalls.model.training.optimisation import build_optimizer, learning_rate, set_learning_rate
-from stackwalls.model.training.outcome import Outcome, measure_outcome
-from stackwalls.model.training.progress import Meter, Progress
-from stackwalls.model.training.saving import SaveTimes
+from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from stackwalls.model.training.batch_order import BatchOrder
+from stackwalls.model.training.checkpoint import random_states, set_random_states
+from stackwalls.model.training.history import HISTORY_NAME
+from stackwalls.model.training.loading import Loader, evaluation_batches
+from stackwalls.model.training.loop import StepLoop
+from stackwalls.model.training.network import TrainingNetwork, calibrate, compiles
+from stackwalls.model.training.optimization import build_optimizer, learning_rate
 from stackwalls.model.training.spec import Running, TrainingSpec
 from stackwalls.model.training.training_data import TrainingData
-from stackwalls.model.training.validation import Validation, counts, validation_of
+from stackwalls.model.training.validation import Outcome, Validation, measure_outcome, validate
 
-LAST = "checkpoints/last.pt"
 BEST = "checkpoints/best.safetensors"
 
-
-class Stopped(RunError):  # noqa: N818 - no error: what was asked for
-    """A training was stopped by Ctrl-C or SIGTERM, after it wrote a checkpoint."""
-
-    exit_status = 130
+_CALIBRATION = 64
+"""Largest number of images on which the first weights are calibrated."""
 
 
 def train(
@@ -47,30 +41,30 @@ def train(
     resume: bool = False,
     report: Callable[[str], None] = lambda _: None,
 ) -> Outcome | None:
-    """Train a network, or go on with a training.
+    """Train a network, or resume a training.
 
-    Under `accelerate launch` or torchrun, every process calls this; the global random states come back as they were.
+    Under `accelerate launch` or torchrun, every process calls this. The global random states are restored.
 
     Args:
-        data: what to learn from and to measure on.
-        spec: recipe, wall and seed; the weights follow from these and the data alone.
+        data: what to train and validate on.
+        spec: recipe, wall and seed; these and the data alone determine the weights.
         out: folder for `checkpoints/` and `history.jsonl`.
         running: how this machine runs it.
-        resume: go on from the last checkpoint in `out`, if there is one.
-        report: told about progress, a line at a time.
+        resume: resume from the last checkpoint in `out`, if there is one.
+        report: called with one line about progress at a time.
 
     Returns:
-        The best network, measured and certified; None on all processes but the first.
+        The best network, measured and certified; None in all processes but the first.
 
     Raises:
-        InputError: if `out` holds a training and `resume` is not set, or a checkpoint of another one.
-        RunError: if the loss is not finite, memory or disk is full, or a picture is broken.
+        InputError: if `out` holds a training and `resume` is not set, or a checkpoint of another training.
+        RunError: if the loss is not finite, memory runs out, the disk is full, or an image is broken.
         Stopped: after Ctrl-C or SIGTERM; a checkpoint is written.
     """
     with _random_states_kept():
         training = _Training(data, spec, out, running or Running(), report)
         try:
-            training.begin(resume)
+            training.start(resume)
             training.run()
             return training.outcome()
         finally:
@@ -86,208 +80,148 @@ def _random_states_kept() -> Iterator[None]:
         set_random_states(states)
 
 
-class _Training:
+class _Training(StepLoop):
+    checkpoint_name = "checkpoints/last.pt"
+    to_resume = "Run the same command with --resume to continue."
+    if_not_finite = "Train in another folder with a lower --learning-rate, a longer --warm-up or --clip-norm 1."
+
     def __init__(
         self, data: TrainingData, spec: TrainingSpec, out: Path, running: Running, report: Callable[[str], None]
     ) -> None:
-        self.data, self.spec, self.out, self.running = data, spec, out, running
-        self.accelerator = accelerator_for(spec, running, out)
-        self.first = bool(self.accelerator.is_main_process)
-        self.report = report if self.first else lambda _: None
+        super().__init__(out, running, spec.recipe.precision, report)
+        self.data, self.spec, self.recipe = data, spec, spec.recipe
         size = len(data.train.labels) if isinstance(data.train, LabelledImages) else data.train.size
         if size is None:
-            raise InputError(f"{data.name} does not say how many pictures one pass has: add --epoch-images N.")
-        processes = (self.accelerator.process_index, self.accelerator.num_processes, running.accumulation)
-        self.order = BatchOrder(size, spec.recipe.batch_size, spec.seed, *processes)
-        self.steps = spec.recipe.epochs * self.order.steps_per_epoch
+            raise InputError(f"{data.name} does not say how many images one pass has. Add --epoch-images N.")
+        processes = (self.accelerator.process_index, self.accelerator.num_processes, running.accumulate)
+        self.order = BatchOrder(size, self.recipe.batch_size, spec.seed, *processes)
+        self.steps_per_epoch = self.order.steps_per_epoch
+        self.steps = self.recipe.epochs * self.steps_per_epoch
+        self.clip_norm = self.recipe.clip_norm
+        self.described = {**spec.to_dict(), "precision": self.accelerator.mixed_precision, "data": data.to_dict()}
         cores = 0 if self.accelerator.device.type == "cpu" else min(8, torch.get_num_threads())
         self.workers = cores if running.workers is None else running.workers
-        self.progress, self.saved, self.save_times = Progress(), None, SaveTimes()
-        self.described = {**spec.to_dict(), "precision": self.accelerator.mixed_precision, "data": data.to_dict()}
-        self.unread: list[torch.Tensor] = []
 
-    saved: int | None
+    # ---- start -----------------------------------------------------------------------------------------------------
 
-    # ---- begin -----------------------------------------------------------------------------------------------------
-
-    def begin(self, resume: bool) -> None:
-        """Make the network and its optimiser, and put a checkpoint's state into them."""
-        path = self.out / LAST
-        if not resume and (path.exists() or (self.out / HISTORY_NAME).exists()):
-            raise InputError(f"{self.out} holds a training already: go on with --resume, or name another folder.")
-        found = Checkpoint.read(path) if resume and path.exists() else None
-        if found is not None:
-            check_same(path, found.described, self.described)
-        # nobody looks for the checkpoint any more when the first one is written
-        self.accelerator.wait_for_everyone()
-        self.network = build_network(
-            self.data, self.spec, self.order, self.accelerator.device, self.running.compiled, begun=found is not None
-        )
-        optimizer = build_optimizer(self.spec.recipe, self.network.parameters())
-        self.wrapped, self.optimizer = self.accelerator.prepare(self.network, optimizer)
-        if found is not None:
-            self._restore(found)
-        if self.first:
-            self.out.mkdir(parents=True, exist_ok=True)
-        config = {name: str(v) if isinstance(v, list) else v for name, v in self.spec.recipe.to_dict().items()}
+    def start(self, resume: bool) -> None:
+        """Make the network and its optimizer, and restore a checkpoint."""
+        if not resume and any((self.folder / name).exists() for name in (self.checkpoint_name, HISTORY_NAME)):
+            raise InputError(f"{self.folder} already holds a training. Add --resume, or choose another folder.")
+        found = self.find_checkpoint() if resume else None
+        self.network = self._new_network(calibrated=found is None)
+        self.prepare(self.network, build_optimizer(self.recipe, self.network.parameters()), found)
+        config = {name: str(v) if isinstance(v, list) else v for name, v in self.recipe.to_dict().items()}
         self.accelerator.init_trackers("stackwalls", config)
-        if self.first:
-            self.history = History(self.out / HISTORY_NAME, self.progress.step)
 
-    def _restore(self, found: Checkpoint) -> None:
-        self.network.model.load_state_dict(found.model)
-        self.optimizer.load_state_dict(found.optimizer)
-        if self.accelerator.scaler is not None and found.scaler is not None:
-            self.accelerator.scaler.load_state_dict(found.scaler)
-        if len(found.random) == self.order.world:
-            set_random_states(found.random[self.order.rank])
-        self.progress, self.saved = Progress(**found.progress), found.step
-        self.report(f"going on after step {found.step} of {self.steps}")
+    def _new_network(self, calibrated: bool) -> TrainingNetwork:
+        """The network on its device, with first weights that follow from the seed and the data."""
+        torch.manual_seed(self.spec.seed)
+        model = MaskedVGG16(
+            visible_rows=VISIBLE_ROWS if self.spec.masked else MAP_SIZE,
+            num_classes=len(self.data.classes),
+            width=self.recipe.width,
+            classes=self.data.classes,
+        )
+        device, compiled = self.accelerator.device, self.running.compile
+        network = TrainingNetwork(model, self.recipe.dropout, compiles(device) if compiled is None else compiled)
+        if self.recipe.initialisation == "calibrated" and calibrated:
+            order = BatchOrder(self.order.size, self.order.batch_size, self.order.seed)  # the same in every process
+            images, _ = next(Loader(self.data, order, self.recipe, range(1), rows=network.rows))
+            calibrate(network, images[:_CALIBRATION])
+        return network.to(device)
+
+    def state(self) -> dict[str, Any]:
+        return self.network.model.state_dict()
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        self.network.model.load_state_dict(state)
 
     # ---- steps -----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        """All steps that are left, with history, validations and checkpoints."""
-        steps = range(self.progress.step, self.steps)
-        options: dict[str, Any] = {"rows": self.network.rows, "device": self.accelerator.device}
-        with Interruption() as interruption, memory_errors(self.order.piece, self.order.accumulation):
-            loader = Loader(
+        parts = 2 * self.order.accumulation
+        too_large = (
+            f"Out of memory with {self.order.piece} images at once. Run again with --resume and --accumulate {parts}, "
+            "which gives the same result from half as many at once; a lower precision (--precision bf16) or --width "
+            "is another training."
+        )
+        with memory_errors(too_large):
+            self.loader = Loader(
                 self.data,
                 self.order,
-                self.spec.recipe,
-                steps,
+                self.recipe,
+                range(self.progress.step, self.steps),
+                rows=self.network.rows,
+                device=self.accelerator.device,
                 workers=self.workers,
-                gpu_decode=self.running.gpu_decode,
-                **options,
+                gpu_decode=self.running.decode == "auto",
             )
-            self.meter = Meter(self.spec.recipe.batch_size)
             self.network.train()
-            for _ in steps:
-                self._step(loader)
-                self._after_step(loader, interruption)
+            super().run()
 
-    def _step(self, loader: Loader) -> None:
-        """One optimiser step."""
-        recipe, step = self.spec.recipe, self.progress.step
-        set_learning_rate(self.optimizer, learning_rate(recipe, step, self.order.steps_per_epoch))
-        losses = []
-        for part in range(self.order.accumulation):
-            pictures, positions = next(loader)  # (n, 3, H, 224) uint8, (n,)
-            self.network.place(self.spec.seed, step, self.order.first(part), recipe.batch_size)
-            with self.accelerator.accumulate(self.wrapped):
-                logits = self.wrapped(pictures)
-                loss = F.cross_entropy(logits.float(), positions, label_smoothing=recipe.label_smoothing)
-                self.accelerator.backward(loss)
-                if recipe.clip_norm and self.accelerator.sync_gradients:
-                    self.accelerator.clip_grad_norm_(self.wrapped.parameters(), recipe.clip_norm)
-                self.optimizer.step()
-                self.optimizer.zero_grad()
-            losses.append(loss.detach())
-        self.unread.append(torch.stack(losses).mean())  # stays on the device: reading it would wait for the step
-        self.progress.step = step + 1
-        self.meter.step()
+    def learning_rate(self, step: int) -> float:
+        return learning_rate(self.recipe, step, self.steps_per_epoch)
 
-    def _after_step(self, loader: Loader, interruption: Interruption) -> None:
-        """What is due after a step: a line, a validation, a checkpoint, the end."""
-        step, running = self.progress.step, self.running
-        line = step % running.log_steps == 0
-        epoch = step % self.order.steps_per_epoch == 0
-        save = running.checkpoint_steps > 0 and step % running.checkpoint_steps == 0
-        alone = self.order.world == 1
-        if not (line or epoch or save or (alone and interruption.asked)):
-            return
-        self._read_losses()
-        due = self.save_times.due(running.checkpoint_minutes, epoch)
-        stop, due = self._any(interruption.asked, due)
-        if line:
-            self._log({"loss": self.progress.mean_pending(), **self._speed(loader)})
-        if epoch:
-            self._validate()
-        if save or due or stop or step == self.steps:
-            with self.save_times.measured():
-                self._save()
-        if epoch or line:
-            self.meter.restart(loader.waited)
-        if stop and step < self.steps:
-            raise Stopped(f"stopped after step {step} of {self.steps}: the same command with --resume goes on.")
+    def loss(self, part: int) -> torch.Tensor:
+        images, positions = next(self.loader)  # (n, 3, rows, 224) uint8, (n,) int64
+        self.network.place(self.spec.seed, self.progress.step, self.order.first(part), self.recipe.batch_size)
+        logits = self.wrapped(images)  # (n, classes)
+        return F.cross_entropy(logits.float(), positions, label_smoothing=self.recipe.label_smoothing)
 
-    def _read_losses(self) -> None:
-        """Losses since the last reading, averaged over the processes."""
-        losses = torch.stack(self.unread)
-        self.unread = []
-        mean = self.accelerator.reduce(losses, "mean") if self.order.world > 1 else losses
-        self.progress.take(mean.tolist(), self.saved, str(self.out))
-
-    def _any(self, *flags: bool) -> list[bool]:
-        """Which of the flags are set on any process."""
-        if self.order.world == 1:
-            return list(flags)
-        here = torch.tensor(flags, dtype=torch.int64, device=self.accelerator.device)
-        return [bool(flag) for flag in self.accelerator.reduce(here, "sum").tolist()]
-
-    # ---- what is written -------------------------------------------------------------------------------------------
-
-    def _speed(self, loader: Loader) -> dict[str, float]:
-        rate = self.optimizer.param_groups[0]["lr"]
-        return {"learning_rate": rate, **self.meter.read(loader.waited)}
-
-    def _log(self, row: dict[str, Any]) -> None:
-        step = self.progress.step
-        row = {"step": step, "epoch": round(step / self.order.steps_per_epoch, 4), **row}
-        if self.first:
-            self.history.add(row)
-        self.accelerator.log({key: value for key, value in row.items() if key != "step"}, step=step)
-        where = f"epoch {row['epoch']:.2f} of {self.spec.recipe.epochs}, step {step} of {self.steps}:"
-        if "loss" in row:
-            speed = f"{row['images_per_s']:.0f} images/s, {row['waiting']:.0%} of the time waiting for pictures"
-            self.report(f"{where} loss {row['loss']:.3f}, {speed}")
-        else:
-            self.report(f"{where} validation top-1 {row['top1']:.1%}, top-5 {row['top5']:.1%}")
-
-    def _validate(self) -> None:
-        found = self._measured()
-        row = {"val_loss": found.loss, "top1": found.top1, "top5": found.top5}
-        self._log({"train_loss": self.progress.mean_epoch(), **row})
+    def end_epoch(self) -> None:
+        """Validate, and keep the weights if they are the best so far."""
+        found = self._validate()
+        train_loss = self.progress.mean_epoch()
+        self._write({"train_loss": train_loss, "val_loss": found.loss, "top1": found.top1, "top5": found.top5})
+        self._say(f"validation top-1 {found.top1:.1%}, top-5 {found.top5:.1%}")
         best = self.progress.best
         if best is None or found.top1 > best["top1"]:
             self.progress.best = {"step": self.progress.step, **found.to_dict()}
             if self.first:
-                save_model(self.network.model, self.out / BEST, {"step": self.progress.step})
+                save_model(self.network.model, self.folder / BEST, {"step": self.progress.step})
 
-    def _measured(self) -> Validation:
-        """On all processes' shares of the validation pictures, in the training's precision."""
-        share = (self.order.rank, self.order.world)
-        options: dict[str, Any] = {"rows": self.network.rows, "device": self.accelerator.device}
+    def _validate(self) -> Validation:
+        """Measure on all processes' shares of the validation images, in the training's precision."""
         self.network.eval()
-        batches = evaluation_batches(self.data, self.order.piece, share=share, workers=self.workers, **options)
-        total = counts(self.network, batches).to(self.accelerator.device)
+        batches = evaluation_batches(
+            self.data,
+            self.order.piece,
+            share=(self.order.rank, self.order.world),
+            rows=self.network.rows,
+            device=self.accelerator.device,
+            workers=self.workers,
+        )
+        found = validate(self.network, batches, self._sum)
         self.network.train()
-        return validation_of(self.accelerator.reduce(total, "sum") if self.order.world > 1 else total)
+        return found
 
-    def _save(self) -> None:
-        """Write a checkpoint, of weights that are all finite."""
-        if not all(bool(parameter.isfinite().all()) for parameter in self.network.parameters()):
-            raise RunError(
-                f"A weight is not finite after step {self.progress.step}; no checkpoint was written over that of step "
-                f"{self.saved}. Train in another folder with a lower --learning-rate or --clip-norm 1."
-            )
-        states = [random_states()]
-        if self.order.world > 1:
-            from accelerate.utils import gather_object
+    def _sum(self, total: torch.Tensor) -> torch.Tensor:
+        """Add up over the processes; one that had no images has its zeros on the CPU."""
+        total = total.to(self.accelerator.device)
+        return self.accelerator.reduce(total, "sum") if self.order.world > 1 else total
 
-            states = gather_object(states)
-        if self.first:
-            scaler = self.accelerator.scaler
-            Checkpoint(
-                self.described,
-                self.progress.step,
-                self.network.model.state_dict(),
-                self.optimizer.state_dict(),
-                scaler.state_dict() if scaler is not None else None,
-                states,
-                self.progress.to_dict(),
-            ).write(self.out / LAST)
-        self.saved = self.progress.step
+    # ---- output ----------------------------------------------------------------------------------------------------
+
+    def restart_clock(self) -> None:
+        super().restart_clock()
+        self._waited = self.loader.waited
+
+    def log(self) -> None:
+        loss, speed = self.progress.mean_pending(), self.steps_per_second() * self.recipe.batch_size
+        waiting = (self.loader.waited - self._waited) / self.seconds()
+        rate = self.optimizer.param_groups[0]["lr"]
+        row = {"loss": loss, "learning_rate": rate, "images_per_s": round(speed, 2), "waiting": round(waiting, 4)}
+        self._write(row)
+        self._say(f"loss {loss:.3f}, {speed:.0f} images/s, {waiting:.0%} of the time waiting for images")
+
+    def _write(self, row: dict[str, Any]) -> None:
+        self.write_line({"epoch": round(self.progress.step / self.steps_per_epoch, 4), **row})
+
+    def _say(self, what: str) -> None:
+        step = self.progress.step
+        where = f"epoch {step / self.steps_per_epoch:.2f} of {self.recipe.epochs}, step {step} of {self.steps}"
+        self.report(f"{where}: {what}")
 
     def outcome(self) -> Outcome | None:
         """The best weights, measured again as they are published."""
@@ -295,4 +229,4 @@ class _Training:
         if not self.first:
             return None
         best, device = self.progress.best or {}, self.accelerator.device
-        return measure_outcome(self.out / BEST, self.data, self.described, best, device, self.running.half)
+        return measure_outcome(self.folder / BEST, self.data, self.described, best, device, self.running.half)

@@ -115,12 +115,7 @@ def open_data(
     """
     if text == DRAWN:
         return _drawn(classes, seed, drawn_per_class, drawn_fresh)
-    hub = None if labels is not None else find_hub_id(text)
-    if labels is not None:
-        train: LabelledImages | TableStream = open_images(text, labels=labels)
-        val = None
-    else:
-        train, val = _open_local(Path(text)) if hub is None else _open_hub(text, hub, streaming, size)
+    train, val = _open_splits(text, labels, streaming, size)
     held = train.labels if isinstance(train, LabelledImages) else None
     if val is None and val_share is not None and isinstance(train, LabelledImages):
         train, val = split_by_seed(train, val_share, seed)
@@ -194,6 +189,13 @@ def _drawn(classes: int | Sequence[str | int] | None, seed: int, per_class: int,
     val = DrawnImages(chosen, DRAWN_VAL_PER_CLASS, keep=True)
     seeds = {"train": FIRST_TRAINING_SEED, "val": 0}
     return TrainingData(DRAWN, chosen, train, val, {"first_seeds": seeds, "fresh": fresh})
+
+
+def _open_splits(text: str, labels: Path | None, streaming: bool, size: int | None) -> Splits:
+    if labels is not None:
+        return open_images(text, labels=labels), None
+    hub = find_hub_id(text)
+    return _open_local(Path(text)) if hub is None else _open_hub(text, hub, streaming, size)
 
 
 def _open_hub(text: str, hub: HubId, streaming: bool, size: int | None) -> Splits:

@@ -1,27 +1,37 @@
-"""Loss, top-1 and top-5 on the validation pictures."""
+"""What is measured: loss and accuracy on the validation images, and the finished network with its certificate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from stackwalls.model.training.data.loading import Batch
+from stackwalls.model.networks.certificate import Certificate, require_certificate
+from stackwalls.model.networks.checkpoints import load_model_file
+from stackwalls.model.networks.masked_vgg import MaskedVGG16
+from stackwalls.model.preprocessing import to_input
+from stackwalls.model.training.loading import Batch, evaluation_batches
+from stackwalls.model.training.training_data import TrainingData
 
 TOP = 5
+_BATCH = 64
+_VERSIONS = ("stackwalls", "torch", "torchvision", "accelerate")
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What was measured.
+    """Loss and accuracy on the validation images.
 
     Attributes:
-        images: how many.
-        loss: mean cross-entropy, in nats, without label smoothing.
-        top1: share whose class has the highest logit.
-        top5: share whose class is among the five highest.
+        images: number of images.
+        loss: mean cross-entropy in nats, without label smoothing.
+        top1: share of images whose class has the highest logit.
+        top5: share of images whose class is among the five highest.
     """
 
     images: int
@@ -30,32 +40,83 @@ class Validation:
     top5: float
 
     def to_dict(self) -> dict[str, float]:
-        """For JSON."""
+        """As JSON values."""
         return asdict(self)
 
 
-def counts(forward: Callable[[torch.Tensor], torch.Tensor], batches: Iterable[Batch]) -> torch.Tensor:
-    """Sums over this process's batches: images, losses, top-1 hits, top-5 hits.
+def validate(
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    batches: Iterable[Batch],
+    reduce: Callable[[torch.Tensor], torch.Tensor] = lambda total: total,
+) -> Validation:
+    """Measure a network.
 
     Args:
-        forward: pictures `(N, 3, H, 224)` uint8 to logits `(N, classes)`.
-        batches: pictures and logit positions.
-
-    Returns:
-        `(4,)` float64, on the CPU unless there were batches elsewhere.
+        forward: images `(N, 3, H, 224)` uint8 to logits `(N, classes)`.
+        batches: images and logit positions, this process's share.
+        reduce: adds up a `(4,)` tensor over all processes.
     """
-    total = torch.zeros(4, dtype=torch.float64)
+    total = torch.zeros(4, dtype=torch.float64)  # images, sum of losses, top-1 hits, top-5 hits
     with torch.inference_mode():
-        for pictures, positions in batches:
-            logits = forward(pictures).float()
+        for images, positions in batches:
+            logits = forward(images).float()
             losses = F.cross_entropy(logits, positions, reduction="none")
             best = logits.topk(min(TOP, logits.shape[1]), dim=1).indices == positions[:, None]
             found = torch.stack([torch.ones_like(losses), losses, best[:, 0], best.any(1)]).double().sum(1)
             total = total.to(found.device) + found
-    return total
+    count, loss, top1, top5 = reduce(total).tolist()
+    return Validation(int(count), loss / count, top1 / count, top5 / count)
 
 
-def validation_of(total: torch.Tensor) -> Validation:
-    """Sums of all processes to means."""
-    images, loss, top1, top5 = total.tolist()
-    return Validation(int(images), loss / images, top1 / images, top5 / images)
+@dataclass(frozen=True)
+class Outcome:
+    """A finished training.
+
+    Attributes:
+        model: the weights of the best validation, float32, in evaluation mode, on the CPU.
+        validation: measured in float32 on whole images.
+        certificate: proof that the network does not see its dead zone; None for a baseline.
+        training: data, recipe, seed, accuracy, versions and device, as JSON values.
+    """
+
+    model: MaskedVGG16
+    validation: Validation
+    certificate: Certificate | None
+    training: dict[str, Any]
+
+
+def measure_outcome(
+    weights: Path,
+    data: TrainingData,
+    described: dict[str, Any],
+    best: dict[str, float],
+    device: torch.device,
+    half: bool = False,
+) -> Outcome:
+    """Certify and measure the best weights, which `save_model` wrote to a file.
+
+    During training the network got only the rows that it sees, perhaps in 16 bits. Here it gets whole images in float32
+    through its own `forward`, as for anyone who loads the file. `half` rounds the weights to 16 bits first.
+
+    Raises:
+        NotBlindError: if the network sees its dead zone.
+    """
+    model = load_model_file(weights)
+    if half:
+        model.rounded_to_half()
+    certificate = require_certificate(model) if model.wall else None
+    model.to(device)
+    batches = evaluation_batches(data, _BATCH, device=device)
+    found = validate(lambda images: model(to_input(images.permute(0, 2, 3, 1))), batches)
+    model.cpu()
+    training = {
+        **described,
+        "data": data.name,
+        "data_details": {key: value for key, value in described["data"].items() if key not in ("name", "classes")},
+        "accuracy": {"dataset": data.name, "split": "val", **found.to_dict()},
+        "best_step": best.get("step"),
+        "stored": "fp16" if half else "fp32",
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
+        "versions": {package: version(package) for package in _VERSIONS},
+    }
+    return Outcome(model, found, certificate, training)

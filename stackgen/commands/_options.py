@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,6 +112,40 @@ def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str,
         counts[name] = int(count) if equals else None
     rows = zip(named_methods(list(counts)), counts.values(), strict=True)  # in the same order
     return list(counts), {row: count for row, count in rows if count is not None}
+
+
+def add_field_arguments(
+    group: argparse._ActionsContainer, settings: type, default_of: Callable[[str], str] | None = None
+) -> None:
+    """Declare a flag for each field of a dataclass of settings that has a help text (`model.training.spec.value`).
+
+    Args:
+        group: of the command's parser.
+        settings: the dataclass.
+        default_of: the default of a field, in words, unless it is the field's own.
+    """
+    for entry in fields(settings):
+        if "help" not in entry.metadata:
+            continue
+        kind = get_type_hints(settings)[entry.name]
+        text, default = entry.metadata["help"], entry.default if default_of is None else default_of(entry.name)
+        options: dict[str, Any] = {
+            "help": text if default is None or default is False else f"{text} (default {default})"
+        }
+        if get_origin(kind) is tuple:
+            options |= {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")}
+        elif bool in (kind, *get_args(kind)):
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            kind = (*get_args(kind), kind)[0]  # of `int | None`: int
+            options |= {"type": kind, "metavar": {int: "N", float: "X", str: "NAME"}[kind]}
+        group.add_argument(f"--{entry.name.replace('_', '-')}", default=None, **options)
+
+
+def given_fields(args: argparse.Namespace, settings: type) -> dict[str, Any]:
+    """The fields of a dataclass of settings that were given as flags."""
+    given = {entry.name: getattr(args, entry.name, None) for entry in fields(settings) if "help" in entry.metadata}
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
 
 
 def add_classes_argument(parser: argparse._ActionsContainer, default: str) -> None:

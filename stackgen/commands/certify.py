@@ -1,7 +1,7 @@
 """Prove that a network does not see its dead zone, or show where it leaks.
 
-Checks that the wall follows from the layers, that whatever is put into the dead zone leaves the logits the same to
-the last bit, and that their gradient there is exactly zero. Exit status 1 where a check fails.
+Checks that the wall follows from the layers, that the logits stay bit-identical when the dead zone changes, and that
+their gradient there is exactly zero. The exit status is 1 if a check fails.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         help="masked-vgg16 with --weights, mini-masked-vgg16 (weights in the package), walled:NAME with a backbone of "
-        "torchvision's or timm's, a model folder, or user/name[@rev] on the Hub",
+        "torchvision or timm, a model folder, or user/name[@revision] on the Hub",
     )
-    parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
-    parser.add_argument("--wall", metavar="WALL", help="the wall claimed, such as bottom:64 (default: the model's own)")
-    parser.add_argument("--seed", type=int, default=0, help="of the noise that the checks run on (default 0)")
+    parser.add_argument(
+        "--weights", metavar="FILE", help="weights of a masked VGG16: .pt of the authors, or .safetensors"
+    )
+    parser.add_argument("--wall", metavar="WALL", help="the claimed wall, such as bottom:64 (default: the model's own)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise that the checks use (default 0)")
     parser.add_argument("--json", action="store_true", help="print the certificate as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the certificate; 0 where it passed, 1 where it did not."""
+    """Print the certificate; return 0 if it passed, else 1."""
     from stackwalls.model import Wall, certify, load_model
 
     wall = Wall.parse(args.wall) if args.wall else None

@@ -78,7 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--redo-rejected", action="store_true", help="replace what was rejected in a review of DIR (see above)"
     )
     parser.add_argument(
+        "--license",
         "--licence",
+        dest="license",
         metavar="ID|NAME=URL",
         help="license of the images, for the card: one of the Hub's identifiers, such as cc-by-4.0, or another one by "
         "name and address (default: ImageNet's for ImageNet; otherwise none, and the set cannot be published)",
@@ -90,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the set and report where it is."""
-    from stackwalls.hub_cards import parse_licence, state_licence
+    from stackwalls.hub_cards import parse_license, state_license
     from stackwalls.model import InputError, Wall
     from stackwalls.stackmix import MixSpec, mix, redo_turned_down
 
@@ -98,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         return _rebuild(args)
     if args.source is None:
         raise InputError("--source is missing: name a folder of images, a dataset on the Hub, or drawn.")
-    licence = parse_licence(args.licence) if args.licence else None
+    license = parse_license(args.license) if args.license else None
     spec = MixSpec(
         source=args.source,
         classes=parse_classes_option(args.classes),
@@ -116,8 +118,8 @@ def run(args: argparse.Namespace) -> int:
             manifest = redone.manifest
         else:
             manifest = mix(spec, args.out, workers=args.workers, progress=True)
-        if licence is not None and manifest.inputs.get("licence") != str(licence):
-            manifest = state_licence(args.out, licence)
+        if license is not None and manifest.inputs.get("licence") != str(license):
+            manifest = state_license(args.out, license)
     _print(args, manifest)
     return 0
 
@@ -130,7 +132,7 @@ def _rebuild(args: argparse.Namespace) -> int:
     from stackwalls.model import InputError, RunError
     from stackwalls.stackmix import rebuild
 
-    asked = {name: getattr(args, name) for name in ("classes", "animals", "labels", "licence", "redo_rejected")}
+    asked = {name: getattr(args, name) for name in ("classes", "animals", "labels", "license", "redo_rejected")}
     asked |= {name: getattr(args, name) != value for name, value in _RECIPE_SAYS.items()}
     if given := [f"--{name.replace('_', '-')}" for name, value in asked.items() if value]:
         raise InputError(f"The recipe determines the set: leave out {', '.join(given)}.")

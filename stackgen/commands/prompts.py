@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 def _classes(values: list[str] | None, preset: str | None) -> tuple[ImageNetClass, ...]:
     from stackwalls.model import InputError, animals, parse_classes
     from stackwalls.stackgen.diffusion import MINIATURE, find_preset
-    from stackwalls.stackgen.diffusion.miniature import miniature_synsets
+    from stackwalls.stackgen.diffusion.miniature.spec import miniature_synsets
 
     drawn = preset is not None and find_preset(preset).name == MINIATURE
     asked = parse_classes_option(values)

@@ -1,8 +1,8 @@
-"""Show that GradCAM lights what a network cannot see before any training: figures, simulation against proof.
+"""Show that GradCAM highlights what a network cannot see, before any training: figures, simulation against proof.
 
-Draws thousands of small random networks that cannot see the lower half of a digit, and holds their mean GradCAM map
-against its exact expectation and two lower bounds (docs/theory.md has the proofs). Writes digit.png, pixels.png,
-sweeps.png and theory.json. Exit status 1 where the simulation contradicts the theory by more than 4 standard errors.
+Draws thousands of small random networks that cannot see the lower half of a digit, and compares their mean GradCAM map
+with its exact expectation and two lower bounds (docs/theory.md has the proofs). Writes digit.png, pixels.png,
+sweeps.png and theory.json. Exit status 1 if the simulation contradicts the theory by more than 4 standard errors.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from stackwalls.stackgen.commands._options import add_json_argument, add_out_argument, add_seed_argument
 
 if TYPE_CHECKING:
     import torch
@@ -22,28 +24,28 @@ _CLASSES = 10
 """Logits of the network in digit.png, which explains the largest."""
 
 _TOLERANCE = 4.0
-"""Standard errors between simulation and theory that are put down to chance."""
+"""Standard errors between simulation and theory that are attributed to chance."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="(default figures)")
+    add_out_argument(parser, "output folder", "figures")
     parser.add_argument("--draws", type=int, default=_DRAWS, metavar="N", help=f"random networks (default {_DRAWS:,})")
-    parser.add_argument("--seed", type=int, default=0, help="what the networks follow from (default 0)")
-    picture = parser.add_mutually_exclusive_group()
-    picture.add_argument("--digit", type=int, default=_DIGIT, help=f"of scikit-learn's, 0 to 9 (default {_DIGIT})")
-    picture.add_argument(
-        "--mnist", type=int, metavar="INDEX", help="a picture of MNIST's test set instead, from the Hugging Face Hub"
+    add_seed_argument(parser, "the networks")
+    image = parser.add_mutually_exclusive_group()
+    image.add_argument("--digit", type=int, default=_DIGIT, help=f"scikit-learn's digit, 0 to 9 (default {_DIGIT})")
+    image.add_argument(
+        "--mnist", type=int, metavar="INDEX", help="instead, an image of MNIST's test set, from the Hugging Face Hub"
     )
-    parser.add_argument("--json", action="store_true", help="print theory.json")
+    add_json_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Simulate, write the figures and the numbers, and say whether they agree with the theory."""
+    """Simulate, write the figures and the numbers, and report whether they agree with the theory."""
     import json
     from importlib.metadata import version
 
-    from stackwalls.model import InputError
+    from stackwalls.model import InputError, write_whole
     from stackwalls.model.theory import OneConvolution, estimate_gradcam, mnist_digit, padded, small_digit
 
     if args.out.exists() and not args.out.is_dir():
@@ -63,9 +65,10 @@ def run(args: argparse.Namespace) -> int:
         "sweeps": [point.to_dict() for point in points],
     }
     args.out.mkdir(parents=True, exist_ok=True)
-    _draw_figures(args.out, image, spec, estimate, points, args.seed)
+    for name, content in _figures(image, spec, estimate, points, args.seed).items():
+        write_whole(args.out / name, content)
     text = json.dumps(result, indent=2, sort_keys=True)
-    _write_whole(args.out / "theory.json", text.encode() + b"\n")
+    write_whole(args.out / "theory.json", text.encode() + b"\n")
     print(text if args.json else _report(args.out, summary, points))
     return 0 if summary["agrees"] else 1
 
@@ -75,17 +78,12 @@ def _sweep_all(digit: torch.Tensor, draws: int, seed: int) -> list[SweepPoint]:
 
     from stackwalls.model.theory import SWEEPS, sweep
 
-    points = []
-    with tqdm(total=sum(map(len, SWEEPS.values())), desc="sweeps", unit="shape", disable=None) as bar:
-        for parameter in SWEEPS:
-            for point in sweep(parameter, digit, draws, seed):
-                points.append(point)
-                bar.update()
-    return points
+    points = (point for parameter in SWEEPS for point in sweep(parameter, digit, draws, seed))
+    return list(tqdm(points, total=sum(map(len, SWEEPS.values())), desc="sweeps", unit="shape", disable=None))
 
 
 def _summary(spec: OneConvolution, image: torch.Tensor, estimate: Estimate, points: list[SweepPoint]) -> dict[str, Any]:
-    """What the simulation says of the theory; deviations in standard errors, signed where they could refute."""
+    """How well simulation and theory agree; deviations in standard errors, signed where the sign matters."""
     import dataclasses
 
     from stackwalls.model.theory import INEQUALITIES, expected_gradcam, gradcam_lower_bound
@@ -110,14 +108,10 @@ def _summary(spec: OneConvolution, image: torch.Tensor, estimate: Estimate, poin
     }
 
 
-def _draw_figures(
-    out: Path,
-    image: torch.Tensor,
-    spec: OneConvolution,
-    estimate: Estimate,
-    points: list[SweepPoint],
-    seed: int,
-) -> None:
+def _figures(
+    image: torch.Tensor, spec: OneConvolution, estimate: Estimate, points: list[SweepPoint], seed: int
+) -> dict[str, bytes]:
+    """File name → PNG."""
     import dataclasses
     import io
 
@@ -125,26 +119,18 @@ def _draw_figures(
 
     from stackwalls.model.theory import plot_digit, plot_pixels, plot_sweeps
 
-    generator = torch.Generator().manual_seed(seed)
-    networks = dataclasses.replace(spec, classes=_CLASSES).draw(1, generator)
+    networks = dataclasses.replace(spec, classes=_CLASSES).draw(1, torch.Generator().manual_seed(seed))
     figures = {
         "digit.png": plot_digit(networks, image, estimate),
         "pixels.png": plot_pixels(spec, image, estimate),
         "sweeps.png": plot_sweeps(points),
     }
+    contents = {}
     for name, figure in figures.items():
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=160, bbox_inches="tight", metadata={"Software": None})
-        _write_whole(out / name, buffer.getvalue())
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        contents[name] = buffer.getvalue()
+    return contents
 
 
 def _report(out: Path, summary: dict[str, Any], points: list[SweepPoint]) -> str:
@@ -159,10 +145,9 @@ def _report(out: Path, summary: dict[str, Any], points: list[SweepPoint]) -> str
         ),
         "",
         "Expected GradCAM score at the brightest cell that the network does not see, and its two lower bounds.",
-        f"Every cell of the digit: within {summary['largest_deviation_from_exact']:.1f} standard errors of the exact "
-        f"score, and never more than {max(0.0, -min(above.values())):.1f} below a bound.",
-        f"Share of the mean map's norm that lies in the unseen part: {share['simulated']:.3f} "
-        f"(exact {share['exact']:.3f}).",
+        f"Every cell of the digit is within {summary['largest_deviation_from_exact']:.1f} standard errors of the exact "
+        f"score, and at most {max(0.0, -min(above.values())):.1f} below a bound.",
+        f"Share of the mean map's norm in the unseen part: {share['simulated']:.3f} (exact {share['exact']:.3f}).",
         f"Simulation and theory {'agree' if summary['agrees'] else 'DISAGREE'}. Figures are in {out}.",
     ]
     return "\n".join(lines)

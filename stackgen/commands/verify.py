@@ -1,6 +1,6 @@
-"""Check a dataset folder against its manifest: every byte, row, column and picture.
+"""Check a dataset folder against its manifest: every byte, row, column and image.
 
-Prints one line for each thing that is wrong; exit status 1 where there is any.
+Prints one line per problem; the exit status is 1 if there are any.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what is wrong; 0 where nothing is, 1 otherwise."""
+    """Print the problems; return 1 if there are any, else 0."""
     import json
     from pathlib import Path
 
@@ -28,5 +28,5 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(problems))
     else:
         manifest = Manifest.read(Path(args.folder))
-        print(f"{args.folder}: {len(manifest.files)} files and {manifest.counts['kept']} rows are as they were made.")
+        print(f"{args.folder}: {len(manifest.files)} files and {manifest.counts['kept']} rows, unchanged.")
     return 1 if problems else 0

@@ -90,7 +90,7 @@ def _find_auto(revision: str | None, device: str) -> ModelSource:
 
 
 def _miniature(instead: str | None = None) -> ModelSource:
-    from stackwalls.stackgen.diffusion.miniature import PIPELINE, miniature_synsets
+    from stackwalls.stackgen.diffusion.miniature.spec import PIPELINE, miniature_synsets
 
     found = _in_folder(PIPELINE)
     return replace(

@@ -74,7 +74,7 @@ class Foreground:
         image = np.asarray(frame.convert("RGB"))
         if factor < 1:
             image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        lab = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB))
+        lab = np.asarray(cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), dtype=np.float32)
         boxes, scores = _boxes(lab) if min(size) >= _SMALLEST else ([], [])
         scale = np.tile(np.array(frame.size) / np.array(size), 2)  # to frame pixels, x and y
         return Detections.of(np.array(boxes, dtype=np.float64).reshape(-1, 4) * scale, scores, frame.size)
@@ -110,7 +110,8 @@ def foreground_mask(lab: Float) -> Mask:
 
 
 def _border(lab: Float) -> int:
-    return max(2, round(_BORDER * min(lab.shape[:2])))
+    short: int = min(lab.shape[:2])
+    return max(2, round(_BORDER * short))
 
 
 def _distance(lab: Float, color: Float) -> Float:

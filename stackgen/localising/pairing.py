@@ -68,7 +68,7 @@ class _Boxes:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, kept: NDArray[np.bool_] | list[int]) -> _Boxes:
+    def __getitem__(self, kept: list[int]) -> _Boxes:
         return _Boxes(self.boxes[kept], self.scores[kept], self.shared[kept][:, kept])
 
     @property
@@ -107,7 +107,8 @@ def pick_pair(detections: Detections, size: tuple[int, int], wall: Wall) -> Pair
         The pair; or a `Rejection` whose cause is "none", "one", "many", "inside" or "apart".
     """
     found = _Boxes.of(detections)
-    found = found[(found.scores >= MIN_SCORE) & (found.areas >= MIN_AREA * size[0] * size[1])]
+    kept = (found.scores >= MIN_SCORE) & (found.areas >= MIN_AREA * size[0] * size[1])
+    found = found[np.flatnonzero(kept).tolist()]
     found = _without_parts(_without_groups(found))
     if len(found) == 0:
         return Rejection("no animal was found (expected two)", "none")
@@ -138,7 +139,7 @@ def _without_parts(found: _Boxes) -> _Boxes:
     """Drop boxes that are a small piece of another one."""
     inside, area = found.inside, found.areas
     part = (inside >= _INSIDE) & (area[None, :] < _PART * area[:, None])  # [i, j]: j is a part of i
-    return found[~part.any(axis=0)]
+    return found[np.flatnonzero(~part.any(axis=0)).tolist()]
 
 
 def _best_pair(found: _Boxes, wall: Wall) -> Pair | Rejection:

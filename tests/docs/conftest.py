@@ -27,7 +27,7 @@ PICTURES = 3
 
 def synsets() -> tuple[str, ...]:
     """Animals that the miniature draws too."""
-    from stackwalls.stackgen.diffusion.miniature import miniature_synsets
+    from stackwalls.stackgen.diffusion.miniature.spec import miniature_synsets
 
     return miniature_synsets()[:CLASSES]
 

@@ -51,8 +51,7 @@ def gradient_of(model: nn.Module) -> NDArray[np.float32]:
 def rows(explainer: Explainer, subject: Subject) -> list[dict[str, Any]]:
     """The rows of two images, as the evaluation makes them."""
     batch = next(iter(InMemoryDataset([1, 2]).batches(2)))
-    prepared = PreparedBatch.of(subject, batch)
-    found = explain_batch(subject, explainer, prepared, {"mine": 2}, "label")
+    found = explain_batch(explainer, PreparedBatch.of(subject, batch, "label"), {"mine": 2})
     return [outcome.columns for _, _, outcome in sorted(found, key=lambda item: item[0])]
 
 

@@ -17,7 +17,7 @@ from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from PIL import Image
 from torch import nn
 
-from stackwalls.evaluate import METHODS, GradCamExplainer, Maps, Results, evaluate, mu
+from stackwalls.evaluate import METHODS, EvaluationSpec, GradCamExplainer, Maps, Results, evaluate, mu
 from stackwalls.model import InputError, MaskedVGG16, NotBlindError, Wall, certify, to_input
 
 QUICK = ("GradCAM", "HiResCAM")
@@ -245,11 +245,32 @@ def test_wrong_options_are_named(options: dict[str, Any], said: str) -> None:
         run(walled_cnn(), InMemoryDataset([0]), **options)
 
 
+def test_settings_are_a_spec_or_keywords() -> None:
+    model, data = walled_cnn(), InMemoryDataset([0, 1])
+    spec = EvaluationSpec(limit=1, limits={"EigenCAM": 1}, memory="1MB")
+    by_spec = evaluate(model, data, ("GradCAM", "EigenCAM"), spec=spec, progress=False)
+    by_keywords = run(model, data, ("GradCAM", "EigenCAM"), limit=1, limits={"EigenCAM": 1}, memory="1MB")
+    assert by_spec.run == by_keywords.run
+    assert by_spec.run["spec"]["methods"] == ["GradCAM", "EigenCAM"]
+    again = EvaluationSpec(**by_spec.run["spec"])
+    assert evaluate(model, data, spec=again, progress=False).run == by_spec.run, "its methods are those of the run"
+    with pytest.raises(
+        InputError, match="Unknown setting 'limits_': expected one of target, batch_size, limit, limits"
+    ):
+        run(model, data, limits_=1)
+    with pytest.raises(InputError, match="`spec` or settings, but got both: put limit, seed into `spec`"):
+        run(model, data, spec=spec, limit=1, seed=2)
+    with pytest.raises(InputError, match="a limit for EigenCAM, which is not among the methods"):
+        run(model, data, spec=spec)
+    with pytest.raises(InputError, match="`methods` are GradCAM, HiResCAM, but those of `spec` GradCAM, EigenCAM"):
+        run(model, data, spec=again)
+
+
 def test_wrong_data_is_named() -> None:
     model = walled_cnn()
     with pytest.raises(InputError, match="No dataset was named"):
         run(model, [])
-    with pytest.raises(InputError, match="There is no image in noise"):
+    with pytest.raises(InputError, match="There are no images in noise"):
         run(model, InMemoryDataset([]))
     with pytest.raises(InputError, match=r"Two datasets have the same name \(noise, noise\)"):
         run(model, [InMemoryDataset([0]), InMemoryDataset([1])])

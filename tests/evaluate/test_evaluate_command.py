@@ -10,9 +10,10 @@ from in_memory_dataset import InMemoryDataset, sparse_vgg
 from PIL import Image
 
 from stackwalls.evaluate import METHODS, ShareDone
-from stackwalls.model import InputError, NotBlindError, load_model, save_model
+from stackwalls.model import InputError, NotBlindError, find_device, load_model, save_model
 from stackwalls.stackgen.commands import evaluate as evaluate_command
 from stackwalls.stackgen.commands import report as report_command
+from stackwalls.stackgen.commands._options import parse_methods
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_figures_as_pdf_of_results_that_are_there(
 ) -> None:
     for more in ((), ("--pdf",)):
         assert evaluate(place, tmp_path / "out", "--method", "EigenCAM", *more) == 0
-    assert "those of this run already; --overwrite makes them anew" in capsys.readouterr().err
+    assert "from an identical run; --overwrite computes them again" in capsys.readouterr().err
     assert len(list((tmp_path / "out" / "figures").glob("overlays-*.pdf"))) == 1
 
 
@@ -86,29 +87,29 @@ def test_no_map_at_all_is_a_failed_run(place: Path, tmp_path: Path, monkeypatch:
 
 
 def test_options_are_read(place: Path) -> None:
-    assert evaluate_command.parse_methods(None) == (None, {})
-    assert evaluate_command.parse_methods(["GradCAM", "ScoreCAM=20"]) == (["GradCAM", "ScoreCAM"], {"ScoreCAM": 20})
+    assert parse_methods(None) == (None, {})
+    assert parse_methods(["GradCAM", "ScoreCAM=20"]) == (["GradCAM", "ScoreCAM"], {"ScoreCAM": 20})
     # limits go by the names of the rows
-    assert evaluate_command.parse_methods(["some.module:f=3", "maps.npz=2", "GradCAMPlusPlus=4"]) == (
+    assert parse_methods(["some.module:f=3", "maps.npz=2", "GradCAMPlusPlus=4"]) == (
         ["some.module:f", "maps.npz", "GradCAMPlusPlus"],
         {"f": 3, "maps": 2, "GradCAM++": 4},
     )
     with pytest.raises(InputError, match="--method GradCAM is given twice"):
-        evaluate_command.parse_methods(["GradCAM", "GradCAM=3"])
+        parse_methods(["GradCAM", "GradCAM=3"])
     with pytest.raises(InputError, match="Two methods have the name"):
-        evaluate_command.parse_methods(["GradCAM++", "GradCAMPlusPlus=3"])
+        parse_methods(["GradCAM++", "GradCAMPlusPlus=3"])
     for wrong in ("ScoreCAM=", "ScoreCAM=0", "ScoreCAM=-1", "ScoreCAM=many"):
         with pytest.raises(InputError, match="expected a method, or METHOD=N"):
-            evaluate_command.parse_methods([wrong])
-    assert evaluate_command.find_device("cpu") == torch.device("cpu")
-    assert evaluate_command.find_device("auto").type in ("cpu", "cuda", "mps")
+            parse_methods([wrong])
+    assert find_device("cpu") == torch.device("cpu")
+    assert find_device("auto").type in ("cpu", "cuda", "mps")
     for wrong, said in {
         "abacus": "Expected a device such as auto, cpu, cuda, cuda:1 or mps, but got 'abacus'",
         "meta": "but got 'meta'",
-        "cuda:99": "no device 'cuda:99' here",
+        "cuda:99": "no device 'cuda:99' on this machine",
     }.items():
         with pytest.raises(InputError, match=said):
-            evaluate_command.find_device(wrong)
+            find_device(wrong)
 
 
 def test_refusals_leave_nothing(place: Path, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_each_process_has_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
     monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
-    found = [str(evaluate_command.find_device(name, 6)) for name in ("auto", "cuda", "cuda:1", "cpu")]
+    found = [str(find_device(name, 6)) for name in ("auto", "cuda", "cuda:1", "cpu")]
     assert found == ["cuda:2", "cuda:2", "cuda:1", "cpu"]
 
 
@@ -164,7 +165,7 @@ def test_the_launchers_processes_share_one_run(
     for rank in ("0", "1"):
         monkeypatch.setenv("RANK", rank)
         assert evaluate(place, tmp_path / "two", *method, "--memory", "1GB") == 0
-    assert "are those of this run already" in capsys.readouterr().err
+    assert "are from an identical run" in capsys.readouterr().err
     for name in ("table.csv", "per_image.parquet"):
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
     assert evaluate_command.RESUMES

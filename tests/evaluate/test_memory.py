@@ -1,19 +1,16 @@
-"""Batch sizes from the memory there is; less at once where it does not suffice, and the same results."""
+"""Batch sizes from a memory budget; less at once if memory runs out, and the same results."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 
-from stackwalls.evaluate import METHODS, Subject, evaluate, memory
-from stackwalls.evaluate.engine.batch_sizes import BatchSizes, is_out_of_memory
+from stackwalls.evaluate import METHODS, Subject, evaluate
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes, pass_bytes
 from stackwalls.evaluate.engine.engine import Engine
-from stackwalls.evaluate.run.memory import batch_sizes, free_bytes, parse_bytes, pass_bytes
-from stackwalls.model import InputError, RunError, Walled, certify
-
-CPU = torch.device("cpu")
+from stackwalls.evaluate.run.evaluation_spec import parse_bytes
+from stackwalls.model import InputError, RunError, Walled, certify, is_out_of_memory
 
 
 @pytest.mark.parametrize(
@@ -38,22 +35,6 @@ def test_what_is_no_amount_is_named(text: str) -> None:
         parse_bytes(text)
 
 
-def test_what_is_free_is_the_least_that_system_and_container_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    monkeypatch.setattr(memory, "_MEMINFO", tmp_path / "meminfo")
-    assert free_bytes(CPU) == int(0.8 * 4e9), "where nobody says"
-    (tmp_path / "meminfo").write_text("MemTotal:  100 kB\nMemAvailable:   2000000 kB\n")
-    assert free_bytes(CPU) == int(0.8 * 2_048_000_000)
-    assert free_bytes(CPU, processes=4) == int(0.8 * 2_048_000_000 / 4)
-    (tmp_path / "memory.max").write_text("1000000000\n")
-    (tmp_path / "memory.current").write_text("400000000\n")
-    assert free_bytes(CPU) == int(0.8 * 600_000_000)
-    (tmp_path / "memory.max").write_text("max\n")
-    assert free_bytes(CPU) == int(0.8 * 2_048_000_000)
-
-
 def test_a_pass_takes_the_largest_layers_inputs_and_outputs() -> None:
     subject = Subject.of(sparse_vgg())
     # the first block at a sixteenth of the width: 4 channels of 224 × 224 before a layer, and after it
@@ -65,12 +46,12 @@ def test_sizes_follow_from_the_memory() -> None:
     subject = Subject.of(sparse_vgg())
     image, _ = pass_bytes(subject)
 
-    def sizes(room: int | None, batch_size: int | None = None) -> tuple[int, int, int]:
-        found = batch_sizes(subject, room, batch_size, 1, pytest.fail)
+    def sizes(memory: int) -> tuple[int, int, int]:
+        found = BatchSizes(say=pytest.fail)
+        found.limit(subject, memory)
         return found.images, found.ablated, found.masked
 
-    assert sizes(10**12) == sizes(None) == (32, 32, 8)
-    assert sizes(10**12, 3)[0] == 3
+    assert sizes(10**12) == (32, 32, 8)
     assert sizes(4 * image)[::2] == (4, 4)
     assert sizes(2 * image)[::2] == (2, 2)
     assert sizes(1) == (1, 1, 1)
@@ -121,7 +102,7 @@ def test_less_at_once_and_the_same_maps(error: Exception) -> None:
     found, _ = Engine(model, sizes=sizes).raw_maps(images, methods)
     assert calls[:7] == [8, 4, 2, 2, 2, 2, 12], "8 images shrink to pairs, then 12 ablated maps"
     assert (sizes.images, sizes.ablated) == (2, 3)
-    assert said == ["Memory did not suffice for 8 images at once: going on with 4, and fewer yet."]
+    assert said == ["Memory ran out with 8 images at once: continuing with 4, or fewer."]
     for method in methods:
         torch.testing.assert_close(found[method], expected[method], rtol=1e-4, atol=1e-5)
 
@@ -152,7 +133,7 @@ def test_a_run_goes_on_with_less(capsys: pytest.CaptureFixture[str]) -> None:
     expected = evaluate(walled_cnn(), data, tuple(METHODS), progress=False).per_image
     model, _ = with_room_for(2, ERRORS[0])
     found = evaluate(model, data, tuple(METHODS), progress=False).per_image
-    assert capsys.readouterr().err.count("Memory did not suffice") == 1
+    assert capsys.readouterr().err.count("Memory ran out") == 1
     assert found["error"].isna().all()
     for column in ("mu", "mu_native", "energy"):
         assert found[column].to_numpy() == pytest.approx(expected[column].to_numpy(), abs=1e-5, nan_ok=True)
@@ -175,7 +156,7 @@ def test_a_method_of_ones_own_gets_fewer_images() -> None:
 def test_one_image_that_does_not_fit_is_a_sentence() -> None:
     model, _ = with_room_for(0, ERRORS[0])
     certificate = certify(walled_cnn())
-    with pytest.raises(RunError, match="Memory does not suffice for a forward pass of one image"):
+    with pytest.raises(RunError, match="not enough memory for a forward pass of one image"):
         evaluate(model, InMemoryDataset([0]), ["GradCAM"], progress=False, certificate=certificate)
 
 
@@ -186,10 +167,3 @@ def test_the_rows_do_not_depend_on_the_memory() -> None:
     )
     for column in ("mu", "mu_native", "energy"):
         assert little[column].to_numpy() == pytest.approx(much[column].to_numpy(), abs=1e-5, nan_ok=True)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_a_gpus_memory_is_its_own() -> None:
-    device = torch.device("cuda")
-    assert 0 < free_bytes(device, processes=8) <= torch.cuda.mem_get_info(device)[1]

@@ -265,7 +265,7 @@ def test_a_layer_that_runs_once_a_side_is_no_target_layer() -> None:
 def test_another_target_layer_is_said() -> None:
     model = sparse_vgg()
     text = run(model, InMemoryDataset([0]), ["EigenCAM"], target_layer=model.convolutions[28]).report_text()
-    assert "Explained is convolutions.28, not the network's own target layer." in text
+    assert "The target layer is convolutions.28, not the network's own." in text
 
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "a", True])

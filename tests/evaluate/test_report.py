@@ -164,7 +164,7 @@ def test_the_report_says_what_a_reader_must_know(results: Results) -> None:
     text = " ".join(" ".join(Tags(render_report(results)).text).split())
     for said in (
         "pixel rows 160 to 223, 64 of 224 (28.6 %)",
-        "made for bottom:54: walled:small stands behind bottom:64, by which mu is measured; all of the second image is "
+        "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; all of the second image is "
         "hidden, and 10 rows of the first.",
         "EigenCAM: on the first image of ",
         "mu = 0 is necessary, not sufficient.",
@@ -182,7 +182,7 @@ def test_a_report_on_failures_and_undefined_numbers(monkeypatch: pytest.MonkeyPa
     text = " ".join(" ".join(Tags(render_report(results)).text).split())
     assert "No map could be measured" in text
     assert "no label to explain" in text
-    assert "Explained is the image's label" in text
+    assert "The class explained is the image's label" in text
     assert "no labels" in text
     assert "no map" in text
     assert write_figure(results.plot()).startswith(b"\x89PNG")
@@ -259,11 +259,11 @@ def test_what_was_left_out_is_said_once() -> None:
     assert notes(results.run) == [
         "Only the first 2 images of a and b.",
         "HiResCAM: on the first image of a and b only.",
-        "Explained is the image's label, not the class that the network predicts.",
+        "The class explained is the image's label, not the class that the network predicts.",
     ]
     described = results.run["datasets"][0]
     drawn = {**results.run, "datasets": [{**described, "source": "drawn", "wall": "top:32"}]}
-    assert notes(drawn)[0].startswith("The pictures of a are drawn by this software, not photographed")
-    assert "a, made for top:32: walled:small stands behind bottom:64" in notes(drawn)[3]
+    assert notes(drawn)[0].startswith("The images of a are drawn by this software, not photographed")
+    assert "a, made for top:32: walled:small is behind bottom:64" in notes(drawn)[3]
     assert notes(drawn)[3].endswith("the network sees a part of the second image.")
     assert results.report_text().count("Only the first 2 images") == 1

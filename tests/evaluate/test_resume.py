@@ -106,7 +106,7 @@ def test_blocks_that_are_done_are_not_computed_again(
     monkeypatch.setattr(BlockStore, "write", writes)
     run(tmp_path)
     assert written == [0, 1, 2, 3]
-    assert "Going on: 2 of 4 blocks of images were done already." in capsys.readouterr().err
+    assert "Resuming: 2 of 4 blocks of images are done." in capsys.readouterr().err
     assert contents(tmp_path) == contents(whole)
 
 
@@ -167,7 +167,9 @@ def test_what_one_process_left_another_split_does(whole: Path, tmp_path: Path) -
 
 
 def test_a_share_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(ShareDone, match=r"share \(2 of 4 blocks\) is done.*the last one writes the results") as caught:
+    with pytest.raises(
+        ShareDone, match=r"share \(2 of 4 blocks\) is done.*the last process writes the results"
+    ) as caught:
         run(tmp_path, 0, 2)
     assert caught.value.exit_status == 0
 
@@ -178,7 +180,7 @@ def test_the_same_run_again_is_done_already(
     before = contents(whole)
     monkeypatch.setattr(BlockStore, "write", lambda *_: pytest.fail("computed again"))
     found = run(whole)
-    assert "are those of this run already" in capsys.readouterr().err
+    assert "are from an identical run" in capsys.readouterr().err
     assert found.table() == (whole / "table.txt").read_text()
     assert contents(whole) == before
     with pytest.raises(InputError, match="holds finished results already"):
@@ -191,7 +193,7 @@ def test_overwriting_begins_anew(whole: Path, tmp_path: Path) -> None:
     assert contents(tmp_path) == contents(whole)
     with pytest.raises(InputError, match="cannot agree on who replaces"):
         run(tmp_path, 0, 2, overwrite=True)
-    with pytest.raises(InputError, match="only by way of a folder"):
+    with pytest.raises(InputError, match="share a run through a folder"):
         run(None, 0, 2)
 
 

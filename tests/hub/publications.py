@@ -5,23 +5,27 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
-from typing import Any
+from typing import Any, NamedTuple
 
 from card_cases import STACK_GEN, gen_row
 from dataset_maker import contents, make_row, open_writer
-from huggingface_hub import HfApi
 from loopback_hub import LoopbackHub
 
 from stackwalls.hub_cards import FolderWriter, Manifest, stack_gen_features
-from stackwalls.hub_cards.publishing import Patience, Published, PublishSpec, plan_publication, publish
+from stackwalls.hub_cards.publishing.plan import Plan, PublishSpec, plan_publication
+from stackwalls.hub_cards.publishing.upload import publish
 
 Client = Callable[..., CompletedProcess[str]]
 """The fixture `client`: code in a process of its own, with the Hub's clients as they are."""
 
 PUBLISH = ("-m", "stackwalls.stackgen", "publish")
 
-AT_ONCE = Patience(wait=0)
-"""Tries as often as a user's run, without waiting."""
+
+class Published(NamedTuple):
+    """What was planned, and the commit that holds the folder now."""
+
+    plan: Plan
+    commit: str
 
 
 def small_card(manifest: Manifest, row: dict[str, Any]) -> str:
@@ -72,10 +76,10 @@ def generated(path: Path, rows: int = 3) -> Path:
     return path
 
 
-def put(folder: Path, name: str, api: HfApi | None = None, patience: Patience = AT_ONCE, **asked: Any) -> Published:
+def put(folder: Path, name: str, **asked: Any) -> Published:
     """Plan and publish, as the command does with --yes."""
-    plan = plan_publication(PublishSpec(str(folder), name, **asked), api, patience)
-    return publish(plan, api, patience)
+    plan = plan_publication(PublishSpec(str(folder), name, **asked))
+    return Published(plan, publish(plan))
 
 
 def begun(hub: LoopbackHub, tmp_path: Path, xet: bool, *words: str) -> subprocess.Popen[bytes]:

@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 from loopback_hub import OTHER_TOKEN, READ_TOKEN, LoopbackHub
 from publications import put
 
-from stackwalls.hub_cards import open_dataset, open_recipe, parse_licence, recipe_folder, save_model_folder
+from stackwalls.hub_cards import open_dataset, open_recipe, parse_license, recipe_folder, save_model_folder
 from stackwalls.model import InputError, MaskedVGG16, RunError, load_model
 from stackwalls.stackmix import MixSpec, mix, rebuild
 
@@ -51,7 +51,7 @@ def test_a_revision_is_the_network_of_that_revision(hub: LoopbackHub, tiny: Mask
 
 
 def test_a_published_folder_is_the_folder(hub: LoopbackHub, tiny: MaskedVGG16, tmp_path: Path) -> None:
-    folder = save_model_folder(tiny, tmp_path / "m", licence=parse_licence("mit"))
+    folder = save_model_folder(tiny, tmp_path / "m", license=parse_license("mit"))
     put(folder, "user/published")
     files = hub.files("user/published", kind="model")
     files.pop(".gitattributes", None)
@@ -109,7 +109,7 @@ def test_what_is_no_recipe_is_refused_before_its_pictures_travel(hub: LoopbackHu
     mix(MixSpec("drawn", classes=1), tmp_path / "set")
     put(tmp_path / "set", "user/pixels")
     hub.state.requests.clear()
-    with pytest.raises(InputError, match="user/pixels is no recipe but a finished stack-mix set"):
+    with pytest.raises(InputError, match="user/pixels is not a recipe but a finished stack-mix set"):
         open_recipe("user/pixels")
     assert not [path for _, path in hub.state.requests if path.endswith(".parquet")]
     hub.api().create_repo("user/theirs", repo_type="dataset")

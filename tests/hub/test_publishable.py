@@ -11,8 +11,8 @@ from dataset_maker import make_row, open_writer, resealed
 from loopback_hub import WRITE_TOKEN, LoopbackHub
 from publications import drawn, published, put
 
-from stackwalls.hub_cards.publishing import describe_plan, read_publishable
-from stackwalls.hub_cards.publishing.token_search import scan, without_tokens
+from stackwalls.hub_cards.publishing.plan_text import plan_text
+from stackwalls.hub_cards.publishing.publishable import read_publishable, scan
 from stackwalls.model import InputError, file_sha256
 
 OLD_TOKEN = "hf_" + "abcDEF123456" * 3
@@ -40,7 +40,7 @@ def test_only_what_the_manifest_lists_goes_up(folder: Path, tmp_path: Path, hub:
     done = put(folder, "user/stack-mix")
     assert hub.files("user/stack-mix") == expected
     assert done.plan.folder.left_out == ("data/test-00001-of-00002.parquet", "linked", "linked.txt", "notes.txt")
-    assert "notes.txt (here, but not part of the folder as it was made)" in describe_plan(done.plan)
+    assert "notes.txt (in the folder, but not part of it as it was made)" in plan_text(done.plan)
 
 
 def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
@@ -115,12 +115,3 @@ def test_a_token_in_a_compressed_column_is_found(tmp_path: Path) -> None:
         assert scan(tmp_path / "a.parquet").has_token
     pq.write_table(pa.table({"column": texts[:-1]}), tmp_path / "a.parquet")
     assert not scan(tmp_path / "a.parquet").has_token
-
-
-def test_gits_name_of_a_file_is_gits(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"hello\n")
-    assert scan(tmp_path / "a").git_oid == "ce013625030ba8dba906f756967f9e9ca394464a"  # git hash-object
-
-
-def test_tokens_are_taken_out_of_texts() -> None:
-    assert without_tokens(f"{OLD_TOKEN}, secret!", ["secret", ""]) == "hf_…, hf_…!"

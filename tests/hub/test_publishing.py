@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 from loopback_hub import BAD_TOKEN, OTHER_TOKEN, READ_TOKEN, TOKENS, WRITE_TOKEN, LoopbackHub
 from loopback_hub_state import Entry
-from publications import AT_ONCE, drawn, published, put
+from publications import drawn, published, put
 
 from stackwalls.hub_cards import Manifest
-from stackwalls.hub_cards.publishing import PublishSpec, describe_plan, plan_publication, plan_record, publish
+from stackwalls.hub_cards.publishing.plan import PublishSpec, plan_publication
+from stackwalls.hub_cards.publishing.plan_text import plan_record, plan_text
+from stackwalls.hub_cards.publishing.upload import publish
 from stackwalls.model import InputError, RunError
 from stackwalls.stackgen import cli
 
@@ -32,7 +34,7 @@ def writes(hub: LoopbackHub) -> list[tuple[str, str]]:
 
 def test_a_plan_sends_nothing(hub: LoopbackHub, folder: Path) -> None:
     plan = plan_publication(PublishSpec(str(folder), "user/stack-mix", tag="v1.0"))
-    text, record = describe_plan(plan), plan_record(plan)
+    text, record = plan_text(plan), plan_record(plan)
     assert writes(hub) == []
     assert hub.state.repositories == {}
     for name, data in published(folder).items():
@@ -58,8 +60,8 @@ def test_the_second_time_nothing_is_sent(hub: LoopbackHub, folder: Path) -> None
     second = put(folder, "user/stack-mix", tag="v1.0")
     assert writes(hub) == []
     assert second.commit == first.commit
-    assert not second.changes
-    assert "nothing: the branch holds this folder already" in describe_plan(second.plan)
+    assert not second.plan.changes
+    assert "nothing: the branch already holds this folder" in plan_text(second.plan)
 
 
 def test_an_update_replaces_what_is_ours_and_leaves_the_rest(
@@ -77,8 +79,8 @@ def test_an_update_replaces_what_is_ours_and_leaves_the_rest(
     plan = plan_publication(PublishSpec(str(new), "user/stack-mix"))
     assert plan.changes.deleted == tuple(f"data/test-{n:05d}-of-00003.parquet" for n in range(3))
     assert plan.changes.untouched == ("data/notes.txt", "paper.pdf")
-    assert "Untouched:   data/notes.txt, paper.pdf" in describe_plan(plan)
-    publish(plan, patience=AT_ONCE)
+    assert "Untouched:   data/notes.txt, paper.pdf" in plan_text(plan)
+    publish(plan)
     assert hub.files("user/stack-mix") == {**published(new), **theirs}
 
 
@@ -128,7 +130,7 @@ def test_a_branch_a_private_repository_and_a_collection(hub: LoopbackHub, folder
 def test_a_tag_that_stands_for_another_commit_stays(hub: LoopbackHub, folder: Path, tmp_path: Path) -> None:
     first = put(folder, "user/stack-mix", tag="v1.0")
     other = drawn(tmp_path / "other", seed=1)
-    with pytest.raises(InputError, match=r"tag v1\.0 of user/stack-mix is there .* choose another tag"):
+    with pytest.raises(InputError, match=r"user/stack-mix already has the tag v1\.0, .* choose another tag"):
         put(other, "user/stack-mix", tag="v1.0")
     assert hub.files("user/stack-mix") == published(folder)
     second = put(other, "user/stack-mix", tag="v1.1")
@@ -139,8 +141,8 @@ def test_whose_token_it_is(hub: LoopbackHub, folder: Path, monkeypatch: pytest.M
     put(folder, "user/stack-mix")
     hub.state.requests.clear()
     for token, name, said in (
-        (READ_TOKEN, "user/stack-mix", "the access token of user is for reading only"),
-        (READ_TOKEN, "user/new", "the access token of user is for reading only"),
+        (READ_TOKEN, "user/stack-mix", "the access token of user is read-only"),
+        (READ_TOKEN, "user/new", "the access token of user is read-only"),
         (OTHER_TOKEN, "user/stack-mix", "the Hub forbids it"),
         (OTHER_TOKEN, "user/new", "who may write to other, not to user"),
         (BAD_TOKEN, "user/stack-mix", "the Hub does not accept the access token .* log in with `hf auth login`"),
@@ -152,7 +154,7 @@ def test_whose_token_it_is(hub: LoopbackHub, folder: Path, monkeypatch: pytest.M
         assert token not in repr(caught.value)
     monkeypatch.delenv("HF_TOKEN")
     plan = plan_publication(PublishSpec(str(folder), "user/stack-mix"))
-    assert "Account:     none: log in" in describe_plan(plan)
+    assert "Account:     none: log in" in plan_text(plan)
     with pytest.raises(RunError, match="there is no access token; log in"):
         publish(plan)
     assert writes(hub) == []
@@ -180,11 +182,11 @@ def test_the_command(
     assert command(*words) == 0
     shown = capsys.readouterr()
     assert shown.out.endswith(
-        "Nothing was sent. To do it:\n  stackgen publish stack-mix user/stack-mix --tag v1.0 --yes\n"
+        "Nothing was sent. To publish it:\n  stackgen publish stack-mix user/stack-mix --tag v1.0 --yes\n"
     )
     assert hub.state.repositories == {}
     assert command(*words, "--yes") == 0
-    assert "every file is as it is here" in capsys.readouterr().out
+    assert "every file equals the local one" in capsys.readouterr().out
     assert hub.files("user/stack-mix") == published(folder)
     assert command(*words, "--yes", "--json") == 0
     record = json.loads(capsys.readouterr().out)
@@ -206,10 +208,13 @@ def test_a_recipe_is_published_and_is_the_same_every_time(
     assert command("photos", "user/stack-mix", "--yes") == 2
     assert "--recipe (ids, crops and hashes, no pixels) or --gated" in capsys.readouterr().err
     assert command("photos", "user/stack-mix", "--recipe", "--yes") == 2
-    assert "stackgen: README.md of the recipe of photos would not do on the Hub" in capsys.readouterr().err
+    assert (
+        "stackgen: The Hub would not accept README.md of the recipe of photos: it does not state"
+        in capsys.readouterr().err
+    )
     assert hub.state.repositories == {}
     for changes in ("new", "unchanged"):
-        assert command("photos", "user/stack-mix", "--recipe", "--licence", "cc-by-4.0", "--yes", "--json") == 0
+        assert command("photos", "user/stack-mix", "--recipe", "--license", "cc-by-4.0", "--yes", "--json") == 0
         record = json.loads(capsys.readouterr().out)
         assert {file["change"] for file in record["files"]} == {changes}
     assert command("photos", "user/stack-mix", "--recipe", "--licence", "cc-by-4.0", "--yes", "--tag", "v1") == 0
@@ -217,8 +222,8 @@ def test_a_recipe_is_published_and_is_the_same_every_time(
     files = hub.files("user/stack-mix")
     assert Manifest.from_json(files["manifest.json"].decode()).kind == "stack-mix-recipe"
     assert not [name for name, data in files.items() if b"\x89PNG" in data and not name.startswith("assets/")]
-    assert command("photos", "user/stack-mix", "--gated", "--licence", "cc-by-4.0", "--yes") == 0
-    assert command("photos", "user/stack-mix", "--recipe", "--licence", "cc-by-4.0", "--yes") == 2
+    assert command("photos", "user/stack-mix", "--gated", "--license", "cc-by-4.0", "--yes") == 0
+    assert command("photos", "user/stack-mix", "--recipe", "--license", "cc-by-4.0", "--yes") == 2
     assert "they would stay in its history" in capsys.readouterr().err
 
 
@@ -234,7 +239,7 @@ def test_no_token_is_shown_anywhere(
         hub.fault(times=5, drop=True)
         hub.fault(times=5, status=500)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("stackwalls.hub_cards.publishing.hub_failures.time.sleep", lambda _: None)
+            patch.setattr("stackwalls.model.hub.time.sleep", lambda _: None)
             try:
                 command("stack-mix", "user/x", "--yes", "--debug")
             except Exception as error:

@@ -16,7 +16,7 @@ from stackwalls.hub_cards import (
     StackDataset,
     dataset_classes,
     open_dataset,
-    parse_licence,
+    parse_license,
     recipe_folder,
 )
 from stackwalls.model import InputError, RunError
@@ -92,7 +92,7 @@ def test_a_line_that_stays_broken_is_one_sentence(there: LoopbackHub) -> None:
 
 
 def test_what_the_hub_does_not_show(there: LoopbackHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = r"open the dataset user/other: the Hub shows no such dataset .* There is no folder 'user/other' here"
+    missing = r"open the dataset user/other: the Hub shows no such dataset.* There is no folder 'user/other' here"
     with pytest.raises(InputError, match=missing):
         open_dataset("user/other")
     with pytest.raises(InputError, match="no such revision"):
@@ -175,7 +175,7 @@ def test_the_classes_of_a_set_of_the_hub(there: LoopbackHub, folder: Path, tmp_p
     from stackwalls.stackgen.commands._options import parse_classes_option
 
     assert dataset_classes("user/stack-mix@v1.0") == dataset_classes(folder) == tuple(range(230))
-    put(recipe_folder(drawn(tmp_path / "few", rows=4), tmp_path / "recipe", parse_licence("mit")), "user/recipe")
+    put(recipe_folder(drawn(tmp_path / "few", rows=4), tmp_path / "recipe", parse_license("mit")), "user/recipe")
     assert parse_classes_option(["user/recipe"]) == parse_classes_option([str(tmp_path / "few")]) == (0, 1, 2, 3)
     for source, said in (
         ("user/none", "the Hub shows no such dataset"),

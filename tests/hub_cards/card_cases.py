@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from dataset_maker import SPEC, make_row
 
-from stackwalls.hub_cards import CardFacts, Licence, Manifest, render_dataset_card, render_model_card
+from stackwalls.hub_cards import CardFacts, License, Manifest, render_dataset_card, render_model_card
 from stackwalls.model import Certificate, Check, MaskedVGG16
 
 VERSIONS = {"numpy": "2.4.6", "pillow": "13.0.0"}
@@ -129,7 +129,7 @@ RESULTS: dict[str, Any] = {
 def model_card() -> str:
     with torch.device("meta"):
         model = MaskedVGG16(num_classes=2, width=1 / 64, classes=[1, 0])
-    return render_model_card(model, CERTIFICATE, RESULTS, TRAINING, Licence("cc-by-nc-4.0"))
+    return render_model_card(model, CERTIFICATE, RESULTS, TRAINING, License("cc-by-nc-4.0"))
 
 
 CARDS = {

@@ -16,19 +16,19 @@ from huggingface_hub import DatasetCard
 
 from stackwalls.hub_cards import (
     CardFacts,
-    Licence,
+    License,
     Manifest,
     check_card,
-    licence_of,
-    parse_licence,
+    license_of,
+    parse_license,
     regenerate_command,
     render_dataset_card,
     stack_mix_features,
-    state_licence,
+    state_license,
     verify,
 )
+from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.facts import reason_kind
-from stackwalls.hub_cards.cards.rendering import flat, render
 from stackwalls.hub_cards.record import RECORDS
 from stackwalls.model import InputError, Wall, imagenet_classes
 from stackwalls.stackgen.commands import mix
@@ -70,7 +70,7 @@ CHANGES: list[tuple[str, dict[str, Any], str]] = [
     ("counts", {"requested": 1210, "kept": 1200, "rejected": 10}, "1210 = 1200 kept + 10 rejected"),
     ("versions", {"numpy": "9.9.9"}, "numpy 9.9.9."),
     ("spec", SPEC | {"seed": 41}, "| seed | 41 |"),
-    ("spec", SPEC | {"per_class": 3}, "| images of each class | 3 |"),
+    ("spec", SPEC | {"per_class": 3}, "| images per class | 3 |"),
     ("spec", SPEC | {"wall": "left:56"}, "columns 0 to 55"),
     ("spec", SPEC | {"source": "elsewhere"}, "`elsewhere`"),
     ("inputs", {"licence": "cc-by-4.0"}, "cc-by-4.0, as stated"),
@@ -109,7 +109,7 @@ def test_what_was_turned_down_is_counted_by_its_kind() -> None:
     many = CardFacts.of(STACK_MIX, [mix_row(0)], [f"reason {'abcdefghijklmnop'[n]}" for n in range(16)])
     assert "| other reasons | 4 |" in render_dataset_card(many)
     none = CardFacts.of(STACK_MIX, [mix_row(0)], [])
-    assert "turned down for" not in render_dataset_card(none)
+    assert "rejected because" not in render_dataset_card(none)
 
 
 def test_drawn_pictures_are_called_drawn() -> None:
@@ -118,17 +118,17 @@ def test_drawn_pictures_are_called_drawn() -> None:
     assert card.data.to_dict()["license"] == "apache-2.0"
     assert "drawn by a program, not photographs" in card.text
     assert "PATH/TO" not in card.text
-    assert "classes asked for" not in card.text
+    assert "requested classes" not in card.text
     assert "drawn by a program" not in card_of().text
 
 
 def test_text_from_the_source_does_not_break_the_tables() -> None:
-    assert "| source of the pictures | `a\\|b'c d` |" in card_of(source="a|b`c\nd").text
+    assert "| source of the images | `a\\|b'c d` |" in card_of(source="a|b`c\nd").text
 
 
 def test_class_names_come_from_the_labels() -> None:
     text = card_of(classes=[entry.synset for entry in imagenet_classes()[:3]]).text
-    assert "The 3 classes asked for" in text
+    assert "The 3 requested classes" in text
     assert "tench, goldfish, great white shark" in text
 
 
@@ -137,31 +137,31 @@ def test_values_are_flattened_and_what_is_empty_is_left_out() -> None:
     assert dict(flat(value)) == {"a.b": "0.3", "d": "1, 2", "g": "False"}
 
 
-# licences
+# licenses
 
 
-def licence_for(name: str, **spec: Any) -> Licence | None:
+def license_for(name: str, **spec: Any) -> License | None:
     rows = [mix_row(number) | {"top_source": name} for number in range(2)]
-    return licence_of(CardFacts.of(replace(STACK_MIX, spec=SPEC | spec), rows, []))
+    return license_of(CardFacts.of(replace(STACK_MIX, spec=SPEC | spec), rows, []))
 
 
 @pytest.mark.parametrize(
     "name", ["ILSVRC2012_val_00000001.JPEG", "n01440764/ILSVRC2012_val_00000293.JPEG", "n01440764/n01440764_10026.JPEG"]
 )
 def test_imagenets_own_files_are_known_by_their_names(name: str) -> None:
-    found = licence_for(name)
+    found = license_for(name)
     assert found is not None
     assert found.name == "imagenet-terms-of-access"
 
 
-def test_a_licence_is_derived_or_there_is_none() -> None:
-    assert licence_for("photo.jpg") is None
-    assert licence_for("n01440764/mine.JPEG") is None
-    hub = licence_for("validation-0.parquet#3", source="ILSVRC/imagenet-1k@abc:validation")
+def test_a_license_is_derived_or_there_is_none() -> None:
+    assert license_for("photo.jpg") is None
+    assert license_for("n01440764/mine.JPEG") is None
+    hub = license_for("validation-0.parquet#3", source="ILSVRC/imagenet-1k@abc:validation")
     assert hub is not None
     assert hub.identifier == "other"
-    assert str(licence_for("photo.jpg", source="drawn")) == "apache-2.0"
-    assert str(licence_of(facts_of(STACK_GEN))) == "apache-2.0"
+    assert str(license_for("photo.jpg", source="drawn")) == "apache-2.0"
+    assert str(license_of(facts_of(STACK_GEN))) == "apache-2.0"
     rail = STACK_GEN.spec | {"model": STACK_GEN.spec["model"] | {"licence": "openrail++"}}
     assert card_of(STACK_GEN, **rail).data.to_dict()["license"] == "openrail++"
     unknown = STACK_GEN.spec | {"model": {"name": "mine", "licence": None}}
@@ -171,13 +171,13 @@ def test_a_licence_is_derived_or_there_is_none() -> None:
     assert "license" not in card_of().data.to_dict()
 
 
-def test_every_presets_licence_is_known() -> None:
+def test_every_presets_license_is_known() -> None:
     from stackwalls.stackgen.diffusion.presets import PRESETS
 
     found = {}
     for name, preset in PRESETS.items():
         model = STACK_GEN.spec["model"] | {"licence": preset.licence}
-        found[name] = licence_of(facts_of(replace(STACK_GEN, spec=STACK_GEN.spec | {"model": model})))
+        found[name] = license_of(facts_of(replace(STACK_GEN, spec=STACK_GEN.spec | {"model": model})))
     assert {str(found[name]) for name in ("klein", "qwen", "zimage")} == {"apache-2.0"}
     assert (str(found["sdxl"]), str(found["sd15"])) == ("openrail++", "creativeml-openrail-m")
     assert None not in found.values()
@@ -188,38 +188,38 @@ def test_every_presets_licence_is_known() -> None:
     [
         ("CC-BY-4.0", r"lower case.*Did you mean cc-by-4.0"),
         ("cc-by-9.0", "Did you mean"),
-        ("unknown", "knows no licence"),
-        ("other", "needs that name"),
+        ("unknown", "does not know the license"),
+        ("other", "need a name"),
         ("My Terms=https://example.org", "lower case with dashes"),
         ("my-terms=here", "NAME=URL"),
-        ("", "knows no licence"),
+        ("", "does not know the license"),
     ],
 )
-def test_a_licence_that_is_none_is_refused(text: str, message: str) -> None:
+def test_a_license_that_is_none_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        parse_licence(text)
+        parse_license(text)
 
 
 @pytest.mark.parametrize("text", ["apache-2.0", "openrail++", "my-terms=https://example.org/terms?a=b"])
-def test_a_licence_is_read_as_it_is_written(text: str) -> None:
-    assert str(parse_licence(text)) == text
+def test_a_license_is_read_as_it_is_written(text: str) -> None:
+    assert str(parse_license(text)) == text
 
 
-def test_stating_a_licence_changes_the_card_and_the_manifest_alone(tmp_path: Path) -> None:
+def test_stating_a_license_changes_the_card_and_the_manifest_alone(tmp_path: Path) -> None:
     write_folder(tmp_path, rows=3, part=3)
     before = contents(tmp_path)
-    with pytest.raises(InputError, match="nobody has said under which licence"):
+    with pytest.raises(InputError, match="it does not state a license"):
         check_card(tmp_path / "README.md")
-    manifest = state_licence(tmp_path, parse_licence("cc-by-sa-4.0"))
+    manifest = state_license(tmp_path, parse_license("cc-by-sa-4.0"))
     after = contents(tmp_path)
     assert {name for name in after if after[name] != before.get(name)} == {"README.md", "manifest.json"}
     assert manifest == Manifest.read(tmp_path)
     assert verify(tmp_path) == []
     check_card(tmp_path / "README.md")
-    assert state_licence(tmp_path, parse_licence("cc-by-sa-4.0")) == manifest
+    assert state_license(tmp_path, parse_license("cc-by-sa-4.0")) == manifest
     assert contents(tmp_path) == after
     (tmp_path / "README.md").write_text("half")  # as a kill between the two files leaves it
-    state_licence(tmp_path, parse_licence("cc-by-sa-4.0"))
+    state_license(tmp_path, parse_license("cc-by-sa-4.0"))
     assert contents(tmp_path) == after
 
 
@@ -309,12 +309,12 @@ def test_the_command_makes_the_same_spec(source: str, place: str, classes: Any, 
     assert spec.to_dict(source) == asked
 
 
-def test_the_command_of_a_recipe_and_of_a_stated_licence() -> None:
+def test_the_command_of_a_recipe_and_of_a_stated_license() -> None:
     assert shlex.split(regenerate_command(RECIPE)) == [
         *("stackgen", "mix", "--recipe", "PATH/TO/this/folder", "--source", "PATH/TO/val", "--out", "stack-mix")
     ]
     stated = replace(STACK_MIX, inputs={"licence": "cc-by-4.0"})
-    assert "--licence cc-by-4.0" in regenerate_command(stated)
+    assert "--license cc-by-4.0" in regenerate_command(stated)
 
 
 def test_the_command_of_stack_gen_asks_for_the_same_settings() -> None:
@@ -354,18 +354,22 @@ def test_a_card_that_the_hub_takes() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("license: cc-by-4.0\n", "", "nobody has said under which licence"),
-        ("license: cc-by-4.0", "license: CC-BY-4.0", "knows no licence 'CC-BY-4.0'"),
+        ("license: cc-by-4.0\n", "", "it does not state a license"),
+        ("license: cc-by-4.0", "license: CC-BY-4.0", "does not know the license 'CC-BY-4.0'"),
         ("license: cc-by-4.0", "license: other", "without a name and a link"),
-        ("license: cc-by-4.0", "license: unknown", "nobody has said"),
-        ("- 1K<n<10K", "- 1000", "size_categories are"),
-        ("- 1K<n<10K", "- some", "no size category 'some'"),
-        ("task_categories:\n- image-classification", "task_categories: image-classification", "task_categories are"),
-        ("configs:", "config:", "names no data files"),
+        ("license: cc-by-4.0", "license: unknown", "does not state a license"),
+        ("- 1K<n<10K", "- 1000", "size_categories must be"),
+        ("- 1K<n<10K", "- some", "does not know the size category 'some'"),
+        (
+            "task_categories:\n- image-classification",
+            "task_categories: image-classification",
+            "task_categories must be",
+        ),
+        ("configs:", "config:", "does not name data files"),
         ("  splits:", "  parts:", "lacks features or splits"),
-        ("# STACK-MIX", "# [More Information Needed]", "it has a blank"),
-        ("# STACK-MIX", "# {{ card.name }}", "it has a blank"),
-        ("---\n", "---\n[", "cannot be read"),
+        ("# STACK-MIX", "# [More Information Needed]", "it has a placeholder"),
+        ("# STACK-MIX", "# {{ card.name }}", "it has a placeholder"),
+        ("---\n", "---\n[", "Cannot read the metadata"),
     ],
 )
 def test_a_card_that_the_hub_would_not_take_is_refused(old: str, new: str, message: str) -> None:
@@ -375,7 +379,7 @@ def test_a_card_that_the_hub_would_not_take_is_refused(old: str, new: str, messa
 
 
 def test_a_card_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Cannot read the card"):
+    with pytest.raises(InputError, match=r"Cannot read .*README\.md"):
         check_card(tmp_path / "README.md")
 
 

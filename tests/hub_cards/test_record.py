@@ -67,7 +67,7 @@ def test_a_file_of_the_same_name_does_not_replace_the_bytes(tmp_path: Path, monk
         ({"image": {"bytes": None, "path": "a.png"}}, "encoded file"),
         ({"image": {"bytes": b"", "path": "a.png"}}, "encoded file"),
         ({"label": 1000}, "1000"),
-        ({"label": -1}, "no class"),
+        ({"label": -1}, "not a class"),
         ({"label": "no such animal"}, "no such animal"),
         ({"label": None}, "label must not be empty"),
         ({"image_id": None}, "image_id must not be empty"),

@@ -109,12 +109,12 @@ def test_a_shard_that_the_manifest_forgot_is_found(folder: Path) -> None:
     (folder / SHARD).unlink()
     files = {name: value for name, value in manifest.files.items() if name != SHARD}
     resealed(folder, files=files | {"data/test-00000-of-00002.parquet": entry})
-    assert [problem for problem in verify(folder) if "no whole series" in problem]
+    assert [problem for problem in verify(folder) if "not a complete series" in problem]
     (folder / "data/test-00000-of-00002.parquet").unlink()
     resealed(folder, files=files)
     problems = verify(folder)
-    assert "The manifest's shards are no whole series: there is none." in problems
-    assert "The shards have 0 rows, but the manifest says that 3 were kept." in problems
+    assert "The manifest's shards are not a complete series: there are none." in problems
+    assert "The shards have 0 rows, but by the manifest 3 were kept." in problems
 
 
 def test_counts_that_disagree_are_found(folder: Path) -> None:
@@ -122,10 +122,10 @@ def test_counts_that_disagree_are_found(folder: Path) -> None:
     rewrite(folder, SHARD, table, entry_rows=3)
     assert verify(folder) == [
         f"{SHARD} has 2 rows, but the manifest says 3.",
-        "The shards have 2 rows, but the manifest says that 3 were kept.",
+        "The shards have 2 rows, but by the manifest 3 were kept.",
     ]
     rewrite(folder, SHARD, table, counts={"requested": 4, "kept": 2, "rejected": 2})
-    assert verify(folder) == ["README.md tells of the rows {'test': 3} instead of {'test': 2}."]
+    assert verify(folder) == ["README.md states the rows {'test': 3} instead of {'test': 2}."]
     rewrite(folder, SHARD, encode_rows([make_row(n) for n in range(3)], stack_mix_features()))
     resealed(folder, counts={"requested": 6, "kept": 3, "rejected": 3})
     assert verify(folder) == ["rejected.parquet has 2 rows, but by the manifest 3 were rejected."]
@@ -134,7 +134,7 @@ def test_counts_that_disagree_are_found(folder: Path) -> None:
 def test_a_manifest_whose_counts_do_not_add_up_is_found(folder: Path) -> None:
     text = (folder / "manifest.json").read_text()
     (folder / "manifest.json").write_text(text.replace('"requested": 5', '"requested": 6'))
-    assert [problem for problem in verify(folder) if "6 were requested, but 3 kept and 2 rejected" in problem]
+    assert [problem for problem in verify(folder) if "6 were requested, but 3 kept + 2 rejected" in problem]
 
 
 def test_columns_that_disagree_are_found(folder: Path) -> None:
@@ -174,7 +174,7 @@ def test_columns_that_disagree_are_found(folder: Path) -> None:
 def test_pictures_that_are_wrong_are_found(image: Any, message: str, folder: Path) -> None:
     problems = spoil_row(folder, image=image)
     assert len(problems) == 1
-    assert problems[0].startswith(f"{SHARD}, row 1 (row0001): its picture ")
+    assert problems[0].startswith(f"{SHARD}, row 1 (row0001): its image ")
     assert message in problems[0]
     assert "0x" not in problems[0]
 
@@ -185,7 +185,7 @@ def test_pictures_that_are_wrong_are_found(image: Any, message: str, folder: Pat
         ({"label": 1000}, "label 1000"),
         ({"label": -1}, "label -1"),
         ({"label": None}, "label None"),
-        ({"image_id": "row0000"}, "'row0000' is empty or stands twice"),
+        ({"image_id": "row0000"}, "'row0000' is empty or a duplicate"),
         ({"image_id": None}, "None is empty"),
     ],
 )

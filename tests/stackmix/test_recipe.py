@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from stackwalls.hub_cards import Recipe, open_recipe, parse_licence, recipe_folder, state_licence, verify
+from stackwalls.hub_cards import Recipe, open_recipe, parse_license, recipe_folder, state_license, verify
 from stackwalls.model import InputError, RunError
 from stackwalls.stackgen import cli
 from stackwalls.stackmix import MixSpec, NotRebuilt, mix, rebuild, rebuilding
@@ -88,8 +88,8 @@ def test_parquet_rows(tmp_path: Path, make_picture: Any) -> None:
     assert {problem.reason for problem in found.not_rebuilt} == {"missing from the source"}
 
 
-def test_a_stated_licence_is_part_of_the_set(made: Path, pictures: Path, tmp_path: Path) -> None:
-    state_licence(made, parse_licence("cc-by-4.0"))
+def test_a_stated_license_is_part_of_the_set(made: Path, pictures: Path, tmp_path: Path) -> None:
+    state_license(made, parse_license("cc-by-4.0"))
     recipe = open_recipe(recipe_folder(made, tmp_path / "recipe"))
     assert rebuild(recipe, str(pictures), tmp_path / "again").same_bytes
 
@@ -198,8 +198,8 @@ def test_the_command(made: Path, recipe: Recipe, pictures: Path, tmp_path: Path,
     assert "--source is missing" in capsys.readouterr().err
 
 
-def test_the_licence_option(pictures: Path, tmp_path: Path, capsys: Any) -> None:
-    words = ["mix", "--source", str(pictures), "--licence", "cc-by-4.0", "--out", str(tmp_path / "set")]
+def test_the_license_option(pictures: Path, tmp_path: Path, capsys: Any) -> None:
+    words = ["mix", "--source", str(pictures), "--license", "cc-by-4.0", "--out", str(tmp_path / "set")]
     assert cli.main(words) == 0
     before = contents(tmp_path / "set")
     assert b"license: cc-by-4.0\n" in before["README.md"]
@@ -207,4 +207,4 @@ def test_the_licence_option(pictures: Path, tmp_path: Path, capsys: Any) -> None
     assert contents(tmp_path / "set") == before
     words[4] = "my own"
     assert cli.main(words) == InputError.exit_status
-    assert "knows no licence 'my own'" in capsys.readouterr().err
+    assert "does not know the license 'my own'" in capsys.readouterr().err

@@ -14,7 +14,7 @@ from stackwalls.model.theory import (
     rectified_norm_lower_bound,
     rectified_norm_mean,
 )
-from stackwalls.model.theory.gaussian import SQUARE_MEAN, SQUARE_VARIANCE
+from stackwalls.model.theory.expectation import SQUARE_MEAN, SQUARE_VARIANCE
 
 
 def integral_norm(count: int) -> float:

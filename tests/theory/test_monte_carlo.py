@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from stackwalls.model import InputError
-from stackwalls.model.theory import Estimate, Networks, OneConvolution, estimate_gradcam, gradcam_map, monte_carlo
+from stackwalls.model.theory import Estimate, Networks, OneConvolution, estimate_gradcam, gradcam_map, simulation
 
 SPEC = OneConvolution(height=9, width=9, filters=4, hidden=(3,))
 IMAGE = torch.rand(1, 9, 9, generator=torch.Generator().manual_seed(0))
@@ -20,7 +20,7 @@ def maps(monkeypatch: pytest.MonkeyPatch) -> list[torch.Tensor]:
         kept.append(gradcam_map(networks, maps))
         return kept[-1]
 
-    monkeypatch.setattr(monte_carlo, "gradcam_map", recorded)
+    monkeypatch.setattr(simulation, "gradcam_map", recorded)
     return kept
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torchvision.transforms import v2
 
 from stackwalls.model.training import Recipe, find_recipe
-from stackwalls.model.training.data.augmentation import Crop, apply_crop, random_crop
+from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
 
 sides = st.integers(1, 700)
 

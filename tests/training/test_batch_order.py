@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackwalls.model import InputError
-from stackwalls.model.training.data import BatchOrder
+from stackwalls.model.training.batch_order import BatchOrder
 
 
 @given(
@@ -50,7 +50,7 @@ def test_an_epoch_holds_every_picture_at_most_once_and_leaves_out_less_than_a_ba
 
 
 def test_orders_that_cannot_be_are_refused() -> None:
-    with pytest.raises(InputError, match="7 training pictures do not fill one batch of 8"):
+    with pytest.raises(InputError, match="7 training images do not fill a batch of 8"):
         BatchOrder(7, 8, 0)
     with pytest.raises(InputError, match="does not divide into 3 parts for 2 processes"):
         BatchOrder(64, 8, 0, 0, 2, 3)

@@ -11,9 +11,8 @@ from PIL import Image
 
 from stackwalls.model.images.decoding import BrokenImageError, decode_tensor, gpu_decodes
 from stackwalls.model.training import Recipe
-from stackwalls.model.training.data.batch_order import Place
-from stackwalls.model.training.data.loading import to_device
-from stackwalls.model.training.data.preparing import Preparation, Sample, collate
+from stackwalls.model.training.batch_order import Place
+from stackwalls.model.training.loading import Preparation, Sample, collate, to_device
 
 
 def encoded(image: Image.Image, kind: str) -> bytes:

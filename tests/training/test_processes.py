@@ -52,5 +52,5 @@ def test_two_processes_have_the_losses_of_one(pictures: Path, recipe: Recipe, tm
     assert last < first - 0.005, "it did learn"
     assert printed.count("masked-vgg16") == 1, "one process writes and speaks"
     # one process may go on with what two began
-    train(data, spec, tmp_path / "two", Running(device="cpu", log_steps=1, accumulation=2), resume=True)
+    train(data, spec, tmp_path / "two", Running(device="cpu", log_steps=1, accumulate=2), resume=True)
     assert history(tmp_path / "two") == both

@@ -6,8 +6,8 @@ from torch import nn
 
 from stackwalls.model import InputError
 from stackwalls.model.training import RECIPES, Recipe, find_recipe, recipe_fields
-from stackwalls.model.training.optimisation import build_optimizer, find_precision, learning_rate
-from stackwalls.model.training.recipes import Range
+from stackwalls.model.training.optimization import build_optimizer, find_precision, learning_rate
+from stackwalls.model.training.spec import Range
 
 
 def test_the_papers_recipe() -> None:

@@ -56,7 +56,7 @@ def test_it_writes_a_certified_model_folder_and_curves(
 
     baseline = tmp_path / "baseline"
     assert main(["train", "--data", str(pictures), "--baseline", *QUICK, "--out", str(baseline)]) == 0
-    assert "sees the whole picture" in capsys.readouterr().out
+    assert "sees the whole image" in capsys.readouterr().out
     assert not (baseline / "model/certificate.json").exists()
     figure = tmp_path / "both.png"
     assert main(["train", "--curves", str(out), str(baseline), "--out", str(figure)]) == 0
@@ -75,7 +75,7 @@ def test_the_same_command_gives_the_same_weights(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--masked"], "Name what to learn from (--data)"),
+        (["--masked"], "Name the data (--data)"),
         (["--data", "drawn"], "--masked or --baseline"),
         (["--data", "drawn", "--masked", "--classes", "1"], "to be 2 to"),
         (["--data", "drawn", "--masked", "--classes", "car"], "Unknown class 'car'"),
@@ -113,6 +113,6 @@ def test_a_signal_to_all_processes_stops_after_a_step(number: signal.Signals, pi
         os.killpg(training.pid, number)
         _, said = training.communicate(timeout=60)
     assert training.returncode == 130, said
-    assert "--resume goes on" in said
+    assert "with --resume to continue" in said
     assert "Traceback" not in said
     assert (out / "checkpoints/last.pt").exists()

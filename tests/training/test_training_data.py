@@ -16,7 +16,8 @@ from stackwalls.model import InputError, RunError, class_order, parse_class
 from stackwalls.model.images import decode
 from stackwalls.model.images.drawn import draw, drawn_classes
 from stackwalls.model.training import Recipe, Running, TrainingSpec, open_data, train
-from stackwalls.model.training.data import BatchOrder, Loader, evaluation_batches
+from stackwalls.model.training.batch_order import BatchOrder
+from stackwalls.model.training.loading import Loader, evaluation_batches
 from stackwalls.model.training.training_data import TrainingData, split_by_seed
 from stackwalls.stackgen.generation.generate_spec import chosen_classes
 

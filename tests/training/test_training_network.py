@@ -10,9 +10,7 @@ from torch import nn
 from stackwalls.model import MaskedVGG16, pixels_reached, to_input
 from stackwalls.model.networks.seen_rows import rows_needed, seen_pixel_rows
 from stackwalls.model.training import TrainingNetwork
-from stackwalls.model.training.building import compiles
-from stackwalls.model.training.dropout import SeededDropout
-from stackwalls.model.training.initialisation import calibrate
+from stackwalls.model.training.network import SeededDropout, calibrate, compiles
 
 
 @pytest.fixture(params=[5, 14], ids=["masked", "baseline"])
@@ -48,13 +46,13 @@ def test_logits_and_gradients_are_the_plain_networks(model: MaskedVGG16, images:
 def test_the_normalisation_is_the_one_of_the_evaluation(model: MaskedVGG16, images: torch.Tensor) -> None:
     network = TrainingNetwork(model, dropout=0.0)
     expected = to_input(images.permute(0, 2, 3, 1))[:, :, : network.rows]
-    torch.testing.assert_close(network.normalised(images), expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(network.normalized(images), expected, rtol=1e-5, atol=1e-6)
 
 
 def test_what_lies_under_the_wall_is_not_even_read(images: torch.Tensor) -> None:
     network = TrainingNetwork(MaskedVGG16(width=1 / 16), dropout=0.0)
     assert network.rows == 170
-    assert network.normalised(images).shape == (3, 3, 170, 224)
+    assert network.normalized(images).shape == (3, 3, 170, 224)
     cut = images[:, :, :170]
     assert torch.equal(network(images), network(cut))
 
@@ -85,7 +83,7 @@ def test_only_the_training_runs_compiled(images: torch.Tensor, monkeypatch: pyte
 def test_what_is_compiled_by_default(
     device: str, triton: bool, compiler: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stackwalls.model.training.building.has_triton", lambda: triton)
+    monkeypatch.setattr("stackwalls.model.training.network.has_triton", lambda: triton)
     monkeypatch.setattr("shutil.which", lambda _: compiler)
     assert compiles(torch.device(device)) is expected
 

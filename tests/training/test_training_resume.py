@@ -15,8 +15,7 @@ import torch
 from stackwalls.model import InputError
 from stackwalls.model.images import LabelledImages
 from stackwalls.model.training import History, Recipe, Running, Stopped, TrainingData, TrainingSpec, open_data, train
-from stackwalls.model.training.checkpoint import Checkpoint, random_states, set_random_states
-from stackwalls.model.training.saving import SaveTimes
+from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states, set_random_states
 
 TIMED = ("images_per_s", "waiting")
 RUNNING = Running(device="cpu", log_steps=2)
@@ -65,7 +64,7 @@ def test_resumed_equals_uninterrupted(
     pictures: Path, recipe: Recipe, tmp_path: Path, changes: dict[str, object], accumulation: int
 ) -> None:
     spec = TrainingSpec(recipe.with_values(**changes), seed=3)
-    running = Running(device="cpu", log_steps=2, accumulation=accumulation)
+    running = Running(device="cpu", log_steps=2, accumulate=accumulation)
     data = open_data(str(pictures))
     whole = train(data, spec, tmp_path / "whole", running)
     # the picture is one of a step in the middle; calibration has read the first eight before
@@ -200,7 +199,7 @@ def test_a_checkpoint_of_another_training_is_refused(
 def test_a_folder_with_a_training_is_not_overwritten(pictures: Path, recipe: Recipe, tmp_path: Path) -> None:
     spec, data = TrainingSpec(recipe.with_values(epochs=1)), open_data(str(pictures))
     train(data, spec, tmp_path, RUNNING, resume=True)  # nothing there: begins
-    with pytest.raises(InputError, match="go on with --resume"):
+    with pytest.raises(InputError, match=r"already holds a training\. Add --resume"):
         train(data, spec, tmp_path, RUNNING)
 
 
@@ -208,7 +207,7 @@ def test_what_is_no_checkpoint_is_refused(pictures: Path, recipe: Recipe, tmp_pa
     (tmp_path / "checkpoints").mkdir()
     for content in (b"", b"no checkpoint", b"PK\x03\x04 cut off"):
         (tmp_path / "checkpoints/last.pt").write_bytes(content)
-        with pytest.raises(InputError, match=r"last\.pt is no checkpoint"):
+        with pytest.raises(InputError, match=r"last\.pt is not a checkpoint"):
             train(open_data(str(pictures)), TrainingSpec(recipe), tmp_path, RUNNING, resume=True)
 
 

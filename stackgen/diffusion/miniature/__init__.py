@@ -1,13 +1,7 @@
-"""A text-to-image model that fits into this package: trained on the drawn world, loaded by diffusers as any other.
+"""A text-to-image model that fits into this package: trained on the drawn world, loaded by diffusers like any other.
 
-- what it learns from: `pictures` (frames of one or two drawn animals), `sentences` (what they are in words)
-- its parts: `words` (tokenizer), `projection` (the linear encoder), `networks` (text encoder, denoiser, decoder)
-- its training: `miniature_spec`, `step_loop` (on accelerate), `decoder_training`, `denoiser_training`, `making`
-- what came of it: `shipped` (`pipeline/`, the weights behind `--preset mini`)
-
-Names are loaded at first use (PEP 562).
+- what it learns from: `frames` (images of one or two drawn animals), `words` (their prompts, and the tokenizer)
+- its parts: `projection` (the linear encoder), `networks` (text encoder, denoiser, decoder)
+- its training: `tasks` (losses of decoder and denoiser, and their loop), `making` (the stages, up to the pipeline)
+- what describes it: `spec` (a training; the shipped weights in `pipeline/`, behind `--preset mini`)
 """
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from stackwalls.model import InputError, write_whole
-from stackwalls.stackgen.diffusion.miniature.decoder_training import DecoderTask
-from stackwalls.stackgen.diffusion.miniature.denoiser_training import DenoiserTask
-from stackwalls.stackgen.diffusion.miniature.miniature_spec import MiniatureSpec
+from stackwalls.model import InputError
+from stackwalls.model.files import put_in_place, temporary_path, write_whole
+from stackwalls.model.training.history import HISTORY_NAME
+from stackwalls.stackgen.diffusion.miniature.frames import HEIGHT, WIDTH, frames
 from stackwalls.stackgen.diffusion.miniature.networks import (
     assemble,
     new_autoencoder,
@@ -23,12 +23,10 @@ from stackwalls.stackgen.diffusion.miniature.networks import (
     new_scheduler,
     new_text_encoder,
 )
-from stackwalls.stackgen.diffusion.miniature.pictures import HEIGHT, WIDTH, frames
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, Projection
-from stackwalls.stackgen.diffusion.miniature.sentences import sentences_of
-from stackwalls.stackgen.diffusion.miniature.shipped import DESCRIPTION
-from stackwalls.stackgen.diffusion.miniature.step_loop import HISTORY, StepLoop
-from stackwalls.stackgen.diffusion.miniature.words import word_tokenizer
+from stackwalls.stackgen.diffusion.miniature.spec import DESCRIPTION, MiniatureSpec
+from stackwalls.stackgen.diffusion.miniature.tasks import DecoderTask, DenoiserTask, TaskLoop
+from stackwalls.stackgen.diffusion.miniature.words import sentences_of, word_tokenizer
 from stackwalls.stackgen.diffusion.pipeline import quiet_libraries
 
 STAGES = ("frames", "decoder", "denoiser", "pipeline")
@@ -38,10 +36,10 @@ _FRAMES = "frames.json"
 """Written when all frames are there: which ones."""
 
 _FITTED = 256
-"""Frames that the projection is fitted to."""
+"""Number of frames that the projection is fitted to."""
 
 _BLOCK = 64
-"""Frames that are encoded at once."""
+"""Number of frames that are encoded at once."""
 
 Report = Callable[[str], None]
 
@@ -49,37 +47,36 @@ Report = Callable[[str], None]
 def make_miniature(
     spec: MiniatureSpec, out: Path, stages: tuple[str, ...] = STAGES, report: Report = lambda _: None
 ) -> None:
-    """Run the stages of a training; each begins with what the ones before left in `out`, and goes on where it was.
+    """Run the stages of a training. Each starts from what the earlier ones left in `out`, and resumes where it stopped.
 
     Under `accelerate launch`, decoder and denoiser run on all processes.
 
     Args:
         spec: what to make.
-        out: `latents.npy`, `projection.pt` and `frames.json`, which says of what, a folder for each training, and at
-            last `pipeline/`.
+        out: `latents.npy`, `projection.pt` and `frames.json`, which describes them; a folder for each training; and
+            finally `pipeline/`.
         stages: some of `STAGES`.
-        report: told about progress, a line at a time.
+        report: called with one line about progress at a time.
 
     Raises:
-        InputError: if `out` holds a training with other settings, or what a stage begins with is missing.
+        InputError: if `out` holds a training with other settings, or the result of an earlier stage is missing.
         RunError: if a loss is not finite, or after Ctrl-C.
     """
     out.mkdir(parents=True, exist_ok=True)
     processes = _processes()
-    report = report if processes.is_main_process else lambda _: None
     if "frames" in stages:
         with processes.main_process_first():  # the others find them
             _draw(spec, out, report)
     if "decoder" in stages:
-        _train_decoder(spec, out, report)
+        _train_decoder(spec, out, lambda line: report(f"decoder: {line}"))
     if "denoiser" in stages:
-        _train_denoiser(spec, out, report)
+        _train_denoiser(spec, out, lambda line: report(f"denoiser: {line}"))
     if "pipeline" in stages:
         _write_pipeline(spec, out)
 
 
 def _processes() -> Any:
-    """Those of accelerate's launcher; one without."""
+    """The processes that accelerate's launcher started; one without it."""
     from accelerate import PartialState
 
     return PartialState(cpu=not torch.cuda.is_available())
@@ -92,14 +89,14 @@ def _draw(spec: MiniatureSpec, out: Path, report: Report) -> None:
         return
     labels, count = spec.labels(), len(spec.classes) * spec.per_class
     per_class = -(-_FITTED // len(labels))
-    projection = Projection.fit([frame.image for frame in frames(labels, per_class)])
+    projection = Projection.fit(list(frames(labels, per_class)))
     torch.save(vars(projection), out / "projection.pt")
-    temporary = out / ".latents.tmp"
+    temporary = temporary_path(out / "latents.npy")
     shape = (count, CHANNELS, HEIGHT // PATCH, WIDTH // PATCH)
     latents = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
     block: list[Any] = []
     for number, frame in enumerate(frames(labels, spec.per_class), start=1):
-        block.append(frame.image)
+        block.append(frame)
         if len(block) == _BLOCK or number == count:
             images = torch.from_numpy(np.stack(block)).permute(0, 3, 1, 2).float() / 255.0
             latents[number - len(block) : number] = projection(images).numpy().astype(np.float16)
@@ -107,75 +104,55 @@ def _draw(spec: MiniatureSpec, out: Path, report: Report) -> None:
         if number % 2_000 == 0:
             report(f"drew {number} of {count} frames")
     latents.flush()
-    temporary.rename(out / "latents.npy")
+    put_in_place(temporary, out / "latents.npy")
     write_whole(out / _FRAMES, (json.dumps(_described_frames(spec), indent=1) + "\n").encode())
 
 
 def _described_frames(spec: MiniatureSpec) -> dict[str, Any]:
-    """What the frames follow from."""
     return {"classes": list(spec.classes), "per_class": spec.per_class}
 
 
 def _check_frames(spec: MiniatureSpec, out: Path) -> None:
+    """Check that the drawn frames are those of the spec."""
     path = out / _FRAMES
     if not path.exists():
-        raise InputError(f"{out} has no drawn frames yet: run the stage `frames` first.")
+        raise InputError(f"{out} has no drawn frames yet. Run the stage `frames` first.")
     if json.loads(path.read_text(encoding="utf-8")) != _described_frames(spec):
-        raise InputError(f"The frames in {out} are of other classes, or another number: choose another --out.")
-
-
-def _projection(spec: MiniatureSpec, out: Path) -> Projection:
-    _check_frames(spec, out)
-    return Projection(**torch.load(out / "projection.pt", weights_only=True))
+        raise InputError(f"The frames in {out} are of other classes, or another number. Choose another --out.")
 
 
 def _train_decoder(spec: MiniatureSpec, out: Path, report: Report) -> Any:
+    """The autoencoder, its decoder trained."""
     torch.manual_seed(spec.seed)
-    projection = _projection(spec, out)
+    _check_frames(spec, out)
+    projection = Projection(**torch.load(out / "projection.pt", weights_only=True))
     autoencoder = new_autoencoder(projection)
     task = DecoderTask(autoencoder, projection, spec.labels())
-    loop = StepLoop(
-        task,
-        out / "decoder",
-        {"classes": list(spec.classes), "seed": spec.seed},
-        learning_rate=spec.learning_rate,
-        seed=spec.seed,
-        report=lambda line: report(f"decoder: {line}"),
-    )
-    trained: Any = loop.run(spec.decoder_steps)
-    autoencoder.decoder = trained.decoder
+    described = {"classes": list(spec.classes), "seed": spec.seed}
+    loop = TaskLoop(task, out / "decoder", described, spec.decoder_steps, spec, report)
+    loop.run()
+    autoencoder.decoder = loop.average.decoder
     return autoencoder
 
 
 def _train_denoiser(spec: MiniatureSpec, out: Path, report: Report) -> tuple[Any, Any, Any]:
+    """Tokenizer, text encoder and denoiser, trained."""
     torch.manual_seed(spec.seed)
     _check_frames(spec, out)
     labels = spec.labels()
-    tokenizer = _tokenizer(labels)
+    tokenizer = word_tokenizer(text for label in labels for kind in sentences_of(label) for text in kind)
     latents = np.load(out / "latents.npy", mmap_mode="r")
     text_encoder, denoiser = new_text_encoder(tokenizer), new_denoiser()
     batch = max(1, spec.batch_size // _processes().num_processes)
     task = DenoiserTask(tokenizer, text_encoder, denoiser, new_scheduler(), latents, labels, batch)
     described = {**_described_frames(spec), "seed": spec.seed}
-    loop = StepLoop(
-        task,
-        out / "denoiser",
-        described,
-        learning_rate=spec.learning_rate,
-        seed=spec.seed,
-        report=lambda line: report(f"denoiser: {line}"),
-    )
-    trained: Any = loop.run(spec.denoiser_steps)
-    return tokenizer, trained.text_encoder, trained.denoiser
-
-
-def _tokenizer(labels: list[int]) -> Any:
-    texts = (text for label in labels for each in (sentences_of(label),) for text in (*each.single, *each.stacked))
-    return word_tokenizer(texts)
+    loop = TaskLoop(task, out / "denoiser", described, spec.denoiser_steps, spec, report)
+    loop.run()
+    return tokenizer, loop.average.text_encoder, loop.average.denoiser
 
 
 def _write_pipeline(spec: MiniatureSpec, out: Path) -> None:
-    """The parts in float16, and beside them how they were made."""
+    """Write the parts in float16, with a description of how they were made."""
     autoencoder = _train_decoder(spec, out, lambda _: None)
     tokenizer, text_encoder, denoiser = _train_denoiser(spec, out, lambda _: None)
     if not _processes().is_main_process:
@@ -189,4 +166,4 @@ def _write_pipeline(spec: MiniatureSpec, out: Path) -> None:
     described = {"spec": spec.to_dict(), "versions": {name: version(name) for name in ("diffusers", "torch")}}
     (folder / DESCRIPTION).write_text(json.dumps(described, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for task in ("decoder", "denoiser"):
-        shutil.copyfile(out / task / HISTORY, folder / f"{task}.{HISTORY}")
+        shutil.copyfile(out / task / HISTORY_NAME, folder / f"{task}.{HISTORY_NAME}")

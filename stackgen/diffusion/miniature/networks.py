@@ -1,10 +1,10 @@
-"""The parts of the miniature, as diffusers and transformers know them, with random weights."""
+"""The parts of the miniature as objects of diffusers and transformers, with random weights."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from stackwalls.stackgen.diffusion.miniature.pictures import HEIGHT, WIDTH
+from stackwalls.stackgen.diffusion.miniature.frames import HEIGHT, WIDTH
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, SCALING, Projection
 from stackwalls.stackgen.diffusion.miniature.projection import WIDTH as ENCODER_WIDTH
 from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS
@@ -15,10 +15,10 @@ DENOISER_WIDTHS = (96, 144)
 
 
 def new_autoencoder(projection: Projection) -> Any:
-    """`AutoencoderTiny`: the projection for an encoder, and a small decoder of convolutions.
+    """`AutoencoderTiny` with the projection as its encoder, and a small decoder of convolutions.
 
-    A linear encoder needs no training, so decoder and denoiser learn side by side; and its latents, being blurred
-    colours and edges, are what a small denoiser finds easy.
+    A linear encoder needs no training, so decoder and denoiser can be trained side by side. Its latents, blurred colors
+    and edges, are easy for a small denoiser.
     """
     autoencoder = _made(
         "AutoencoderTiny",
@@ -54,7 +54,7 @@ def new_text_encoder(tokenizer: Any) -> Any:
 
 
 def new_denoiser() -> Any:
-    """`UNet2DConditionModel` of two resolutions; the prompt acts on every block, and by attention in the middle.
+    """`UNet2DConditionModel` of two resolutions; the prompt acts on every block, and through attention in the middle.
 
     `addition_embed_type="text"` adds the pooled prompt to the time embedding: which animal, in one vector.
     """
@@ -110,7 +110,7 @@ def assemble(tokenizer: Any, text_encoder: Any, denoiser: Any, autoencoder: Any)
 
 
 def _made(name: str, **configuration: Any) -> Any:
-    """An object of a class of diffusers'."""
+    """An instance of a class of diffusers."""
     import diffusers
 
     return getattr(diffusers, name)(**configuration)

@@ -1,4 +1,4 @@
-"""`Projection`: the linear code of a 16 × 16 patch, which the miniature's autoencoder has for an encoder."""
+"""`Projection`: the linear code of a 16 × 16 patch, which is the encoder of the miniature's autoencoder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 PATCH = 16
-"""Pixels of a side that become one latent position."""
+"""Side in pixels of the patch that becomes one latent position."""
 
 CHANNELS = 16
-"""Latent channels: of a patch's 768 numbers, the principal components that are kept."""
+"""Latent channels: the principal components that are kept of a patch's 768 numbers."""
 
 SCALING = 2.0
-"""Factor from the autoencoder's latents to the denoiser's: the decoder clamps its input softly at 3, so the
-autoencoder's are kept at a standard deviation of about 0.5."""
+"""Factor from the autoencoder's latents to the denoiser's. The decoder softly clamps its input at 3, so the latents of
+the autoencoder have a standard deviation of about 0.5."""
 
 WIDTH = 48
-"""Channels of the encoder: a 4 × 4 patch has as many numbers, of an 8 × 8 one as many components are kept."""
+"""Channels of the encoder: the numbers in a 4 × 4 patch, and the components that are kept of an 8 × 8 one."""
 
 _HALF = PATCH // 2
 
@@ -30,10 +30,10 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Projection:
-    """Principal components of patches, in two steps: of 8 × 8 pixels, and of four such together.
+    """Principal components of patches in two steps: of 8 × 8 pixels, then of four such patches together.
 
-    A component of standard deviation s is divided by its square root: large ones, which say where things are and in
-    which colour, stand above the noise longer than fine ones, but fine ones count as well.
+    A component of standard deviation s is divided by the square root of s. Large components, which tell where things
+    are and their color, remain visible in noise longer than fine ones, but fine ones count as well.
 
     Attributes:
         fine: `(48, 3, 8, 8)` float32, for pixels in [0, 1].
@@ -47,7 +47,7 @@ class Projection:
 
     @classmethod
     def fit(cls, images: Sequence[NDArray[np.uint8]]) -> Projection:
-        """From all patches of `(H, W, 3)` uint8 images whose sides are divisible by 16."""
+        """Fit to all patches of `(H, W, 3)` uint8 images whose sides are divisible by 16."""
         _, _, vectors = _components([_patches(image / 255.0, _HALF) for image in images], WIDTH)
         fine = torch.tensor(vectors.T.reshape(WIDTH, 3, _HALF, _HALF), dtype=torch.float32)
         pixels = (torch.from_numpy(image.copy()).permute(2, 0, 1)[None] / 255.0 for image in images)
@@ -64,10 +64,10 @@ class Projection:
         return F.conv2d(F.conv2d(images, self.fine, stride=_HALF), self.coarse, self.offset, stride=2)
 
     def encoder_state(self) -> dict[str, torch.Tensor]:
-        """The same map as weights of an `AutoencoderTiny`'s encoder without blocks: four convolutions of stride 2.
+        """The same map as weights of the encoder of an `AutoencoderTiny` without blocks: four convolutions of stride 2.
 
-        The first two gather 2 × 2 positions into channels, so that each has all numbers of its 4 × 4 patch; the third
-        applies `fine`, the fourth `coarse`.
+        The first two gather 2 × 2 positions into channels, so each position has all numbers of its 4 × 4 patch. The
+        third applies `fine`, the fourth `coarse`.
         """
         weights = [torch.zeros(WIDTH, before, 3, 3) for before in (3, WIDTH, WIDTH, WIDTH, WIDTH)]
         weights.append(torch.zeros(CHANNELS, WIDTH, 3, 3))
@@ -79,7 +79,7 @@ class Projection:
                     weights[layer][first : first + channels, :channels, 1 + down, 1 + right] = torch.eye(channels)
         for down in range(_HALF):
             for right in range(_HALF):
-                # a pixel's channels in its 4 × 4 patch: its 2 × 2 patch there, and its place in that
+                # the channels of a pixel of a 4 × 4 patch: which 2 × 2 patch, and where in that
                 first = 12 * (2 * (down % 4 // 2) + right % 4 // 2) + 3 * (2 * (down % 2) + right % 2)
                 weights[3][:, first : first + 3, 1 + down // 4, 1 + right // 4] = self.fine[:, :, down, right]
         weights[4][:CHANNELS, :, 1:, 1:] = self.coarse
@@ -102,4 +102,4 @@ def _components(groups: Sequence[Matrix], kept: int) -> tuple[Matrix, Matrix, Ma
     covariance = sum((rows - mean).T @ (rows - mean) for rows in groups) / count
     variances, vectors = np.linalg.eigh(covariance)
     variances, vectors = variances[::-1][:kept], vectors[:, ::-1][:, :kept]
-    return mean, variances, vectors * np.where(vectors.sum(0) < 0, -1.0, 1.0)  # a sign that no library chooses
+    return mean, variances, vectors * np.where(vectors.sum(0) < 0, -1.0, 1.0)  # the sign must not depend on the library

@@ -24,7 +24,7 @@ SMALL = ("--size", "64x96", "--steps", "1", "--localizer", "foreground")
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch, no_network: None) -> None:
-    monkeypatch.setattr("stackwalls.stackgen.localising.load_localizer", lambda *_: HashLocalizer())
+    monkeypatch.setattr("stackwalls.stackgen.localising.zero_shot.load_localizer", lambda *_: HashLocalizer())
 
 
 def call(*arguments: object) -> int:
@@ -150,12 +150,12 @@ BAD: dict[str, tuple[list[Any], str]] = {
     "unknown template": (["--template", "papper"], "Unknown template 'papper'.*'paper'"),
     "unknown number type": (["--dtype", "half"], "Unknown number type 'half'"),
     "unknown offload": (["--offload", "disk"], "Unknown offload 'disk'"),
-    "unknown attention": (["--attention", "flsh"], "cannot use the attention back end"),
+    "unknown attention": (["--attention", "flsh"], "cannot use the attention backend"),
     "no wall": (["--wall", "floor"], "Cannot read the wall 'floor'"),
-    "a folder without a pipeline": (["--model", "EMPTY"], "holds no pipeline .*model_index.json"),
+    "a folder without a pipeline": (["--model", "EMPTY"], "is not a pipeline .*model_index.json"),
     "a folder that is not there": (["--model", "./nothing"], r"There is no folder \./nothing"),
     "a preset and a model": (["--preset", "sd15"], "Expected --preset or --model, but got both"),
-    "a revision of a folder": (["--revision", "main"], "goes with an id on the Hub"),
+    "a revision of a folder": (["--revision", "main"], "requires an id on the Hub"),
     "nothing to redo": (["--redo-rejected"], "There is no folder"),
 }
 

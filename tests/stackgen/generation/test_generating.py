@@ -27,11 +27,11 @@ from stackwalls.hub_cards import (
     DecisionLog,
     FolderWriter,
     Manifest,
-    parse_licence,
+    parse_license,
     picture_sha256,
     stack_gen_features,
     stack_mix_features,
-    state_licence,
+    state_license,
     verify,
 )
 from stackwalls.model import InputError, RunError, parse_class
@@ -225,9 +225,9 @@ def test_while_it_grows_the_finished_set_stays(tmp_path: Path) -> None:
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_a_licence_that_was_stated_stays(tmp_path: Path) -> None:
+def test_a_license_that_was_stated_stays(tmp_path: Path) -> None:
     make(tmp_path / "a", classes=CLASSES)
-    state_licence(tmp_path / "a", parse_licence("cc0-1.0"))
+    state_license(tmp_path / "a", parse_license("cc0-1.0"))
     make(tmp_path / "a", classes=CLASSES, per_class=2)
     manifest = Manifest.read(tmp_path / "a")
     assert manifest.inputs["licence"] == "cc0-1.0"

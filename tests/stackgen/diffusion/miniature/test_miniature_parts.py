@@ -8,12 +8,11 @@ import torch
 
 from stackwalls.model import InputError, animals
 from stackwalls.model.images.drawn import draw_scene
-from stackwalls.stackgen.diffusion.miniature import MiniatureSpec
+from stackwalls.stackgen.diffusion.miniature.frames import FIRST_SEED, draw_frame, frames, is_stacked
 from stackwalls.stackgen.diffusion.miniature.networks import new_autoencoder
-from stackwalls.stackgen.diffusion.miniature.pictures import FIRST_SEED, draw_frame, frames
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, SCALING, WIDTH, Projection
-from stackwalls.stackgen.diffusion.miniature.sentences import sentences_of
-from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS, UNKNOWN, word_tokenizer
+from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
+from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS, UNKNOWN, sentences_of, word_tokenizer
 from stackwalls.stackgen.prompts.prompt import prompt_for
 
 LABELS = (0, 7, 207)
@@ -21,11 +20,11 @@ LABELS = (0, 7, 207)
 
 @pytest.fixture(scope="module")
 def projection() -> Projection:
-    return Projection.fit([frame.image for frame in frames(LABELS, 4)])
+    return Projection.fit(list(frames(LABELS, 4)))
 
 
 def test_every_word_of_every_animal_is_one_token() -> None:
-    texts = [text for entry in animals() for each in [sentences_of(entry.index)] for text in each.single + each.stacked]
+    texts = [text for entry in animals() for kind in sentences_of(entry.index) for text in kind]
     tokenizer = word_tokenizer(texts)
     for text in texts:
         tokens = tokenizer(text).input_ids
@@ -37,12 +36,12 @@ def test_every_word_of_every_animal_is_one_token() -> None:
 
 
 def test_the_sentences_are_those_that_stackgen_asks_for() -> None:
-    found = sentences_of(7)
-    assert set(found.stacked) == {
+    single, stacked = sentences_of(7)
+    assert set(stacked) == {
         *(prompt_for(7, attempt).text for attempt in range(20)),
         "A photo of cock stacked on top of cock.",
     }
-    assert found.single == ("A photo of a rooster.", "A photo of cock.")
+    assert single == ["A photo of a rooster.", "A photo of cock."]
 
 
 def test_frames_are_scenes_of_the_drawn_world() -> None:
@@ -57,16 +56,15 @@ def test_frames_are_scenes_of_the_drawn_world() -> None:
             mirror=False,
             tilt=3.0,
         )
-        assert np.array_equal(frame.image, expected.image)
-        assert frame.stacked == (number not in (0, 5))
-    shares = [[frame.image for frame in frames(LABELS, 3, rank, 2)] for rank in range(2)]
-    whole = [frame.image for frame in frames(LABELS, 3)]
-    assert all(np.array_equal(image, shares[i % 2][i // 2]) for i, image in enumerate(whole))
+        assert np.array_equal(frame, expected.image)
+        assert is_stacked(number) == (number not in (0, 5))
+    for position, frame in enumerate(frames(LABELS, 2)):
+        assert np.array_equal(frame, draw_frame(LABELS[position % 3], position // 3))
 
 
 def test_the_projection_is_that_of_patches(projection: Projection) -> None:
     """Against patches cut out and multiplied one by one."""
-    image = draw_frame(7, 9).image
+    image = draw_frame(7, 9)
     found = projection(torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255)[0]
     assert found.shape == (CHANNELS, 288 // PATCH, 192 // PATCH)
     for y, x in ((0, 0), (5, 7), (17, 11)):
@@ -80,7 +78,7 @@ def test_the_projection_is_that_of_patches(projection: Projection) -> None:
 
 
 def test_its_components_are_uncorrelated_and_scaled(projection: Projection) -> None:
-    images = np.stack([frame.image for frame in frames(LABELS, 4)])
+    images = np.stack(list(frames(LABELS, 4)))
     latents = projection(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
     values = latents.permute(1, 0, 2, 3).flatten(1).double()
     assert values.mean(1).abs().max() < 1e-4

@@ -13,7 +13,8 @@ from torch import nn
 from stackwalls.model import InputError, RunError
 from stackwalls.model.training import Stopped
 from stackwalls.stackgen import cli
-from stackwalls.stackgen.diffusion.miniature.step_loop import StepLoop, rate_at
+from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
+from stackwalls.stackgen.diffusion.miniature.tasks import TaskLoop, rate_at
 
 
 class Line(nn.Module):
@@ -34,26 +35,36 @@ class Line(nn.Module):
         return loss * float("nan") if self.calls == self.breaks_at else loss
 
 
-def loop(folder: Path, module: nn.Module | None = None, **described: object) -> StepLoop:
-    return StepLoop(module or Line(), folder, described, learning_rate=0.05, seed=3, report=lambda _: None)
+def trained(folder: Path, steps: int, module: nn.Module | None = None, **described: object) -> nn.Module:
+    """The module with averaged weights."""
+    spec = MiniatureSpec(("hen",), seed=3, learning_rate=0.05)
+    loop = TaskLoop(module or Line(), folder, described, steps, spec, lambda _: None)
+    loop.run()
+    return loop.average
+
+
+def losses(folder: Path) -> list[tuple[int, float]]:
+    lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    return [(line["step"], line["loss"]) for line in lines]
 
 
 def test_interrupted_equals_uninterrupted(tmp_path: Path) -> None:
     """A signal in the middle of a step: that step is ended, a checkpoint written, and the next run goes on from it."""
-    whole = loop(tmp_path / "whole").run(130)
-    with pytest.raises(Stopped, match="Stopped at step 57 of 130"):
-        loop(tmp_path / "parts", Line(stops_at=57)).run(130)
-    again = loop(tmp_path / "parts").run(130)
+    whole = trained(tmp_path / "whole", 130)
+    with pytest.raises(Stopped, match="Stopped after step 57 of 130"):
+        trained(tmp_path / "parts", 130, Line(stops_at=57))
+    again = trained(tmp_path / "parts", 130)
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), again.parameters(), strict=True))
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
     assert not torch.equal(next(iter(whole.parameters())), next(iter(Line().parameters()))), "it did learn"
 
 
 def test_it_learns_and_logs(tmp_path: Path) -> None:
-    trained = loop(tmp_path / "a").run(600)
-    assert float(trained.slope.weight) == pytest.approx(3, abs=0.1)  # type: ignore[arg-type, union-attr]
-    lines = [json.loads(line) for line in (tmp_path / "a/history.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines] == [100, 200, 300, 400, 500, 600]
-    assert lines[-1]["loss"] < lines[0]["loss"]
+    line = trained(tmp_path / "a", 600)
+    assert float(line.slope.weight) == pytest.approx(3, abs=0.1)  # type: ignore[arg-type, union-attr]
+    lines = losses(tmp_path / "a")
+    assert [step for step, _ in lines] == [100, 200, 300, 400, 500, 600]
+    assert lines[-1][1] < lines[0][1]
 
 
 def test_the_rate_rises_stays_and_falls() -> None:
@@ -65,14 +76,14 @@ def test_the_rate_rises_stays_and_falls() -> None:
 
 
 def test_another_training_is_not_continued(tmp_path: Path) -> None:
-    loop(tmp_path, classes=["a"]).run(1)
-    with pytest.raises(InputError, match="other settings"):
-        loop(tmp_path, classes=["b"]).run(2)
+    trained(tmp_path, 1, classes=["a"])
+    with pytest.raises(InputError, match="of another training"):
+        trained(tmp_path, 2, classes=["b"])
 
 
 def test_a_loss_that_is_not_finite_stops_it(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="not finite"):
-        loop(tmp_path, Line(breaks_at=5)).run(100)
+    with pytest.raises(RunError, match="The loss is nan at step 5; there is no checkpoint yet"):
+        trained(tmp_path, 100, Line(breaks_at=5))
 
 
 @pytest.mark.usefixtures("no_network")
@@ -81,14 +92,14 @@ def test_from_drawn_frames_to_a_set(tmp_path: Path, capsys: pytest.CaptureFixtur
     arguments = ["--classes", "goldfish", "hen", "--per-class", "3", "--batch-size", "4", "--out", str(tmp_path / "m")]
     steps = ["--decoder-steps", "1", "--denoiser-steps", "1"]
     assert cli.main(["miniature", "--stage", "decoder", *arguments]) == 2
-    assert "run the stage `frames` first" in capsys.readouterr().err
+    assert "Run the stage `frames` first" in capsys.readouterr().err
     assert cli.main(["miniature", "--stage", "frame", *arguments]) == 2
     assert "Unknown stage 'frame'" in capsys.readouterr().err
     assert cli.main(["miniature", *arguments, *steps]) == 0
     assert "draws 2 animals" in capsys.readouterr().out
     for stage in ("frames", "decoder", "denoiser"):
         assert cli.main(["miniature", "--stage", stage, *arguments, "--classes", "goldfish", "ostrich"]) == 2
-        assert "of other classes, or another number: choose another --out" in capsys.readouterr().err
+        assert "of other classes, or another number. Choose another --out" in capsys.readouterr().err
     described = json.loads((tmp_path / "m/pipeline/miniature.json").read_text())
     assert described["spec"]["classes"] == ["n01443537", "n01514859"]
     assert described["spec"]["denoiser_steps"] == 1

@@ -8,7 +8,7 @@ import pytest
 from stackwalls.model import InputError
 from stackwalls.stackgen import cli
 from stackwalls.stackgen.diffusion import find_model
-from stackwalls.stackgen.diffusion.miniature import PIPELINE, miniature_synsets
+from stackwalls.stackgen.diffusion.miniature.spec import PIPELINE, miniature_synsets
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
@@ -28,7 +28,7 @@ def test_it_is_pinned_as_any_model() -> None:
     assert (source.name, source.pipeline, source.folder) == ("stackwalls-mini", "StableDiffusionPipeline", PIPELINE)
     assert source.revision.startswith("sha256:")
     assert source.instead is None
-    with pytest.raises(InputError, match="no other revision"):
+    with pytest.raises(InputError, match="has no revisions"):
         find_model("mini", None, "v2", "cpu")
 
 

@@ -1,40 +1,46 @@
-"""A plan in words, and as a record for programs."""
+"""A plan as text for people and as a record for programs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from stackwalls.hub_cards.publishing.publication import Plan
+from stackwalls.hub_cards.publishing.plan import Plan
 
 _NAMED = 8
 """Names of a list that are printed."""
 
 
-def describe_plan(plan: Plan) -> str:
-    """What would be done, for a reader: files, sizes, who can see them, licence, and what is left alone."""
+def plan_text(plan: Plan) -> str:
+    """What would be done: files, sizes, visibility, license, and what is left alone."""
     changes, there, folder = plan.changes, plan.there, plan.folder
-    rows = [("new", file.name, file.scan.size) for file in changes.new]
-    rows += [("updated", file.name, file.scan.size) for file in changes.updated]
-    rows += [("unchanged", file.name, file.scan.size) for file in changes.unchanged]
+    local = {"new": changes.new, "updated": changes.updated, "unchanged": changes.unchanged}
+    rows = [(change, file.name, file.scan.size) for change, group in local.items() for file in group]
     rows += [("deleted", name, there.files[name].size) for name in changes.deleted]
-    total = sum(file.scan.size for file in changes.sent)
     width = max(len(name) for _, name, _ in rows)
-    lines = [f"{folder.path} → {plan.url} ({folder.kind}, branch {plan.spec.revision})", ""]
-    lines += [f"  {what:<9}  {name:<{width}}  {size_text(size):>9}" for what, name, size in rows]
-    lines += ["", f"Sent:        {len(changes.sent)} of {len(folder.files)} files, {size_text(total)}, in one commit"]
-    if not changes:
-        lines[-1] = "Sent:        nothing: the branch holds this folder already"
-    lines += [f"Repository:  {_repository(plan)}", f"Visible to:  {visibility(plan)}", f"Licence:     {plan.licence}"]
-    if plan.spec.tag:
-        lines.append(f"Tag:         {plan.spec.tag}")
-    if plan.spec.collection:
-        lines.append(f"Collection:  {plan.spec.collection}")
-    lines.append(f"Account:     {_account(plan)}")
-    if changes.untouched:
-        lines.append(f"Untouched:   {_listed(changes.untouched)} (on the Hub, not of this package's making)")
-    if folder.left_out:
-        lines.append(f"Left out:    {_listed(folder.left_out)} (here, but not part of the folder as it was made)")
-    return "\n".join(lines)
+    total = size_text(sum(file.scan.size for file in changes.sent))
+    sent = f"{len(changes.sent)} of {len(folder.files)} files, {total}, in one commit"
+    untouched = f"{_listed(changes.untouched)} (on the Hub, not created by this package)"
+    left_out = f"{_listed(folder.left_out)} (in the folder, but not part of it as it was made)"
+    facts = {
+        "Sent": sent if changes else "nothing: the branch already holds this folder",
+        "Repository": _repository(plan),
+        "Visible to": visibility(plan),
+        "License": plan.license,
+        "Tag": plan.spec.tag,
+        "Collection": plan.spec.collection,
+        "Account": _account(plan),
+        "Untouched": untouched if changes.untouched else None,
+        "Left out": left_out if folder.left_out else None,
+    }
+    return "\n".join(
+        [
+            f"{folder.path} → {plan.url} ({folder.kind}, branch {plan.spec.revision})",
+            "",
+            *(f"  {change:<9}  {name:<{width}}  {size_text(size):>9}" for change, name, size in rows),
+            "",
+            *(f"{name + ':':<13}{value}" for name, value in facts.items() if value is not None),
+        ]
+    )
 
 
 def plan_record(plan: Plan) -> dict[str, Any]:
@@ -42,8 +48,8 @@ def plan_record(plan: Plan) -> dict[str, Any]:
     changes, there = plan.changes, plan.there
     local = {"new": changes.new, "updated": changes.updated, "unchanged": changes.unchanged}
     files = [
-        {"path": file.name, "bytes": file.scan.size, "sha256": file.scan.sha256, "change": what}
-        for what, group in local.items()
+        {"path": file.name, "bytes": file.scan.size, "sha256": file.scan.sha256, "change": change}
+        for change, group in local.items()
         for file in group
     ]
     files += [{"path": name, "bytes": there.files[name].size, "change": "deleted"} for name in changes.deleted]
@@ -57,7 +63,7 @@ def plan_record(plan: Plan) -> dict[str, Any]:
         "exists": there.exists,
         "private": plan.private,
         "gated": plan.gated,
-        "licence": plan.licence,
+        "licence": plan.license,  # the key that programs know
         "tag": plan.spec.tag,
         "collection": plan.spec.collection,
         "account": plan.account.name if plan.account else None,
@@ -72,7 +78,7 @@ def visibility(plan: Plan) -> str:
     """Who will be able to read the files."""
     if plan.private:
         return "its owners only (private)" + (", and then by access request (gated)" if plan.gated else "")
-    return "whoever you grant access on request (gated)" if plan.gated else "everybody (public)"
+    return "people whose access request you grant (gated)" if plan.gated else "everybody (public)"
 
 
 def size_text(count: int) -> str:
@@ -90,9 +96,9 @@ def _repository(plan: Plan) -> str:
     changed = [
         *(["made private"] if plan.spec.private and not there.private else []),
         *(["made gated"] if plan.spec.gated and not there.gated else []),
-        *([f"branch {plan.spec.revision} begun"] if not there.head else []),
+        *([f"new branch {plan.spec.revision}"] if not there.head else []),
     ]
-    return "there already" + "".join(f", {text}" for text in changed)
+    return ", ".join(["exists", *changed])
 
 
 def _account(plan: Plan) -> str:

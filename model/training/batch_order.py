@@ -1,4 +1,4 @@
-"""Which picture is learnt from when, whatever the number of processes."""
+"""Which image is learned from when, whatever the number of processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stackwalls.model.errors import InputError
 
 
 class Place(NamedTuple):
-    """One picture's turn: the epoch, its place in the epoch's order (from 0), and its number in the set."""
+    """One image's turn: the epoch, the position in the epoch's order (from 0), and the image's number in the set."""
 
     epoch: int
     position: int
@@ -23,22 +23,22 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchOrder:
-    """The order of a whole training, and the share of it that one process has.
+    """The order of a whole training, and one process's share of it.
 
-    Epoch e is a permutation that follows from (seed, e) alone. Step s takes the next `batch_size` of it; what does not
-    fill a batch at an epoch's end is left out. A batch is cut into `accumulation` parts, a part into one piece for
-    each process, so that a step holds the same pictures for any number of both.
+    Epoch e is a permutation that follows from (seed, e) alone. Step s takes the next `batch_size` images of it; an
+    incomplete batch at the end of an epoch is dropped. A batch is cut into `accumulation` parts, and a part into one
+    piece per process, so a step has the same images for any number of parts and processes.
 
     Attributes:
-        size: pictures of an epoch.
-        batch_size: pictures of a step, over all processes.
-        seed: what the permutations follow from.
+        size: images per epoch.
+        batch_size: images per step, over all processes.
+        seed: of the permutations.
         rank: of this process.
         world: number of processes.
-        accumulation: parts in which a batch goes through the network.
+        accumulation: number of parts in which a batch goes through the network.
 
     Raises:
-        InputError: if the pictures fill no batch, or the batch does not divide evenly.
+        InputError: if the images do not fill a batch, or the batch does not divide evenly.
     """
 
     size: int
@@ -51,31 +51,31 @@ class BatchOrder:
     def __post_init__(self) -> None:
         if self.size < self.batch_size:
             raise InputError(
-                f"{self.size} training pictures do not fill one batch of {self.batch_size}: lower --batch-size, or add "
-                "pictures."
+                f"{self.size} training images do not fill a batch of {self.batch_size}. Lower --batch-size, or add "
+                "images."
             )
         if self.batch_size % (self.world * self.accumulation):
             raise InputError(
                 f"A batch of {self.batch_size} does not divide into {self.accumulation} parts for {self.world} "
-                "processes: choose a --batch-size or --accumulate that does."
+                "processes. Choose a --batch-size or --accumulate that does."
             )
 
     @property
     def steps_per_epoch(self) -> int:
-        """Optimiser steps of an epoch."""
+        """Optimizer steps per epoch."""
         return self.size // self.batch_size
 
     @property
     def piece(self) -> int:
-        """Pictures that go through this process's network at once."""
+        """Number of images that go through this process's network at once."""
         return self.batch_size // (self.world * self.accumulation)
 
     def first(self, part: int) -> int:
-        """Where this process's piece of a part begins in the batch."""
+        """Index in the batch of the first image of this process's piece of a part."""
         return (part * self.world + self.rank) * self.piece
 
     def pieces(self, step: int, steps: int) -> Iterator[list[Place]]:
-        """This process's pieces of steps [step, steps), `accumulation` a step."""
+        """This process's pieces of steps [step, steps), `accumulation` per step."""
         for now in range(step, steps):
             epoch, within = divmod(now, self.steps_per_epoch)
             order = _permutation(self.size, self.seed, epoch)

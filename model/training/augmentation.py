@@ -1,4 +1,4 @@
-"""Random crops and colours that follow from the picture's turn alone, so that any process makes the same ones."""
+"""Random crops and colors. They follow from the image's turn alone, so any process makes the same ones."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ import numpy as np
 import torch
 from torchvision.transforms.v2 import functional as v2
 
-from stackwalls.model.training.recipes import Recipe
+from stackwalls.model.training.spec import Recipe
 from stackwalls.model.wall import IMAGE_SIZE
 
 _ATTEMPTS = 10
-"""Crops that are tried before the largest one in the middle is taken, as torchvision's `RandomResizedCrop` does."""
-
+"""Number of crops to try before the largest central one is taken, as in torchvision's `RandomResizedCrop`."""
 
 _MIDDLE = 128
-"""Brightness around which all channels are brightened or darkened together."""
+"""Brightness in which `Crop.shift` is measured."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A part of a picture, in pixels, and what is done to it.
+    """A part of an image, in pixels, and what is done to it.
 
     Attributes:
-        top: first row; negative where the part reaches beyond the picture.
+        top: first row; negative if the part extends beyond the image.
         left: first column; negative likewise.
         height: rows.
         width: columns.
         flip: whether it is mirrored.
-        softening: the factor by which it is shrunk before it is enlarged; 1 for not at all.
+        softening: factor by which it is shrunk before it is enlarged; 1 for no softening.
         gains: factors of red, green and blue.
-        shift: what is added to all three, in parts of the middle brightness.
+        shift: brightness that is added to all channels, relative to 128.
     """
 
     top: int
@@ -46,15 +45,15 @@ class Crop:
 
 
 def random_crop(height: int, width: int, recipe: Recipe, seed: tuple[int, ...]) -> Crop:
-    """A crop of `recipe.crop_area` of the picture's area and of `recipe.crop_ratio`, as `RandomResizedCrop` draws it.
+    """Draw a crop of an image of this size, as `RandomResizedCrop` does, by `recipe.crop_area` and `crop_ratio`.
 
-    A crop of more than the picture's area may reach beyond it; one of less never does.
+    A crop with a larger area than the image may extend beyond it; a smaller one never does.
 
     Args:
-        height: of the picture, in pixels.
-        width: of the picture, in pixels.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
         recipe: the ranges, and whether to flip.
-        seed: the picture's turn: the training's seed, the epoch, the place in its order.
+        seed: the image's turn: the training's seed, the epoch, the position in its order.
     """
     rng = np.random.default_rng(seed)
     flip = bool(rng.random() < 0.5) and recipe.flip
@@ -82,7 +81,7 @@ def _place(height: int, width: int, recipe: Recipe, rng: np.random.Generator) ->
 
 
 def _first(rng: np.random.Generator, free: int) -> int:
-    """First row or column of a crop that leaves `free` of them over; negative where it takes more than there are."""
+    """First row or column of a crop that leaves `free` of them out; `free` is negative for a crop that needs more."""
     return int(rng.integers(min(free, 0), max(free, 0) + 1))
 
 
@@ -98,11 +97,11 @@ def _looks(recipe: Recipe, rng: np.random.Generator) -> tuple[float, tuple[float
     return softening, gains, shift
 
 
-def apply_crop(picture: torch.Tensor, crop: Crop, size: int = IMAGE_SIZE) -> torch.Tensor:
+def apply_crop(image: torch.Tensor, crop: Crop, size: int = IMAGE_SIZE) -> torch.Tensor:
     """`(3, H, W)` uint8 to `(3, size, size)` uint8: cut out, resized with antialiasing, mirrored, recoloured."""
-    picture, top, left = _widened(picture, crop)
+    image, top, left = _widened(image, crop)
     small = max(1, round(size * crop.softening))
-    resized: torch.Tensor = v2.resized_crop(picture, top, left, crop.height, crop.width, [small, small], antialias=True)
+    resized: torch.Tensor = v2.resized_crop(image, top, left, crop.height, crop.width, [small, small], antialias=True)
     if small != size:
         resized = v2.resize(resized, [size, size], antialias=True)
     resized = resized.flip(-1) if crop.flip else resized
@@ -112,11 +111,11 @@ def apply_crop(picture: torch.Tensor, crop: Crop, size: int = IMAGE_SIZE) -> tor
     return (resized * gains + _MIDDLE * crop.shift).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def _widened(picture: torch.Tensor, crop: Crop) -> tuple[torch.Tensor, int, int]:
-    """The picture with its edge pixels repeated as far as the crop reaches, and the crop's top and left in it."""
-    height, width = picture.shape[-2:]
+def _widened(image: torch.Tensor, crop: Crop) -> tuple[torch.Tensor, int, int]:
+    """The image, its edge pixels repeated as far as the crop extends, and the crop's top and left in it."""
+    height, width = image.shape[-2:]
     above, before = max(0, -crop.top), max(0, -crop.left)
     below, behind = max(0, crop.top + crop.height - height), max(0, crop.left + crop.width - width)
     if above or before or below or behind:
-        picture = v2.pad(picture, [before, above, behind, below], padding_mode="edge")
-    return picture, crop.top + above, crop.left + before
+        image = v2.pad(image, [before, above, behind, below], padding_mode="edge")
+    return image, crop.top + above, crop.left + before

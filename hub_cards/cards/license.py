@@ -1,4 +1,4 @@
-"""The terms that a folder carries: derived from what it was made of, or stated by who publishes it; never a default."""
+"""The license of a folder: derived from what it was made of, or stated by its publisher; there is no default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stackwalls.hub_cards.cards.facts import CardFacts
 from stackwalls.model import InputError
 
-HUB_LICENCES = frozenset(
+HUB_LICENSES = frozenset(
     """
     afl-3.0 agpl-3.0 apache-2.0 apple-amlr apple-ascl artistic-2.0 bigcode-openrail-m bigscience-bloom-rail-1.0
     bigscience-openrail-m bsd bsd-2-clause bsd-3-clause bsd-3-clause-clear bsl-1.0 c-uda cc cc-by-2.0 cc-by-2.5
@@ -19,28 +19,28 @@ HUB_LICENCES = frozenset(
     eupl-1.1 eupl-1.2 fair-noncommercial-research-license gemma gfdl gpl gpl-2.0 gpl-3.0 h-research intel-research isc
     lgpl lgpl-2.1 lgpl-3.0 lgpl-lr llama2 llama3 llama3.1 llama3.2 llama3.3 llama4 lppl-1.3c mit mpl-2.0 ms-pl ncsa
     odbl odc-by ofl-1.1 openmdw-1.0 openrail openrail++ osl-3.0 other pddl postgresql unknown unlicense wtfpl zlib
-    """.split()  # noqa: SIM905 - one word a licence reads better
+    """.split()  # noqa: SIM905 - one word per license reads better
 )
 """The identifiers that the Hub accepts in a card (https://huggingface.co/docs/hub/repositories-licenses)."""
 
 _OWN_NAMES = {"openrail++-m": "openrail++", "creativeml openrail-m": "creativeml-openrail-m"}
-"""Licences of text-to-image models that call themselves otherwise than the Hub does."""
+"""Licenses whose own name differs from the Hub's identifier."""
 
 _IMAGENET_FILE = re.compile(r"(.*/)?(ILSVRC20\d\d_(val|test|train)_\d+|n\d{8}_\d+)\.JPEG", re.IGNORECASE)
 """How ImageNet names its files."""
 
 
 @dataclass(frozen=True)
-class Licence:
-    """The terms that a folder carries.
+class License:
+    """The license of a folder.
 
     Attributes:
-        identifier: the Hub's, in lower case, such as "cc-by-4.0"; "other" for terms of another name.
+        identifier: the Hub's, in lower case, such as "cc-by-4.0"; "other" for other terms.
         name: the name of other terms.
-        link: where those stand: a URL.
+        link: the URL of other terms.
 
     Raises:
-        InputError: if the Hub knows no such identifier, or other terms have no name.
+        InputError: if the Hub does not know the identifier, or other terms have no name.
     """
 
     identifier: str = "other"
@@ -48,20 +48,22 @@ class Licence:
     link: str = ""
 
     def __post_init__(self) -> None:
-        if self.identifier not in HUB_LICENCES or self.identifier == "unknown":
-            near = difflib.get_close_matches(self.identifier.lower(), HUB_LICENCES, n=3)
+        if self.identifier not in HUB_LICENSES or self.identifier == "unknown":
+            near = difflib.get_close_matches(self.identifier.lower(), HUB_LICENSES, n=3)
             hint = f" Did you mean {' or '.join(near)}?" if near else ""
             raise InputError(
-                f"The Hub knows no licence {self.identifier!r}: expected one of its identifiers in lower case, such as "
-                f"cc-by-4.0, or NAME=URL for other terms.{hint}"
+                f"The Hub does not know the license {self.identifier!r}: expected one of its identifiers in lower "
+                f"case, such as cc-by-4.0, or NAME=URL for other terms.{hint}"
             )
         if self.identifier == "other" and not self.name:
-            raise InputError("A licence of another name needs that name: NAME=URL, such as my-terms=https://….")
+            raise InputError("Other terms need a name: NAME=URL, such as my-terms=https://….")
         if not re.fullmatch(r"[a-z0-9.-]*", self.name):
-            raise InputError(f"Expected a licence's name in lower case with dashes (my-terms), but got {self.name!r}.")
+            raise InputError(
+                f"Expected the license's name in lower case with dashes (my-terms), but got {self.name!r}."
+            )
 
     def __str__(self) -> str:
-        """The form that `parse_licence` reads back."""
+        """The form that `parse_license` reads back."""
         return f"{self.name}={self.link}" if self.identifier == "other" else self.identifier
 
     def to_dict(self) -> dict[str, str]:
@@ -70,14 +72,14 @@ class Licence:
         return {key: value for key, value in fields.items() if value}
 
 
-APACHE = Licence("apache-2.0")
-"""The project's own, which the pictures that it draws carry."""
+APACHE = License("apache-2.0")
+"""The project's own, which also covers the images that it draws."""
 
-IMAGENET_TERMS = Licence("other", "imagenet-terms-of-access", "https://www.image-net.org/download.php")
-"""The terms under which ImageNet's pictures are given out: for research, and not to be passed on."""
+IMAGENET_TERMS = License("other", "imagenet-terms-of-access", "https://www.image-net.org/download.php")
+"""The terms of ImageNet's images: for research, not to be passed on."""
 
 
-def parse_licence(text: str) -> Licence:
+def parse_license(text: str) -> License:
     """Read one of the Hub's identifiers, or `NAME=URL` for other terms.
 
     Raises:
@@ -85,25 +87,24 @@ def parse_licence(text: str) -> Licence:
     """
     name, equals, link = text.strip().partition("=")
     if not equals:
-        return Licence(name)
+        return License(name)
     if not re.match(r"https?://\S+$", link):
-        raise InputError(f"Cannot read the licence {text!r}: expected NAME=URL, such as my-terms=https://….")
-    return Licence("other", name, link)
+        raise InputError(f"Cannot read the license {text!r}: expected NAME=URL, such as my-terms=https://….")
+    return License("other", name, link)
 
 
-def licence_of(facts: CardFacts) -> Licence | None:
-    """The terms that a dataset's pictures carry.
+def license_of(facts: CardFacts) -> License | None:
+    """The license of a dataset's images; None if it is not known, so that the publisher has to state it.
 
-    In this order: what was stated; a generator's, as its preset says; the project's, for drawn pictures; ImageNet's,
-    where the source or the names of its files are ImageNet's; None where nobody knows, so that whoever publishes it
-    has to say.
+    In this order: what was stated; the text-to-image model's, as its preset says; the project's, for drawn images;
+    ImageNet's, if the source or its file names are ImageNet's.
     """
     manifest = facts.manifest
     generator = manifest.spec.get("model")
     if stated := manifest.inputs.get("licence"):
-        return parse_licence(str(stated))
+        return parse_license(str(stated))
     if isinstance(generator, dict) and generator.get("licence"):
-        return _generators(str(generator["licence"]))
+        return _model_license(str(generator["licence"]))
     if facts.drawn:
         return APACHE
     if manifest.kind != "stack-gen" and _is_imagenet(facts):
@@ -111,10 +112,10 @@ def licence_of(facts: CardFacts) -> Licence | None:
     return None
 
 
-def _generators(name: str) -> Licence | None:
-    """A generator's licence, by the Hub's identifier or by its own name; None for one that the Hub does not know."""
+def _model_license(name: str) -> License | None:
+    """A text-to-image model's license by the Hub's identifier or its own name; None if the Hub does not know it."""
     identifier = _OWN_NAMES.get(name.lower(), name.lower())
-    return Licence(identifier) if identifier in HUB_LICENCES - {"other", "unknown"} else None
+    return License(identifier) if identifier in HUB_LICENSES - {"other", "unknown"} else None
 
 
 def _is_imagenet(facts: CardFacts) -> bool:

@@ -1,0 +1,183 @@
+"""What is asked for and what would be done. Everything that can be rejected is rejected here, before any upload."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+
+from huggingface_hub import HfApi, RepoCard
+
+from stackwalls.hub_cards.cards.card_check import check_card
+from stackwalls.hub_cards.layout import CARD_NAME
+from stackwalls.hub_cards.publishing.changes import Changes, compare
+from stackwalls.hub_cards.publishing.publishable import PublishableFolder, read_publishable
+from stackwalls.hub_cards.publishing.repository import (
+    Account,
+    Repository,
+    check_may_write,
+    find_account,
+    look,
+    token_of,
+)
+from stackwalls.model import HubId, InputError, first_line, hub_failures, quiet_client, retried, status_of
+
+_REVISION = re.compile(r"[\w][\w./-]*")
+_SLUG = re.compile(r"[^/\s]+/[^/\s]+")
+
+
+@dataclass(frozen=True)
+class PublishSpec:
+    """What is to be published, and how.
+
+    Attributes:
+        folder: a finished dataset or model folder.
+        repository: `user/name`.
+        gated: put the files behind the Hub's access request; you grant each request by hand.
+        private: make the repository visible to its owners only.
+        tag: for the commit, such as "v1.0".
+        revision: the branch.
+        collection: slug of a collection to add the repository to.
+
+    Raises:
+        InputError: if a name is not valid on the Hub.
+    """
+
+    folder: str
+    repository: str
+    gated: bool = False
+    private: bool = False
+    tag: str | None = None
+    revision: str = "main"
+    collection: str | None = None
+
+    def __post_init__(self) -> None:
+        if HubId.parse(self.repository) != HubId(self.repository):
+            raise InputError(f"Expected the repository as user/name, but got {self.repository!r}.")
+        for what, name in (("tag", self.tag), ("revision", self.revision)):
+            if name is not None and not _REVISION.fullmatch(name):
+                raise InputError(f"Expected the {what} as a name such as v1.0, but got {name!r}.")
+        if self.collection is not None and not _SLUG.fullmatch(self.collection):
+            raise InputError(
+                f"Expected the collection's slug, user/title-0123456789ab as in its address, but got "
+                f"{self.collection!r}."
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What publishing would do, given the folder and the repository as they are now.
+
+    Attributes:
+        spec: what was asked for.
+        folder: what is uploaded.
+        there: the repository as it is.
+        changes: between the two.
+        account: whose token it is; None without a token.
+        license: what the card states.
+        endpoint: the Hub's address.
+    """
+
+    spec: PublishSpec
+    folder: PublishableFolder
+    there: Repository
+    changes: Changes
+    account: Account | None
+    license: str
+    endpoint: str
+
+    @property
+    def gated(self) -> bool:
+        """Whether the files will be behind an access request."""
+        return self.spec.gated or self.there.gated
+
+    @property
+    def private(self) -> bool:
+        """Whether the repository will be private."""
+        return self.spec.private or self.there.private
+
+    @property
+    def url(self) -> str:
+        """The repository's page."""
+        prefix = "datasets/" if self.folder.repository_kind == "dataset" else ""
+        return f"{self.endpoint}/{prefix}{self.spec.repository}"
+
+
+def plan_publication(spec: PublishSpec, api: HfApi | None = None) -> Plan:
+    """Read the folder and the repository, and reject what must not or cannot be published.
+
+    Args:
+        spec: what was asked for.
+        api: the client; by default one with the user's own token and endpoint.
+
+    Raises:
+        InputError: if the folder, its card, the tag or the collection is not fit; the message says what to do.
+        RunError: if the Hub cannot be reached, or the token may not write there.
+    """
+    api = api or HfApi()
+    token = token_of(api)
+    folder = read_publishable(spec.folder, [token] if token else [])
+    _check_terms(spec, folder)
+    check_card(folder.path / CARD_NAME, folder.repository_kind)
+    with hub_failures("publish to", folder.repository_kind, spec.repository), quiet_client():
+        account = find_account(api)
+        _validate_card(folder)
+        there = look(api, folder.repository_kind, spec.repository, spec.revision)
+        if account is not None:
+            check_may_write(api, account, there)
+        changes = compare(folder, there)
+        _check_tag(spec, there, changes)
+        _check_collection(api, spec)
+    return Plan(spec, folder, there, changes, account, license_of(folder.card), api.endpoint)
+
+
+def license_of(card: str) -> str:
+    """The license that a card states, by name if the Hub has no identifier for it; empty if it states none."""
+    fields = RepoCard(card, ignore_metadata_errors=True).data
+    stated = fields.get("license") or ""
+    return str(fields.get("license_name") or stated if stated == "other" else stated)
+
+
+def _validate_card(folder: PublishableFolder) -> None:
+    """Let the Hub check the card, as it does again when the card is committed."""
+    try:
+        retried(RepoCard(folder.card, ignore_metadata_errors=True).validate, repo_type=folder.repository_kind)
+    except ValueError as error:  # the Hub's answer, of which the client makes nothing
+        try:
+            reason = "; ".join(str(problem["message"]) for problem in json.loads(str(error))["errors"])
+        except (ValueError, KeyError, TypeError):
+            reason = first_line(error)
+        raise InputError(f"The Hub does not accept the card of {folder.path}: {reason}.") from error
+
+
+def _check_terms(spec: PublishSpec, folder: PublishableFolder) -> None:
+    if folder.holds_foreign_pixels and not spec.gated and folder.manifest is not None:
+        source = folder.manifest.spec["source"]
+        raise InputError(
+            f"{folder.path} holds pixels of {source!r}, and ImageNet's terms forbid giving its images to people who "
+            "have not accepted them. Publish it with --recipe (ids, crops and hashes, no pixels) or --gated (behind an "
+            "access request that you grant)."
+        )
+
+
+def _check_tag(spec: PublishSpec, there: Repository, changes: Changes) -> None:
+    stands_for = there.tags.get(spec.tag or "")
+    if stands_for and (changes or stands_for != there.head):
+        raise InputError(
+            f"{there.name} already has the tag {spec.tag}, on another commit ({stands_for[:8]}): choose another tag, "
+            f"or delete that one first (hf repos tag delete {there.name} {spec.tag} --repo-type {there.kind})."
+        )
+
+
+def _check_collection(api: HfApi, spec: PublishSpec) -> None:
+    if spec.collection is None:
+        return
+    try:
+        retried(api.get_collection, spec.collection)
+    except Exception as error:
+        if status_of(error) not in (401, 404):
+            raise
+        raise InputError(
+            f"There is no collection {spec.collection} on the Hub that your token can see: create it there first, and "
+            "copy the slug from its address."
+        ) from error

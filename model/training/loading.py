@@ -1,0 +1,285 @@
+"""Batches in time: images are read, decoded and cropped in the background while the network is busy."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torchvision.io import ImageReadMode, decode_jpeg
+
+from stackwalls.model.errors import RunError
+from stackwalls.model.images.decoding import (
+    BrokenImageError,
+    as_tensor,
+    decode_and_crop,
+    decode_tensor,
+    gpu_decodes,
+    jpeg_size,
+)
+from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.tables import TableStream
+from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
+from stackwalls.model.training.batch_order import BatchOrder, Place
+from stackwalls.model.training.spec import Recipe
+from stackwalls.model.training.training_data import TrainingData
+from stackwalls.model.wall import IMAGE_SIZE
+
+_AHEAD = 4
+"""Batches that each background process prepares ahead."""
+
+_THREADS = 4
+"""Threads that decode the images of a stream; torch and PIL release the interpreter meanwhile."""
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+"""Images `(N, 3, H, 224)` uint8 and logit positions `(N,)` int64, on the device."""
+
+Prepared = torch.Tensor | tuple[torch.Tensor, Crop]
+"""Pixels `(3, H, 224)` uint8, or the bytes of a JPEG for the GPU, with its crop."""
+
+
+class Loader:
+    """The batches of a training from one step to its end, and the time that the network waits for them.
+
+    Args:
+        data: training images and classes.
+        order: which images, in which order, and this process's share.
+        recipe: crops and flips.
+        steps: the steps to load for.
+        rows: pixel rows from the top that the network sees.
+        device: where batches are needed; JPEGs are decoded there if nvJPEG is available.
+        workers: background processes; 0 prepares each batch when it is needed.
+        gpu_decode: whether to decode JPEGs on the GPU if possible.
+
+    Attributes:
+        waited: seconds that the caller has spent here so far.
+    """
+
+    def __init__(
+        self,
+        data: TrainingData,
+        order: BatchOrder,
+        recipe: Recipe,
+        steps: range,
+        *,
+        rows: int = IMAGE_SIZE,
+        device: torch.device | str = "cpu",
+        workers: int = 0,
+        gpu_decode: bool = True,
+    ) -> None:
+        self._device, self._rows, self.waited = torch.device(device), rows, 0.0
+        prepare = Preparation(recipe, order.seed, rows, gpu_decode and gpu_decodes(self._device))
+        pin = {"pin_memory": self._device.type == "cuda"}
+        if isinstance(data.train, LabelledImages):
+            pieces = order.pieces(steps.start, steps.stop)
+            images = _Images(data, data.train, prepare)
+            loader = _loader(images, workers, batch_sampler=pieces, collate_fn=collate, **pin)
+        else:
+            stream = _Stream(data, data.train, prepare, order, steps)
+            loader = _loader(stream, min(workers, 1), batch_size=None, **pin)  # one reader, whose threads decode
+        self._pieces = iter(loader)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        started = time.perf_counter()
+        batch = to_device(Piece(*next(self._pieces)), self._rows, self._device)
+        self.waited += time.perf_counter() - started
+        return batch
+
+
+def evaluation_batches(
+    data: TrainingData,
+    batch_size: int,
+    *,
+    share: tuple[int, int] = (0, 1),
+    rows: int = IMAGE_SIZE,
+    device: torch.device | str = "cpu",
+    workers: int = 0,
+) -> Iterator[Batch]:
+    """The validation images once, preprocessed for evaluation.
+
+    Args:
+        data: validation images and classes.
+        batch_size: images at a time.
+        share: rank and number of processes; process k gets images k, k + N, k + 2N, …
+        rows: pixel rows from the top that the network sees.
+        device: where batches are needed.
+        workers: background processes.
+
+    Raises:
+        RunError: if an image cannot be decoded.
+    """
+    places = [Place(0, number, number) for number in range(share[0], len(data.val.labels), share[1])]
+    dataset = _Images(data, data.val, lambda image, _: _evaluation_pixels(image)[:, :rows])
+    batches = [places[i : i + batch_size] for i in range(0, len(places), batch_size)]
+    for piece in _loader(dataset, workers, batch_sampler=batches, collate_fn=collate):
+        yield to_device(Piece(*piece), rows, torch.device(device))
+
+
+def _evaluation_pixels(image: bytes) -> torch.Tensor:
+    """`(3, 224, 224)` uint8, by the evaluation transform."""
+    return torch.from_numpy(decode_and_crop(image).copy()).permute(2, 0, 1)
+
+
+def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
+    if workers:
+        options |= {"prefetch_factor": _AHEAD, "multiprocessing_context": "fork", "worker_init_fn": _leave_signals}
+    # a generator of its own: otherwise the loader draws from the global one
+    return DataLoader(dataset, num_workers=workers, generator=torch.Generator(), **options)
+
+
+# ---- from an image's turn to its pixels: what the background processes do ------------------------------------------
+
+
+class Sample(NamedTuple):
+    """A prepared image and its logit position; if the image is broken, None and the reason."""
+
+    image: Prepared | None
+    position: int
+    broken: str = ""
+
+
+class Piece(NamedTuple):
+    """Samples that go through the network at once.
+
+    Attributes:
+        pixels: `(n, 3, H, 224)` uint8, the decoded images.
+        jpegs: bytes, crop and place of each image that the GPU is to decode.
+        places: `(n,)` int64, the places of `pixels` in the piece.
+        positions: `(N,)` int64, logit positions.
+        broken: why an image could not be prepared, or "".
+    """
+
+    pixels: torch.Tensor
+    jpegs: list[tuple[torch.Tensor, Crop, int]]
+    places: torch.Tensor
+    positions: torch.Tensor
+    broken: str
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What is done to an image at its turn.
+
+    Attributes:
+        recipe: crops and flips.
+        seed: of the training.
+        rows: pixel rows from the top that the network sees; the others are dropped.
+        undecoded: whether JPEGs are left to the GPU.
+    """
+
+    recipe: Recipe
+    seed: int
+    rows: int
+    undecoded: bool = False
+
+    def __call__(self, image: bytes, place: Place) -> Prepared:
+        """Decode and crop an image.
+
+        Raises:
+            BrokenImageError: if it cannot be decoded.
+        """
+        turn = (self.seed, place.epoch, place.position)
+        if self.undecoded and (size := jpeg_size(image)) is not None:
+            return as_tensor(image), random_crop(*size, self.recipe, turn)
+        pixels = decode_tensor(image)
+        height, width = pixels.shape[1:]
+        return apply_crop(pixels, random_crop(height, width, self.recipe, turn))[:, : self.rows]
+
+
+class _Images(Dataset[Sample]):
+    """The images of a set, by their turn."""
+
+    def __init__(self, data: TrainingData, images: LabelledImages, prepare: Callable[[bytes, Place], Prepared]) -> None:
+        self._images, self._prepare = images, prepare
+        self._positions = data.positions()[images.labels]
+
+    def __getitem__(self, place: Place) -> Sample:
+        position = int(self._positions[place.number])
+        try:
+            return Sample(self._prepare(self._images.read(place.number, place.epoch), place), position)
+        except (BrokenImageError, OSError) as error:
+            return Sample(None, position, f"{self._images.where(place.number)} cannot be decoded ({error})")
+
+
+class _Stream(IterableDataset[Piece]):
+    """This process's pieces of a stream. Every process reads the whole stream and decodes its share of it."""
+
+    def __init__(
+        self, data: TrainingData, stream: TableStream, prepare: Preparation, order: BatchOrder, steps: range
+    ) -> None:
+        self._stream, self._prepare, self._order, self._steps = stream, prepare, order, steps
+        self._positions = data.positions()
+
+    def _sample(self, place: Place, image: bytes, label: int) -> Sample:
+        position, where = int(self._positions[label]), f"image {place.position} of {self._stream.name}"
+        if position < 0:
+            return Sample(None, 0, f"{where} is of class {label}, which has no validation image")
+        try:
+            return Sample(self._prepare(image, place), position)
+        except BrokenImageError as error:
+            return Sample(None, position, f"{where} cannot be decoded ({error})")
+
+    def __iter__(self) -> Iterator[Piece]:
+        # a resumed run skips what it has already seen, undecoded
+        images = islice(self._stream.shuffled(self._order.seed), self._steps.start * self._order.batch_size, None)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for step in self._steps:
+                batch = list(islice(images, self._order.batch_size))
+                for places in self._order.pieces(step, step + 1):
+                    first = places[0].position % self._order.batch_size
+                    read = batch[first : first + len(places)]
+                    jobs = zip(places, (p for p, _ in read), (label for _, label in read), strict=True)
+                    yield collate(list(pool.map(lambda job: self._sample(*job), jobs)))
+
+
+def _leave_signals(_worker: int) -> None:
+    """Let a background process end when the training does, not by itself.
+
+    Ctrl-C and most schedulers' SIGTERM reach all processes at once, and the training still needs images to finish its
+    step. A background process whose training is gone ends by itself.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def collate(samples: Sequence[Sample]) -> Piece:
+    """Samples to a piece, in their order."""
+    decoded = [(i, s.image) for i, s in enumerate(samples) if isinstance(s.image, torch.Tensor)]
+    return Piece(
+        torch.stack([pixels for _, pixels in decoded]) if decoded else torch.empty(0, dtype=torch.uint8),
+        [(*sample.image, i) for i, sample in enumerate(samples) if isinstance(sample.image, tuple)],
+        torch.tensor([i for i, _ in decoded], dtype=torch.int64),
+        torch.tensor([sample.position for sample in samples], dtype=torch.int64),
+        next((sample.broken for sample in samples if sample.broken), ""),
+    )
+
+
+def to_device(piece: Piece, rows: int, device: torch.device) -> Batch:
+    """Move a piece to the device, where its JPEGs are decoded and cropped.
+
+    Raises:
+        RunError: if an image was broken.
+    """
+    if piece.broken:
+        raise RunError(f"{piece.broken}. Repair or remove it, then run again with --resume.")
+    pixels = piece.pixels.to(device, non_blocking=True)
+    if piece.jpegs:
+        whole = torch.empty((len(piece.positions), 3, rows, IMAGE_SIZE), dtype=torch.uint8, device=device)
+        whole[piece.places.to(device)] = pixels.view(-1, 3, rows, IMAGE_SIZE)
+        try:
+            found = decode_jpeg([data for data, _, _ in piece.jpegs], ImageReadMode.RGB, device)
+        except RuntimeError as error:
+            raise RunError(f"A JPEG cannot be decoded on the GPU ({error}). --decode cpu tells which.") from error
+        for image, (_, crop, place) in zip(found, piece.jpegs, strict=True):
+            whole[place] = apply_crop(image, crop)[:, :rows]
+        pixels = whole
+    return pixels, piece.positions.to(device, non_blocking=True)
