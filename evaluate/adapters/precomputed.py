@@ -81,7 +81,7 @@ class PrecomputedExplainer:
         for dataset, length in lengths.items():
             if length != self._store.length:
                 raise InputError(
-                    f"{self.name} has {self._store.length} maps, but {dataset} has {length} images: expected one map each."
+                    f"{self.name} has {self._store.length} maps, but {dataset} has {length} images: expected one each."
                 )
 
     def for_images(self, refs: Sequence[ImageRef]) -> PrecomputedExplainer:
