@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, TypeVar
 from filelock import FileLock, Timeout
 
 from stackwalls.model import InputError, Launch, RunError, file_sha256
-from stackwalls.model.files import disk_errors, new_file, put_in_place, sync_folder, write_whole
+from stackwalls.model.files import disk_errors, new_file, put_in_place, sync_folder, temporary_path, write_whole
 
 WORK_NAME = ".unfinished"
 """Name of the work folder inside the output folder; it is gone when the run is finished."""
@@ -166,7 +166,7 @@ class RunStore:
         path = self._path(name)
         line = {"header": header, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
         # another process may write the same record at the same time
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary = temporary_path(path, str(os.getpid()))
         with disk_errors(self.folder):
             with new_file(temporary) as file:
                 file.write(json.dumps(line, sort_keys=True, allow_nan=False).encode() + b"\n" + payload)
