@@ -1,23 +1,14 @@
 from .adapters import GradCamExplainer
 from .maps import Explainer, Maps
+from .measurements import Measurements
 from .methods import ALIASES, METHODS, MethodSpec, find_method, find_methods
 from .metrics import dead_cells, dead_zone_lit, energy_share, mu, mu_native, pointing_game
 from .mu_metric import MuMetric, Summary, summarise
-from .report import (
-    BaselineComparison,
-    BaselineRow,
-    MethodPair,
-    Table,
-    TableRow,
-    compare_methods,
-    model_index,
-    overlay,
-    overlays,
-    rank_stability,
-    render_report,
-    teaser,
-    write_figure,
-)
+from .report.comparison import BaselineComparison, BaselineRow, MethodPair, compare_methods, rank_stability
+from .report.figures import overlay, overlays, teaser, write_figure
+from .report.model_index import model_index
+from .report.page import render_report
+from .report.table import Table, TableRow
 from .results import Results
 from .rows import ROW_SCHEMA
 from .run.blocks import ShareDone
@@ -37,6 +28,7 @@ __all__ = [
     "Explainer",
     "GradCamExplainer",
     "Maps",
+    "Measurements",
     "MethodPair",
     "MethodSpec",
     "MuMetric",

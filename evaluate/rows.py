@@ -38,3 +38,19 @@ def as_frame(rows: pa.Table) -> pd.DataFrame:
     types = {pa.bool_(): pd.BooleanDtype()}
     frame: pd.DataFrame = rows.to_pandas(types_mapper=types.get)
     return frame
+
+
+def paired_values(rows: pd.DataFrame, column: str = "mu") -> pd.DataFrame:
+    """One dataset's values of a measure side by side, as paired statistics need them.
+
+    Args:
+        rows: the per-image rows of one dataset; each method's images are the dataset's first ones, in its order.
+        column: the measure.
+
+    Returns:
+        Float64, one row per image position and one column per method in the order of the run; NaN where the method
+        failed, has no value, or was not run on the image.
+    """
+    position = rows.groupby("method", sort=False).cumcount()
+    wide = rows.assign(position=position).pivot(index="position", columns="method", values=column)
+    return wide[list(dict.fromkeys(rows["method"]))].astype("float64")

@@ -152,7 +152,7 @@ def _refused(error: BaseException, page: str) -> str:
 def _failed(error: BaseException) -> str:
     from huggingface_hub import errors
 
-    if isinstance(error, errors.OfflineModeIsEnabled):
+    if isinstance(error, errors.OfflineModeIsEnabled) or "(OfflineModeIsEnabled)" in str(error):  # so says `datasets`
         return "HF_HUB_OFFLINE is set, and the cache has no complete copy. Unset it and run the same command again."
     if status := status_of(error):
         hint = " Run the same command again later." if status in PASSING else ""

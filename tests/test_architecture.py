@@ -1,6 +1,7 @@
 """The shape of the project: imports flow one way, folders list what they hold, the README's tree is the tree."""
 
 import ast
+import graphlib
 import importlib
 import re
 import subprocess
@@ -54,6 +55,49 @@ def test_imports_flow_one_way(path: Path) -> None:
     allowed = MAY_IMPORT[path.relative_to(ROOT).parts[0]]
     layers = {name.split(".")[1] for name in imported(path) if name.startswith("stackwalls.")}
     assert layers <= allowed, f"{relative(path)} imports {sorted(layers - allowed)}"
+
+
+def module_name(path: Path) -> str:
+    name = "stackwalls." + relative(path).removesuffix(".py").replace("/", ".")
+    return name.removesuffix(".__init__")
+
+
+def listed_names(package: Path) -> dict[str, str]:
+    """Name → the module that it comes from, as the stub of a package lists them, those of its folders included."""
+    found: dict[str, str] = {}
+    stub = package / "__init__.pyi"
+    for node in ast.parse(stub.read_text(encoding="utf-8")).body if stub.exists() else ():
+        if isinstance(node, ast.ImportFrom):
+            home = module_name(package / "__init__.py") + "." + (node.module or "")
+            folder = package / (node.module or "").replace(".", "/")
+            own = listed_names(folder) if folder.is_dir() else {}
+            found |= {alias.name: own.get(alias.name, home) for alias in node.names}
+    return found
+
+
+def imported_modules(path: Path, modules: set[str], names: dict[str, dict[str, str]]) -> set[str]:
+    """The project's modules that a file imports, wherever in it; a package's names count as the modules they are in."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            home = names.get(node.module, {})
+            found |= {home.get(alias.name, f"{node.module}.{alias.name}") for alias in node.names} | {node.module}
+    return found & modules
+
+
+def test_no_import_circles() -> None:
+    """No module imports itself through others, lazily or for types either."""
+    modules = {module_name(path) for path in MODULES if path.name != "__init__.py"}
+    names = {module_name(package / "__init__.py"): listed_names(package) for package in PACKAGES}
+    graph = {
+        module_name(path): imported_modules(path, modules, names) for path in MODULES if path.name != "__init__.py"
+    }
+    try:
+        list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as circle:
+        pytest.fail(" imports ".join(reversed(circle.args[1])))
 
 
 @pytest.mark.parametrize("path", PACKAGES, ids=relative)
@@ -122,8 +166,7 @@ def test_the_front_door_has_what_it_lists_and_imports_nothing_heavy() -> None:
 
 PRIVATE_TORCH = {
     "evaluate/engine/kernels.py",  # operators, which change between releases
-    "model/training/building.py",  # has_triton: there is no public name for it
-    "stackgen/diffusion/miniature/step_loop.py",  # _foreach_lerp_, as torch's own averaged models use
+    "model/training/network.py",  # has_triton: there is no public name for it
 }
 """The only modules that may use torch's private names."""
 

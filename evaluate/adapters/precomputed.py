@@ -81,7 +81,8 @@ class PrecomputedExplainer:
         for dataset, length in lengths.items():
             if length != self._store.length:
                 raise InputError(
-                    f"{self.name} has {self._store.length} maps, but {dataset} has {length} images: expected one map for each image."
+                    f"{self.name} has {self._store.length} maps, but {dataset} has {length} images: expected one "
+                    "map for each image."
                 )
 
     def for_images(self, refs: Sequence[ImageRef]) -> PrecomputedExplainer:

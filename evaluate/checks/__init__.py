@@ -1,11 +1,11 @@
-"""Checks beyond the paper: other walls, twins, the leak's origin, reference maps, signs.
+"""Checks beyond mu: twins, where a leak comes from, reference maps, walls on every side, one method's verdicts.
 
-- pure: `reference_maps` (what knows nothing of the network), `leak_origin` (mu step by step), `twin_drift` (the same
-  picture with another dead zone), `eigen_signs`
-- on a dataset: `measured` (`beyond_mu`: all of these for every picture and its twin), by way of `map_maker`, into
-  `findings`; `wall_table` (the same methods behind several walls)
-- for authors of methods: `method_check` (verdicts on one method on `tiny_subject`), `pytest_plugin`; `scores` (a result
-  as JSON, with a schema), `leaderboard` (one page from a folder of them, from `templates/`)
+- on a dataset: `findings` (`beyond_mu`: every method on every image and its twin, and the table), with the pure
+  functions in `leak_diagnostics`; `wall_table` (the same methods behind several walls)
+- `reference_maps`: maps that know nothing of the network, as methods
+- for authors of methods: `method_check` (verdicts on one method, on two small networks), `pytest_plugin`
+- `leaderboard`: scores as JSON with a schema, and one page from a folder of them (from `templates/`)
+- `map_maker`: maps of any methods for a batch
 """
 
 import lazy_loader

@@ -1,27 +1,46 @@
-"""What the checks beyond mu found: a row an image and method, and a table that says where each method's leak is."""
+"""Checks beyond mu on a dataset: twins, the step at which the leak appears, EigenCAM's signs, for every method."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
 
-from stackwalls.evaluate.checks.leak_origin import STAGES
-from stackwalls.evaluate.report.table_text import markdown_table
-from stackwalls.model import Wall, check_output_folder, disk_errors, write_whole
+from stackwalls.evaluate.adapters import named_methods
+from stackwalls.evaluate.checks.leak_diagnostics import SIGNS, STAGES, eigen_maps, mu_by_stage, seen_change, twins_of
+from stackwalls.evaluate.checks.map_maker import MapMaker
+from stackwalls.evaluate.maps import Maps, normalized_maps
+from stackwalls.evaluate.metrics import mu
+from stackwalls.evaluate.report.formatting import aligned, markdown_table, percent, times_100
+from stackwalls.evaluate.subject import Subject
+from stackwalls.hub_cards import Batch, StackDataset, open_dataset
+from stackwalls.model import (
+    InputError,
+    Wall,
+    check_output_folder,
+    disk_errors,
+    local_arithmetic,
+    preserved,
+    require_certificate,
+    to_input,
+    write_whole,
+)
 
-UNDEFINED = "–"
-
-_COLUMNS = ("image_id", "target", "same_logits", "method", "raw_drift", "map_drift")
 FINDINGS_NAME = "findings.json"
 """Written last."""
 
 _NAMES = {"findings.md", "findings.csv", FINDINGS_NAME}
+_COLUMNS = ("image_id", "target", "same_logits", "method", "raw_drift", "map_drift")
+_EIGEN = "EigenCAM"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +48,8 @@ class Findings:
     """What `beyond_mu` found.
 
     Attributes:
-        per_image: one row an image and method: `raw_drift` and `map_drift` (see `seen_change`), `mu_…` after each of
-            `STAGES`, `same_logits` (whether the twin's are the same to the last bit), `error` where there is no map.
+        per_image: one row per image and method: `raw_drift` and `map_drift` (see `seen_change`), `mu_…` after each of
+            `STAGES`, `same_logits` (whether the twin has exactly the same), `error` if there is no map.
         about: network, dataset, images, wall, seed.
         certificate: the blindness certificate, as `Certificate.to_dict` gives it.
         wall: the dead zone.
@@ -46,53 +65,37 @@ class Findings:
         object.__setattr__(self, "per_image", self.per_image.reindex(columns=columns))
 
     def records(self) -> list[dict[str, Any]]:
-        """One dict a method: means of mu by stage, medians of the drifts and the share of exact zeros, failures."""
+        """One dict per method: means of mu by stage, medians of the drifts, the share of exact zeros, failures."""
         return [_record(str(method), rows) for method, rows in self.per_image.groupby("method", sort=False)]
 
-    def headings(self) -> list[str]:
-        """Of the table."""
-        return ["method", *STAGES, "raw drift", "= 0", "map drift", "n"]
-
     def lines(self) -> list[list[str]]:
-        """The table's cells, mu and drift × 100."""
-        return [
-            [
-                record["method"],
-                *(_hundredfold(record[f"mu_{stage}"]) for stage in STAGES),
-                _hundredfold(record["raw_drift"]),
-                UNDEFINED if math.isnan(record["unmoved"]) else f"{100 * record['unmoved']:.0f} %",
-                _hundredfold(record["map_drift"]),
-                str(record["n"]),
-            ]
-            for record in self.records()
-        ]
+        """The table's cells, mu and drift × 100; the first line is the heading."""
+        lines = [["method", *STAGES, "raw drift", "= 0", "map drift", "n"]]
+        for record in self.records():
+            stages = [times_100(record[f"mu_{stage}"]) for stage in STAGES]
+            drifts = [times_100(record["raw_drift"]), percent(record["unmoved"]), times_100(record["map_drift"])]
+            lines.append([record["method"], *stages, *drifts, str(record["n"])])
+        return lines
 
     def text(self) -> str:
         """For a terminal."""
-        lines = [self.headings(), *self.lines()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        table = [
-            "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(pairs))
-            for pairs in (list(zip(line, widths, strict=True)) for line in lines)
-        ]
-        return "\n".join([*table, "", *self.legend()]) + "\n"
+        return "\n".join([*aligned(self.lines(), left=1), "", *self.legend()]) + "\n"
 
     def markdown(self) -> str:
         """As a GitHub table."""
-        lines = [self.headings(), ["---", *["---:"] * (len(self.headings()) - 1)], *self.lines()]
-        return f"{markdown_table(lines)}\n\n" + "\n".join(f"- {line}" for line in self.legend()) + "\n"
+        return f"{markdown_table(self.lines())}\n\n" + "\n".join(f"- {line}" for line in self.legend()) + "\n"
 
     def legend(self) -> list[str]:
-        """What the columns mean, and what went wrong."""
+        """What the columns mean, and what failed."""
         first = self.per_image.drop_duplicates("image_id")
         same = int(first["same_logits"].sum())
         lines = [
             f"{self.about['model']} behind {self.wall} on {self.about['images']} images of {self.about['dataset']}, "
-            f"seed {self.about['seed']}; the logits of {same} of {len(first)} twins are the same to the last bit.",
+            f"seed {self.about['seed']}; {same} of {len(first)} twins have bit-identical logits.",
             f"{', '.join(STAGES)}: mean mu × 100 after each step from the raw map to the one that is shown; a uniform "
-            f"map has {100 * self.wall.chance:.1f}.",
-            "raw drift, map drift: median change × 100 of the seen part of the map when another picture is put behind "
-            "the wall, before and after normalisation and upsampling; = 0: share of the raw maps whose seen part did "
+            f"map has {times_100(self.wall.chance)}.",
+            "raw drift, map drift: median change × 100 of the map's visible part when another image is placed behind "
+            "the wall, before and after normalization and upsampling. = 0: share of raw maps whose visible part did "
             "not change at all.",
         ]
         failed = self.per_image[self.per_image["error"].notna()]
@@ -102,8 +105,8 @@ class Findings:
         """Write findings.md, findings.csv (the rows) and findings.json (table, certificate, setting), each whole.
 
         Raises:
-            InputError: if the folder holds something else.
-            RunError: if the disk refuses.
+            InputError: if the folder contains other files.
+            RunError: if writing to the disk fails.
         """
         folder = check_findings_folder(folder)
         content = {"about": dict(self.about), "methods": self.records(), "certificate": dict(self.certificate)}
@@ -118,11 +121,121 @@ def check_findings_folder(folder: str | Path) -> Path:
     """The folder, if findings may be written to it: new, empty, or with older findings.
 
     Raises:
-        InputError: if it is a file or holds something else.
+        InputError: if it is a file or contains other files.
     """
     folder = Path(folder)
     check_output_folder(folder, _NAMES, "the findings")
     return folder
+
+
+def beyond_mu(
+    model: torch.nn.Module,
+    dataset: Any,
+    methods: Any = None,
+    *,
+    wall: Wall | None = None,
+    target_layer: torch.nn.Module | None = None,
+    batch_size: int = 8,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Findings:
+    """Measure twin drift, the leak's origin and EigenCAM's signs on a network that is blind behind a wall.
+
+    The twin of an image has the dead zone of the next image in the dataset (the last one that of the first). Both are
+    explained for the class that the network predicts, which is the same.
+
+    Args:
+        model: a `BlindModel`, or any module if `wall` and `target_layer` are given.
+        dataset: a dataset folder, an image folder, a Hub id, a `datasets.Dataset` or a `StackDataset`.
+        methods: as `evaluate` takes them; the seven by default.
+        wall: the dead zone; the model's own by default.
+        target_layer: the module whose output is the map; the model's own by default.
+        batch_size: images per forward pass.
+        limit: only the first `limit` images.
+        seed: of the certificate's noise and of methods that draw random numbers.
+        progress: whether to show a progress bar on stderr.
+
+    Raises:
+        InputError: if there are fewer than two images, or an argument is out of range.
+        NotBlindError: if the model is not blind behind the wall.
+    """
+    subject = Subject.of(model, wall, target_layer)
+    source = dataset if isinstance(dataset, StackDataset) else open_dataset(dataset)
+    count = len(source) if limit is None else min(limit, len(source))
+    if count < 2:
+        raise InputError(f"A twin takes its dead zone from another image, but there is only {count}: name more.")
+    maker = MapMaker(subject, named_methods(methods), seed)
+    certificate = require_certificate(subject.model, subject.wall, seed)
+    rows: list[dict[str, Any]] = []
+    with tqdm(total=count, unit="image", disable=not progress) as bar:
+        for batch, donors in _with_donors(source.batches(batch_size), count):
+            rows += _rows(subject, maker, batch, donors)
+            bar.update(len(batch))
+    about = {"model": subject.name, "dataset": source.name, "images": count, "wall": str(subject.wall), "seed": seed}
+    return Findings(pd.DataFrame(rows), about, certificate.to_dict(), subject.wall)
+
+
+def _with_donors(batches: Iterator[Batch], count: int) -> Iterator[tuple[Batch, NDArray[np.uint8]]]:
+    """Batches up to `count` images, each with the images that follow its own; the first one follows the last."""
+    first: NDArray[np.uint8] | None = None
+    held: Batch | None = None
+    seen = 0
+    for batch in batches:
+        kept = min(len(batch), count - seen)
+        batch = Batch(batch.image_ids[:kept], batch.labels[:kept], batch.images[:kept])
+        if held is not None:
+            yield held, np.concatenate([held.images[1:], batch.images[:1]])
+        first, held, seen = batch.images[:1] if first is None else first, batch, seen + kept
+        if seen == count:
+            break
+    if held is not None and first is not None:
+        yield held, np.concatenate([held.images[1:], first])
+
+
+def _rows(subject: Subject, maker: MapMaker, batch: Batch, donors: NDArray[np.uint8]) -> list[dict[str, Any]]:
+    pair = (batch.images, twins_of(batch.images, donors, subject.wall))
+    inputs = [to_input(images, subject.mean, subject.std, device=subject.device) for images in pair]
+    with preserved(subject.model), torch.inference_mode(), local_arithmetic():
+        logits = [subject.model(images) for images in inputs]
+    targets: list[int] = logits[0].argmax(1).tolist()
+    same = (logits[0] == logits[1]).all(1).tolist()
+    found = [_with_signs(maker, images, maker.maps(images, targets)) for images in inputs]
+    common = [
+        {"image_id": image_id, "target": target, "same_logits": equal}
+        for image_id, target, equal in zip(batch.image_ids, targets, same, strict=True)
+    ]
+    return [
+        {**about, "method": method, **columns}
+        for method in found[0]
+        for about, columns in zip(common, _measured(found[0][method], found[1][method], subject.wall), strict=False)
+    ]
+
+
+def _with_signs(maker: MapMaker, images: torch.Tensor, found: dict[str, Maps | str]) -> dict[str, Maps | str]:
+    """`found` with EigenCAM's other signs after it, as methods of their own."""
+    shown: dict[str, Maps | str] = {}
+    for name, maps in found.items():
+        shown[name] = maps
+        if name == _EIGEN and isinstance(maps, Maps) and maps.raw is not None:
+            signed = eigen_maps(np.asarray(maps.raw), maker.activations(images))
+            for sign in SIGNS[1:]:
+                upsampled = normalized_maps(torch.from_numpy(signed[sign]), images.shape[-1])
+                shown[f"{name}, {sign}"] = Maps(upsampled.numpy(), signed[sign])
+    return shown
+
+
+def _measured(first: Maps | str, second: Maps | str, wall: Wall) -> Sequence[dict[str, Any]]:
+    """One dict of columns per image."""
+    if isinstance(first, str) or isinstance(second, str):
+        return [{"error": first if isinstance(first, str) else f"on the twin: {second}"}]
+    maps = np.asarray(first.maps)
+    columns = {"map_drift": seen_change(maps, np.asarray(second.maps), wall), f"mu_{STAGES[-1]}": mu(maps, wall)}
+    if first.raw is not None and second.raw is not None:
+        raw = np.asarray(first.raw)
+        columns["raw_drift"] = seen_change(raw, np.asarray(second.raw), wall)
+        columns |= {f"mu_{stage}": values for stage, values in mu_by_stage(raw, wall).items()}
+    return [{name: float(values[index]) for name, values in columns.items()} for index in range(len(maps))]
 
 
 def _record(method: str, rows: pd.DataFrame) -> dict[str, Any]:
@@ -137,10 +250,6 @@ def _record(method: str, rows: pd.DataFrame) -> dict[str, Any]:
         "unmoved": float((raw == 0).mean()) if len(raw) else math.nan,
         "map_drift": float(measured["map_drift"].median()),
     }
-
-
-def _hundredfold(value: float) -> str:
-    return UNDEFINED if math.isnan(value) else f"{100 * value:.1f}"
 
 
 def _finite(value: Any) -> Any:

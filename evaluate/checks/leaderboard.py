@@ -1,39 +1,165 @@
-"""A leaderboard: one page from a folder of scores, sortable, which asks for nothing from outside."""
+"""A leaderboard: scores as JSON with a schema, and one sortable page made of a folder of them.
+
+A score is one method's result on one dataset and network.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
-from stackwalls.evaluate.checks.scores import Score, scores_of
+from stackwalls.evaluate.measurements import Measurements
+from stackwalls.evaluate.report.formatting import UNDEFINED
+from stackwalls.evaluate.report.page import html_environment
+from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.results import RUN_NAME, Results
 from stackwalls.model import InputError
 
-_TEMPLATES = Path(__file__).parent / "templates"
+SCORE_FORMAT = 1
+"""Version of the layout."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """One line of a leaderboard; `score.schema.json` describes each attribute.
+
+    Mu and shares are in [0, 1], and None if the number does not exist.
+
+    Raises:
+        InputError: if a value has the wrong type or is out of range.
+    """
+
+    format: int
+    method: str
+    dataset: str
+    dataset_sha256: str
+    network: str
+    wall: str
+    chance: float
+    blind: bool
+    images: int
+    n: int
+    nan: int
+    failed: int
+    mu: float | None
+    mu_std: float | None
+    native_mu: float | None
+    lit: float | None
+    energy: float | None
+    pointing: float | None
+    top1: float | None
+    versions: Mapping[str, str]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.format != SCORE_FORMAT:
+            raise InputError(f"The score has format {self.format!r}, but this version reads {SCORE_FORMAT}.")
+        values = asdict(self)
+        for name, value in values.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"Expected the score's `{name}` to be finite or null, but got {value}.")
+        if fault := best_match(Draft202012Validator(score_schema()).iter_errors(values)):
+            raise InputError(f"The score's `{fault.json_path[2:]}` does not fit the schema: {fault.message:.200}.")
+        if self.n + self.nan + self.failed != self.images:
+            raise InputError(
+                f"The score's counts disagree: {self.n} with mu, {self.nan} without and {self.failed} failed do not "
+                f"make {self.images} images."
+            )
+
+    @property
+    def rank(self) -> tuple[float, float, str, str, str]:
+        """The sort key, best first: native mu over chance (mu's if that is unknown), then mu over chance."""
+        shares = [math.inf if value is None else value / self.chance for value in (self.native_mu, self.mu)]
+        first = shares[1] if self.native_mu is None else shares[0]
+        return first, shares[1], self.method, self.network, self.dataset
+
+    def to_json(self) -> str:
+        """As indented JSON text that `score_schema` describes."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Score:
+        """Read what `to_json` wrote, or what someone else wrote by the schema.
+
+        Raises:
+            InputError: if it is not what the schema describes.
+        """
+        try:
+            return cls(**json.loads(text))
+        except InputError:
+            raise
+        except (ValueError, TypeError) as error:
+            raise InputError(f"It is not a score of this package: {error}") from error
+
+
+def score_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of a score."""
+    schema: dict[str, Any] = json.loads((Path(__file__).parent / "score.schema.json").read_text(encoding="utf-8"))
+    return schema
+
+
+def scores_of(results: Measurements) -> list[Score]:
+    """A score for each dataset and method of an evaluation."""
+    sealed = {dataset["name"]: dataset.get("manifest_sha256") or "" for dataset in results.run["datasets"]}
+    return [_score(results, row, sealed[row.dataset]) for row in results.summary.rows]
+
+
+def _score(results: Measurements, row: TableRow, manifest_sha256: str) -> Score:
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else float(value)
+
+    run, accuracy = results.run, results.summary.accuracy[row.dataset]
+    return Score(
+        format=SCORE_FORMAT,
+        method=row.method,
+        dataset=row.dataset,
+        dataset_sha256=manifest_sha256,
+        network=run["model"],
+        wall=str(results.wall),
+        chance=results.wall.chance,
+        blind=bool(results.certificate["passed"]),
+        images=row.images,
+        n=row.mu.n,
+        nan=row.mu.nan,
+        failed=row.failed,
+        mu=known(row.mu.mean),
+        mu_std=known(row.mu.std),
+        native_mu=known(row.mu_native.mean),
+        lit=known(row.lit),
+        energy=known(row.energy),
+        pointing=known(row.pointing),
+        top1=accuracy.correct / accuracy.labelled if accuracy.labelled else None,
+        versions=dict(run["versions"]),
+        note=run["method_notes"].get(row.method, ""),
+    )
 
 
 def read_scores(folder: str | Path) -> list[Score]:
     """Every score in a folder and below: `*.json` files by the schema, and results folders of `stackgen evaluate`.
 
-    Other JSON files, such as a certificate, are passed over; one that says `"format"` and `"method"` must be a score.
+    Other JSON files, such as a certificate, are skipped; one with `"format"`, `"method"` and `"mu"` must be a score.
 
     Raises:
         InputError: if there is none, or one is damaged; the message names the file.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder: expected one that holds scores (*.json) or results folders.")
-    runs = {path.parent for path in sorted(folder.rglob(RUN_NAME))}
+        raise InputError(f"{folder} is not a folder: expected one with scores (*.json) or results folders.")
+    runs = {path.parent for path in folder.rglob(RUN_NAME)}
     scores = [score for run in sorted(runs) for score in scores_of(Results.load(run))]
     for path in sorted(folder.rglob("*.json")):
-        if not any(run in path.parents for run in runs):
+        if not runs.intersection(path.parents):
             scores += _read(path)
     if not scores:
         raise InputError(
-            f"{folder} holds no scores: expected *.json files by the schema, or folders that `stackgen evaluate` wrote."
+            f"{folder} has no scores: expected *.json files by the schema, or folders that `stackgen evaluate` wrote."
         )
     return scores
 
@@ -41,49 +167,29 @@ def read_scores(folder: str | Path) -> list[Score]:
 def _read(path: Path) -> list[Score]:
     try:
         text = path.read_text(encoding="utf-8")
-        if '"method"' not in text or '"format"' not in text or '"mu"' not in text:
-            return []
-        return [Score.from_json(text)]
+        return [Score.from_json(text)] if all(f'"{key}"' in text for key in ("format", "method", "mu")) else []
     except (OSError, UnicodeDecodeError, InputError) as error:
         raise InputError(f"Cannot read the score {path}: {error}") from error
 
 
 def render_leaderboard(scores: Sequence[Score]) -> str:
-    """The page as HTML text, the same for the same scores; best first: by native mu over chance, then mu over chance.
+    """The page as HTML text, the same for the same scores, best first (see `Score.rank`).
 
-    Networks that did not pass their certificate are listed apart: what their maps show they may have seen.
+    Networks that did not pass their certificate are listed separately: they may have used what their maps show.
 
     Raises:
         InputError: if there are no scores.
     """
     if not scores:
         raise InputError("There are no scores to list.")
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    ranked = sorted(scores, key=lambda score: score.rank)
+    return (
+        html_environment(Path(__file__).parent / "templates")
+        .get_template("leaderboard.html.jinja")
+        .render(
+            blind=[score for score in ranked if score.blind],
+            seeing=[score for score in ranked if not score.blind],
+            number=lambda value, factor=100, digits=1: UNDEFINED if value is None else f"{factor * value:.{digits}f}",
+            percent=lambda value: UNDEFINED if value is None else f"{100 * value:.0f} %",
+        )
     )
-    ranked = sorted(scores, key=_rank)
-    return environment.get_template("leaderboard.html.jinja").render(
-        blind=[score for score in ranked if score.blind],
-        seeing=[score for score in ranked if not score.blind],
-        number=_number,
-        percent=_percent,
-    )
-
-
-def _rank(score: Score) -> tuple[float, float, str, str, str]:
-    shares = [math.inf if value is None else value / score.chance for value in (score.native_mu, score.mu)]
-    # a method whose native map is unknown is ranked by what is shown
-    first = shares[1] if score.native_mu is None else shares[0]
-    return first, shares[1], score.method, score.network, score.dataset
-
-
-def _number(value: float | None, factor: float = 100, digits: int = 1) -> str:
-    return "–" if value is None else f"{factor * value:.{digits}f}"
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.0f} %"

@@ -17,7 +17,7 @@ from stackwalls.model import preserved
 
 
 class MapMaker:
-    """Methods on one network: by the engine where it can, by an adapter each for the rest.
+    """Methods on one network: by the engine if it can, by an adapter each otherwise.
 
     Args:
         subject: the network under test.
@@ -36,25 +36,21 @@ class MapMaker:
         """Method → maps of the batch, or why there are none.
 
         Args:
-            images: `(N, 3, H, W)` normalised, on the model's device.
+            images: `(N, 3, H, W)` normalized, on the model's device.
             targets: N classes to explain.
         """
         found: dict[str, Maps | str] = {}
         for explainer in self._explainers:
+            step = explainer.max_batch or len(images)
             try:
-                found |= self._in_steps(explainer, images, targets)
-            except Exception as error:  # a method of anybody's may raise anything, and is told of
+                parts = [
+                    explainer.explain(images[start : start + step], targets[start : start + step], explainer.methods)
+                    for start in range(0, len(images), step)
+                ]
+                found |= {name: _valid(_joined([part[name] for part in parts])) for name in explainer.methods}
+            except Exception as error:  # a user's method may raise anything; it becomes the reason
                 found |= dict.fromkeys(explainer.methods, f"{type(error).__name__}: {error}")
-        return {name: _faultless(found[name]) for name in self.methods}
-
-    @staticmethod
-    def _in_steps(explainer: Explainer, images: torch.Tensor, targets: Sequence[int]) -> dict[str, Maps]:
-        step = explainer.max_batch or len(images)
-        parts = [
-            explainer.explain(images[start : start + step], targets[start : start + step], explainer.methods)
-            for start in range(0, len(images), step)
-        ]
-        return {name: _joined([part[name] for part in parts]) for name in explainer.methods}
+        return {name: found[name] for name in self.methods}
 
     def activations(self, images: torch.Tensor) -> NDArray[np.float32]:
         """`(N, C, h, w)` float32 of the target layer."""
@@ -67,8 +63,6 @@ class MapMaker:
 
 
 def _joined(parts: Sequence[Maps]) -> Maps:
-    if len(parts) == 1:
-        return parts[0]
     raw = [part.raw for part in parts if part.raw is not None]
     return Maps(
         np.concatenate([np.asarray(part.maps) for part in parts]),
@@ -76,10 +70,7 @@ def _joined(parts: Sequence[Maps]) -> Maps:
     )
 
 
-def _faultless(found: Maps | str) -> Maps | str:
-    """The maps, or what is wrong with the first of them that has something wrong."""
-    if isinstance(found, str):
-        return found
-    values = np.asarray(found.maps)
-    size = values.shape[-1]
-    return next((fault for one in values if (fault := map_fault(one, (size, size)))), found)
+def _valid(found: Maps) -> Maps | str:
+    """The maps, or the fault of the first invalid one."""
+    size = found.maps.shape[-1]
+    return next((fault for one in found.maps if (fault := map_fault(one, (size, size)))), found)

@@ -1,34 +1,43 @@
-"""Is this method sound? Verdicts on one method, on small networks that are proved blind behind a wall."""
+"""Is this method sound? Verdicts on one method, on two small networks that are proven blind behind a wall."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from stackwalls.evaluate.adapters import named_methods
+from stackwalls.evaluate.checks.leak_diagnostics import seen_change, twins_of
 from stackwalls.evaluate.checks.map_maker import MapMaker
-from stackwalls.evaluate.checks.tiny_subject import tiny_masked_vgg, tiny_pictures, tiny_walled
-from stackwalls.evaluate.checks.twin_drift import seen_change, twins_of
 from stackwalls.evaluate.maps import Maps
 from stackwalls.evaluate.metrics import mu
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import BlindModel, Wall, require_certificate, to_input
-
-NETWORKS: dict[str, Callable[[], BlindModel]] = {"bottom:54": tiny_masked_vgg, "top:64": tiny_walled}
-"""The networks of the check by their wall: on two sides, so that looking at one side only does not pass."""
+from stackwalls.model import (
+    IMAGE_SIZE,
+    Backbone,
+    BlindModel,
+    MaskedVGG16,
+    Wall,
+    Walled,
+    animals,
+    require_certificate,
+    to_input,
+)
+from stackwalls.model.images.drawn import draw
 
 ASPECTS: dict[str, str] = {
     "valid": "every map is (H, W), finite and ≥ 0",
-    "weights": "the network's weights are the same afterwards",
-    "repeated": "the same pictures give the same maps again",
-    "alone": "a picture's map does not depend on the others in its batch",
-    "blind": "nothing is lit where the network cannot see, but for the cell that upsampling smears over the wall",
-    "twins": "another picture behind the wall, which changes no logit, leaves the seen part of the map as it was",
+    "weights": "the network's weights are unchanged afterwards",
+    "repeated": "the same images give the same maps again",
+    "alone": "an image's map does not depend on the others in its batch",
+    "blind": "nothing is lit where the network cannot see, except for the cell that upsampling smears across the wall",
+    "twins": "another image behind the wall, which changes no logit, does not change the visible part of the map",
 }
 """What is checked, in order, and what passes."""
 
@@ -36,7 +45,60 @@ SAME = 1e-4
 """Largest relative difference of two maps that count as the same: rounding, in other batches and other orders."""
 
 _RELATIVE_ZERO = 1e-6
-"""What counts as dark, in parts of the map's largest value: rounding."""
+"""What counts as zero, as a fraction of the map's largest value: rounding."""
+
+_WIDTH, _CLASSES = 1 / 16, 10
+_THRESHOLD = -0.05
+"""Bias of every convolution: it leaves maps with dead and active cells, as in a trained network."""
+
+
+def tiny_masked_vgg(seed: int = 0) -> MaskedVGG16:
+    """MaskedVGG16's geometry with a sixteenth of its channels and random weights (He et al. 2015): blind at the bottom.
+
+    The wall follows from the layers, not from training, so random weights are as blind as any.
+    """
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        model = MaskedVGG16(num_classes=_CLASSES, width=_WIDTH)
+        _initialize(model)
+    return model.eval()
+
+
+def tiny_walled(wall: str = "top:64", seed: int = 0) -> Walled:
+    """A small convolutional network of stride 32 with random weights behind a wall on another side."""
+    with torch.random.fork_rng([]):
+        torch.manual_seed(seed)
+        layers: list[nn.Module] = []
+        for inputs, outputs, stride in ((3, 8, 4), (8, 16, 4), (16, 32, 2)):
+            layers += [nn.Conv2d(inputs, outputs, 2 * stride - 1, stride, stride - 1), nn.ReLU()]
+        head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, _CLASSES))
+        backbone = Backbone("tiny", nn.Sequential(*layers), head)
+        _initialize(backbone.features)
+    return Walled(backbone, Wall.parse(wall)).eval()
+
+
+def _initialize(module: nn.Module) -> None:
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.constant_(layer.bias, _THRESHOLD if isinstance(layer, nn.Conv2d) else 0.0)
+
+
+NETWORKS: dict[str, Callable[[], BlindModel]] = {"bottom:54": tiny_masked_vgg, "top:64": tiny_walled}
+"""The networks by their wall: on two sides, so that a method that highlights one side only does not pass."""
+
+
+@cache
+def tiny_images(count: int = 4) -> NDArray[np.uint8]:
+    """`(count, 224, 224, 3)` uint8: drawn animals, each above another of its class."""
+    classes = animals()
+    images = []
+    for index in range(count):
+        drawn = classes[index * (len(classes) // count)].index
+        above, below = (draw(drawn, seed, IMAGE_SIZE) for seed in (2 * index, 2 * index + 1))
+        images.append(np.concatenate([above[:160], below[160:]]))
+    return np.stack(images)
 
 
 @dataclass(frozen=True)
@@ -46,9 +108,9 @@ class Verdict:
     Attributes:
         wall: of the network.
         aspect: of `ASPECTS`.
-        passed: whether it holds; None where it could not be tried, as there are no valid maps.
+        passed: whether it holds; None if it could not be checked.
         found: what was seen, in words.
-        value: the number behind it, where there is one.
+        value: the number behind it, if there is one.
     """
 
     wall: str
@@ -56,10 +118,6 @@ class Verdict:
     passed: bool | None
     found: str
     value: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 def check_method(method: object, wall: str, seed: int = 0) -> list[Verdict]:
@@ -71,61 +129,56 @@ def check_method(method: object, wall: str, seed: int = 0) -> list[Verdict]:
         seed: of the random numbers that the method draws.
 
     Raises:
-        InputError: if it is no method, or does not fit the network.
+        InputError: if it is not a method, or does not fit the network.
     """
     model = NETWORKS[wall]()
     subject = Subject.of(model)
     require_certificate(model, subject.wall, seed)
     [(name, given)] = list(named_methods([method]).items())
-    maker = MapMaker(subject, {name: given}, seed)
-    pictures = tiny_pictures()
-    batch = _Batch(subject, maker, name, pictures)
+    run = _Run(subject, MapMaker(subject, {name: given}, seed), name)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    first = batch.maps(pictures)
+    first = run.maps(tiny_images())
     left = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
-    changed = sorted(left | subject.kept.changed)  # what an adapter puts back was changed, too
-    weights = f"{changed[0]} and {len(changed) - 1} more changed" if changed else "unchanged"
+    changed = sorted(left | subject.kept.changed)  # what an adapter restored was changed, too
+    said = f"{changed[0]} and {len(changed) - 1} more changed" if changed else "unchanged"
+    weights = Verdict(wall, "weights", not changed, said)
     if isinstance(first, str):
-        missing = [Verdict(wall, aspect, None, "there are no maps to look at") for aspect in list(ASPECTS)[2:]]
-        return [Verdict(wall, "valid", False, first), Verdict(wall, "weights", not changed, weights), *missing]
-    verdicts = [
-        Verdict(wall, "valid", True, f"{len(first)} maps of {first.shape[1]} × {first.shape[2]}"),
-        Verdict(wall, "weights", not changed, weights),
-    ]
-    return [*verdicts, *_compared(batch, first, wall)]
+        missing = [Verdict(wall, aspect, None, "there are no maps to check") for aspect in list(ASPECTS)[2:]]
+        return [Verdict(wall, "valid", False, first), weights, *missing]
+    valid = Verdict(wall, "valid", True, f"{len(first)} maps of {first.shape[1]} × {first.shape[2]}")
+    return [valid, weights, *_compared(run, first, wall)]
 
 
 @dataclass(frozen=True, eq=False)
-class _Batch:
-    """The method on pictures, for the classes that the network predicts."""
+class _Run:
+    """The method on images, for the classes that the network predicts."""
 
     subject: Subject
     maker: MapMaker
     name: str
-    pictures: NDArray[np.uint8]
 
-    def maps(self, pictures: NDArray[np.uint8]) -> NDArray[Any] | str:
-        inputs = to_input(pictures, self.subject.mean, self.subject.std)
+    def maps(self, images: NDArray[np.uint8]) -> NDArray[Any] | str:
+        inputs = to_input(images, self.subject.mean, self.subject.std)
         with torch.inference_mode():
             targets = self.subject.model(inputs).argmax(1).tolist()
         found = self.maker.maps(inputs, targets)[self.name]
         return np.asarray(found.maps) if isinstance(found, Maps) else found
 
 
-def _compared(batch: _Batch, first: NDArray[Any], wall: str) -> Iterator[Verdict]:
-    pictures = batch.pictures
-    yield _same(wall, "repeated", first, batch.maps(pictures))
-    singles = [batch.maps(pictures[index : index + 1]) for index in range(len(pictures))]
+def _compared(run: _Run, first: NDArray[Any], wall: str) -> Iterator[Verdict]:
+    images = tiny_images()
+    yield _same(wall, "repeated", first, run.maps(images))
+    singles = [run.maps(images[index : index + 1]) for index in range(len(images))]
+    arrays = [single for single in singles if not isinstance(single, str)]
     failed = next((single for single in singles if isinstance(single, str)), None)
-    whole = np.concatenate([single for single in singles if not isinstance(single, str)] or [first[:0]])
-    yield _same(wall, "alone", first, failed if failed is not None else whole)
-    yield _blind(batch.subject, first, wall)
-    other = batch.maps(twins_of(pictures, np.roll(pictures, -1, axis=0), batch.subject.wall))
+    yield _same(wall, "alone", first, np.concatenate(arrays) if failed is None else failed)
+    yield _blind(run.subject, first, wall)
+    other = run.maps(twins_of(images, np.roll(images, -1, axis=0), run.subject.wall))
     if isinstance(other, str):
         yield Verdict(wall, "twins", False, f"on the twins: {other}")
         return
-    drift = float(np.nanmax(seen_change(first, other, batch.subject.wall)))
-    yield Verdict(wall, "twins", drift <= SAME, f"the seen part changes by up to {100 * drift:.2g} %", drift)
+    drift = float(np.nanmax(seen_change(first, other, run.subject.wall)))
+    yield Verdict(wall, "twins", drift <= SAME, f"the visible part changes by up to {100 * drift:.2g} %", drift)
 
 
 def _same(wall: str, aspect: str, first: NDArray[Any], second: NDArray[Any] | str) -> Verdict:
@@ -137,38 +190,35 @@ def _same(wall: str, aspect: str, first: NDArray[Any], second: NDArray[Any] | st
 
 
 def _blind(subject: Subject, maps: NDArray[Any], wall: str) -> Verdict:
-    inner = inner_wall(subject)
     found = mu(maps, subject.wall)
-    mean = float(np.nanmean(found)) if not np.isnan(found).all() else float("nan")
-    if np.isnan(mean):
+    if np.isnan(found).all():
         return Verdict(wall, "blind", None, "every map is zero everywhere, which says nothing")
-    highest = maps.max((1, 2))
-    lit = maps[inner.index(3)].max((1, 2)) > _RELATIVE_ZERO * highest
+    mean = float(np.nanmean(found))
+    lit = maps[inner_wall(subject).index(3)].max((1, 2)) > _RELATIVE_ZERO * maps.max((1, 2))
     said = f"{int(lit.sum())} of {len(maps)} maps are lit there; mean mu {mean:.3f}, chance {subject.wall.chance:.3f}"
     return Verdict(wall, "blind", not lit.any(), said, mean)
 
 
 def inner_wall(subject: Subject) -> Wall:
-    """The dead zone without the first cell of the target layer's map behind the wall, which upsampling smears into."""
-    sizes: list[int] = []
+    """The dead zone without the first cell behind the wall of the target layer's map, into which upsampling smears."""
+    wall, sizes = subject.wall, []
+    handle = subject.target_layer.register_forward_hook(lambda _m, _i, output: sizes.append(output.shape[-1]))
     with torch.inference_mode():
-        handle = subject.target_layer.register_forward_hook(lambda _m, _i, output: sizes.append(output.shape[-1]))
         try:
-            subject.model(torch.zeros(1, 3, subject.wall.image_size, subject.wall.image_size, device=subject.device))
+            subject.model(torch.zeros(1, 3, wall.image_size, wall.image_size, device=subject.device))
         finally:
             handle.remove()
-    wall = subject.wall
     cell = -(-wall.image_size // sizes[-1])
     start = wall.start + cell if wall.start > 0 else 0
     stop = wall.stop - cell if wall.stop < wall.image_size else wall.stop
     return Wall(wall.axis, start, stop, wall.image_size)
 
 
-def summarised(verdicts: Mapping[str, list[Verdict]]) -> dict[str, Any]:
-    """Verdicts of several methods as JSON: method → list, and whether all passed."""
+def verdicts_as_json(verdicts: Mapping[str, list[Verdict]]) -> dict[str, Any]:
+    """Verdicts of several methods as JSON values: method → list, and whether all passed."""
     return {
         "format": 1,
         "aspects": ASPECTS,
-        "methods": {name: [verdict.to_dict() for verdict in found] for name, found in verdicts.items()},
+        "methods": {name: [asdict(verdict) for verdict in found] for name, found in verdicts.items()},
         "passed": all(verdict.passed for found in verdicts.values() for verdict in found),
     }

@@ -1,6 +1,6 @@
 """`pytest --stackwalls package.module:method`: the check of a saliency method among its own library's tests.
 
-Adds a test for each aspect of each method behind each wall (see `method_check`), which together take seconds:
+Adds one test per aspect, method and wall (see `method_check`); together they take seconds:
 
     pytest --stackwalls mylib.cams:MyCAM --stackwalls-json verdicts.json
 
@@ -33,17 +33,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="check a saliency method: package.module:name of a grad-cam class, a captum attribution, a torch-cam "
         "extractor or a function f(model, inputs, targets), or a name such as HiResCAM; may be repeated",
     )
-    group.addoption("--stackwalls-json", metavar="FILE", help="write what was found to FILE as JSON")
+    group.addoption("--stackwalls-json", metavar="FILE", help="write the verdicts to FILE as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A place for what was found."""
+    """Prepare a place for the verdicts."""
     config.stash[_VERDICTS] = {}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Add a test for every aspect of every method behind every wall."""
+    """Add one test per aspect, method and wall."""
     for method in dict.fromkeys(config.getoption("stackwalls")):
         items.extend(_items(session, method))
 
@@ -76,7 +76,7 @@ class AspectItem(pytest.Item):
         self.method, self.wall, self.aspect = method, wall, aspect
 
     def runtest(self) -> None:
-        """Look the verdict up; the first aspect of a method behind a wall runs the method."""
+        """Look up the verdict; the first aspect of a method behind a wall runs the method."""
         from stackwalls.evaluate.checks import check_method
 
         known = self.config.stash[_VERDICTS].setdefault(self.method, {})
@@ -89,7 +89,7 @@ class AspectItem(pytest.Item):
             raise AspectFailedError(verdict.found)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """A sentence, not a traceback, for an aspect that does not hold."""
+        """One sentence instead of a traceback if the aspect does not hold."""
         from stackwalls.evaluate.checks import ASPECTS
 
         if isinstance(excinfo.value, AspectFailedError):
@@ -97,17 +97,17 @@ class AspectItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Where pytest says that the test is: nowhere but in its name."""
+        """The test has no file and line, only a name."""
         return self.config.rootpath, None, self.name
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the JSON."""
+    """Write the verdicts as JSON."""
     path = session.config.getoption("stackwalls_json")
     found = session.config.stash[_VERDICTS]
     if not path or not found:
         return
-    from stackwalls.evaluate.checks import summarised
+    from stackwalls.evaluate.checks.method_check import verdicts_as_json
 
     flat = {method: [verdict for part in walls.values() for verdict in part] for method, walls in found.items()}
-    Path(path).write_text(json.dumps(summarised(flat), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    Path(path).write_text(json.dumps(verdicts_as_json(flat), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,8 +1,7 @@
-"""Maps that know nothing of the network: what a method must beat before its mu means anything."""
+"""Reference maps that know nothing of the network: what a method must beat before its mu means anything."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -10,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 CENTRE_WIDTH = 0.25
-"""Standard deviation of the centre-bias map, in parts of the image's side."""
+"""Standard deviation of the center-bias map, as a fraction of the image's side."""
 
 _LUMA = (0.299, 0.587, 0.114)
 """ITU-R BT.601."""
@@ -23,12 +22,11 @@ def uniform(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> to
 
 
 def centre(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """A Gaussian in the middle of the image, `(N, H, W)` in (0, 1]: photographers centre what they photograph."""
+    """A Gaussian in the middle of the image, `(N, H, W)` in (0, 1]: photographers center their subjects."""
     del model, targets
-    height, width = inputs.shape[2:]
     rows, columns = (
         torch.exp(-0.5 * ((torch.arange(n, device=inputs.device) + 0.5) / n - 0.5).square() / CENTRE_WIDTH**2)
-        for n in (height, width)
+        for n in inputs.shape[2:]
     )
     return torch.outer(rows, columns).expand(inputs.shape[0], -1, -1).clone()
 
@@ -51,12 +49,6 @@ REFERENCES: dict[str, str | Callable[[nn.Module, torch.Tensor, torch.Tensor], to
     "uniform": uniform,
     "centre": centre,
     "edges": edges,
-    "RandomCAM": "RandomCAM",  # grad-cam's: a weight between -1 and 1 for each channel, drawn anew for each image
+    "RandomCAM": "RandomCAM",  # grad-cam's: a random weight between -1 and 1 per channel and image
 }
-"""Reference maps beside the methods, in the forms that `evaluate` takes."""
-
-
-def centre_mu(start: int, stop: int, size: int) -> float:
-    """Mu of `centre` behind a wall of rows (or columns) `start` to `stop` of `size`, in closed form but for the sum."""
-    squares = [math.exp(-(((i + 0.5) / size - 0.5) ** 2) / CENTRE_WIDTH**2) for i in range(size)]
-    return math.sqrt(sum(squares[start:stop]) / sum(squares))
+"""Reference maps by name, in the forms that `evaluate` takes."""

@@ -1,18 +1,23 @@
-"""The same methods behind walls on several sides: a map that never looks down has no leak at the bottom alone."""
+"""The same methods behind walls on several sides: a map that never looks down has no leak at the bottom only."""
 
 from __future__ import annotations
 
-import csv
-import io
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.mu_metric import Summary
-from stackwalls.evaluate.report.number_format import UNDEFINED, mean_and_std
-from stackwalls.evaluate.report.table_text import markdown_table
-from stackwalls.evaluate.results import Results
+from stackwalls.evaluate.report.formatting import (
+    UNDEFINED,
+    aligned,
+    csv_text,
+    markdown_table,
+    mean_and_std,
+    ratio,
+    times_100,
+)
 from stackwalls.model import InputError, Wall
 
 
@@ -31,14 +36,14 @@ class WallTable:
     methods: tuple[str, ...]
 
     @classmethod
-    def of(cls, results: Mapping[Wall, Results]) -> WallTable:
+    def of(cls, results: Mapping[Wall, Measurements]) -> WallTable:
         """From one evaluation behind each wall, each on one dataset that was made for it.
 
         Raises:
             InputError: if there are none, or one was judged by another wall, or has several datasets.
         """
         if not results:
-            raise InputError("There are no results to put together: name at least one wall.")
+            raise InputError("There are no results to combine: name at least one wall.")
         for wall, found in results.items():
             if found.wall != wall:
                 raise InputError(f"The results given for {wall} were judged by {found.wall}.")
@@ -51,59 +56,32 @@ class WallTable:
         return cls(tuple(results), cells, tuple(methods))
 
     def worst(self, method: str) -> float:
-        """The largest mean of mu / chance over the walls: below 1 only if no side is lit like a uniform map's."""
-        shares = [self._over_chance(wall, method) for wall in self.walls]
-        known = [share for share in shares if not math.isnan(share)]
-        return max(known) if known else math.nan
-
-    def _over_chance(self, wall: Wall, method: str) -> float:
-        summary = self.cells.get((wall, method))
-        return math.nan if summary is None else summary.mean / wall.chance
-
-    def headings(self) -> list[str]:
-        """Of the table."""
-        return ["method", *map(str, self.walls), "worst mu / chance"]
+        """The largest mean of mu / chance over the walls: 1 or more if any side is lit like a uniform map's."""
+        shares = [self.cells[wall, method].mean / wall.chance for wall in self.walls if (wall, method) in self.cells]
+        return max((share for share in shares if not math.isnan(share)), default=math.nan)
 
     def lines(self) -> list[list[str]]:
-        """Mean ± std × 100 behind each wall, and the worst mean in parts of its chance level; chance at the end."""
-        lines = []
+        """Heading, mean ± std × 100 of each method behind each wall and its worst mean over chance, chance levels."""
+        lines = [["method", *map(str, self.walls), "worst mu / chance"]]
         for method in self.methods:
-            known = [self.cells.get((wall, method)) for wall in self.walls]
-            cells = [UNDEFINED if summary is None else mean_and_std(summary) for summary in known]
-            worst = self.worst(method)
-            lines.append([method, *cells, UNDEFINED if math.isnan(worst) else f"{worst:.2f}"])
-        return [*lines, ["chance", *(f"{100 * wall.chance:.1f}" for wall in self.walls), "1.00"]]
+            found = [self.cells.get((wall, method)) for wall in self.walls]
+            cells = [UNDEFINED if summary is None else mean_and_std(summary) for summary in found]
+            lines.append([method, *cells, ratio(self.worst(method))])
+        return [*lines, ["chance", *(times_100(wall.chance) for wall in self.walls), "1.00"]]
 
     def text(self) -> str:
         """For a terminal."""
-        lines = [self.headings(), *self.lines()]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-        rows = [[line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])] for line in lines]
-        return "\n".join("  ".join(row) for row in rows) + "\n"
+        return "\n".join(aligned(self.lines(), left=1)) + "\n"
 
     def markdown(self) -> str:
         """As a GitHub table."""
-        lines = [self.headings(), ["---", *["---:"] * (len(self.walls) + 1)], *self.lines()]
-        return markdown_table(lines) + "\n"
+        return markdown_table(self.lines()) + "\n"
 
     def csv(self) -> str:
-        """One line a method and wall, full precision, in [0, 1]."""
-        file = io.StringIO()
-        writer = csv.DictWriter(
-            file, ["method", "wall", "n", "nan", "mu_mean", "mu_std", "chance"], lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows(self._record(wall, method) for method in self.methods for wall in self.walls)
-        return file.getvalue()
-
-    def _record(self, wall: Wall, method: str) -> dict[str, Any]:
-        mu = self.cells.get((wall, method), Summary(math.nan, math.nan, 0, 0))
-        return {
-            "method": method,
-            "wall": str(wall),
-            "n": mu.n,
-            "nan": mu.nan,
-            "mu_mean": mu.mean,
-            "mu_std": mu.std,
-            "chance": wall.chance,
-        }
+        """One line per method and wall, full precision, in [0, 1]."""
+        records = []
+        for method, wall in itertools.product(self.methods, self.walls):
+            mu = self.cells.get((wall, method), Summary(math.nan, math.nan, 0, 0))
+            numbers = {"n": mu.n, "nan": mu.nan, "mu_mean": mu.mean, "mu_std": mu.std, "chance": wall.chance}
+            records.append({"method": method, "wall": str(wall), **numbers})
+        return csv_text(records)

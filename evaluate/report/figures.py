@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import matplotlib as mpl
@@ -12,31 +14,67 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall, class_names
 
-COLOURS = "viridis"
-"""Perceptually uniform, readable without colour vision, and far from the wall's red."""
+COLORS = "viridis"
+"""Perceptually uniform, readable without color vision, and far from the wall's red."""
 
-WALL_COLOUR = "#e3342f"
+WALL_COLOR = "#e3342f"
 
-_CELL = 1.55
-"""Width and height of a picture, in inches."""
+IMAGES_PER_PAGE = 6
+"""Rows of a figure of overlays."""
+
+_CELL, _PANEL = 1.55, 2.4
+"""Width and height of an image in the overlays and in the teaser, in inches."""
 
 _MAP_WEIGHT = 0.6
-"""Share of the map's colour in an overlay; the rest is the image in grey."""
-
-_PANEL = 2.4
-"""The same in the teaser."""
+"""Share of the map's color in an overlay; the rest is the image in gray."""
 
 _UNSEEN = 0.25
-"""How much of the second image's light is left in the teaser's picture of what the network sees."""
+"""Brightness of the dead zone in the teaser's second panel."""
 
 _DPI = 160
 
 
+def results_figures(results: Measurements, method: str | None = None) -> Iterator[tuple[str, Figure]]:
+    """(file name without suffix, figure): the teaser, and one or two pages of overlays per dataset.
+
+    The first page shows a dataset's first images, the second more of them at equal distances over the rest.
+
+    Args:
+        results: of one evaluation.
+        method: whose map the teaser shows; by default GradCAM's, or that of the first method that has mu.
+
+    Raises:
+        InputError: if there are no maps of `method`.
+    """
+    datasets = results.summary.datasets
+    first = results.samples.of(datasets[0])
+    measured = [str(name) for name, mu in zip(first.method, first.mu.T, strict=True) if not np.isnan(mu).all()]
+    shown = method or ("GradCAM" if "GradCAM" in measured else next(iter(measured), None))
+    if shown is not None:
+        yield f"teaser-{file_name(shown)}", teaser(first, results.wall, shown, results.blind)
+    names = [file_name(dataset) for dataset in datasets]
+    for number, (dataset, name) in enumerate(zip(datasets, names, strict=True), 1):
+        own = name if names.count(name) == 1 else f"{name}-{number}"
+        samples = results.samples.of(dataset)
+        rest = len(samples) - IMAGES_PER_PAGE
+        yield f"overlays-{own}", overlays(samples.at(range(min(IMAGES_PER_PAGE, len(samples)))), results.wall)
+        if rest > 0:
+            count = min(IMAGES_PER_PAGE, rest)
+            more = [IMAGES_PER_PAGE + index * rest // count for index in range(count)]
+            yield f"more-overlays-{own}", overlays(samples.at(more), results.wall)
+
+
+def file_name(text: str) -> str:
+    """A name as part of a file's: letters, digits, `+`, `.`, `_` and `-` are kept."""
+    return re.sub(r"[^\w.+-]+", "-", text, flags=re.ASCII).strip("-.") or "unnamed"
+
+
 def overlays(samples: Samples, wall: Wall) -> Figure:
-    """One line an image: the image, then one overlay a method with its mu, the wall as a hatched red band.
+    """One row per image: the image, then one overlay per method with its mu; the wall as a hatched red band.
 
     Args:
         samples: images with their maps.
@@ -54,7 +92,7 @@ def overlays(samples: Samples, wall: Wall) -> Figure:
     for axes in grid.flat:
         axes.set_axis_off()
     for i in range(len(samples)):
-        _draw_picture(grid[i, 0], samples.images[i], wall)
+        _draw_image(grid[i, 0], samples.images[i], wall)
         _write_below(grid[i, 0], caption(int(samples.label[i]), int(samples.prediction[i])))
         for j in range(len(samples.method)):
             _draw_overlay(grid[i, j + 1], samples.images[i], samples.map_at(i, j), wall)
@@ -66,15 +104,15 @@ def overlays(samples: Samples, wall: Wall) -> Figure:
 
 
 def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Figure:
-    """One picture that shows the finding: the image, the part of it that the network sees, and a method's map.
+    """The finding in three panels: the image, the part of it that the network sees, and a method's map.
 
-    The image is the one whose mu is the median of the samples (the lower one of two): neither the worst nor the best.
+    The image is the one with the median mu of the samples (the lower one of two): neither the worst nor the best.
 
     Args:
         samples: images with their maps.
         wall: the dead zone.
         method: whose map.
-        blind: whether the network is; the figure of a baseline says that it sees the band.
+        blind: whether the network is; a baseline's figure says that it sees the band.
 
     Raises:
         InputError: if there is no such method among the samples, or none of its maps has mu.
@@ -86,46 +124,48 @@ def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Fig
     column = samples.method.tolist().index(method)
     measured = np.flatnonzero(~np.isnan(samples.mu[:, column]))
     if not len(measured):
-        raise InputError(f"None of the maps of {method} that were kept has mu: choose another method (--method).")
+        raise InputError(f"None of the stored maps of {method} has mu: choose another method (--method).")
     middle = int(measured[np.argsort(samples.mu[measured, column], kind="stable")[(len(measured) - 1) // 2]])
     image, mu = samples.images[middle], samples.mu[middle, column]
     seen = image.copy()
     seen[wall.index(2)] = np.rint(seen[wall.index(2)] * _UNSEEN)
     figure = Figure(figsize=(3 * _PANEL + 0.2, _PANEL + 0.6), layout="constrained")
-    axes: NDArray[Any] = figure.subplots(1, 3)
-    for each in axes:
-        each.set_axis_off()
-    named = caption(int(samples.label[middle]), int(samples.prediction[middle]))
-    _draw_picture(axes[0], image, wall, hatched=False)
-    _draw_picture(axes[1], seen, wall)
-    _draw_overlay(axes[2], image, samples.map_at(middle, column), wall, hatched=False)
-    middle_title = "what the network sees" if blind else "the image without the band"
-    for each, title in zip(axes, ("image", middle_title, method), strict=True):
-        each.set_title(title, fontsize=10)
-    _write_below(axes[0], named)
-    _write_below(axes[1], f"{wall.size} {wall.axis} cannot reach it" if blind else "this network SEES the band")
-    _write_below(axes[2], f"mu × 100 = {100 * mu:.1f}, chance {100 * wall.chance:.1f}")
+    panels: NDArray[Any] = figure.subplots(1, 3)
+    _draw_image(panels[0], image, wall, hatched=False)
+    _draw_image(panels[1], seen, wall)
+    _draw_overlay(panels[2], image, samples.map_at(middle, column), wall, hatched=False)
+    titles = ("image", "what the network sees" if blind else "the image without the band", method)
+    captions = (
+        caption(int(samples.label[middle]), int(samples.prediction[middle])),
+        f"{wall.size} {wall.axis} cannot reach it" if blind else "this network SEES the band",
+        f"mu × 100 = {100 * mu:.1f}, chance {100 * wall.chance:.1f}",
+    )
+    for axes, title, below in zip(panels, titles, captions, strict=True):
+        axes.set_axis_off()
+        axes.set_title(title, fontsize=10)
+        _write_below(axes, below)
     return figure
 
 
 def overlay(image: NDArray[np.uint8], values: NDArray[Any]) -> NDArray[np.float64]:
-    """A map in colour over the image in grey: `(H, W, 3)` uint8 and `(H, W)` in [0, 1] to `(H, W, 3)` in [0, 1]."""
-    grey = (image.astype(np.float64) @ (0.299, 0.587, 0.114) / 255)[..., None]  # luma of ITU-R BT.601
-    coloured = mpl.colormaps[COLOURS](np.asarray(values, dtype=np.float64))[..., :3]
-    return np.asarray((1 - _MAP_WEIGHT) * grey + _MAP_WEIGHT * coloured)
+    """A map in color over the image in gray: `(H, W, 3)` uint8 and `(H, W)` in [0, 1] to `(H, W, 3)` in [0, 1]."""
+    gray = (image.astype(np.float64) @ (0.299, 0.587, 0.114) / 255)[..., None]  # luma of ITU-R BT.601
+    colored = mpl.colormaps[COLORS](np.asarray(values, dtype=np.float64))[..., :3]
+    return np.asarray((1 - _MAP_WEIGHT) * gray + _MAP_WEIGHT * colored)
+
+
+def class_name(index: int) -> str:
+    """The name of a class of ImageNet-1k, or `class 5000`."""
+    names = class_names()
+    return names[index] if 0 <= index < len(names) else f"class {index}"
 
 
 def caption(label: int, prediction: int) -> str:
-    """The label's name, and the prediction's where it is another; class indices of ImageNet-1k, -1 for no label."""
-    names = class_names()
-
-    def name(index: int) -> str:
-        known = names[index] if 0 <= index < len(names) else f"class {index}"
-        return known if len(known) <= 24 else known[:23] + "…"
-
+    """The label's name, and the prediction's if it is another; class indices of ImageNet-1k, -1 for no label."""
+    name, other = (text if len(text) <= 24 else text[:23] + "…" for text in map(class_name, (label, prediction)))
     if label == prediction:
-        return name(label)
-    return f"seen as {name(prediction)}" if label < 0 else f"{name(label)},\nseen as {name(prediction)}"
+        return name
+    return f"seen as {other}" if label < 0 else f"{name},\nseen as {other}"
 
 
 def write_figure(figure: Figure, kind: str = "png") -> bytes:
@@ -142,23 +182,19 @@ def write_figure(figure: Figure, kind: str = "png") -> bytes:
     return file.getvalue()
 
 
-def _draw_picture(axes: Axes, pixels: NDArray[Any], wall: Wall, hatched: bool = True) -> None:
+def _draw_image(axes: Axes, pixels: NDArray[Any], wall: Wall, hatched: bool = True) -> None:
     """Pixels with the wall; pixel row r covers r to r + 1 of the axis, so the band begins at its true row."""
     height, width = pixels.shape[:2]
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="nearest")
-    if not hatched:
-        band = None
-    elif wall.axis == "rows":
-        band = Rectangle((0, wall.start), width, wall.size)
-    else:
-        band = Rectangle((wall.start, 0), wall.size, height)
-    if band is not None:
-        band.set(fill=False, edgecolor=WALL_COLOUR, linewidth=0, hatch="//")
+    rows = wall.axis == "rows"
+    if hatched:
+        band = Rectangle((0, wall.start), width, wall.size) if rows else Rectangle((wall.start, 0), wall.size, height)
+        band.set(fill=False, edgecolor=WALL_COLOR, linewidth=0, hatch="//")
         axes.add_patch(band)
     for edge in (wall.start, wall.stop):
         if 0 < edge < wall.image_size:
-            line = axes.axhline if wall.axis == "rows" else axes.axvline
-            line(edge, color=WALL_COLOUR, linewidth=1.2)
+            line = axes.axhline if rows else axes.axvline
+            line(edge, color=WALL_COLOR, linewidth=1.2)
 
 
 def _draw_overlay(
@@ -167,8 +203,8 @@ def _draw_overlay(
     if values is None:
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         axes.text(0.5, 0.5, "no map", ha="center", va="center", fontsize=8, color="0.45")
-        return
-    _draw_picture(axes, overlay(image, values), wall, hatched)
+    else:
+        _draw_image(axes, overlay(image, values), wall, hatched)
 
 
 def _write_below(axes: Axes, text: str) -> None:

@@ -8,90 +8,77 @@ from collections.abc import Sequence
 from stackwalls.evaluate.report.table import Table, TableRow
 
 _ROUNDING = 1e-9
-"""A uniform map's mean is chance but for rounding."""
+"""Relative rounding error of a uniform map's mean mu."""
 
 
 def headline(table: Table, model: str, blind: bool = True) -> str:
-    """Which methods put weight where the network sees nothing, and which do no better than a uniform map.
+    """Which methods highlight pixels that the network cannot see, and which are no better than a uniform map.
 
-    Of a network that is not blind it says nothing of the kind: what its maps show in the band may well be right.
-
-    A method counts as putting weight there where its map does so at its own resolution: the seen row that upsampling
-    draws over the wall is not held against it.
+    A method counts as highlighting them if its map does so at its own resolution: the visible row that upsampling
+    smears across the wall is not held against it. For a network that is not blind no method is judged.
     """
     rows = [row for row in table.rows if row.mu.n]
     if not rows:
-        return "No map could be measured: the table says how many failed and how many were zero everywhere."
+        return "No map could be measured: the table says how many failed and how many are zero everywhere."
     if not blind:
-        return _of_a_baseline(table, rows, model)
-    methods = list(dict.fromkeys(row.method for row in rows))
-    wrong = list(dict.fromkeys(row.method for row in rows if _weight(row) > 0))
-    right = [method for method in methods if method not in wrong]
-    exception = f"; {_listed(right)} {_verb(right, 'does', 'do')} not" if right and wrong else ""
-    sentences = [_first_sentence(methods, wrong, model) + exception + "."]
+        return (
+            f"{model} is NOT BLIND: it sees the band, so saliency there is not an error, and mu does not judge "
+            f"methods. For comparison, mean mu × 100 {_range(table, rows)}; a uniform map has {100 * table.chance:.1f}."
+        )
+    methods, wrong = _methods(rows), _methods([row for row in rows if _native_mean(row) > 0])
+    sentences = [_verdict(methods, wrong, model)]
     if wrong:
-        sentences.append(_range(table, [row for row in rows if row.method in wrong]))
-    measured = {row.method for row in rows}
-    if without := [name for name in dict.fromkeys(row.method for row in table.rows) if name not in measured]:
-        sentences.append(f"No map of {_listed(without)} could be measured.")
+        whose = "Its" if len(wrong) == 1 else "Their"
+        span = _range(table, [row for row in rows if row.method in wrong])
+        sentences.append(f"{whose} mean mu × 100 {span}; 0 is correct, and a uniform map has {100 * table.chance:.1f}.")
+    if unmeasured := [method for method in table.methods if method not in methods]:
+        sentences.append(f"No map of {_listed(unmeasured)} could be measured.")
     if lost := _no_better(table, rows):
-        sentences.append(f"{_listed(lost)} {_verb(lost, 'does', 'do')} no better than a uniform map.")
+        sentences.append(f"{_listed(lost)} {'is' if len(lost) == 1 else 'are'} no better than a uniform map.")
     return " ".join(sentences)
 
 
-def _of_a_baseline(table: Table, rows: Sequence[TableRow], model: str) -> str:
-    return (
-        f"{model} is NOT BLIND: it sees the band, so weight there is no error, and mu judges no method here. "
-        f"{_range(table, rows, 'For comparison')}"
-    )
+def _methods(rows: Sequence[TableRow]) -> list[str]:
+    return list(dict.fromkeys(row.method for row in rows))
+
+
+def _native_mean(row: TableRow) -> float:
+    return row.mu.mean if math.isnan(row.mu_native.mean) else row.mu_native.mean
+
+
+def _verdict(methods: Sequence[str], wrong: Sequence[str], model: str) -> str:
+    what = f"pixels that {model} provably cannot see"
+    if not wrong:
+        who = f"{methods[0]} highlights no" if len(methods) == 1 else f"None of {len(methods)} methods highlights"
+        return f"{who} {what}."
+    who = methods[0] if len(methods) == 1 else f"{len(wrong)} of {len(methods)} methods"
+    right = [method for method in methods if method not in wrong]
+    exception = f"; {_listed(right)} {'does' if len(right) == 1 else 'do'} not" if right else ""
+    return f"{who} {'highlights' if len(wrong) == 1 else 'highlight'} {what}{exception}."
+
+
+def _range(table: Table, rows: Sequence[TableRow]) -> str:
+    low, high = (pick(rows, key=lambda row: row.mu.mean) for pick in (min, max))
+    if low is high:
+        return f"is {100 * low.mu.mean:.1f}"
+    ends = []
+    for row in (low, high):
+        name = f"{row.method}, {row.dataset}" if len(table.datasets) > 1 else row.method
+        ends.append(f"{100 * row.mu.mean:.1f} ({name})")
+    return f"ranges from {ends[0]} to {ends[1]}"
 
 
 def _no_better(table: Table, rows: Sequence[TableRow]) -> list[str]:
-    """Methods whose mean is not below chance; with the dataset, where it is not so on every one of several."""
+    """Methods whose mean is not below chance, with the datasets unless that is so on all of them."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if row.mu.mean >= table.chance * (1 - _ROUNDING):
             found.setdefault(row.method, []).append(row.dataset)
-    everywhere = {method: sum(row.method == method for row in rows) for method in found}
     return [
-        method if len(names) == everywhere[method] else f"{method} (on {' and '.join(names)})"
+        method if len(names) == sum(row.method == method for row in rows) else f"{method} (on {_listed(names)})"
         for method, names in found.items()
     ]
 
 
-def _weight(row: TableRow) -> float:
-    native = row.mu_native.mean
-    return row.mu.mean if math.isnan(native) else native
-
-
-def _first_sentence(methods: Sequence[str], wrong: Sequence[str], model: str) -> str:
-    where = f"where {model} provably sees nothing"
-    if len(methods) == 1:
-        return f"{methods[0]} puts weight {where}" if wrong else f"{methods[0]} puts no weight {where}"
-    if not wrong:
-        return f"None of {len(methods)} methods puts weight {where}"
-    return f"{len(wrong)} of {len(methods)} methods {_verb(wrong, 'puts', 'put')} weight {where}"
-
-
-def _range(table: Table, rows: Sequence[TableRow], where: str | None = None) -> str:
-    low, high = (pick(rows, key=lambda row: row.mu.mean) for pick in (min, max))
-    several = len(table.datasets) > 1
-
-    def said(row: TableRow) -> str:
-        name = f"{row.method}, {row.dataset}" if several else row.method
-        return f"{100 * row.mu.mean:.1f} ({name})"
-
-    span = f"{100 * low.mu.mean:.1f}" if low is high else f"from {said(low)} to {said(high)}"
-    uniform = f"a uniform map has {100 * table.chance:.1f}"
-    if where is not None:
-        return f"{where}: mu × 100 is {span}; {uniform}."
-    where = "There" if len({row.method for row in rows}) == 1 else "Where they do"
-    return f"{where}, mu × 100 is {span}; right is 0, and {uniform}."
-
-
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _verb(names: Sequence[str], one: str, several: str) -> str:
-    return one if len(names) == 1 else several

@@ -1,76 +1,148 @@
-"""The report: one HTML file that holds everything it shows and asks for nothing from outside."""
+"""The report: one HTML file that contains everything it shows and loads nothing from outside.
+
+To add a section, write a function from `Shown` to the values of its template, add it to `SECTIONS` under the template's
+name, and write the template, `templates/NAME.html.jinja`.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.methods import METHODS
-from stackwalls.evaluate.report.distributions import distributions
-from stackwalls.evaluate.report.gallery import galleries
+from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
+from stackwalls.evaluate.report.figures import results_figures, write_figure
+from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
+from stackwalls.evaluate.report.gallery import Gallery, galleries
 from stackwalls.evaluate.report.headline import headline
-from stackwalls.evaluate.report.method_comparison import compare_methods, rank_stability
-from stackwalls.evaluate.report.number_format import UNDEFINED, difference_cell, p_cell, percent
 from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.run.provenance import notes
-from stackwalls.model import Wall
+from stackwalls.evaluate.statistics import RankAgreement
+from stackwalls.model import Wall, disk_errors, write_whole
 
-if TYPE_CHECKING:
-    from stackwalls.evaluate.report.baseline_comparison import BaselineComparison
-    from stackwalls.evaluate.results import Results
-    from stackwalls.evaluate.statistics import RankAgreement
+TABLE_NAMES = ("table.txt", "table.md", "table.csv")
+COMPARISON_NAMES = ("comparison.md", "comparison.csv")
+REPORT_NAME, FIGURES = "report.html", "figures"
+RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES})
+"""What `render` writes into a results folder; it follows from the other files."""
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_FIGURE = re.compile(r"(teaser|overlays|more-overlays)-.*\.(png|pdf)")
+
+BINS = 40
+"""Of the histograms over [0, 1]."""
+
+MOST_POINTS = 300
+"""Images shown one by one below a histogram; of more, some at equal distances of the sorted values."""
+
+MOST_LISTED = 6
+"""Of a setting's values."""
+
+_GOLDEN = (5**0.5 - 1) / 2
 
 _SURE = 0.95
 """How often fewer images must rank the methods as all do to be called enough."""
 
 
+@dataclass(frozen=True)
+class Shown:
+    """What the sections draw from.
+
+    Attributes:
+        results: of one evaluation.
+        comparison: with another network on the same images.
+        texts: more sections, title → text, shown as it is.
+        galleries: one per dataset.
+    """
+
+    results: Measurements
+    comparison: BaselineComparison | None
+    texts: Mapping[str, str]
+    galleries: list[Gallery]
+
+
+def render(
+    results: Measurements,
+    folder: Path,
+    pdf: bool = False,
+    method: str | None = None,
+    comparison: BaselineComparison | None = None,
+    sections: Mapping[str, str] | None = None,
+) -> None:
+    """Write tables, figures and report into a results folder; the same bytes for the same results.
+
+    Args:
+        results: of one evaluation.
+        folder: where to write; older tables, figures and reports are replaced, an older comparison only by a new one.
+        pdf: whether to write the figures as PDF too; if there are PDFs already, they are always rewritten.
+        method: whose map the teaser shows; by default GradCAM's, or that of the first method that has mu.
+        comparison: with another network.
+        sections: more sections of the report, title → text, shown as it is.
+
+    Raises:
+        InputError: if there are no maps of `method`.
+        RunError: if writing to the disk fails.
+    """
+    figures = list(results_figures(results, method))
+    table = results.summary
+    texts = dict(zip(TABLE_NAMES, (table.text(), table.markdown(), table.csv()), strict=True))
+    if comparison is not None:
+        texts |= zip(COMPARISON_NAMES, (comparison.markdown(), comparison.csv()), strict=True)
+    texts[REPORT_NAME] = render_report(results, comparison, sections)
+    with disk_errors(folder, resumes=False):
+        for name, text in texts.items():
+            write_whole(folder / name, text.encode())
+        (folder / FIGURES).mkdir(exist_ok=True)
+        old = {path for path in (folder / FIGURES).iterdir() if _FIGURE.fullmatch(path.name)}
+        pdf = pdf or any(path.suffix == ".pdf" for path in old)
+        for name, figure in figures:
+            for kind in ("png", "pdf") if pdf else ("png",):
+                path = folder / FIGURES / f"{name}.{kind}"
+                write_whole(path, write_figure(figure, kind))
+                old.discard(path)
+        for path in old:
+            path.unlink(missing_ok=True)  # several processes may render the same results
+
+
 def render_report(
-    results: Results, comparison: BaselineComparison | None = None, sections: Mapping[str, str] | None = None
+    results: Measurements, comparison: BaselineComparison | None = None, sections: Mapping[str, str] | None = None
 ) -> str:
     """The report as HTML text; the same text for the same results.
 
     Args:
         results: of one evaluation.
         comparison: with another network on the same images.
-        sections: more to stand before the certificate, title → text, shown as it is.
+        sections: more sections, title → text, shown as it is before the certificate.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+    shown = Shown(results, comparison, sections or {}, galleries(results.samples, results.summary.datasets))
+    environment = html_environment(Path(__file__).parent / "templates")
+    environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
+    parts = []
+    for name, values_of in SECTIONS.items():
+        values = values_of(shown)
+        if values is not None:
+            parts.append(Markup(environment.get_template(f"{name}.html.jinja").render(values)))  # noqa: S704 - escaped
+    return environment.get_template("report.html.jinja").render(sections=parts, galleries=shown.galleries)
+
+
+def html_environment(templates: Path) -> Environment:
+    """Templates that escape every value, and fail on one that is missing."""
+    return Environment(
+        loader=FileSystemLoader(templates),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-    )
-    table = results.summary
-    shown = galleries(results.samples, table.datasets)
-    return environment.get_template("report.html.jinja").render(
-        headline=headline(table, results.run["model"], results.blind),
-        blind=results.blind,
-        run=results.run,
-        wall=results.wall,
-        where=wall_in_words(results.wall),
-        notes=[note for note in notes(results.run) if not note.startswith("NOT BLIND")],  # the page's first box says it
-        table=table,
-        dots=[(method, _dots(results, method)) for method in table.methods],
-        spreads=[(name, distributions(results.per_image, name)) for name in table.datasets],
-        table_csv=results.table("csv"),
-        certificate=results.certificate,
-        galleries=shown,
-        comparison=comparison,
-        sections=sections or {},
-        pairs=[(name, _pairs(results, name)) for name in table.datasets] if len(table.methods) > 1 else [],
-        stability=[(name, _stability(results, name)) for name in table.datasets] if len(table.methods) > 1 else [],
-        errors=results.errors().to_dict("records"),
-        by_construction=[name for name in table.methods if name in METHODS and METHODS[name].zero_by_construction],
-        band=_band(results.wall),
-        facts=_facts(results),
     )
 
 
@@ -80,8 +152,91 @@ def wall_in_words(wall: Wall) -> str:
     return f"pixel {wall.axis} {wall.start} to {wall.stop - 1}, {count}"
 
 
+def _result(shown: Shown) -> dict[str, Any]:
+    results = shown.results
+    return {
+        "headline": headline(results.summary, results.run["model"], results.blind),
+        "where": wall_in_words(results.wall),
+        # the section's alarm says that a network is not blind
+        "notes": [note for note in notes(results.run) if not note.startswith("NOT BLIND")],
+    }
+
+
+def _table(shown: Shown) -> dict[str, Any]:
+    table = shown.results.summary
+    dots = [(method, [_dot(table.find(dataset, method)) for dataset in table.datasets]) for method in table.methods]
+    return {"dots": dots, "errors": shown.results.errors().to_dict("records")}
+
+
+def _dot(row: TableRow | None) -> dict[str, float] | None:
+    """Mean and interval on a scale of 0 to 100; None if there is no mean."""
+    if row is None or not row.mu.n:
+        return None
+    low, high = (row.mu.mean if math.isnan(end) else end for end in (row.interval.low, row.interval.high))
+    return {"mean": 100 * row.mu.mean, "low": 100 * low, "high": 100 * high}
+
+
+def _distributions(shown: Shown) -> dict[str, Any]:
+    found = {}
+    for dataset, rows in shown.results.per_image.groupby("dataset", sort=False):
+        groups = rows.groupby("method", sort=False)
+        found[dataset] = [_distribution(str(method), group["mu"]) for method, group in groups]
+    return {"distributions": found}
+
+
+def _distribution(method: str, mu: pd.Series[float]) -> dict[str, Any]:
+    """A histogram whose highest bar is 1, and points (mu × 100, place across the strip in [0, 1])."""
+    values = np.sort(mu.dropna().to_numpy(dtype=np.float64))
+    counts, _ = np.histogram(values, BINS, (0, 1))
+    count = min(len(values), MOST_POINTS)
+    few = values[[index * len(values) // count for index in range(count)]] if count else values
+    # the golden ratio's multiples spread evenly, whatever their number, so that equal values stay apart
+    points = [(round(100 * float(value), 2), round((index * _GOLDEN) % 1, 3)) for index, value in enumerate(few)]
+    heights = [round(float(height), 4) for height in counts / (counts.max() or 1)]
+    return {"method": method, "heights": heights, "points": points, "n": len(values)}
+
+
+def _statistics(shown: Shown) -> dict[str, Any] | None:
+    table, per_image = shown.results.summary, shown.results.per_image
+    if len(table.methods) < 2:
+        return None
+    return {
+        "pairs": {dataset: _pairs(per_image, dataset) for dataset in table.datasets},
+        "stability": {dataset: _stability(per_image, dataset) for dataset in table.datasets},
+    }
+
+
+def _pairs(per_image: pd.DataFrame, dataset: str) -> list[list[str]]:
+    lines = []
+    for pair in compare_methods(per_image, dataset):
+        found = pair.difference
+        counts = [ratio(found.effect, signed=True), percent(found.above), str(found.n), str(found.dropped)]
+        lines.append([f"{pair.first} − {pair.second}", *difference_cells(found), p_cell(pair.adjusted), *counts])
+    return lines
+
+
+def _stability(per_image: pd.DataFrame, dataset: str) -> dict[str, Any]:
+    found = rank_stability(per_image, dataset)
+    lines = [[str(at.images), ratio(at.tau), percent(at.same_order), percent(at.same_first)] for at in found]
+    return {"lines": lines, "images": found[-1].images if found else 0, "enough": _enough(found)}
+
+
+def _enough(found: list[RankAgreement]) -> int | None:
+    """The least number of images, short of all, from which on the order is the same in 95 % of the subsets."""
+    enough = None
+    for each in reversed(found[:-1]):
+        if each.same_order < _SURE:
+            break
+        enough = each.images
+    return enough
+
+
+def _gallery(shown: Shown) -> dict[str, Any]:
+    return {"galleries": shown.galleries, "band": _band(shown.results.wall)}
+
+
 def _band(wall: Wall) -> str:
-    """The wall over a picture, as CSS."""
+    """The wall over an image, as CSS."""
     start, size = 100 * wall.start / wall.image_size, 100 * wall.share
     first, last = wall.start > 0, wall.stop < wall.image_size
     if wall.axis == "rows":
@@ -89,65 +244,45 @@ def _band(wall: Wall) -> str:
     return f"top:0;bottom:0;left:{start:.3f}%;width:{size:.3f}%;border-width:0 {2 * last}px 0 {2 * first}px"
 
 
-def _dots(results: Results, method: str) -> list[dict[str, float] | None]:
-    """A method's mean and interval on each dataset, on a scale of 0 to 100; None where there is no mean."""
-    return [_dot(results.summary.find(dataset, method)) for dataset in results.summary.datasets]
+def _meaning(shown: Shown) -> dict[str, Any]:
+    methods = shown.results.summary.methods
+    return {"by_construction": [name for name in methods if name in METHODS and METHODS[name].zero_by_construction]}
 
 
-def _dot(row: TableRow | None) -> dict[str, float] | None:
-    if row is None or not row.mu.n:
-        return None
-    known = not math.isnan(row.interval.low)
-    low, high = (row.interval.low, row.interval.high) if known else (row.mu.mean, row.mu.mean)
-    return {"mean": 100 * row.mu.mean, "low": 100 * low, "high": 100 * high}
-
-
-def _pairs(results: Results, dataset: str) -> list[list[str]]:
-    """Every pair of methods, in words."""
-    lines = []
-    for pair in compare_methods(results.per_image, dataset):
-        found = pair.difference
-        effect = UNDEFINED if math.isnan(found.effect) else f"{found.effect:+.2f}".replace("inf", "∞")
-        counts = [effect, percent(found.above), str(found.n), str(found.dropped)]
-        lines.append([f"{pair.first} − {pair.second}", *difference_cell(found), p_cell(pair.adjusted), *counts])
-    return lines
-
-
-def _stability(results: Results, dataset: str) -> dict[str, Any]:
-    """Rank agreement in words: its table, and how many images would have done."""
-    found = rank_stability(results.per_image, dataset)
-    enough = _enough(found)
-    lines = []
-    for each in found:
-        tau = UNDEFINED if math.isnan(each.tau) else f"{each.tau:.2f}"
-        lines.append([str(each.images), tau, percent(each.same_order), percent(each.same_first)])
-    return {"lines": lines, "images": found[-1].images if found else 0, "enough": enough}
-
-
-def _enough(found: list[RankAgreement]) -> int | None:
-    """The least number of images, short of all, from which on the order is the same in 95 % of the subsets."""
-    fewer = found[:-1]
-    sure = [index for index in range(len(fewer)) if all(each.same_order >= _SURE for each in fewer[index:])]
-    return fewer[sure[0]].images if sure else None
-
-
-def _facts(results: Results) -> list[tuple[str, str]]:
-    """What the run was, as pairs of a heading and a value."""
-    run, spec = results.run, results.run["spec"]
-    facts = [
-        ("network", run["model"]),
-        ("wall", f"{run['wall']['wall']}: {wall_in_words(results.wall)}"),
-        ("explained class", "the predicted one" if spec["target"] == "predicted" else "the image's label"),
-        ("seed", str(spec["seed"])),
-        ("batch size", str(spec["batch_size"] or "by the memory that was free")),
-        ("device", run["device"]),
-        ("versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())),
-    ]
+def _run(shown: Shown) -> dict[str, Any]:
+    run, spec = shown.results.run, shown.results.run["spec"]
+    facts = {
+        "network": run["model"],
+        "wall": f"{run['wall']['wall']}: {wall_in_words(shown.results.wall)}",
+        "explained class": "the predicted one" if spec["target"] == "predicted" else "the image's label",
+        "seed": spec["seed"],
+        "batch size": spec["batch_size"] or "by the free memory",
+        "device": run["device"],
+        "versions": ", ".join(f"{name} {version}" for name, version in run["versions"].items()),
+    }
     for dataset in run["datasets"]:
-        spec = [f"{key} {_as_text(value)}" for key, value in sorted((dataset["spec"] or {}).items())]
-        facts.append((f"dataset {dataset['name']}", ", ".join([f"{dataset['length']} images", *spec])))
-    return facts + [(str(name), _as_text(value)) for name, value in run["provenance"].items()]
+        settings = [f"{key} {_as_text(value)}" for key, value in sorted((dataset["spec"] or {}).items())]
+        facts[f"dataset {dataset['name']}"] = ", ".join([f"{dataset['length']} images", *settings])
+    facts |= {str(name): _as_text(value) for name, value in run["provenance"].items()}
+    return {"facts": facts, "table_csv": shown.results.summary.csv()}
 
 
 def _as_text(value: Any) -> str:
+    if isinstance(value, list) and len(value) > MOST_LISTED:
+        return f"{', '.join(map(_as_text, value[:MOST_LISTED]))} and {len(value) - MOST_LISTED} more"
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+SECTIONS: dict[str, Callable[[Shown], dict[str, Any] | None]] = {
+    "result": _result,
+    "table": _table,
+    "distributions": _distributions,
+    "baseline": lambda shown: {"comparison": shown.comparison} if shown.comparison else None,
+    "statistics": _statistics,
+    "gallery": _gallery,
+    "texts": lambda shown: {"texts": shown.texts},
+    "certificate": lambda shown: {"certificate": shown.results.certificate},
+    "meaning": _meaning,
+    "run": _run,
+}
+"""The report's sections in order: the name of a template → its values, or None to leave the section out."""

@@ -48,8 +48,8 @@ class TrainingData:
     Attributes:
         name: of the source, without a path.
         classes: the ImageNet-1k index of each logit, rising.
-        train: what is learnt from.
-        val: what is measured on.
+        train: images to train on.
+        val: images to validate on.
         details: what else the sidecar says of them (JSON values).
 
     Raises:

@@ -1,9 +1,8 @@
 """Check methods beyond mu: twins, the step at which a leak appears, EigenCAM's sign.
 
-Puts another picture behind the wall of each picture, which leaves the network's output the same to the last bit, and
-measures how much the seen part of each method's map changes nevertheless. Measures mu after each step from a method's
-raw map to the one that is shown. Shows EigenCAM with either sign. Prints a table and writes findings.md, findings.csv
-and findings.json.
+Places another image behind the wall of each image, which does not change the network's output by a bit, and measures
+how much the visible part of each method's map changes. Measures mu after each step from a method's raw map to the one
+that is shown. Shows EigenCAM with either sign. Prints a table and writes findings.md, findings.csv and findings.json.
 
 DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image folder, or user/name on the Hub.
 """
@@ -11,29 +10,33 @@ DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image fo
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from stackwalls.stackgen.commands._options import (
+    add_model_arguments,
+    add_out_argument,
+    add_seed_argument,
+    find_model,
+    plain_warnings,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("dataset", metavar="DATASET", help="what to check on")
-    parser.add_argument("--model", required=True, metavar="NAME", help="as for `stackgen evaluate`")
-    parser.add_argument("--weights", metavar="FILE", help="of a masked VGG16: the authors' .pt or a .safetensors")
-    parser.add_argument("--wall", metavar="WALL", help="of a walled backbone (default: the dataset's, widened to fit)")
+    parser.add_argument("dataset", metavar="DATASET", help="images to check on")
+    add_model_arguments(parser)
     parser.add_argument(
         "--method",
         action="append",
         dest="methods",
         metavar="M",
         help="as for `stackgen evaluate` but without =N, or `references` for maps that know nothing of the network; "
-        "may be repeated (default: the paper's seven without ScoreCAM and AblationCAM, and the references)",
+        "may be repeated (default: the paper's seven except ScoreCAM and AblationCAM, and the references)",
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="the first N images only")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto (default) takes a GPU if there")
-    parser.add_argument("--seed", type=int, default=0, help="of the certificate's noise (default 0)")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="a new or empty folder for the findings")
-    parser.add_argument("--overwrite", action="store_true", help="replace findings that are in DIR already")
+    parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
+    add_seed_argument(parser, "the certificate's noise")
+    add_out_argument(parser, "new or empty folder for the findings")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing findings in DIR")
 
 
 _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
@@ -42,10 +45,10 @@ _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "referen
 def run(args: argparse.Namespace) -> int:
     """Check, print the table, and write the findings."""
     from stackwalls.evaluate.adapters import named_methods
-    from stackwalls.evaluate.checks import FINDINGS_NAME, REFERENCES, beyond_mu, check_findings_folder
+    from stackwalls.evaluate.checks import REFERENCES, beyond_mu
+    from stackwalls.evaluate.checks.findings import FINDINGS_NAME, check_findings_folder
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import InputError, Wall, disk_errors, find_device
-    from stackwalls.stackgen.commands._options import find_model
 
     names = args.methods or _DEFAULT
     methods = named_methods([name for name in names if name != "references"]) if set(names) != {"references"} else {}
@@ -53,14 +56,13 @@ def run(args: argparse.Namespace) -> int:
         methods = {**methods, **REFERENCES}
     check_findings_folder(args.out)
     if (args.out / FINDINGS_NAME).exists() and not args.overwrite:
-        raise InputError(
-            f"{args.out} holds findings already: choose another folder, or say that they may be replaced (--overwrite)."
-        )
-    source = open_dataset(args.dataset)
+        raise InputError(f"{args.out} already contains findings: choose another folder, or replace them (--overwrite).")
+    with plain_warnings():
+        source = open_dataset(args.dataset)
     wall = Wall.parse(args.wall) if args.wall else None
     model = find_model(args, wall, source.wall).to(find_device(args.device))
     new = not args.out.exists()
-    with disk_errors(args.out, resumes=False):  # a disk that refuses does so before anything is computed
+    with disk_errors(args.out, resumes=False):  # before anything is computed
         args.out.mkdir(parents=True, exist_ok=True)
     try:
         findings = beyond_mu(

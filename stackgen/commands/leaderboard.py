@@ -1,7 +1,7 @@
 """Make a leaderboard page from a folder of results.
 
-Reads every results folder of `stackgen evaluate` and every score file (*.json, by the schema that `--schema` prints)
-in FOLDER and below, and writes one HTML page, sortable, which asks for nothing from outside.
+Reads every results folder of `stackgen evaluate` and every score file (*.json, by the schema that `--schema` prints) in
+FOLDER and below, and writes one sortable HTML page, which loads nothing from outside.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="holds results folders or score files")
+    parser.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="has results folders or score files")
     parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default FOLDER/leaderboard.html)")
     parser.add_argument("--json", action="store_true", help="print the scores as JSON instead of writing a page")
-    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a score file, and nothing else")
+    parser.add_argument("--schema", action="store_true", help="print the JSON schema of a score file and exit")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(score_schema(), indent=2))
         return 0
     if args.folder is None:
-        raise InputError("No folder was named: expected one that holds results folders or score files.")
+        raise InputError("No folder was named: expected one with results folders or score files.")
     scores = read_scores(args.folder)
     if args.json:
         print(json.dumps([asdict(score) for score in scores], indent=2, ensure_ascii=False))

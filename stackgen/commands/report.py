@@ -1,9 +1,9 @@
-"""Render tables, figures and report.html of a results folder again, or compare two of them.
+"""Rewrite the tables, figures and report.html of a results folder, or compare it with another.
 
-Everything is made from what `stackgen evaluate` left in the folder; no map is computed anew.
+No map is recomputed: everything follows from what `stackgen evaluate` wrote.
 
-With BASELINE, the results of another network on the same images (such as the unmasked one), the first folder's report
-and its comparison.md and comparison.csv show masked − unmasked image by image, with intervals and tests. The second
+With BASELINE, the results of another network on the same images (such as the unmasked one), the report, comparison.md
+and comparison.csv of the first folder show masked − unmasked image by image, with intervals and tests. The second
 folder is only read.
 """
 
@@ -17,11 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("results", type=Path, metavar="RESULTS", help="a folder that `stackgen evaluate` wrote")
     parser.add_argument(
-        "baseline", type=Path, nargs="?", metavar="BASELINE", help="another one, of the network to compare with"
+        "baseline", type=Path, nargs="?", metavar="BASELINE", help="results of the network to compare with"
     )
     parser.add_argument("--pdf", action="store_true", help="write the figures as PDF too")
     parser.add_argument(
-        "--method", metavar="M", help="whose map the teaser shows (default: GradCAM, or the first that has mu)"
+        "--method", metavar="M", help="method in the teaser figure (default: GradCAM, or the first one that has mu)"
     )
 
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
 
     results = Results.load(args.results)
     if args.baseline is not None and args.baseline.resolve() == args.results.resolve():
-        raise InputError(f"{args.results} would be compared with itself: name the results of another network.")
+        raise InputError(f"Cannot compare {args.results} with itself: name the results of another network.")
     comparison = None if args.baseline is None else results.compare(Results.load(args.baseline))
     results.render(args.results, pdf=args.pdf, method=args.method, comparison=comparison)
     if comparison is not None:

@@ -1,11 +1,11 @@
-"""Put a backbone behind walls on every side, one after the other, and measure each method behind each.
+"""Evaluate a backbone behind walls on every side, one after the other.
 
-For each wall: makes STACK-MIX with that wall from SOURCE, puts the backbone behind it, proves that it is blind there,
-and evaluates. A method that never looks down has no leak at the bottom; behind the other walls it shows. Writes a
-folder a wall (the set and its results), walls.txt, walls.md and walls.csv.
+For each wall: builds STACK-MIX with that wall from SOURCE, puts the backbone behind it, proves that it is blind there,
+and evaluates. A method that never looks down has no leak at the bottom, but shows it behind the other walls. Writes a
+folder per wall (the set and its results), walls.txt, walls.md and walls.csv.
 
-With --results instead of --source, only puts together what `stackgen evaluate` found behind one wall each: on sets that
-`stackgen generate --wall` made, or on any others.
+With --results instead of --source, only combines what `stackgen evaluate` found behind one wall each, on any sets, such
+as those of `stackgen generate --wall`.
 """
 
 from __future__ import annotations
@@ -16,28 +16,36 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stackwalls.stackgen.commands._options import (
+    add_device_argument,
+    add_method_arguments,
+    add_out_argument,
+    add_seed_argument,
+    parse_methods,
+)
+
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
     from stackwalls.model import Wall
 
 RESUMES = True
-"""The sets and the finished walls of a run that was stopped are kept."""
+"""The sets and the finished walls of an interrupted run are kept."""
 
 _OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns)(-\d+)+")
 
 _WALLS = ("bottom:64", "top:64", "left:64", "right:64", "rows:64:128")
 
+_SCORE_CAM_IMAGES = 3
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     given = parser.add_mutually_exclusive_group(required=True)
-    given.add_argument("--source", metavar="SOURCE", help="of the pictures, as for `stackgen mix`")
-    given.add_argument(
-        "--results", nargs="+", type=Path, metavar="DIR", help="results folders, one a wall, instead of making any"
-    )
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="of a flat folder, as for `stackgen mix`")
-    parser.add_argument("--classes", type=int, default=24, metavar="N", help="classes, one picture each (default 24)")
-    parser.add_argument("--animals", action="store_true", help="sample among the 398 animals only")
+    given.add_argument("--source", metavar="SOURCE", help="source images, as for `stackgen mix`")
+    given.add_argument("--results", nargs="+", type=Path, metavar="DIR", help="results to combine, one folder per wall")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="labels of a flat folder, as for `stackgen mix`")
+    parser.add_argument("--classes", type=int, default=24, metavar="N", help="classes, one image each (default 24)")
+    parser.add_argument("--animals", action="store_true", help="sample only among the 398 animals")
     parser.add_argument(
         "--model",
         default="walled:tf_efficientnet_lite0",
@@ -47,30 +55,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})"
     )
-    parser.add_argument(
-        "--method",
-        action="append",
-        dest="methods",
-        metavar="M",
-        help="as for `stackgen evaluate`; may be repeated (default: the seven; ScoreCAM on 3 images a wall)",
-    )
-    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images a forward pass (default 8)")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, cuda:1, mps; auto (default) takes a GPU if there")
-    parser.add_argument("--seed", type=int, default=0, help="what the classes and pairs follow from (default 0)")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="where to write")
-    parser.add_argument("--overwrite", action="store_true", help="replace results that are in DIR already")
-
-
-_SCORE_CAM_PICTURES = 3
+    add_method_arguments(parser, "these seven, ScoreCAM on 3 images per wall")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
+    add_device_argument(parser)
+    add_seed_argument(parser, "the classes and pairs")
+    add_out_argument(parser, "output folder")
+    parser.add_argument("--overwrite", action="store_true", help="replace existing results in DIR")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Make, evaluate and put together; print the table."""
+    """Build, evaluate and combine; print the table."""
     from stackwalls.evaluate.checks import WallTable
     from stackwalls.model import check_output_folder, disk_errors, write_whole
 
-    check_output_folder(args.out, _ours(args.out), "the table")
-    table = WallTable.of(_made(args) if args.results is None else _given(args.results))
+    names = {path.name for path in args.out.iterdir()} if args.out.is_dir() else set()
+    check_output_folder(args.out, {name for name in names if _OURS.fullmatch(name)}, "the table")
+    table = WallTable.of(_evaluated(args) if args.results is None else _loaded(args.results))
     with disk_errors(args.out):
         args.out.mkdir(parents=True, exist_ok=True)
         for name, text in (("txt", table.text()), ("md", table.markdown()), ("csv", table.csv())):
@@ -79,13 +79,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ours(folder: Path) -> set[str]:
-    """Names in a folder that this command writes."""
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    return {name for name in names if _OURS.fullmatch(name)}
-
-
-def _given(folders: Sequence[Path]) -> dict[Wall, Results]:
+def _loaded(folders: Sequence[Path]) -> dict[Wall, Results]:
     """The results in folders, by their walls."""
     from stackwalls.evaluate import Results
     from stackwalls.model import InputError
@@ -94,26 +88,27 @@ def _given(folders: Sequence[Path]) -> dict[Wall, Results]:
     for folder in folders:
         results = Results.load(folder)
         if results.wall in found:
-            raise InputError(f"{folder} is behind {results.wall}, as another folder is: expected one folder a wall.")
+            raise InputError(
+                f"Two folders have results behind {results.wall}: expected one folder per wall, not {folder} too."
+            )
         found[results.wall] = results
     return found
 
 
-def _made(args: argparse.Namespace) -> dict[Wall, Results]:
-    """The results behind each wall, made from the source; what is wrong with the call is said before that."""
+def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
+    """The results behind each wall, from the source; a wrong call is reported before anything is written."""
     from stackwalls.evaluate import EvaluationSpec, Subject
     from stackwalls.evaluate.adapters import as_explainer, named_methods
     from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
-    from stackwalls.stackgen.commands._options import parse_methods
 
     if not args.model.startswith(WALLED_PREFIX):
         raise InputError(
-            f"Only a walled backbone can stand behind several walls: expected walled:NAME, not {args.model}."
+            f"Only a walled backbone can be evaluated behind several walls: expected walled:NAME, not {args.model}."
         )
     methods, limits = parse_methods(args.methods)
     named = named_methods(methods)
     if methods is None:
-        limits = {"ScoreCAM": min(_SCORE_CAM_PICTURES, args.classes)}
+        limits = {"ScoreCAM": min(_SCORE_CAM_IMAGES, args.classes)}
     EvaluationSpec(tuple(named), batch_size=args.batch_size, limits=limits, seed=args.seed)
     find_device(args.device)
     walls = [Wall.parse(text) for text in dict.fromkeys(args.walls)]
@@ -125,7 +120,7 @@ def _made(args: argparse.Namespace) -> dict[Wall, Results]:
 
 
 def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, limits: dict[str, int]) -> Results:
-    """The results behind one wall: those that are there already, or new ones."""
+    """The results behind one wall: existing ones of the same run, or new ones."""
     from stackwalls.evaluate import evaluate
     from stackwalls.model import find_device, load_model
     from stackwalls.stackmix import MixSpec, mix

@@ -8,7 +8,8 @@ import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 
 from stackwalls.evaluate import METHODS, evaluate
-from stackwalls.evaluate.checks import REFERENCES, STAGES, WallTable, beyond_mu
+from stackwalls.evaluate.checks import REFERENCES, WallTable, beyond_mu
+from stackwalls.evaluate.checks.leak_diagnostics import STAGES
 from stackwalls.model import InputError, NotBlindError, Wall
 
 FIVE = ["GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM"]
@@ -70,7 +71,7 @@ def test_references_and_failures_stand_beside_methods(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"findings.md", "findings.csv", "findings.json"}
     findings.save(tmp_path / "out")
     (tmp_path / "out/mine.txt").write_text("mine")
-    with pytest.raises(InputError, match=r"something else \(mine\.txt\)"):
+    with pytest.raises(InputError, match=r"other files \(mine\.txt\)"):
         findings.save(tmp_path / "out")
 
 

@@ -54,7 +54,7 @@ def test_walls_on_every_side(
     # other methods only where that is said
     other = [*call[:-2], "--walls", "bottom:64", "--device", "cpu", "--out", str(tmp_path)]
     assert main(other) == 2
-    assert "holds finished results already" in capsys.readouterr().err
+    assert "already contains finished results" in capsys.readouterr().err
     assert (tmp_path / "walls.md").read_bytes() == before
     assert main([*other, "--overwrite"]) == 0
     assert len((tmp_path / "walls.csv").read_text().splitlines()) == 2
@@ -107,10 +107,10 @@ def test_walls_from_results(two_walls: list[Path], tmp_path: Path, capsys: pytes
         row = Results.load(folder).summary.rows[0]
         assert float(line["mu_mean"]) == pytest.approx(row.mu.mean)
     assert main(["walls", "--results", given[0], given[0], "--out", str(tmp_path / "twice")]) == 2
-    assert "expected one folder a wall" in capsys.readouterr().err
+    assert "expected one folder per wall" in capsys.readouterr().err
     assert not (tmp_path / "twice").exists()
     assert main(["walls", "--results", str(tmp_path), "--out", str(tmp_path / "none")]) == 2
-    assert "holds no finished results" in capsys.readouterr().err
+    assert "has no finished results" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,10 @@ def test_walls_from_results(two_walls: list[Path], tmp_path: Path, capsys: pytes
     [
         ([], "one of the arguments --source --results is required"),
         (["--source", "drawn", "--results", "a"], "not allowed with argument"),
-        (["--source", "drawn", "--model", "masked-vgg16"], "Only a walled backbone can stand behind several walls"),
+        (
+            ["--source", "drawn", "--model", "masked-vgg16"],
+            "Only a walled backbone can be evaluated behind several",
+        ),
     ],
 )
 def test_wrong_calls_of_walls(
@@ -149,14 +152,14 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {"HiResCAM", "uniform", "centre", "edges", "RandomCAM"} <= set(lines)
     before = (tmp_path / "findings/findings.json").read_bytes()
     assert main([*call, "--out", str(tmp_path / "findings")]) == 2
-    assert "holds findings already" in capsys.readouterr().err
+    assert "already contains findings" in capsys.readouterr().err
     assert main([*call, "--out", str(tmp_path / "findings"), "--overwrite"]) == 0
     assert (tmp_path / "findings/findings.json").read_bytes() == before
     assert main([*call, "--limit", "1", "--out", str(tmp_path / "none")]) == 2
     assert not (tmp_path / "none").exists()
     (tmp_path / "findings/mine.txt").write_text("mine")
     assert main([*call, "--out", str(tmp_path / "findings")]) == 2
-    assert "something else (mine.txt)" in capsys.readouterr().err
+    assert "other files (mine.txt)" in capsys.readouterr().err
 
 
 def test_leaderboard(two_walls: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

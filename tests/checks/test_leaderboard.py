@@ -64,9 +64,9 @@ def test_a_folder_of_both_kinds(results: tuple[Results, Path], tmp_path: Path) -
     (tmp_path / "board/bad.json").write_text(other.to_json().replace('"n": 3', '"n": "3"'))
     with pytest.raises(InputError, match=r"bad\.json"):
         read_scores(tmp_path / "board")
-    with pytest.raises(InputError, match="holds no scores"):
+    with pytest.raises(InputError, match="has no scores"):
         read_scores(tmp_path / "board/run/figures")
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         read_scores(tmp_path / "nowhere")
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from stackwalls.evaluate.checks import ASPECTS, NETWORKS, check_method, inner_wall, tiny_masked_vgg
+from stackwalls.evaluate.checks import ASPECTS, NETWORKS, check_method
+from stackwalls.evaluate.checks.method_check import inner_wall, tiny_images, tiny_masked_vgg
 from stackwalls.evaluate.subject import Subject
 
 pytest_plugins = ["pytester"]
@@ -137,9 +138,7 @@ def test_the_plug_in_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
 
 
 def test_pictures_are_drawn_animals() -> None:
-    from stackwalls.evaluate.checks import tiny_pictures
-
-    pictures = tiny_pictures()
+    pictures = tiny_images()
     assert pictures.shape == (4, 224, 224, 3)
     assert pictures.dtype == np.uint8
     assert pictures.std() > 20

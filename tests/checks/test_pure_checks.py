@@ -1,5 +1,7 @@
 """Reference maps, the leak's stages, twins and EigenCAM's sign, against slow rewrites and values worked out by hand."""
 
+import math
+
 import cv2
 import numpy as np
 import pytest
@@ -12,14 +14,12 @@ from torch import nn
 from stackwalls.evaluate import mu, mu_native
 from stackwalls.evaluate.checks import (
     REFERENCES,
-    SIGNS,
-    STAGES,
-    centre_mu,
     eigen_maps,
     mu_by_stage,
     seen_change,
     twins_of,
 )
+from stackwalls.evaluate.checks.leak_diagnostics import SIGNS, STAGES
 from stackwalls.model import InputError, Wall
 
 WALLS = [Wall.parse(text) for text in ("bottom:54", "top:54", "left:64", "right:10", "rows:64:128")]
@@ -35,7 +35,10 @@ def reference(name: str, images: torch.Tensor) -> np.ndarray:
 def test_reference_maps_have_the_mu_that_they_must_have(wall: Wall) -> None:
     images = torch.zeros(2, 3, 224, 224)
     assert mu(reference("uniform", images), wall) == pytest.approx([wall.chance] * 2, abs=1e-12)
-    assert mu(reference("centre", images), wall) == pytest.approx([centre_mu(wall.start, wall.stop, 224)] * 2, abs=1e-6)
+    # closed form: the Gaussian's other axis cancels, and its squares have half its variance
+    squares = [math.exp(-(((i + 0.5) / 224 - 0.5) ** 2) / 0.25**2) for i in range(224)]
+    expected = math.sqrt(sum(squares[wall.start : wall.stop]) / sum(squares))
+    assert mu(reference("centre", images), wall) == pytest.approx([expected] * 2, abs=1e-6)
 
 
 def test_edges_are_sobels() -> None:

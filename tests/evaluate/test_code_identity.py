@@ -269,7 +269,7 @@ def test_results_of_a_former_method_are_not_taken_for_those_of_a_new_one(tmp_pat
     for _ in range(2):  # the second time they are there
         found = evaluate(model, data, {"mine": lit(above)}, out=out, progress=False)
         assert set(found.per_image["mu"]) == {0.0}
-    with pytest.raises(InputError, match="holds finished results already"):
+    with pytest.raises(InputError, match="already contains finished results"):
         evaluate(model, data, {"mine": lit(below)}, out=out, progress=False)
     found = evaluate(model, data, {"mine": lit(below)}, out=out, overwrite=True, progress=False)
     assert set(found.per_image["mu"]) == {1.0}

@@ -46,7 +46,7 @@ def test_all_seven_and_the_report_again(place: Path, tmp_path: Path, capsys: pyt
     table = (tmp_path / "out" / "table.txt").read_text()
     assert captured.out.startswith(table)
     assert all(f"\n{name} " in table for name in METHODS)
-    assert "provably sees nothing" in captured.out
+    assert "provably cannot see" in captured.out
     assert "14/14" in captured.err
     report = (tmp_path / "out" / "report.html").read_text()
     assert "SHA-256" in report
@@ -140,7 +140,7 @@ def test_a_leaky_network_is_refused(place: Path, tmp_path: Path, monkeypatch: py
 
 
 def test_the_report_of_no_results(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no finished results"):
+    with pytest.raises(InputError, match="has no finished results"):
         run(report_command, tmp_path)
 
 

@@ -46,7 +46,7 @@ def test_the_hubs_client_takes_them(results: Results) -> None:
 
 
 def test_a_dataset_of_the_hub_is_named_with_its_revision() -> None:
-    from stackwalls.evaluate.report.index_entries import _entry
+    from stackwalls.evaluate.report.model_index import _entry
 
     found = _entry("user/stack-mix@v1.0", "mu", "mu", 0.5, {})
     assert (found["dataset_type"], found["dataset_revision"]) == ("user/stack-mix", "v1.0")

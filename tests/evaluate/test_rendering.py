@@ -8,7 +8,7 @@ from in_memory_dataset import InMemoryDataset, walled_cnn
 from matplotlib.patches import Rectangle
 
 from stackwalls.evaluate import Results, evaluate, teaser
-from stackwalls.evaluate.report.rendering import file_name
+from stackwalls.evaluate.report.figures import file_name
 from stackwalls.model import InputError, Wall
 from stackwalls.stackgen.cli import main
 
@@ -70,7 +70,7 @@ def test_no_teaser_of_maps_without_mu(folder: Path) -> None:
     results = Results.load(folder)
     results.samples.mu[:] = np.nan
     assert results.plot()
-    with pytest.raises(InputError, match="None of the maps of GradCAM that were kept has mu"):
+    with pytest.raises(InputError, match="None of the stored maps of GradCAM has mu"):
         teaser(results.samples, results.wall, "GradCAM")
 
 
@@ -87,6 +87,6 @@ def test_two_folders(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     Results.load(folder).save(folder, overwrite=True)
     assert not (folder / "comparison.md").exists(), "it belongs to a rendering that is no longer there"
     assert main(["report", str(folder), str(folder)]) == 2
-    assert "would be compared with itself" in capsys.readouterr().err
+    assert "Cannot compare" in capsys.readouterr().err
     assert main(["report", str(folder), str(tmp_path / "nowhere")]) == 2
-    assert "holds no finished results" in capsys.readouterr().err
+    assert "has no finished results" in capsys.readouterr().err

@@ -151,9 +151,9 @@ def test_a_network_that_sees_the_band_is_shouted_about(results: Results) -> None
     text = " ".join(" ".join(Tags(render_report(seeing)).text).split())
     assert "NOT BLIND: walled:small sees the band bottom:64" in text
     assert "of a network that SEES the band" in text
-    assert "is NOT BLIND: it sees the band, so weight there is no error" in text
+    assert "is NOT BLIND: it sees the band, so saliency there is not an error" in text
     assert "Not certified" in text
-    for claim in ("provably sees nothing", "every value that a map has there is wrong", "the network sees nothing of"):
+    for claim in ("provably cannot see", "Any saliency there is therefore an error", "the network sees nothing of"):
         assert claim not in text
     assert "NOT BLIND" in seeing.report_text()
     assert "NOT BLIND" not in results.report_text()

@@ -99,7 +99,7 @@ def test_a_folder_with_something_else_is_not_touched(saved: Path, tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
         results(out=tmp_path / "file")
-    with pytest.raises(InputError, match="holds finished results already"):
+    with pytest.raises(InputError, match="already contains finished results"):
         results(out=saved)
 
 
@@ -121,7 +121,7 @@ def test_overwriting_is_asked_for(tmp_path: Path) -> None:
 def test_a_folder_without_its_last_file_is_unfinished(saved: Path, tmp_path: Path) -> None:
     shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     (tmp_path / "run.json").unlink()
-    with pytest.raises(InputError, match=r"holds no finished results \(no run.json\)"):
+    with pytest.raises(InputError, match=r"has no finished results \(no run.json\)"):
         Results.load(tmp_path)
     Results.load(saved).save(tmp_path)
     Results.load(tmp_path)
@@ -168,9 +168,9 @@ def test_a_full_disk_leaves_nothing_half_written(saved: Path, tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("run.json", "[]", "run.json is no JSON object"),
+        ("run.json", "[]", "run.json is not a JSON object"),
         ("run.json", '{"format": 1}', "run.json lacks model, wall, datasets"),
-        ("certificate.json", "[]", "certificate.json is no JSON object"),
+        ("certificate.json", "[]", "certificate.json is not a JSON object"),
         ("certificate.json", "{}", "certificate.json lacks passed"),
     ],
 )

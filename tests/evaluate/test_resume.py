@@ -95,7 +95,7 @@ def test_blocks_that_are_done_are_not_computed_again(
         run(tmp_path)
     assert written == [0, 1]
     assert {path.name for path in tmp_path.iterdir()} == {WORK}
-    with pytest.raises(InputError, match="holds no finished results"):
+    with pytest.raises(InputError, match="has no finished results"):
         Results.load(tmp_path)
 
     def writes(shared: SharedRun, block: Any, *rest: Any) -> None:
@@ -182,7 +182,7 @@ def test_the_same_run_again_is_done_already(
     assert "are from an identical run" in capsys.readouterr().err
     assert found.table() == (whole / "table.txt").read_text()
     assert contents(whole) == before
-    with pytest.raises(InputError, match="holds finished results already"):
+    with pytest.raises(InputError, match="already contains finished results"):
         run(whole, seed=1)
 
 

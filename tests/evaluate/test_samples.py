@@ -72,9 +72,9 @@ def test_they_are_written_without_a_loss(tmp_path: Path) -> None:
 def test_the_gallery_shows_the_images_and_maps() -> None:
     samples = of(2)
     (gallery,) = galleries(samples, ["a"])
-    assert gallery.classes == ["tench", "goldfish"]
+    assert [each.label for each in gallery.images] == ["tench", "goldfish"]
     assert [each.below for each in gallery.images[0].maps] == ["mu 50.0", "no map"]
-    for uri, size in ((gallery.images[0].picture, 224), (gallery.images[0].maps[0].picture, MAP_SIZE)):
+    for uri, size in ((gallery.images[0].uri, 224), (gallery.images[0].maps[0].uri, MAP_SIZE)):
         assert uri is not None
         with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/webp;base64,")))) as picture:
             assert (picture.format, picture.size) == ("WEBP", (size, size))

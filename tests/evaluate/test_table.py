@@ -104,7 +104,7 @@ def test_undefined_numbers_are_said() -> None:
     }  # fmt: skip
     assert table.cells("gen", "HiResCAM")[:5] == ["– ±    –", "–", "–", "0", "1"]
     for form in (table.text(), table.markdown()):
-        assert "–: undefined (no mean of nothing, no std of fewer than two)." in form
+        assert "–: undefined (the mean of no values, or the std of fewer than two)." in form
 
 
 def test_datasets_side_by_side() -> None:
@@ -170,19 +170,19 @@ def test_unlabelled_images_have_no_accuracy() -> None:
     [
         (
             {("mix", "GradCAM"): [0.2, 0.4], ("mix", "EigenCAM"): [0.6], ("mix", "HiResCAM"): [0.0]},
-            "2 of 3 methods put weight where net provably sees nothing; HiResCAM does not. Where they do, mu × 100 is "
-            "from 30.0 (GradCAM) to 60.0 (EigenCAM); right is 0, and a uniform map has 49.1. EigenCAM does no better "
-            "than a uniform map.",
+            "2 of 3 methods highlight pixels that net provably cannot see; HiResCAM does not. Their mean mu × 100 "
+            "ranges from 30.0 (GradCAM) to 60.0 (EigenCAM); 0 is correct, and a uniform map has 49.1. EigenCAM is no "
+            "better than a uniform map.",
         ),
         (
             {("mix", "GradCAM"): [0.2]},
-            "GradCAM puts weight where net provably sees nothing. There, mu × 100 is 20.0; right is 0, and a "
+            "GradCAM highlights pixels that net provably cannot see. Its mean mu × 100 is 20.0; 0 is correct, and a "
             "uniform map has 49.1.",
         ),
-        ({("mix", "HiResCAM"): [0.0]}, "HiResCAM puts no weight where net provably sees nothing."),
+        ({("mix", "HiResCAM"): [0.0]}, "HiResCAM highlights no pixels that net provably cannot see."),
         (
             {("mix", "HiResCAM"): [0.0], ("mix", "LayerCAM"): [0.0]},
-            "None of 2 methods puts weight where net provably sees nothing.",
+            "None of 2 methods highlights pixels that net provably cannot see.",
         ),
         ({("mix", "GradCAM"): [None]}, "No map could be measured: "),
     ],
@@ -193,7 +193,7 @@ def test_the_headline(mu: dict[tuple[str, str], list[float | None]], said: str) 
 
 def test_the_headline_names_whoever_has_no_map() -> None:
     said = headline(Table.of(rows({("mix", "GradCAM"): [0.2], ("mix", "EigenCAM"): [None]}), CHANCE), "net")
-    assert said.startswith("GradCAM puts weight")
+    assert said.startswith("GradCAM highlights pixels")
     assert said.endswith("No map of EigenCAM could be measured.")
 
 
@@ -201,7 +201,7 @@ def test_the_headline_names_whoever_has_no_map() -> None:
 def test_a_uniform_map_is_no_better_than_a_uniform_map(count: int) -> None:
     for value in (CHANCE, math.nextafter(CHANCE, 0), math.nextafter(CHANCE, 1)):
         said = headline(Table.of(rows({("mix", "uniform"): [value] * count}), CHANCE), "net")
-        assert said.endswith("uniform does no better than a uniform map.")
+        assert said.endswith("uniform is no better than a uniform map.")
 
 
 def test_names_do_not_break_a_markdown_table() -> None:
@@ -218,8 +218,8 @@ def test_the_headline_does_not_blame_a_method_for_upsampling() -> None:
 def test_the_headline_of_a_network_that_sees_the_band() -> None:
     table = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4], ("mix", "EigenCAM"): [0.6]}), CHANCE)
     assert headline(table, "net", blind=False) == (
-        "net is NOT BLIND: it sees the band, so weight there is no error, and mu judges no method here. "
-        "For comparison: mu × 100 is from 30.0 (GradCAM) to 60.0 (EigenCAM); a uniform map has 49.1."
+        "net is NOT BLIND: it sees the band, so saliency there is not an error, and mu does not judge methods. "
+        "For comparison, mean mu × 100 ranges from 30.0 (GradCAM) to 60.0 (EigenCAM); a uniform map has 49.1."
     )
 
 
@@ -231,4 +231,4 @@ def test_the_headline_says_on_which_set_a_method_is_no_better_than_chance() -> N
         ("gen", "GradCAM"): [0.8],
     }
     said = headline(Table.of(rows(values), CHANCE), "net")
-    assert said.endswith("EigenCAM (on mix) and GradCAM do no better than a uniform map.")
+    assert said.endswith("EigenCAM (on mix) and GradCAM are no better than a uniform map.")

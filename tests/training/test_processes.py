@@ -51,6 +51,6 @@ def test_two_processes_have_the_losses_of_one(pictures: Path, recipe: Recipe, tm
     first, last = (row["val_loss"] for row in alone if "val_loss" in row)
     assert last < first - 0.005, "it did learn"
     assert printed.count("masked-vgg16") == 1, "one process writes and speaks"
-    # one process may go on with what two began
+    # one process may resume what two started
     train(data, spec, tmp_path / "two", Running(device="cpu", log_steps=1, accumulate=2), resume=True)
     assert history(tmp_path / "two") == both

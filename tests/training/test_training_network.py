@@ -68,7 +68,7 @@ def test_only_the_training_runs_compiled(images: torch.Tensor, monkeypatch: pyte
     trained = network.train()(images)
     assert calls == [1]
     assert torch.equal(network.eval()(images), trained)
-    assert calls == [1], "a validation's batches have other shapes: each would be compiled anew"
+    assert calls == [1], "a validation's batches have other shapes: each would be compiled again"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A training that is stopped anywhere and goes on is the training that was not stopped, to the last bit."""
+"""A training that is stopped anywhere and resumed equals one that was not stopped, to the last bit."""
 
 import copy
 import itertools

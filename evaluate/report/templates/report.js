@@ -18,7 +18,7 @@
     return tile && tile.dataset.mu !== "" ? Number(tile.dataset.mu) : -1;
   };
 
-  // the classes of the chosen data set only; the choice is kept where it is among them
+  // the classes of the chosen dataset only; the choice is kept where it is among them
   function listClasses() {
     const chosen = label.value;
     const names = new Set(samples.filter((sample) => sample.dataset.dataset === dataset.value)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from stackwalls.model.device import memory_errors
 from stackwalls.model.training import Running, StepLoop
@@ -102,8 +103,8 @@ class TaskLoop(StepLoop):
     def after_update(self) -> None:
         """Move the averaged weights toward the new ones; quickly at first, when the old ones are random."""
         kept = min(_AVERAGE, self.progress.step / (self.progress.step + 20))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.task.parameters()), 1 - kept)
+        update: Any = get_ema_multi_avg_fn(kept)  # type: ignore[no-untyped-call]
+        update(list(self.average.parameters()), list(self.task.parameters()), None)
 
     def state(self) -> dict[str, Any]:
         """The weights and their averages."""

@@ -1,4 +1,4 @@
-"""The miniature's training: it goes on as if it had not been stopped, and ends in a pipeline that draws."""
+"""The miniature's training: it resumes as if it had not been stopped, and ends in a pipeline that draws."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def losses(folder: Path) -> list[tuple[int, float]]:
 
 
 def test_interrupted_equals_uninterrupted(tmp_path: Path) -> None:
-    """A signal in the middle of a step: that step is ended, a checkpoint written, and the next run goes on from it."""
+    """A signal in a step: the step is finished, a checkpoint is written, and the next run resumes from it."""
     whole = trained(tmp_path / "whole", 130)
     with pytest.raises(Stopped, match="Stopped after step 57 of 130"):
         trained(tmp_path / "parts", 130, Line(stops_at=57))
@@ -105,7 +105,7 @@ def test_from_drawn_frames_to_a_set(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert described["spec"]["denoiser_steps"] == 1
     generate = ["generate", "--model", str(tmp_path / "m/pipeline"), "--localizer", "foreground", "--classes", "hen"]
     options = ["--steps", "1", "--attempts", "1", "--size", "192x288", "--out", str(tmp_path / "set"), "--json"]
-    assert cli.main([*generate, *options]) == 1, "after one step it draws noise, which is no animal"
+    assert cli.main([*generate, *options]) == 1, "after one step it draws noise, which is not an animal"
     said = capsys.readouterr().err
     assert "pipeline on cpu" in said
     assert "Of 1 requested images none was kept" in said

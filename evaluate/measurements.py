@@ -1,0 +1,78 @@
+"""What an evaluation measured, in memory: per-image rows, Table 1, certificate, sample maps, and what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+import pyarrow as pa
+
+from stackwalls.evaluate.report.table import Table
+from stackwalls.evaluate.rows import as_frame
+from stackwalls.evaluate.run.identity import weights_hash
+from stackwalls.evaluate.run.samples import Samples
+from stackwalls.model import InputError, Wall
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, eq=False)
+class Measurements:
+    """Pure data: what `report/` draws from. `results.Results` adds the folder and the report.
+
+    Attributes:
+        run: what was run on what (see `provenance.describe_run`).
+        certificate: the blindness certificate, as `Certificate.to_dict` gives it.
+        rows: the per-image rows as an Arrow table, `rows.ROW_SCHEMA`.
+        samples: images of each dataset with their maps, all or 100 at equal distances.
+    """
+
+    run: Mapping[str, Any]
+    certificate: Mapping[str, Any]
+    rows: pa.Table
+    samples: Samples
+
+    @cached_property
+    def per_image(self) -> pd.DataFrame:
+        """One row per dataset, image and method: mu and related metrics, prediction, seconds, error."""
+        return as_frame(self.rows)
+
+    @property
+    def wall(self) -> Wall:
+        """The wall by which the maps were judged."""
+        wall = self.run["wall"]
+        return Wall.parse(wall["wall"], wall["image_size"])
+
+    @property
+    def blind(self) -> bool:
+        """Whether the network is proven blind; False for a baseline, which sees the band."""
+        return bool(self.run.get("blind", True))
+
+    @cached_property
+    def summary(self) -> Table:
+        """Table 1 with its numbers."""
+        return Table.of(self.per_image, self.wall.chance)
+
+    def table(self, form: Literal["text", "markdown", "csv"] = "text") -> str:
+        """Table 1 as text.
+
+        Raises:
+            InputError: if `form` is none of the three.
+        """
+        forms = {"text": self.summary.text, "markdown": self.summary.markdown, "csv": self.summary.csv}
+        if form not in forms:
+            raise InputError(f"Expected the table's form to be one of {', '.join(forms)}, but got {form!r}.")
+        return forms[form]()
+
+    def errors(self) -> pd.DataFrame:
+        """Why maps are missing: dataset, method, error and the number of images."""
+        failed = self.per_image[self.per_image["error"].notna()]
+        return failed.groupby(["dataset", "method", "error"], sort=False).size().reset_index(name="images")
+
+    def are_of(self, model: nn.Module) -> bool:
+        """Whether the network that was evaluated had exactly these weights."""
+        return bool(self.run.get("weights") == weights_hash(model))

@@ -1,0 +1,119 @@
+"""Numbers and tables as text: cells, aligned columns, Markdown, CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from stackwalls.evaluate.mu_metric import Summary
+from stackwalls.evaluate.statistics import Interval, PairedDifference
+
+UNDEFINED = "–"
+"""Shown in place of a number that does not exist."""
+
+_LEAST_P = 0.001
+
+
+def times_100(value: float) -> str:
+    """`22.7` for 0.227."""
+    return UNDEFINED if math.isnan(value) else f"{100 * value:.1f}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """`98 %` for 0.98."""
+    return UNDEFINED if math.isnan(share) else f"{100 * share:.{digits}f} %"
+
+
+def ratio(value: float, signed: bool = False) -> str:
+    """`0.46`, or `+0.46`."""
+    if math.isnan(value):
+        return UNDEFINED
+    return f"{value:{'+' if signed else ''}.2f}".replace("inf", "∞")
+
+
+def mean_and_std(summary: Summary) -> str:
+    """`22.7 ± 13.4`: both × 100, of equal width in a column."""
+    return f"{times_100(summary.mean)} ± {times_100(summary.std):>4}"
+
+
+def interval_cell(interval: Interval) -> str:
+    """`20.1–25.4`: both ends × 100."""
+    return UNDEFINED if math.isnan(interval.low) else f"{times_100(interval.low)}–{times_100(interval.high)}"
+
+
+def difference_cells(difference: PairedDifference) -> tuple[str, str]:
+    """`+1.2` and `-0.3 to +2.7`: a mean difference and its interval, × 100; 0.0 has no sign."""
+
+    def signed(value: float) -> str:
+        text = f"{100 * value:+.1f}"
+        return "0.0" if float(text) == 0 else text
+
+    mean = UNDEFINED if math.isnan(difference.mean) else signed(difference.mean)
+    unknown = math.isnan(difference.low)
+    return mean, UNDEFINED if unknown else f"{signed(difference.low)} to {signed(difference.high)}"
+
+
+def p_cell(p: float) -> str:
+    """`0.034`, or `< 0.001`."""
+    if math.isnan(p):
+        return UNDEFINED
+    return f"< {_LEAST_P}" if p < _LEAST_P else f"{p:.3f}"
+
+
+def aligned(lines: Sequence[Sequence[str]], left: int = 0) -> list[str]:
+    """Rows of cells to lines of text, each column as wide as its widest cell, the first `left` columns left-aligned."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(_padded(line, widths, left)) for line in lines]
+
+
+def markdown_table(lines: Sequence[Sequence[str]], left: int = 1, align: bool = False) -> str:
+    """Rows of cells to a GitHub table whose first row is its heading.
+
+    Args:
+        lines: the rows.
+        left: how many of the first columns are left-aligned.
+        align: whether to pad the cells, for readers of the source.
+    """
+    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    columns = range(len(lines[0]))
+    widths = [max(len(line[i]) for line in escaped) if align else 0 for i in columns]
+    rule = [f"{'':->{widths[i] or 3}}" if i < left else f"{':':->{widths[i] or 4}}" for i in columns]
+    return "\n".join(f"| {' | '.join(_padded(line, widths, left))} |" for line in [escaped[0], rule, *escaped[1:]])
+
+
+def _padded(line: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
+    return [
+        cell.ljust(width) if i < left else cell.rjust(width)
+        for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+    ]
+
+
+def side_by_side(blocks: Sequence[Sequence[str]]) -> list[str]:
+    """Blocks of equally many lines next to each other, a rule between them."""
+    widths = [max(map(len, block)) for block in blocks]
+    rows = zip(*blocks, strict=True)
+    return [" | ".join(map(str.ljust, parts, widths)).rstrip() for parts in rows]
+
+
+def fitting(first: Sequence[str], blocks: Sequence[Sequence[str]], width: int) -> Iterator[list[Sequence[str]]]:
+    """Blocks in groups that fit `width` next to the first; at least one block a group."""
+    group: list[Sequence[str]] = []
+    for block in blocks:
+        if group and max(map(len, side_by_side([first, *group, block]))) > width:
+            yield group
+            group = []
+        group.append(block)
+    if group:
+        yield group
+
+
+def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
+    """A heading and one line per record, numbers at full precision."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return file.getvalue()

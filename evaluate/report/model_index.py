@@ -1,0 +1,55 @@
+"""Results as the entries of a model card on the Hub: plain data for `hub_cards.save_model_folder`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from stackwalls.evaluate.measurements import Measurements
+
+SPLIT = "test"
+"""The only split of STACK-MIX and STACK-GEN."""
+
+
+def model_index(results: Measurements) -> dict[str, Any]:
+    """Table 1 for a model card.
+
+    Returns:
+        "results": a list of arguments of huggingface_hub's `EvalResult`: mu of every method on every dataset (with its
+        standard deviation, count and chance level), and top-1 accuracy; undefined numbers are left out. "table":
+        Table 1 in Markdown.
+    """
+    wall, entries = results.wall, []
+    for row in results.summary.rows:
+        if not math.isnan(row.mu.mean):
+            counts = {
+                "method": row.method,
+                "wall": str(wall),
+                "chance": wall.chance,
+                "maps": row.mu.n,
+                "nan": row.mu.nan,
+            }
+            std = {} if math.isnan(row.mu.std) else {"std": row.mu.std}
+            name = f"mu of {row.method} (lower is better)"
+            entries.append(_entry(row.dataset, "mu", name, row.mu.mean, counts | std))
+    for dataset, accuracy in results.summary.accuracy.items():
+        if accuracy.labelled:
+            share, counts = accuracy.correct / accuracy.labelled, {"images": accuracy.labelled}
+            entries.append(_entry(dataset, "accuracy", "Top-1 accuracy", share, counts))
+    return {"results": entries, "table": results.summary.markdown()}
+
+
+def _entry(dataset: str, kind: str, name: str, value: float, args: dict[str, Any]) -> dict[str, Any]:
+    """One number; a dataset of the Hub (`user/name@revision`) is named by its id and its revision."""
+    identifier, _, revision = dataset.partition("@")
+    entry = {
+        "task_type": "image-classification",
+        "dataset_type": identifier,
+        "dataset_name": identifier,
+        "dataset_split": SPLIT,
+        "metric_type": kind,
+        "metric_name": name,
+        "metric_value": value,
+        "metric_args": args,
+    }
+    return entry | ({"dataset_revision": revision} if revision else {})
