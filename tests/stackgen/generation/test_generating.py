@@ -37,7 +37,7 @@ from stackwalls.hub_cards import (
 from stackwalls.model import InputError, RunError, parse_class
 from stackwalls.stackgen.diffusion import Flaw
 from stackwalls.stackgen.localising.cropping import best_crop, cut
-from stackwalls.stackgen.localising.outcome import Crop
+from stackwalls.stackgen.localising.localizer import Crop
 from stackwalls.stackgen.localising.pairing import pick_pair
 from stackwalls.stackgen.prompts.prompt import prompt_for
 from stackwalls.stackmix import MixSpec, mix
