@@ -92,11 +92,7 @@ class PrecomputedExplainer:
         return explainer
 
     def explain(
-        self,
-        images: torch.Tensor,
-        targets: Sequence[int],
-        methods: Sequence[str] | None = None,
-        progress: Progress | None = None,
+        self, images: torch.Tensor, targets: Sequence[int], methods: object = None, progress: Progress | None = None
     ) -> dict[str, Maps]:
         """See `Explainer`; the images and targets are not used.
 

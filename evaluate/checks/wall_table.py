@@ -47,10 +47,8 @@ class WallTable:
         for wall, found in results.items():
             if found.wall != wall:
                 raise InputError(f"The results given for {wall} were judged by {found.wall}.")
-            if len(found.summary.datasets) > 1:
-                raise InputError(
-                    f"The results for {wall} are on {', '.join(found.summary.datasets)}: expected one set."
-                )
+            if len(names := found.summary.datasets) > 1:
+                raise InputError(f"The results for {wall} are on {', '.join(names)}: expected one set.")
         methods = dict.fromkeys(method for found in results.values() for method in found.summary.methods)
         cells = {(wall, row.method): row.mu for wall, found in results.items() for row in found.summary.rows}
         return cls(tuple(results), cells, tuple(methods))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -245,11 +245,7 @@ class EngineExplainer:
         return SharedPass(explained, shared.seconds + time.seconds / len(activations))
 
     def explain(
-        self,
-        images: torch.Tensor,
-        targets: Sequence[int],
-        methods: Sequence[str] | None = None,
-        progress: Progress | None = None,
+        self, images: torch.Tensor, targets: Sequence[int], methods: Any = None, progress: Progress | None = None
     ) -> dict[str, Maps]:
         """See `Explainer`."""
         shared = self.shared or self.forward(images, targets)

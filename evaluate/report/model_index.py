@@ -22,16 +22,10 @@ def model_index(results: Measurements) -> dict[str, Any]:
     wall, entries = results.wall, []
     for row in results.summary.rows:
         if not math.isnan(row.mu.mean):
-            counts = {
-                "method": row.method,
-                "wall": str(wall),
-                "chance": wall.chance,
-                "maps": row.mu.n,
-                "nan": row.mu.nan,
-            }
+            args = {"method": row.method, "wall": str(wall), "chance": wall.chance, "maps": row.mu.n, "nan": row.mu.nan}
             std = {} if math.isnan(row.mu.std) else {"std": row.mu.std}
             name = f"mu of {row.method} (lower is better)"
-            entries.append(_entry(row.dataset, "mu", name, row.mu.mean, counts | std))
+            entries.append(_entry(row.dataset, "mu", name, row.mu.mean, args | std))
     for dataset, accuracy in results.summary.accuracy.items():
         if accuracy.labelled:
             share, counts = accuracy.correct / accuracy.labelled, {"images": accuracy.labelled}
