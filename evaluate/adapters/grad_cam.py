@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import pytorch_grad_cam
@@ -151,6 +150,8 @@ def _without_bars(cam_class: type, progress: Progress | None) -> Iterator[None]:
 
     with ExitStack() as stack:
         for name in {parent.__module__ for parent in cam_class.__mro__}:
-            if hasattr(sys.modules.get(name), "tqdm"):  # grad-cam imports the module, and calls tqdm.tqdm
-                stack.enter_context(patch.object(sys.modules[name], "tqdm", SimpleNamespace(tqdm=counted)))
+            module: Any = sys.modules.get(name)
+            if hasattr(module, "tqdm"):  # grad-cam imports the module, and calls tqdm.tqdm
+                stack.callback(setattr, module, "tqdm", module.tqdm)
+                module.tqdm = SimpleNamespace(tqdm=counted)
         yield

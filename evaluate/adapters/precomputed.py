@@ -60,10 +60,8 @@ class PrecomputedExplainer:
     @property
     def note(self) -> str | None:
         """What a reader of the numbers must know about how the maps were made."""
-        return (
-            f"{self.name}: maps that were made elsewhere; it is not known which class they explain; their values are "
-            f"{describe(self.reduce)}."
-        )
+        what = "maps that were made elsewhere; it is not known which class they explain"
+        return f"{self.name}: {what}; their values are {describe(self.reduce)}."
 
     def check_datasets(self, lengths: Mapping[str, int]) -> None:
         """Reject maps in order that are not one for each image: dataset → number of its images.
@@ -71,19 +69,18 @@ class PrecomputedExplainer:
         Raises:
             InputError: if the number differs, or there are several datasets for one order.
         """
-        if self._store.length is None:
+        number = self._store.length
+        if number is None:
             return
         if len(lengths) > 1:
             raise InputError(
                 f"{self.name} is one array of maps in order, and there are {len(lengths)} datasets: name the maps by "
                 "image id, or put <dataset>.npy files in a folder."
             )
-        for dataset, length in lengths.items():
-            if length != self._store.length:
-                raise InputError(
-                    f"{self.name} has {self._store.length} maps, but {dataset} has {length} images: expected one "
-                    "map for each image."
-                )
+        for name, images in lengths.items():
+            if images != number:
+                text = f"{self.name} has {number} maps, but {name} has {images} images"
+                raise InputError(f"{text}: expected one map for each image.")
 
     def for_images(self, refs: Sequence[ImageRef]) -> PrecomputedExplainer:
         """The explainer for these images, in this order."""
@@ -94,11 +91,7 @@ class PrecomputedExplainer:
     def explain(
         self, images: torch.Tensor, targets: Sequence[int], methods: object = None, progress: Progress | None = None
     ) -> dict[str, Maps]:
-        """See `Explainer`; the images and targets are not used.
-
-        Raises:
-            InputError: if it is not known which images these are, there is no map for one, or the shapes differ.
-        """
+        """See `Explainer`; an `InputError` if `for_images` was not called, a map is missing, or the shapes differ."""
         del images, targets, methods, progress
         if self._refs is None:
             raise InputError(f"{self.name} must know which images it is asked for: call for_images first.")
@@ -113,17 +106,11 @@ class PrecomputedExplainer:
 
 
 class _Store(NamedTuple):
-    """Where maps are kept.
+    """Where maps are kept."""
 
-    Attributes:
-        where: in words.
-        find: the values of each image's map, or None.
-        length: how many maps there are, if they are in order; None if they have names.
-    """
-
-    where: str
-    find: Callable[[Sequence[ImageRef]], list[Any]]
-    length: int | None = None
+    where: str  # in words
+    find: Callable[[Sequence[ImageRef]], list[Any]]  # the values of each image's map, or None
+    length: int | None = None  # of maps in order; None if they have names
 
 
 def _open_store(name: str, method: Any) -> _Store:

@@ -18,7 +18,7 @@ class TorchCamExplainer(Adapter):
     """An extractor of torch-cam, hooked into the network for one call at a time.
 
     A class is instantiated at the network's target layer; an extractor must have its hooks in the network. The options
-    of `given` are those of the extractor's call. The map is taken before the extractor's own normalization, which has no
+    of `given` are those of the extractor's call. The map is taken before torch-cam's own normalization, which has no
     second min–max after upsampling. The default reduction is "sum": most extractors have a ReLU.
     """
 
