@@ -79,17 +79,12 @@ class Adapter(ABC):
         given: the method and its options.
         seed: of the random numbers that the method draws.
 
-    Attributes:
-        usual: the default of `Configured.reduce`.
-        form: what the method is, in words.
-        reduce: how its values become a map, of `REDUCTIONS`; None: they are final maps.
-
     Raises:
         InputError: if the method does not fit the network, or an option has no meaning for it.
     """
 
-    usual: str | None = None
-    form: str
+    usual: str | None = None  # the default of Configured.reduce
+    form: str  # what the method is, in words
 
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
         self.name, self.subject, self.given, self.seed = name, subject, given, seed
@@ -107,9 +102,7 @@ class Adapter(ABC):
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
         """What the method returns: attributions or maps of any accepted shape, or `Maps`.
 
-        Args:
-            inputs: `(N, 3, H, W)`, a copy that the method may change.
-            targets: `(N,)` int64 on the same device.
+        It may change `inputs` `(N, 3, H, W)`, a copy. `targets` `(N,)` int64 are on the same device.
         """
 
     def explain(
@@ -137,10 +130,8 @@ class Adapter(ABC):
         try:
             return factory(self.subject.model, **arguments)
         except Exception as error:  # whatever it raises is the reason
-            raise InputError(
-                f"The method {self.name} cannot be made for {self.subject.name}: {type(error).__name__}: "
-                f"{first_line(error)}"
-            ) from error
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise InputError(f"The method {self.name} cannot be made for {self.subject.name}: {reason}") from error
 
     def _check_network(self, explained: object) -> None:
         """Reject a module that does not contain the network under test: the wall proves nothing about that one.

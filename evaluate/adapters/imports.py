@@ -67,12 +67,10 @@ def _import_module(spec: str, name: str) -> ModuleType:
 
 
 def model_from(spec: str) -> nn.Module:
-    """The network that `package.module:name` names, for `--model`.
+    """The network that `package.module:name` names, for `--model`: a module, or what makes one without arguments.
 
-    Args:
-        spec: a module, or a function or class that makes one when called without arguments. It must be a `BlindModel`,
-            or have the attributes `wall` (a `Wall`) and `target_layer` (one of its own modules); `name`, `mean` and
-            `std` are used too if it has them.
+    It must be a `BlindModel`, or have the attributes `wall` (a `Wall`) and `target_layer` (one of its own modules);
+    `name`, `mean` and `std` are used too if it has them.
 
     Raises:
         InputError: if it cannot be imported or made, or lacks one of these.

@@ -37,13 +37,10 @@ class ImageRef:
 class PrecomputedExplainer:
     """Maps that were made elsewhere, as an `Explainer`; `for_images` tells it which images it is asked for.
 
-    Args:
-        name: of its rows in the tables.
-        subject: the network under test, for the size of its images.
-        given: where the maps are. By image: a mapping image id → map, a `.npz` with the ids as names, or a folder of
-            `<image id>.npy`; an id may be preceded by its dataset, `dataset/id`. By order: an array `(N, H, W)` or a
-            `.npy`, one map for each row of the only dataset; or a folder with a `<dataset>.npy` for each. Maps may have
-            channels and a lower resolution, as for all methods. The reduction is "none" by default: maps are final.
+    They are given by image: a mapping image id → map, a `.npz` with the ids as names, or a folder of `<image id>.npy`;
+    an id may be preceded by its dataset, `dataset/id`. Or by order: an array `(N, H, W)` or a `.npy`, one map for each
+    row of the only dataset; or a folder with a `<dataset>.npy` for each. Maps may have channels and a lower resolution,
+    as for all methods. They are final unless `given` names a reduction.
 
     Raises:
         InputError: if there is no such file, it is damaged, or it contains something else.

@@ -53,17 +53,13 @@ _CENTRE_WIDTH = 0.25
 class Findings:
     """What `beyond_mu` found.
 
-    Attributes:
-        per_image: one row per image and method: `raw_drift` and `map_drift` (see `seen_change`), `mu_…` after each of
-            `STAGES`, `same_logits` (whether the twin has exactly the same), `error` if there is no map.
-        about: network, dataset, images, wall, seed.
-        certificate: the blindness certificate, as `Certificate.to_dict` gives it.
-        wall: the dead zone.
+    `per_image` has one row per image and method: `raw_drift` and `map_drift` (see `seen_change`), `mu_…` after each of
+    `STAGES`, `same_logits` (whether the twin has exactly the same), `error` if there is no map.
     """
 
     per_image: pd.DataFrame
-    about: Mapping[str, Any]
-    certificate: Mapping[str, Any]
+    about: Mapping[str, Any]  # network, dataset, images, wall, seed
+    certificate: Mapping[str, Any]  # as Certificate.to_dict gives it
     wall: Wall
 
     def __post_init__(self) -> None:

@@ -17,13 +17,7 @@ from stackwalls.model import preserved
 
 
 class MapMaker:
-    """Methods on one network: by the engine if it can, by an adapter each otherwise.
-
-    Args:
-        subject: the network under test.
-        named: name → method, as `adapters.named_methods` gives it.
-        seed: of the random numbers that methods draw.
-    """
+    """Methods, named by `adapters.named_methods`, on one network: by the engine if it can, by an adapter otherwise."""
 
     def __init__(self, subject: Subject, named: Mapping[str, object], seed: int = 0) -> None:
         fast = engine_methods(subject, registered(named))
@@ -32,12 +26,7 @@ class MapMaker:
         self.methods = tuple(named)
 
     def maps(self, images: torch.Tensor, targets: Sequence[int]) -> dict[str, Maps | str]:
-        """Method → maps of the batch, or why there are none.
-
-        Args:
-            images: `(N, 3, H, W)` normalized, on the model's device.
-            targets: N classes to explain.
-        """
+        """Method → maps of the `(N, 3, H, W)` normalized images for N classes, or why there are none."""
         found: dict[str, Maps | str] = {}
         for explainer in self._explainers:
             step = explainer.max_batch or len(images)

@@ -23,17 +23,11 @@ from stackwalls.model import InputError, Wall
 
 @dataclass(frozen=True)
 class WallTable:
-    """Mu of every method behind every wall.
+    """Mu of every method behind every wall."""
 
-    Attributes:
-        walls: in the order given, each with its own chance level.
-        cells: (wall, method) → mu over all images of that wall's results.
-        methods: in the order of the first results.
-    """
-
-    walls: tuple[Wall, ...]
-    cells: Mapping[tuple[Wall, str], Summary]
-    methods: tuple[str, ...]
+    walls: tuple[Wall, ...]  # in the order given, each with its own chance level
+    cells: Mapping[tuple[Wall, str], Summary]  # (wall, method) → mu over all images of that wall's results
+    methods: tuple[str, ...]  # in the order of the first results
 
     @classmethod
     def of(cls, results: Mapping[Wall, Measurements]) -> WallTable:

@@ -127,13 +127,10 @@ class Engine:
     def raw_map(
         self, method: str, images: torch.Tensor, explained: Explained, progress: Progress | None = None
     ) -> torch.Tensor:
-        """One method's maps `(N, h, w)` float32, before ReLU, min–max and upsampling.
+        """The maps `(N, h, w)` float32 of one of `ENGINE_METHODS`, before ReLU, min–max and upsampling.
 
-        Args:
-            method: of `ENGINE_METHODS`.
-            images: `(N, 3, H, W)` normalized, on the model's device.
-            explained: their forward pass.
-            progress: called with (channels done, channels in total) while AblationCAM or ScoreCAM runs.
+        `explained` is the forward pass of the images. `progress` is told the channels done, and all, while AblationCAM
+        or ScoreCAM runs.
         """
         activations = explained.activations
         with torch.inference_mode():
@@ -154,17 +151,17 @@ class Engine:
     def _score(self, images: torch.Tensor, explained: Explained, progress: Progress) -> torch.Tensor:
         if self._scorer is None:
             self._scorer = scorer_of(self.model, self.sizes.masked, self._dtype, self.precision == "tf32x3")
-        weights = torch.empty(explained.activations.shape[:2], device=images.device)
-        number, channels = weights.shape
+        number, channels = explained.activations.shape[:2]
 
         def report(index: int, done: int) -> None:
             progress(index * channels + done, number * channels)
 
+        found = []
         for index, (image, activations) in enumerate(zip(images, explained.activations, strict=True)):
             given = self._scorer, image, activations, int(explained.targets[index]), self.model.wall
-            told = partial(report, index)
-            weights[index] = self.sizes.shrinking("masked", partial(score_weights, *given, report=told), channels)
-        return weights
+            run = partial(score_weights, *given, report=partial(report, index))
+            found.append(self.sizes.shrinking("masked", run, channels))
+        return torch.stack(found)
 
 
 @dataclass(frozen=True, eq=False)

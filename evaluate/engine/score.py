@@ -97,12 +97,9 @@ def _whole_image_scores(model: BlindModel, parts: SeenParts, target: int) -> tor
 class SeenRows:
     """A masked VGG16's convolutions on the rows that its head depends on (`model.networks.seen_rows`), and its head.
 
-    From 170 of 224 input rows to 7 of 14 in the last block: 66 % of the multiplications.
-
-    Args:
-        model: the network; its convolutions' weights are copied into the device's fastest layout (59 MB in float32).
-        batch: images per call, for which the layout is chosen; a CPU takes them one by one.
-        dtype: of the convolutions; the head runs in float32.
+    From 170 of 224 input rows to 7 of 14 in the last block: 66 % of the multiplications. The convolutions' weights are
+    copied as `dtype` (59 MB in float32) into the device's fastest layout for `batch` images per call; a CPU takes them
+    one by one. The head runs in float32.
     """
 
     def __init__(self, model: MaskedVGG16, batch: int, dtype: torch.dtype = torch.float32) -> None:

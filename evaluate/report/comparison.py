@@ -27,19 +27,13 @@ from stackwalls.model import InputError
 
 @dataclass(frozen=True)
 class MethodPair:
-    """Two methods on one dataset.
-
-    Attributes:
-        difference: of mu, first − second, over the images on which both have one.
-        p: of the paired sign-flip test; NaN without a pair.
-        adjusted: p after Holm's correction over the dataset's pairs.
-    """
+    """Two methods on one dataset."""
 
     first: str
     second: str
-    difference: PairedDifference
-    p: float
-    adjusted: float
+    difference: PairedDifference  # of mu, first − second, over the images on which both have one
+    p: float  # of the paired sign-flip test; NaN without a pair
+    adjusted: float  # p after Holm's correction over the dataset's pairs
 
 
 def compare_methods(per_image: pd.DataFrame, dataset: str) -> tuple[MethodPair, ...]:
@@ -69,41 +63,26 @@ def rank_stability(per_image: pd.DataFrame, dataset: str) -> list[RankAgreement]
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """One method on one dataset, on both networks.
-
-    Attributes:
-        masked: mean mu on the network behind the wall, over the images that have one on both.
-        baseline: mean mu on the other network, over the same images.
-        difference: masked − baseline.
-        p: of the paired sign-flip test.
-        adjusted: p after Holm's correction over all rows.
-    """
+    """One method on one dataset, on both networks."""
 
     dataset: str
     method: str
-    masked: float
-    baseline: float
-    difference: PairedDifference
-    p: float
-    adjusted: float
+    masked: float  # mean mu on the network behind the wall, over the images that have one on both
+    baseline: float  # mean mu on the other network, over the same images
+    difference: PairedDifference  # masked − baseline
+    p: float  # of the paired sign-flip test
+    adjusted: float  # p after Holm's correction over all rows
 
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """Masked − baseline: two networks on the same images, method by method.
+    """Masked − baseline: two networks on the same images, method by method."""
 
-    Attributes:
-        masked: the first network's name.
-        baseline: the second's, which may be proven blind too (`baseline_blind`).
-        rows: per dataset and method that both have.
-        alike: dataset → on how many of its images both networks predict the same class, and of how many.
-    """
-
-    masked: str
-    baseline: str
-    baseline_blind: bool
-    rows: tuple[BaselineRow, ...]
-    alike: Mapping[str, tuple[int, int]]
+    masked: str  # the first network's name
+    baseline: str  # the second's
+    baseline_blind: bool  # whether the second is proven blind too
+    rows: tuple[BaselineRow, ...]  # per dataset and method that both have
+    alike: Mapping[str, tuple[int, int]]  # dataset → on how many images both predict the same class, and of how many
 
     @classmethod
     def of(cls, masked: Measurements, baseline: Measurements) -> BaselineComparison:

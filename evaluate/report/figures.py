@@ -66,11 +66,11 @@ def results_figures(results: Measurements, method: str | None = None) -> Iterato
     for number, (dataset, name) in enumerate(zip(datasets, names, strict=True), 1):
         own = name if names.count(name) == 1 else f"{name}-{number}"
         samples = results.samples.of(dataset)
-        rest = len(samples) - IMAGES_PER_PAGE
-        yield f"overlays-{own}", overlays(samples.at(range(min(IMAGES_PER_PAGE, len(samples)))), results.wall)
-        if rest > 0:
-            count = min(IMAGES_PER_PAGE, rest)
-            more = [IMAGES_PER_PAGE + index * rest // count for index in range(count)]
+        first_page = range(len(samples))[:IMAGES_PER_PAGE]
+        yield f"overlays-{own}", overlays(samples.at(first_page), results.wall)
+        if rest := range(len(samples))[IMAGES_PER_PAGE:]:
+            count = min(IMAGES_PER_PAGE, len(rest))
+            more = [rest[index * len(rest) // count] for index in range(count)]
             yield f"more-overlays-{own}", overlays(samples.at(more), results.wall)
 
 
@@ -148,7 +148,8 @@ def overlay(image: NDArray[np.uint8], values: NDArray[Any]) -> NDArray[np.float6
 
 def class_name(index: int) -> str:
     """The name of a class of ImageNet-1k, or `class 5000`."""
-    return dict(enumerate(class_names())).get(index, f"class {index}")
+    names = class_names()
+    return names[index] if 0 <= index < len(names) else f"class {index}"
 
 
 def caption(label: int, prediction: int) -> str:

@@ -12,12 +12,10 @@ SPLIT = "test"
 
 
 def model_index(results: Measurements) -> dict[str, Any]:
-    """Table 1 for a model card.
+    """Table 1 for a model card, in Markdown ("table"), and as arguments of huggingface_hub's `EvalResult` ("results").
 
-    Returns:
-        "results": a list of arguments of huggingface_hub's `EvalResult`: mu of every method on every dataset (with its
-        standard deviation, count and chance level), and top-1 accuracy; undefined numbers are left out. "table":
-        Table 1 in Markdown.
+    The results are mu of every method on every dataset (with its standard deviation, count and chance level), and top-1
+    accuracy; undefined numbers are left out.
     """
     wall, entries = results.wall, []
     for row in results.summary.rows:

@@ -35,31 +35,19 @@ _BRIEF = {"95 % interval": "95 %", "native mu": "native"} | {head: head for head
 
 @dataclass(frozen=True)
 class TableRow:
-    """One method on one dataset. Shares and mu in [0, 1].
-
-    Attributes:
-        images: how many were tried: `mu.n + mu.nan + failed`.
-        mu: of the maps that have one; `mu.nan` maps are zero everywhere.
-        interval: 95 % interval of the mean of mu (`statistics.bootstrap_interval`).
-        mu_native: mu at the map's own resolution.
-        failed: images on which the method failed or gave no valid map.
-        lit: share of the maps with any positive value in the dead zone.
-        energy: mean of the dead zone's share of the map's sum.
-        pointing: share of the maps whose maximum is in the dead zone.
-        seconds: median per image; a timing, so it is not part of the written tables.
-    """
+    """One method on one dataset. Shares and mu in [0, 1]."""
 
     dataset: str
     method: str
-    images: int
-    mu: Summary
-    interval: Interval
-    mu_native: Summary
-    failed: int
-    lit: float
-    energy: float
-    pointing: float
-    seconds: float
+    images: int  # how many were tried: mu.n + mu.nan + failed
+    mu: Summary  # of the maps that have one; mu.nan maps are zero everywhere
+    interval: Interval  # 95 % interval of the mean of mu (statistics.bootstrap_interval)
+    mu_native: Summary  # mu at the map's own resolution
+    failed: int  # images on which the method failed or gave no valid map
+    lit: float  # share of the maps with any positive value in the dead zone
+    energy: float  # mean of the dead zone's share of the map's sum
+    pointing: float  # share of the maps whose maximum is in the dead zone
+    seconds: float  # median per image; a timing, so it is not part of the written tables
 
     @classmethod
     def of(cls, dataset: str, method: str, rows: pd.DataFrame, interval: Interval) -> TableRow:
@@ -96,17 +84,11 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Table:
-    """Table 1.
+    """Table 1."""
 
-    Attributes:
-        rows: by dataset, then method, in the order of the run.
-        accuracy: dataset → the network's accuracy on it.
-        chance: mu of a uniform map; its energy and pointing game are the square of it, the dead zone's share.
-    """
-
-    rows: tuple[TableRow, ...]
-    accuracy: Mapping[str, Accuracy]
-    chance: float
+    rows: tuple[TableRow, ...]  # by dataset, then method, in the order of the run
+    accuracy: Mapping[str, Accuracy]  # dataset → the network's accuracy on it
+    chance: float  # mu of a uniform map; its energy and pointing are the square of it, the dead zone's share
 
     @classmethod
     def of(cls, per_image: pd.DataFrame, chance: float) -> Table:
