@@ -11,11 +11,10 @@ import pyarrow.parquet as pq
 from datasets import DatasetInfo
 from huggingface_hub import DatasetCard
 
-from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS, REJECTED_NAME
+from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS, REJECTED_NAME, read_groups, shard_name
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
 from stackwalls.hub_cards.run_store import WORK_NAME
-from stackwalls.hub_cards.shards import read_groups, shard_name
 from stackwalls.model import IMAGE_SIZE, InputError, class_names, file_sha256
 from stackwalls.model.images.decoding import BrokenImageError, load_image
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from stackwalls.hub_cards.layout import REJECTED_NAME
+from stackwalls.hub_cards.layout import REJECTED_NAME, read_groups
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.hub_cards.shards import read_groups
 
 FIRST_ROWS = 4
 """How many rows a card may show."""

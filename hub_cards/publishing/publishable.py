@@ -13,10 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.facts import DRAWN
-from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS
+from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS, read_groups
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.run_store import WORK_NAME
-from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import InputError
 
 RepositoryKind = Literal["dataset", "model"]
