@@ -108,7 +108,7 @@ def _clear(folder: Path) -> None:
 def regrouped(batches: Iterable[pa.RecordBatch], size: int = ROWS_PER_GROUP) -> Iterator[pa.Table]:
     """The same rows in tables of exactly `size` rows (the last one may be shorter), each in one piece."""
     held: pa.Table | None = None
-    for batch in batches:
+    for batch in filter(len, batches):
         table = pa.Table.from_batches([batch])
         held = table if held is None else pa.concat_tables([held, table])
         while held.num_rows >= size:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from stackwalls.hub_cards.layout import SHARD, listed
 from stackwalls.hub_cards.manifest import RECIPE_KIND
 from stackwalls.hub_cards.publishing.publishable import LocalFile, PublishableFolder
 from stackwalls.hub_cards.publishing.repository import Repository
@@ -17,20 +18,17 @@ RECIPE_TO_PIXELS = (RECIPE_KIND, "stack-mix")
 READ_AS_ROWS = "data/test-*.parquet"
 """What the card's configuration reads. One file too many there means rows too many."""
 
-_SHARD = re.compile(r"data/test-\d{5}-of-\d{5}\.parquet")
-_OF_THE_HUB = frozenset({".gitattributes"})
-
 
 @dataclass(frozen=True)
 class Changes:
     """The differences between a folder and a branch.
 
     Attributes:
-        new: files that are not there.
-        updated: files that are there with other content.
-        unchanged: files that are there with the same content.
-        deleted: names of files there that an earlier publication left and this one does not have.
-        untouched: names of files there that this package did not make: they stay.
+        new: files that are not on the branch.
+        updated: files that the branch has with other content.
+        unchanged: files that the branch has with the same content.
+        deleted: names of files of an earlier publication that are not in the folder.
+        untouched: names of files that this package did not make; they stay.
     """
 
     new: tuple[LocalFile, ...]
@@ -43,6 +41,11 @@ class Changes:
     def sent(self) -> tuple[LocalFile, ...]:
         """What has to be uploaded."""
         return (*self.new, *self.updated)
+
+    def local(self) -> Iterator[tuple[str, LocalFile]]:
+        """ "new", "updated" or "unchanged", and the file, for all files of the folder."""
+        for change in ("new", "updated", "unchanged"):
+            yield from ((change, file) for file in getattr(self, change))
 
     def __bool__(self) -> bool:
         return bool(self.sent or self.deleted)
@@ -57,16 +60,16 @@ def compare(folder: PublishableFolder, there: Repository) -> Changes:
     """
     _check_kind(folder, there)
     names = {file.name for file in folder.files}
-    others = sorted(there.files.keys() - names - _OF_THE_HUB)
+    others = sorted(there.files.keys() - names - {".gitattributes"})
     # of an earlier publication: listed by its manifest, or one of its shards
-    deleted = [n for n in others if n in there.manifest_files or (there.manifest_kind and _SHARD.fullmatch(n))]
+    deleted = [n for n in others if n in there.manifest_files or (there.manifest_kind and SHARD.fullmatch(n))]
     untouched = [name for name in others if name not in deleted]
     first = not there.manifest_kind and folder.manifest is not None
     foreign = [*untouched, *(there.files.keys() & names if first else ())]
     rows = sorted(name for name in foreign if fnmatchcase(name, READ_AS_ROWS))
     if folder.repository_kind == "dataset" and rows:
         raise InputError(
-            f"{there.name} holds {', '.join(rows[:3])}, which this package did not put there and which would be read "
+            f"{there.name} holds {listed(rows)}, which this package did not put there and which would be read "
             "as rows of this set: choose another name, or delete those files there first."
         )
     known = [(file, there.files.get(file.name)) for file in folder.files]
