@@ -3,7 +3,7 @@
 - `publishable`: the files of a folder that may be uploaded, hashed and searched for access tokens
 - `repository`: what the Hub holds now, whose token this is, and whether it may write there
 - `changes`: what differs between the two (pure)
-- `plan`: everything that was asked for, checked before anything is sent; `plan_text`: the plan as text and as JSON
+- `plan`: everything that was asked for, checked before anything is sent, as text and as JSON
 - `upload`: `publish` (repository and visibility, one commit, tag, collection)
 
 Failures of the Hub and retries: `stackwalls.model.hub`.

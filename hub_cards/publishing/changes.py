@@ -16,7 +16,7 @@ RECIPE_TO_PIXELS = (RECIPE_KIND, "stack-mix")
 """The pixels may replace a recipe (behind a gate), not the other way round."""
 
 READ_AS_ROWS = "data/test-*.parquet"
-"""What the card's configuration reads. One file too many there means rows too many."""
+"""What the card's configuration reads."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Changes:
         return (*self.new, *self.updated)
 
     def local(self) -> Iterator[tuple[str, LocalFile]]:
-        """ "new", "updated" or "unchanged", and the file, for all files of the folder."""
+        """The folder's files, each with "new", "updated" or "unchanged"."""
         for change in ("new", "updated", "unchanged"):
             yield from ((change, file) for file in getattr(self, change))
 

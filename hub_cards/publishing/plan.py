@@ -128,6 +128,8 @@ class Plan:
         width = max(len(name) for _, name, _ in rows)
         total = size_text(sum(file.scan.size for file in changes.sent))
         sent = f"{len(changes.sent)} of {len(folder.files)} files, {total}, in one commit"
+        untouched = f"{listed(changes.untouched)} (on the Hub, not created by this package)"
+        left_out = f"{listed(folder.left_out)} (in the folder, but not part of it as it was made)"
         account = self.account and f"{self.account.name} ({self.account.role} token)"
         facts = {
             "Sent": sent if changes else "nothing: the branch already holds this folder",
@@ -137,6 +139,8 @@ class Plan:
             "Tag": self.spec.tag,
             "Collection": self.spec.collection,
             "Account": account or f"none: {LOG_IN}, before you publish",
+            "Untouched": changes.untouched and untouched,
+            "Left out": folder.left_out and left_out,
         }
         lines = [f"{folder.path} → {self.url} ({folder.kind}, branch {self.spec.revision})", ""]
         lines += [f"  {change:<9}  {name:<{width}}  {size_text(size):>9}" for change, name, size in rows]
@@ -184,10 +188,6 @@ class Plan:
 
 def plan_publication(spec: PublishSpec, api: HfApi | None = None) -> Plan:
     """Read the folder and the repository, and reject what must not or cannot be published.
-
-    Args:
-        spec: what was asked for.
-        api: the client; by default one with the user's own token and endpoint.
 
     Raises:
         InputError: if the folder, its card, the tag or the collection is not fit; the message says what to do.

@@ -20,7 +20,7 @@ from stackwalls.model import InputError
 
 RepositoryKind = Literal["dataset", "model"]
 
-_TOKEN = re.compile(rb"hf_[A-Za-z0-9]{20,}")
+_TOKEN = rb"hf_[A-Za-z0-9]{20,}"
 """An access token of the Hugging Face Hub, anywhere in a file."""
 
 _DRAWN_ID = re.compile(r"drawn/n\d{8}/\d{6}")
@@ -54,11 +54,9 @@ class PublishableFolder:
     """A finished folder, with every file as it was made.
 
     Attributes:
-        path: the folder.
-        repository_kind: "dataset" or "model".
         manifest: of a dataset folder.
         files: to upload, by name.
-        left_out: other files in the folder, which are not uploaded.
+        left_out: names of other files in the folder, which are not uploaded.
         card: the text of README.md.
         holds_foreign_pixels: whether it has pixels of a STACK-MIX source, under that source's terms.
     """
@@ -78,11 +76,7 @@ class PublishableFolder:
 
 
 def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> PublishableFolder:
-    """Read a dataset or model folder and every byte of its files.
-
-    Args:
-        folder: from `stackgen mix`, `generate` or `train`, or `save_pretrained`.
-        secrets: tokens to look for, besides those of the Hub's form.
+    """Read a dataset or model folder and every byte of its files, searched for `secrets` and tokens of the Hub's form.
 
     Raises:
         InputError: if the folder is none of these, unfinished or changed, holds a token, or a file of it is a link
@@ -97,23 +91,18 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
     names = sorted({MANIFEST_NAME, *manifest.files}) if manifest else _model_names(path)
     if CARD_NAME not in names:
         raise InputError(f"{path} has no {CARD_NAME}, and nothing is published without a card: make the folder again.")
-    files = tuple(_read(path, name, tuple(secrets)) for name in names)
-    for file in files if manifest else ():
-        entry = manifest.files.get(file.name) if manifest else None
-        if entry is not None and (file.scan.sha256, file.scan.size) != (entry["sha256"], entry["bytes"]):
+    entries, secrets = manifest.files if manifest else {}, tuple(secrets)
+    files = tuple(_read(path, name, secrets) for name in names)
+    for file in files:
+        entry = entries.get(file.name)
+        if entry and (file.scan.sha256, file.scan.size) != (entry["sha256"], entry["bytes"]):
             raise InputError(
                 f"{file.name} was changed after {path} was made: its SHA-256 is not the manifest's. Make the folder "
                 f"again (`stackgen verify {path}` lists all problems)."
             )
-    return PublishableFolder(
-        path,
-        "dataset" if manifest else "model",
-        manifest,
-        files,
-        left_out=tuple(_others(path, set(names))),
-        card=(path / CARD_NAME).read_text(encoding="utf-8"),
-        holds_foreign_pixels=manifest is not None and _holds_foreign_pixels(path, manifest),
-    )
+    card, left_out = (path / CARD_NAME).read_text(encoding="utf-8"), tuple(_others(path, set(names)))
+    foreign = manifest is not None and _holds_foreign_pixels(path, manifest)
+    return PublishableFolder(path, "dataset" if manifest else "model", manifest, files, left_out, card, foreign)
 
 
 def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
@@ -122,20 +111,16 @@ def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
     Raises:
         OSError: if it cannot be read.
     """
-    known = [secret.encode() for secret in secrets if secret]
+    token = re.compile(b"|".join([_TOKEN, *(re.escape(secret.encode()) for secret in secrets if secret)]))
     sha256, found, tail, size = hashlib.sha256(), False, b"", 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             sha256.update(chunk)
-            found = found or _holds_token(tail + chunk, known)
+            found = found or token.search(tail + chunk) is not None
             tail, size = chunk[-_OVERLAP:], size + len(chunk)
     if path.suffix == ".parquet" and not found:
-        found = any(_holds_token(text, known) for text in _parquet_texts(path))
+        found = any(map(token.search, _parquet_texts(path)))
     return Scan(size, sha256.hexdigest(), found)
-
-
-def _holds_token(data: bytes, known: list[bytes]) -> bool:
-    return _TOKEN.search(data) is not None or any(secret in data for secret in known)
 
 
 def _parquet_texts(path: Path) -> Iterator[bytes]:

@@ -20,7 +20,7 @@ from stackwalls.model import LOG_IN, RunError, retried
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the Hub: its SHA-256 if it is a large object, and git's hash of it otherwise."""
+    """A file on the Hub: its SHA-256 if it is a large object, and git's hash of it."""
 
     size: int
     sha256: str
@@ -38,19 +38,16 @@ class Repository:
     """One repository, as this token sees it at one moment.
 
     Attributes:
-        kind: "dataset" or "model".
         name: `user/name`.
-        branch: the branch that was read.
-        head: the branch's last commit; empty if there is no such branch.
+        head: last commit of the branch; empty if there is no such branch.
         files: of that commit, by path.
         tags: name → commit.
-        manifest_kind: the kind that the manifest there states; empty if there is none.
-        manifest_files: the files that the manifest there lists, and itself.
+        manifest_kind: the kind that the manifest in that commit states; empty if there is no manifest.
+        manifest_files: the files that it lists, and itself.
     """
 
     kind: RepositoryKind
     name: str
-    branch: str
     exists: bool = False
     private: bool = False
     gated: bool = False
@@ -77,7 +74,7 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
         Exception: whatever the client raises, except for a repository that does not exist.
     """
     if not retried(api.repo_exists, name, repo_type=kind):
-        return Repository(kind, name, branch)
+        return Repository(kind, name)
     info = retried(api.repo_info, name, repo_type=kind)
     refs = retried(api.list_repo_refs, name, repo_type=kind)
     head = next((ref.target_commit for ref in refs.branches if ref.name == branch), "")
@@ -86,7 +83,6 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
     return Repository(
         kind,
         name,
-        branch,
         exists=True,
         private=bool(info.private),
         gated=bool(getattr(info, "gated", False)),
@@ -122,17 +118,11 @@ def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[st
 
 def token_of(api: HfApi) -> str | None:
     """The token that the client sends, from wherever it was given or found (HF_TOKEN, `hf auth login`)."""
-    if isinstance(api.token, str):
-        return api.token
-    return None if api.token is False else get_token()
+    return api.token if isinstance(api.token, str) else None if api.token is False else get_token()
 
 
 def find_account(api: HfApi) -> Account | None:
-    """Whose token it is; None without a token.
-
-    Raises:
-        Exception: what the client raises, for example for a token that the Hub does not know.
-    """
+    """Whose token it is; None without a token. Raises what the client raises for an unknown token."""
     if token_of(api) is None:
         return None
     told: dict[str, Any] = retried(api.whoami)
@@ -147,21 +137,19 @@ def check_may_write(api: HfApi, account: Account | None, repository: Repository)
     A read token passes `create_repo(exist_ok=True)` and fails only at the upload, so its role is checked first.
 
     Raises:
-        RunError: if it may not, before anything is sent.
+        RunError: if it may not.
         Exception: what the client raises if the Hub refuses.
     """
     cannot = f"Cannot publish to {repository.name}"
     if account is None:
         raise RunError(f"{cannot}: there is no access token; {LOG_IN}.")
     if account.role == "read":
-        raise RunError(
-            f"{cannot}: the access token of {account.name} is read-only; create one with write access in the Hub's "
-            f"settings, then {LOG_IN}."
-        )
+        create = "create one with write access in the Hub's settings"
+        raise RunError(f"{cannot}: the access token of {account.name} is read-only; {create}, then {LOG_IN}.")
     if repository.exists:
         retried(api.auth_check, repository.name, repo_type=repository.kind, write=True)
     elif (namespace := repository.name.split("/")[0]) not in account.namespaces:
+        allowed = ", ".join(account.namespaces)
         raise RunError(
-            f"{cannot}: the token belongs to {account.name}, who may write to {', '.join(account.namespaces)}, not to "
-            f"{namespace}."
+            f"{cannot}: the token belongs to {account.name}, who may write to {allowed}, not to {namespace}."
         )

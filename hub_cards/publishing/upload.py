@@ -7,6 +7,7 @@ from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
+from stackwalls.hub_cards.layout import listed
 from stackwalls.hub_cards.publishing.changes import compare
 from stackwalls.hub_cards.publishing.plan import Plan
 from stackwalls.hub_cards.publishing.repository import check_may_write, files_at, look
@@ -18,10 +19,6 @@ def publish(plan: Plan, api: HfApi | None = None) -> str:
 
     Access is restricted before the first file is sent. The branch shows the old files or the new ones, never some of
     each. What was committed is compared with the folder by checksum before a tag or a collection names it.
-
-    Args:
-        plan: from `plan_publication`.
-        api: the client; by default one with the user's own token and endpoint.
 
     Returns:
         The commit that holds the folder.
@@ -86,10 +83,8 @@ def _commit(api: HfApi, plan: Plan) -> str:
         files = files_at(api, kind, spec.repository, commit)
     wrong = [file.name for file in folder.files if file.name not in files or not files[file.name].holds(file)]
     if wrong:
-        raise RunError(
-            f"{spec.repository} at {commit[:8]} differs from {folder.path}: {', '.join(wrong[:5])}. Run the same "
-            "command again."
-        )
+        what = f"{spec.repository} at {commit[:8]} differs from {folder.path}: {listed(wrong)}"
+        raise RunError(f"{what}. Run the same command again.")
     return str(commit)
 
 
