@@ -54,11 +54,8 @@ def finish_folder(
         folder: of an unfinished run, or of a finished set that is replaced.
         draft: the manifest without files.
         batches: the rows in order, in batches of any size.
-        rejected: the rejected samples, in order.
+        rejected: in order.
         card: makes README.md; by default the kind's own card, with its images.
-
-    Raises:
-        OSError: if the disk refuses.
     """
     rows = _write_data(folder, batches)
     rows[REJECTED_NAME] = _write_rejected(folder / REJECTED_NAME, rejected)
@@ -165,10 +162,8 @@ def _write_rejected(path: Path, rejected: Iterable[Mapping[str, str]]) -> int:
 def _write_card(folder: Path, draft: Manifest, card: Card | None) -> dict[str, dict[str, Any]]:
     """README.md and, for the kind's own card, the images that it shows. Entries by name."""
     facts = read_facts(folder, draft)
-    if card is not None:
-        texts = {CARD_NAME: card(draft, dict(facts.rows[0])).encode()}
-    else:
-        texts = {**draw_assets(facts), CARD_NAME: render_dataset_card(facts).encode()}
+    text = render_dataset_card(facts) if card is None else card(draft, dict(facts.rows[0]))
+    texts = {**({} if card else draw_assets(facts)), CARD_NAME: text.encode()}
     for name, content in texts.items():
         (folder / name).parent.mkdir(exist_ok=True)
         write_whole(folder / name, content)

@@ -35,7 +35,6 @@ class ItemRecord:
     """What is known of an item, without its rows.
 
     Attributes:
-        name: of the item.
         rejected: samples that were rejected while it was made, in order.
         rows: how many rows it has.
         notes: JSON values of whoever makes it.
@@ -235,16 +234,12 @@ class FolderWriter:
         self.close()
 
     def _carried(self) -> dict[str, Any]:
-        """For the inputs: what a finished set that is replaced says of its rows that stay.
-
-        Its license if it states one, and the versions that those rows were made with if they are not today's.
-        """
+        """The license and the versions (if not today's) of a finished set that is replaced: some of its rows stay."""
         if not (self.path / MANIFEST_NAME).is_file():
             return {}
         old = Manifest.read(self.path)
-        first = old.inputs.get("first_versions", old.versions)
-        license_stated = {"licence": old.inputs["licence"]} if "licence" in old.inputs else {}
-        return license_stated | ({"first_versions": first} if first != self.versions else {})
+        kept = {"licence": old.inputs.get("licence"), "first_versions": old.inputs.get("first_versions", old.versions)}
+        return {key: value for key, value in kept.items() if value not in (None, self.versions)}
 
     def _check_writing(self) -> None:
         if not self._open:

@@ -55,15 +55,10 @@ class Succession:
 
 
 def check_admissible(store: RunStore, asked: Mapping[str, Any], succession: Succession) -> Manifest | None:
-    """Check that a run may be written to its folder; reads, and changes nothing.
+    """The manifest if the folder is finished as asked for; None if the run can start or resume there.
 
-    Args:
-        store: of the folder, which may be missing.
-        asked: "kind", "spec", "versions", "format" and "origin" of what is to be written.
-        succession: what may be there.
-
-    Returns:
-        The manifest if the folder is finished as asked for; None if the run can start or resume there.
+    Reads, and changes nothing. `asked` has the "kind", "spec", "versions", "format" and "origin" of what is to be
+    written.
 
     Raises:
         InputError: in every other case; the message says what differs and what to do.

@@ -107,60 +107,45 @@ def hub_failures(
         instead = f" Or {otherwise}." if otherwise else ""
         chain = _chain(error)
         for found in chain:  # what the Hub said, before what a library made of it
-            if reason := _not_there(found, kind, page, no_file):
-                raise InputError(f"{cannot}: {reason}") from error
-            if reason := _refused(found, page):
-                raise RunError(f"{cannot}: {reason}{instead}") from error
+            raised, reason = _reason(found, kind, page, no_file)
+            if reason:
+                raise raised(f"{cannot}: {reason}{instead if raised is RunError else ''}") from error
         if reason := _unreachable(chain):
             raise RunError(f"{cannot}: {reason}{instead}") from error
         raise
 
 
-def _not_there(error: BaseException, kind: str, page: str, no_file: str) -> str:
+def _reason(error: BaseException, kind: str, page: str, no_file: str) -> tuple[type[StackwallsError], str]:
+    """What to raise for one error of the clients, and the reason; an empty one if the error does not say."""
     from huggingface_hub import errors
 
+    status, text, told = status_of(error), str(error), getattr(error, "server_message", None)
+    said = without_tokens(str(told).splitlines()[0].rstrip(".")) if told else first_line(error)
     unknown = type(error).__name__ == "DatasetNotFoundError"  # of `datasets`, which tells the cases by its text alone
-    if _is_gated(error) or isinstance(error, errors.LocalEntryNotFoundError):
-        return ""
+    if isinstance(error, errors.GatedRepoError) or (unknown and "gated dataset" in text):
+        return RunError, f"it is gated. Request access at {page}, then {LOG_IN} of the account that was granted it."
     if isinstance(error, errors.HFValidationError):
-        return f"expected owner/name[@revision] ({first_line(error)})."
-    if isinstance(error, errors.RevisionNotFoundError) or (unknown and str(error).startswith("Revision")):
-        return f"the {kind} has no such revision; see {page}."
+        return InputError, f"expected owner/name[@revision] ({first_line(error)})."
+    if isinstance(error, errors.RevisionNotFoundError) or (unknown and text.startswith("Revision")):
+        return InputError, f"the {kind} has no such revision; see {page}."
     if isinstance(error, errors.RepositoryNotFoundError) or unknown:
         check = "Check the id, or the path if you meant a folder"
-        return f"the Hub shows no such {kind}. {check}; if the {kind} is private, {LOG_IN}."
-    if isinstance(error, errors.EntryNotFoundError):
-        file = str(error).partition("/resolve/")[2].split()[:1]
+        return InputError, f"the Hub shows no such {kind}. {check}; if the {kind} is private, {LOG_IN}."
+    if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
+        file = text.partition("/resolve/")[2].split()[:1]
         name = unquote(file[0].partition("/")[2].rstrip(".")) if file else "such file"
-        return f"{no_file or f'the {kind} is incomplete'} (it has no {name}); see {page}."
-    return ""
-
-
-def _is_gated(error: BaseException) -> bool:
-    """`datasets` says that a dataset is gated only in the text of its DatasetNotFoundError."""
-    from huggingface_hub import errors
-
-    said = type(error).__name__ == "DatasetNotFoundError" and "gated dataset" in str(error)
-    return said or isinstance(error, errors.GatedRepoError)
-
-
-def _refused(error: BaseException, page: str) -> str:
-    from huggingface_hub import errors
-
-    status, told = status_of(error), getattr(error, "server_message", None)
-    said = without_tokens(str(told).splitlines()[0].rstrip(".")) if told else first_line(error)
-    if _is_gated(error):
-        return f"it is gated. Request access at {page}, then {LOG_IN} of the account that was granted it."
+        return InputError, f"{no_file or f'the {kind} is incomplete'} (it has no {name}); see {page}."
     if isinstance(error, errors.LocalTokenNotFoundError):
-        return f"there is no access token; {LOG_IN}."
+        return RunError, f"there is no access token; {LOG_IN}."
     if status == 401:
-        return f"the Hub does not accept the access token ({said}); {LOG_IN}."
+        return RunError, f"the Hub does not accept the access token ({said}); {LOG_IN}."
     if status == 403:
-        return f"the Hub forbids it ({said}); use a token with that permission."
-    if isinstance(error, errors.OfflineModeIsEnabled) or "(OfflineModeIsEnabled)" in str(error):  # so says `datasets`
-        return "HF_HUB_OFFLINE is set, and the cache has no complete copy. Unset it and run the same command again."
+        return RunError, f"the Hub forbids it ({said}); use a token with that permission."
+    if isinstance(error, errors.OfflineModeIsEnabled) or "(OfflineModeIsEnabled)" in text:  # so says `datasets`
+        offline = "HF_HUB_OFFLINE is set, and the cache has no complete copy"
+        return RunError, f"{offline}. Unset it and run the same command again."
     hint = " Run the same command again later." if status in PASSING else ""
-    return f"the Hub answered {status} ({said}).{hint}" if status else ""
+    return RunError, f"the Hub answered {status} ({said}).{hint}" if status else ""
 
 
 def _unreachable(chain: list[BaseException]) -> str:

@@ -90,11 +90,7 @@ def state_license(folder: Path, license: License) -> Manifest:
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template of `hub_cards/templates/`; no value can break out of its place.
-
-    Raises:
-        jinja2.UndefinedError: if the template uses a value that is not given.
-    """
+    """Render a template of `hub_cards/templates/`; jinja2.UndefinedError if it uses a value that is not given."""
     environment = Environment(
         loader=PackageLoader("stackwalls.hub_cards"),
         undefined=StrictUndefined,

@@ -24,16 +24,7 @@ from stackwalls.hub_cards.publishing.repository import (
     look,
     token_of,
 )
-from stackwalls.model import (
-    LOG_IN,
-    HubId,
-    InputError,
-    first_line,
-    hub_failures,
-    quiet_client,
-    retried,
-    status_of,
-)
+from stackwalls.model import LOG_IN, HubId, InputError, first_line, hub_failures, quiet_client, retried, status_of
 
 _REVISION = re.compile(r"[\w][\w./-]*")
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+")
