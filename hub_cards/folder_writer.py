@@ -200,11 +200,8 @@ class FolderWriter:
             kept = sum(record.rows for record in records)
             wanted = kept + len(entries) if requested is None else requested
             if not kept:
-                reasons = "; ".join(f"{entry['item']}: {entry['reason']}" for entry in entries[:3])
-                raise RunError(
-                    f"Of {wanted} requested images none was kept, so there is no dataset "
-                    f"({reasons or 'and none rejected'})."
-                )
+                why = "; ".join(f"{found['item']}: {found['reason']}" for found in entries[:3]) or "and none rejected"
+                raise RunError(f"Of {wanted} requested images none was kept, so there is no dataset ({why}).")
             counts = {"requested": wanted, "kept": kept, "rejected": len(entries)}
             draft = self._draft(counts, as_json({**self._store.carried(), **(given[-1] or {})}))
             batches = (batch for record in records if record.rows for batch in self.rows(record.name).to_batches())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -182,6 +182,15 @@ def listed(items: Sequence[str], separator: str = ", ") -> str:
     """The first few of many, and how many more there are."""
     more = f"{separator}and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
     return separator.join(items[:_NAMED]) + more
+
+
+def unknown_files(folder: Path, known: Collection[str]) -> Iterator[str]:
+    """Files and links that are not among `known`, except those of an unfinished run and of `NOT_OURS`."""
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        skipped = relative.parts[0] == WORK_NAME or not NOT_OURS.isdisjoint(relative.parts)
+        if not skipped and relative.as_posix() not in known and (path.is_symlink() or not path.is_dir()):
+            yield relative.as_posix()
 
 
 def _check_kind(folder: Path, what: str, there: str, wanted: str) -> None:

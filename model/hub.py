@@ -1,11 +1,4 @@
-"""The Hugging Face Hub: ids, each failure of its clients as one sentence with one exit status, and retries.
-
-| what went wrong | raised | exit |
-|---|---|---|
-| not an id; no such repository, revision or file for this token | `InputError` | 2 |
-| gated, token missing or refused, access forbidden | `RunError` | 1 |
-| unreachable, offline, rate limit, server error | `RunError` | 1 |
-"""
+"""The Hugging Face Hub: ids, each failure of its clients as one sentence with one exit status, and retries."""
 
 from __future__ import annotations
 
@@ -21,7 +14,7 @@ from urllib.parse import unquote
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
 
-RepositoryKind = Literal["dataset", "model", "space"]
+RepositoryKind = Literal["dataset", "model"]
 
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
@@ -81,7 +74,7 @@ def hub_failures(
     no_file: str = "",
     otherwise: str = "",
 ) -> Iterator[None]:
-    """Translate what the Hub's clients raise inside into one sentence (see the module's table).
+    """Translate what the Hub's clients raise inside into one sentence.
 
     Args:
         did: what was being done, as an infinitive, such as "read the labels of".
@@ -92,8 +85,9 @@ def hub_failures(
         otherwise: what to do instead if the Hub does not give the files, such as "give its folder with --model".
 
     Raises:
-        InputError: if the id is malformed, or this token sees no such repository, revision or file.
-        RunError: if access is refused, or the Hub cannot be reached or does not answer as it should.
+        InputError: if the id is malformed, or this token sees no such repository, revision or file (exit status 2).
+        RunError: if the repository is gated, the token missing, refused or without the right, the client offline, the
+            Hub unreachable or busy, or its answer an error (exit status 1).
     """
     try:
         yield

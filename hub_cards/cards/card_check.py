@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from huggingface_hub import DatasetCard, ModelCard
 
 from stackwalls.hub_cards.cards.license import HUB_LICENSES
 from stackwalls.model import InputError, first_line
+from stackwalls.model.hub import RepositoryKind
 
 _SIZES = re.compile(r"n<1K|1K<n<10K|10K<n<100K|100K<n<1M|1M<n<10M|n>1M|.*[BT]")
 _BLANKS = re.compile(r"More Information Needed|\{\{\s*\w+(\.\w+)*\s*\}\}|\{%")
@@ -19,7 +20,7 @@ _BLANKS = re.compile(r"More Information Needed|\{\{\s*\w+(\.\w+)*\s*\}\}|\{%")
 _ADVICE = "state it with --license: one of the Hub's identifiers (such as cc-by-4.0) or NAME=URL"
 
 
-def check_card(card: str | Path, repo_type: Literal["dataset", "model"] = "dataset") -> None:
+def check_card(card: str | Path, repo_type: RepositoryKind = "dataset") -> None:
     """Reject a card that the Hub would reject, that does not state a license, or that has placeholders.
 
     Args:

@@ -14,12 +14,13 @@ from huggingface_hub import HfApi, RepoCard
 
 from stackwalls.hub_cards.cards.card_check import check_card
 from stackwalls.hub_cards.layout import CARD_NAME, listed
-from stackwalls.hub_cards.publishing.changes import Changes, compare
 from stackwalls.hub_cards.publishing.publishable import PublishableFolder, read_publishable
 from stackwalls.hub_cards.publishing.repository import (
     Account,
+    Changes,
     Repository,
     check_may_write,
+    compare,
     find_account,
     look,
     token_of,
@@ -71,10 +72,6 @@ class Plan:
     """What publishing would do, given the folder and the repository as they are now.
 
     Attributes:
-        spec: what was asked for.
-        folder: what is uploaded.
-        there: the repository.
-        changes: between the two.
         account: whose token it is; None without a token.
         license: what the card states, by name if the Hub has no identifier for it.
         endpoint: the Hub's address.

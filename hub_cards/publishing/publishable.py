@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.facts import DRAWN
-from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS, read_groups
+from stackwalls.hub_cards.layout import CARD_NAME, read_groups, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.run_store import WORK_NAME
 from stackwalls.model import InputError
-
-RepositoryKind = Literal["dataset", "model"]
+from stackwalls.model.hub import RepositoryKind
 
 _TOKEN = rb"hf_[A-Za-z0-9]{20,}"
-"""An access token of the Hugging Face Hub, anywhere in a file."""
+"""An access token of the Hugging Face Hub."""
 
 _DRAWN_ID = re.compile(r"drawn/n\d{8}/\d{6}")
 """What STACK-MIX calls an image that this package drew."""
@@ -92,15 +91,8 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
     if CARD_NAME not in names:
         raise InputError(f"{path} has no {CARD_NAME}, and nothing is published without a card: make the folder again.")
     entries, secrets = manifest.files if manifest else {}, tuple(secrets)
-    files = tuple(_read(path, name, secrets) for name in names)
-    for file in files:
-        entry = entries.get(file.name)
-        if entry and (file.scan.sha256, file.scan.size) != (entry["sha256"], entry["bytes"]):
-            raise InputError(
-                f"{file.name} was changed after {path} was made: its SHA-256 is not the manifest's. Make the folder "
-                f"again (`stackgen verify {path}` lists all problems)."
-            )
-    card, left_out = (path / CARD_NAME).read_text(encoding="utf-8"), tuple(_others(path, set(names)))
+    files = tuple(_read(path, name, secrets, entries.get(name)) for name in names)
+    card, left_out = (path / CARD_NAME).read_text(encoding="utf-8"), tuple(unknown_files(path, names))
     foreign = manifest is not None and _holds_foreign_pixels(path, manifest)
     return PublishableFolder(path, "dataset" if manifest else "model", manifest, files, left_out, card, foreign)
 
@@ -148,7 +140,7 @@ def _model_names(path: Path) -> list[str]:
     return sorted(name for name in MODEL_FILES if (path / name).is_file())
 
 
-def _read(folder: Path, name: str, secrets: tuple[str, ...]) -> LocalFile:
+def _read(folder: Path, name: str, secrets: tuple[str, ...], entry: Mapping[str, Any] | None) -> LocalFile:
     path = folder / name
     if not path.is_file():
         raise InputError(f"{name} is missing in {folder}: `stackgen verify {folder}` lists all problems.")
@@ -163,6 +155,11 @@ def _read(folder: Path, name: str, secrets: tuple[str, ...]) -> LocalFile:
         raise InputError(f"Cannot read {path}: {error}") from error
     if read.has_token:
         raise InputError(f"{path} holds an access token, so nothing is published: remove it, and revoke the token.")
+    if entry and (read.sha256, read.size) != (entry["sha256"], entry["bytes"]):
+        raise InputError(
+            f"{name} was changed after {folder} was made: its SHA-256 is not the manifest's. Make the folder again "
+            f"(`stackgen verify {folder}` lists all problems)."
+        )
     return LocalFile(name, path, read)
 
 
@@ -173,13 +170,3 @@ def _holds_foreign_pixels(folder: Path, manifest: Manifest) -> bool:
     batches = read_groups([folder / name for name in manifest.shards()], columns=["top_source", "bottom_source"])
     ids = (name for batch in batches for column in batch.columns for name in column.to_pylist())
     return manifest.spec["source"] != DRAWN or not all(_DRAWN_ID.fullmatch(name or "") for name in ids)
-
-
-def _others(folder: Path, known: set[str]) -> Iterator[str]:
-    """Files and links that are not among `known`, except those of git and file managers."""
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if relative.as_posix() in known or not NOT_OURS.isdisjoint(relative.parts):
-            continue
-        if path.is_symlink() or not path.is_dir():
-            yield relative.as_posix()

@@ -1,11 +1,12 @@
-"""What a repository on the Hub holds now, whose token the client has, and whether it may write there."""
+"""What a repository on the Hub holds now, what a folder would change there, and whether the user's token may do it."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,14 @@ from huggingface_hub import HfApi, get_token
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.sha import git_hash
 
-from stackwalls.hub_cards.manifest import MANIFEST_NAME
-from stackwalls.hub_cards.publishing.publishable import LocalFile, RepositoryKind
-from stackwalls.model import LOG_IN, RunError, retried
+from stackwalls.hub_cards.layout import SHARD, listed
+from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND
+from stackwalls.hub_cards.publishing.publishable import LocalFile, PublishableFolder
+from stackwalls.model import LOG_IN, InputError, RunError, retried
+from stackwalls.model.hub import RepositoryKind
+
+RECIPE_TO_PIXELS = (RECIPE_KIND, "stack-mix")
+"""The pixels may replace a recipe (behind a gate), not the other way round."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +103,8 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
 def files_at(api: HfApi, kind: RepositoryKind, name: str, commit: str) -> dict[str, RemoteFile]:
     """The files of one commit."""
     entries = retried(lambda: list(api.list_repo_tree(name, recursive=True, revision=commit, repo_type=kind)))
-    return {
-        entry.path: RemoteFile(entry.size, entry.lfs.sha256 if entry.lfs else "", entry.blob_id)
-        for entry in entries
-        if isinstance(entry, RepoFile)
-    }
+    files = (entry for entry in entries if isinstance(entry, RepoFile))
+    return {file.path: RemoteFile(file.size, file.lfs.sha256 if file.lfs else "", file.blob_id) for file in files}
 
 
 def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[str, Any]:
@@ -114,6 +117,82 @@ def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[st
             return {}
     known = isinstance(content, dict) and isinstance(content.get("files"), dict)
     return content if known else {}
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The differences between a folder and a branch.
+
+    Attributes:
+        new: files that are not on the branch.
+        updated: files that the branch has with other content.
+        unchanged: files that the branch has with the same content.
+        deleted: names of files of an earlier publication that are not in the folder.
+        untouched: names of files that this package did not make; they stay.
+    """
+
+    new: tuple[LocalFile, ...]
+    updated: tuple[LocalFile, ...]
+    unchanged: tuple[LocalFile, ...]
+    deleted: tuple[str, ...]
+    untouched: tuple[str, ...]
+
+    @property
+    def sent(self) -> tuple[LocalFile, ...]:
+        """What has to be uploaded."""
+        return (*self.new, *self.updated)
+
+    def local(self) -> Iterator[tuple[str, LocalFile]]:
+        """The folder's files, each with "new", "updated" or "unchanged"."""
+        for change in ("new", "updated", "unchanged"):
+            yield from ((change, file) for file in getattr(self, change))
+
+    def __bool__(self) -> bool:
+        return bool(self.sent or self.deleted)
+
+
+def compare(folder: PublishableFolder, there: Repository) -> Changes:
+    """What would change on a branch if the folder were published there.
+
+    Raises:
+        InputError: if the repository holds something else: another kind of dataset, or Parquet files that would be
+            read as rows of this one.
+    """
+    _check_kind(folder, there)
+    names = {file.name for file in folder.files}
+    others = sorted(there.files.keys() - names - {".gitattributes"})
+    # of an earlier publication: listed by its manifest, or one of its shards
+    deleted = [n for n in others if n in there.manifest_files or (there.manifest_kind and SHARD.fullmatch(n))]
+    untouched = [name for name in others if name not in deleted]
+    first = not there.manifest_kind and folder.manifest is not None
+    foreign = [*untouched, *(there.files.keys() & names if first else ())]
+    rows = sorted(name for name in foreign if fnmatchcase(name, "data/test-*.parquet"))  # as in the card's metadata
+    if folder.repository_kind == "dataset" and rows:
+        raise InputError(
+            f"{there.name} holds {listed(rows)}, which this package did not put there and which would be read "
+            "as rows of this set: choose another name, or delete those files there first."
+        )
+    known = [(file, there.files.get(file.name)) for file in folder.files]
+    return Changes(
+        new=tuple(file for file, remote in known if remote is None),
+        updated=tuple(file for file, remote in known if remote is not None and not remote.holds(file)),
+        unchanged=tuple(file for file, remote in known if remote is not None and remote.holds(file)),
+        deleted=tuple(deleted),
+        untouched=tuple(untouched),
+    )
+
+
+def _check_kind(folder: PublishableFolder, there: Repository) -> None:
+    if there.manifest_kind in ("", folder.kind) or (there.manifest_kind, folder.kind) == RECIPE_TO_PIXELS:
+        return
+    if (folder.kind, there.manifest_kind) == RECIPE_TO_PIXELS:
+        raise InputError(
+            f"{there.name} holds the pixels of this set, and they would stay in its history next to the recipe: choose "
+            "another name, or delete that repository first."
+        )
+    raise InputError(
+        f"{there.name} holds a {there.manifest_kind} set and {folder.path} a {folder.kind} set: choose another name."
+    )
 
 
 def token_of(api: HfApi) -> str | None:
