@@ -11,7 +11,13 @@ from __future__ import annotations
 
 import argparse
 
-from stackwalls.stackgen.commands._options import add_model_arguments, add_out_argument, add_seed_argument, find_model
+from stackwalls.stackgen.commands._options import (
+    add_model_arguments,
+    add_out_argument,
+    add_seed_argument,
+    find_model,
+    plain_warnings,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     check_findings_folder(args.out)
     if (args.out / FINDINGS_NAME).exists() and not args.overwrite:
         raise InputError(f"{args.out} already contains findings: choose another folder, or replace them (--overwrite).")
-    source = open_dataset(args.dataset)
+    with plain_warnings():
+        source = open_dataset(args.dataset)
     wall = Wall.parse(args.wall) if args.wall else None
     model = find_model(args, wall, source.wall).to(find_device(args.device))
     new = not args.out.exists()

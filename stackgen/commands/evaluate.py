@@ -27,6 +27,7 @@ from stackwalls.stackgen.commands._options import (
     add_seed_argument,
     find_model,
     parse_methods,
+    plain_warnings,
     print_json,
 )
 
@@ -98,7 +99,8 @@ def run(args: argparse.Namespace) -> int:
     settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory")
     spec = EvaluationSpec(limits=limits, **{name: getattr(args, name) for name in settings})
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
-    sources = [open_dataset(name) for name in args.datasets]
+    with plain_warnings():
+        sources = [open_dataset(name) for name in args.datasets]
     launch = Launch.of()
     model, wall = _model_and_wall(args, sources, launch)
     results = evaluate(

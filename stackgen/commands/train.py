@@ -33,6 +33,7 @@ from stackwalls.stackgen.commands._options import (
     add_seed_argument,
     given_fields,
     parse_classes_option,
+    plain_warnings,
     say,
 )
 
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_data(group: argparse._ArgumentGroup) -> None:
     add_classes_argument(group, "all")
     add = group.add_argument
+    add("--labels", type=Path, metavar="FILE", help="labels of a flat folder of images, as for `stackgen mix`")
     add("--val-share", type=float, metavar="S", help="share of each class to validate on, if there is no val split")
     add("--streaming", action="store_true", help="read a dataset of the Hub while training")
     add("--epoch-images", type=int, metavar="N", help="images in one pass over a stream of unknown size")
@@ -91,16 +93,18 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("Name the data (--data), and --masked or --baseline; or trainings to draw (--curves).")
     recipe = find_recipe(args.recipe).with_values(**given_fields(args, Recipe))
     spec = TrainingSpec(recipe, masked=args.masked, seed=args.seed)
-    data = open_data(
-        args.data,
-        parse_classes_option(args.classes),
-        seed=args.seed,
-        val_share=args.val_share,
-        streaming=args.streaming,
-        drawn_per_class=args.drawn_pictures,
-        drawn_fresh=args.drawn_fresh,
-        size=args.epoch_images,
-    )
+    with plain_warnings():
+        data = open_data(
+            args.data,
+            parse_classes_option(args.classes),
+            seed=args.seed,
+            labels=args.labels,
+            val_share=args.val_share,
+            streaming=args.streaming,
+            drawn_per_class=args.drawn_pictures,
+            drawn_fresh=args.drawn_fresh,
+            size=args.epoch_images,
+        )
     running = Running(**given_fields(args, Running))
     outcome = train(data, spec, args.out, running, resume=args.resume, report=say)
     if outcome is not None:  # in the first process

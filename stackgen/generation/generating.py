@@ -19,7 +19,6 @@ from stackwalls.hub_cards import (
     Succession,
     read_decisions,
     rejected_images,
-    stack_gen_features,
 )
 from stackwalls.model import InputError, Launch
 from stackwalls.stackgen.diffusion import FrameMaker
@@ -111,7 +110,6 @@ def _open(spec: GenerateSpec, out: Path, launch: Launch, redo: bool) -> FolderWr
         out,
         kind="stack-gen",
         spec=spec.to_dict(),
-        features=stack_gen_features(),
         versions={name: version(name) for name in VERSIONED},
         succession=Succession(grows, revised, hint=hint),
         launch=launch,

@@ -30,7 +30,6 @@ from stackwalls.hub_cards import (
     image_sha256,
     parse_license,
     stack_gen_features,
-    stack_mix_features,
     state_license,
     verify,
 )
@@ -271,7 +270,7 @@ def test_a_mix_does_not_take_the_place_of_what_was_begun(tmp_path: Path) -> None
     before = contents(tmp_path / "a")
     spec = {"source": "val", "per_class": 1, "seed": 0, "wall": "bottom:54"}
     with pytest.raises(InputError, match="an unfinished stack-gen set, and this would be a stack-mix set: choose"):
-        FolderWriter.open(tmp_path / "a", kind="stack-mix", spec=spec, features=stack_mix_features())
+        FolderWriter.open(tmp_path / "a", kind="stack-mix", spec=spec)
     assert contents(tmp_path / "a") == before
 
 
