@@ -7,8 +7,6 @@
 - what they share: `adapter` (a method with options, which must belong to the network, called on a batch), `conversion`
   (attributions to maps), `isolation` (a call leaves nothing behind)
 - `imports`: methods and networks that are named `package.module:name`
-
-Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """
 
 import lazy_loader

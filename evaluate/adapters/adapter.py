@@ -60,9 +60,7 @@ class Configured:
 
     def reduction(self, usual: str | None) -> str | None:
         """A key of `REDUCTIONS`, or None for final maps; `usual` by default."""
-        if self.reduce is None:
-            return usual
-        return None if self.reduce == "none" else self.reduce
+        return {None: usual, "none": None}.get(self.reduce, self.reduce)
 
     def refuse(self, form: str, *names: str) -> None:
         """Reject the attributes `names`, which have no meaning for a form, with an `InputError`."""

@@ -55,6 +55,4 @@ class CaptumExplainer(Adapter):
 def _layers(attribution: Any) -> Sequence[object]:
     """The layers that it reads: one, several, or none (then it reads the input)."""
     found = getattr(getattr(attribution, "grad_cam", attribution), "layer", None)
-    if found is None:
-        return []
-    return found if isinstance(found, list | tuple) else [found]
+    return found if isinstance(found, list | tuple) else [layer for layer in [found] if layer is not None]

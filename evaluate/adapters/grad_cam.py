@@ -33,10 +33,8 @@ class GradCamExplainer:
     """
 
     def __init__(self, subject: Subject, spec: MethodSpec) -> None:
-        self.subject = subject
-        self.spec = spec
-        self.methods = (spec.name,)
-        self.max_batch = spec.max_batch
+        self.subject, self.spec = subject, spec
+        self.methods, self.max_batch = (spec.name,), spec.max_batch
 
     def explain(
         self, images: torch.Tensor, targets: Sequence[int], methods: object = None, progress: Progress | None = None

@@ -6,7 +6,7 @@ import random
 import sys
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,22 +31,6 @@ def restored(model: nn.Module) -> Iterator[None]:
                 module._modules.update(before)
 
 
-@contextmanager
-def undisturbed(model: nn.Module, kept: KeptState, images: torch.Tensor, seed: int) -> Iterator[Draws]:
-    """Run a method: gradients on, its prints to stderr, with random numbers of its own (see `repeatable`).
-
-    Afterwards the model is `restored`, and its weights and attributes are as `kept`.
-    """
-    with ExitStack() as stack:
-        stack.enter_context(restored(model))
-        stack.callback(kept.put_back)
-        draws = stack.enter_context(repeatable(images, seed))
-        stack.enter_context(redirect_stdout(sys.stderr))
-        for parameter in model.parameters():
-            parameter.grad = None  # a backward pass would add to the user's gradient in place
-        yield draws
-
-
 @dataclass
 class Draws:
     """Whether random numbers were drawn, known afterwards."""
@@ -55,16 +39,20 @@ class Draws:
 
 
 @contextmanager
-def repeatable(images: torch.Tensor, seed: int) -> Iterator[Draws]:
-    """Seed the global random number generators by the images, and restore them afterwards.
+def undisturbed(model: nn.Module, kept: KeptState, images: torch.Tensor, seed: int) -> Iterator[Draws]:
+    """Run a method: gradients on, its prints to stderr; afterwards the model is `restored`, its state as `kept`.
 
-    So a method that draws numbers gives the same maps whatever ran before: in one process, in several, or after a
-    resumed run. With one image per call, they do not depend on the batch size either.
+    The global random number generators are seeded by the images, and restored afterwards. So a method that draws
+    numbers gives the same maps whatever ran before: in one process, in several, or after a resumed run. With one image
+    per call, they do not depend on the batch size either.
     """
     sampled = images[..., ::8, ::8].detach().float().cpu().contiguous().numpy()  # enough to identify an image
     number = zlib.crc32(sampled.tobytes(), seed)
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what third-party code draws from
-    with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):
+    devices = [images.device] if images.device.type == "cuda" else []
+    with restored(model), torch.random.fork_rng(devices), redirect_stdout(sys.stderr):
+        for parameter in model.parameters():
+            parameter.grad = None  # a backward pass would add to the user's gradient in place
         torch.manual_seed(number)
         np.random.seed(number)  # noqa: NPY002
         random.seed(number)
@@ -75,6 +63,7 @@ def repeatable(images: torch.Tensor, seed: int) -> Iterator[Draws]:
             draws.any = _states(images.device) != before
             random.setstate(of_python)
             np.random.set_state(of_numpy)  # noqa: NPY002
+            kept.put_back()
 
 
 def _states(device: torch.device) -> tuple[object, ...]:

@@ -74,10 +74,8 @@ class PrecomputedExplainer:
                 f"{self.name} is one array of maps in order, and there are {len(lengths)} datasets: name the maps by "
                 "image id, or put <dataset>.npy files in a folder."
             )
-        for name, images in lengths.items():
-            if images != number:
-                text = f"{self.name} has {number} maps, but {name} has {images} images"
-                raise InputError(f"{text}: expected one map for each image.")
+        if other := [f"{name} has {images} images" for name, images in lengths.items() if images != number]:
+            raise InputError(f"{self.name} has {number} maps, but {other[0]}: expected one map for each image.")
 
     def for_images(self, refs: Sequence[ImageRef]) -> PrecomputedExplainer:
         """The explainer for these images, in this order."""

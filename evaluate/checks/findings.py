@@ -42,11 +42,6 @@ FINDINGS_NAME = "findings.json"
 """Written last."""
 
 _NAMES = {"findings.md", "findings.csv", FINDINGS_NAME}
-_COLUMNS = ("image_id", "target", "same_logits", "method", "raw_drift", "map_drift")
-_EIGEN = "EigenCAM"
-
-_CENTRE_WIDTH = 0.25
-"""Standard deviation of the center-bias map, as a fraction of the image's side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +58,8 @@ class Findings:
     wall: Wall
 
     def __post_init__(self) -> None:
-        columns = [*_COLUMNS, *(f"mu_{stage}" for stage in STAGES), "error"]
+        columns = ["image_id", "target", "same_logits", "method", "raw_drift", "map_drift"]
+        columns += [*(f"mu_{stage}" for stage in STAGES), "error"]
         object.__setattr__(self, "per_image", self.per_image.reindex(columns=columns))
 
     def records(self) -> list[dict[str, Any]]:
@@ -214,7 +210,7 @@ def _with_signs(subject: Subject, images: torch.Tensor, found: dict[str, Maps | 
     shown: dict[str, Maps | str] = {}
     for name, maps in found.items():
         shown[name] = maps
-        if name == _EIGEN and isinstance(maps, Maps) and maps.raw is not None:
+        if name == "EigenCAM" and isinstance(maps, Maps) and maps.raw is not None:
             signed = eigen_maps(np.asarray(maps.raw), activations_of(subject, images))
             for sign in SIGNS[1:]:
                 upsampled = normalized_maps(torch.from_numpy(signed[sign]), images.shape[-1])
@@ -259,10 +255,13 @@ def uniform(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> to
 
 
 def centre(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """A Gaussian in the middle of the image, `(N, H, W)` in (0, 1]: photographers center their subjects."""
+    """A Gaussian in the middle of the image, `(N, H, W)` in (0, 1]: photographers center their subjects.
+
+    Its standard deviation is a quarter of the image's side.
+    """
     del model, targets
     rows, columns = (
-        torch.exp(-0.5 * ((torch.arange(n, device=inputs.device) + 0.5) / n - 0.5).square() / _CENTRE_WIDTH**2)
+        torch.exp(-0.5 * ((torch.arange(n, device=inputs.device) + 0.5) / n - 0.5).square() / 0.25**2)
         for n in inputs.shape[2:]
     )
     return torch.outer(rows, columns).expand(inputs.shape[0], -1, -1).clone()

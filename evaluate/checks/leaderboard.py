@@ -108,15 +108,15 @@ def scores_of(results: Measurements) -> list[Score]:
 
 def _score(results: Measurements, row: TableRow, manifest_sha256: str) -> Score:
     run, wall, accuracy = results.run, results.wall, results.summary.accuracy[row.dataset]
-    names = {"method": row.method, "dataset": row.dataset, "dataset_sha256": manifest_sha256, "network": run["model"]}
-    judged = {"wall": str(wall), "chance": wall.chance, "blind": bool(results.certificate["passed"])}
-    counts = {"images": row.images, "n": row.mu.n, "nan": row.mu.nan, "failed": row.failed}
     means = {"mu": row.mu.mean, "mu_std": row.mu.std, "native_mu": row.mu_native.mean}
     means |= {"lit": row.lit, "energy": row.energy, "pointing": row.pointing}
-    known: dict[str, Any] = {name: None if math.isnan(value) else float(value) for name, value in means.items()}
-    top1 = accuracy.correct / accuracy.labelled if accuracy.labelled else None
-    about = {"top1": top1, "versions": dict(run["versions"]), "note": run["method_notes"].get(row.method, "")}
-    return Score(SCORE_FORMAT, **names, **judged, **counts, **known, **about)
+    values: dict[str, Any] = {name: None if math.isnan(mean) else float(mean) for name, mean in means.items()}
+    values |= {"method": row.method, "dataset": row.dataset, "dataset_sha256": manifest_sha256, "network": run["model"]}
+    values |= {"wall": str(wall), "chance": wall.chance, "blind": bool(results.certificate["passed"])}
+    values |= {"images": row.images, "n": row.mu.n, "nan": row.mu.nan, "failed": row.failed}
+    values["top1"] = accuracy.correct / accuracy.labelled if accuracy.labelled else None
+    values |= {"versions": dict(run["versions"]), "note": run["method_notes"].get(row.method, "")}
+    return Score(SCORE_FORMAT, **values)
 
 
 def read_scores(folder: str | Path) -> list[Score]:

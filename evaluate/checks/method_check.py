@@ -44,37 +44,32 @@ ASPECTS: dict[str, str] = {
 SAME = 1e-4
 """Largest relative difference of two maps that count as the same: rounding, in other batches and other orders."""
 
-_RELATIVE_ZERO = 1e-6
-"""What counts as zero, as a fraction of the map's largest value: rounding."""
-
-_WIDTH, _CLASSES = 1 / 16, 10
-_THRESHOLD = -0.05
-"""Bias of every convolution: it leaves maps with dead and active cells, as in a trained network."""
+_CLASSES = 10
 
 
-def tiny_masked_vgg(seed: int = 0) -> MaskedVGG16:
+def tiny_masked_vgg() -> MaskedVGG16:
     """MaskedVGG16's geometry with a sixteenth of its channels and random weights (He et al. 2015): blind at the bottom.
 
     The wall follows from the layers, not from training, so random weights are as blind as any.
     """
     with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
-        model = MaskedVGG16(num_classes=_CLASSES, width=_WIDTH)
+        torch.manual_seed(0)
+        model = MaskedVGG16(num_classes=_CLASSES, width=1 / 16)
         _initialize(model)
     return model.eval()
 
 
-def tiny_walled(wall: str = "top:64", seed: int = 0) -> Walled:
+def tiny_walled() -> Walled:
     """A small convolutional network of stride 32 with random weights behind a wall on another side."""
     with torch.random.fork_rng([]):
-        torch.manual_seed(seed)
+        torch.manual_seed(0)
         layers: list[nn.Module] = []
         for inputs, outputs, stride in ((3, 8, 4), (8, 16, 4), (16, 32, 2)):
             layers += [nn.Conv2d(inputs, outputs, 2 * stride - 1, stride, stride - 1), nn.ReLU()]
         head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, _CLASSES))
         backbone = Backbone("tiny", nn.Sequential(*layers), head)
         _initialize(backbone.features)
-    return Walled(backbone, Wall.parse(wall)).eval()
+    return Walled(backbone, Wall.parse("top:64")).eval()
 
 
 def _initialize(module: nn.Module) -> None:
@@ -82,7 +77,8 @@ def _initialize(module: nn.Module) -> None:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:
-                nn.init.constant_(layer.bias, _THRESHOLD if isinstance(layer, nn.Conv2d) else 0.0)
+                # below zero, convolutions leave maps with dead and active cells, as in a trained network
+                nn.init.constant_(layer.bias, -0.05 if isinstance(layer, nn.Conv2d) else 0.0)
 
 
 NETWORKS: dict[str, Callable[[], BlindModel]] = {"bottom:54": tiny_masked_vgg, "top:64": tiny_walled}
@@ -90,12 +86,11 @@ NETWORKS: dict[str, Callable[[], BlindModel]] = {"bottom:54": tiny_masked_vgg, "
 
 
 @cache
-def tiny_images(count: int = 4) -> NDArray[np.uint8]:
-    """`(count, 224, 224, 3)` uint8: drawn animals, each above another of its class."""
-    classes = animals()
-    images = []
-    for index in range(count):
-        drawn = classes[index * (len(classes) // count)].index
+def tiny_images() -> NDArray[np.uint8]:
+    """`(4, 224, 224, 3)` uint8: drawn animals, each above another of its class."""
+    classes, images = animals(), []
+    for index in range(4):
+        drawn = classes[index * (len(classes) // 4)].index
         above, below = (draw(drawn, seed, IMAGE_SIZE) for seed in (2 * index, 2 * index + 1))
         images.append(np.concatenate([above[:160], below[160:]]))
     return np.stack(images)
@@ -178,7 +173,7 @@ def _blind(subject: Subject, maps: NDArray[Any], wall: str) -> Verdict:
     if np.isnan(found).all():
         return Verdict(wall, "blind", None, "every map is zero everywhere, which says nothing")
     mean = float(np.nanmean(found))
-    lit = maps[inner_wall(subject).index(3)].max((1, 2)) > _RELATIVE_ZERO * maps.max((1, 2))
+    lit = maps[inner_wall(subject).index(3)].max((1, 2)) > 1e-6 * maps.max((1, 2))  # less is rounding
     said = f"{int(lit.sum())} of {len(maps)} maps are lit there; mean mu {mean:.3f}, chance {subject.wall.chance:.3f}"
     return Verdict(wall, "blind", not lit.any(), said, mean)
 

@@ -15,9 +15,6 @@ import torch
 from stackwalls.evaluate.engine.kernels import dense_layers, linear
 from stackwalls.model import BlindModel, MaskedVGG16
 
-_MAPS_PER_IMAGE = 8
-"""Ablated maps that take about as much memory as one image's shares of the dense layer."""
-
 
 def _dense_first_drops(model: MaskedVGG16, activations: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """How much the target class's score drops without each channel: `(N, C, h, w)` to `(N, C)`."""
@@ -79,7 +76,7 @@ def ablation_weights(
         report: called with the number of ablated maps done, of `N·C`.
     """
     if isinstance(model, MaskedVGG16):
-        images = max(1, batch // _MAPS_PER_IMAGE)
+        images = max(1, batch // 8)  # 8 ablated maps take about as much memory as one image's shares
         parts: list[torch.Tensor] = []
         for part in zip(torch.split(activations, images), torch.split(targets, images), strict=True):
             parts.append(_dense_first_drops(model, *part))

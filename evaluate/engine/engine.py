@@ -248,9 +248,8 @@ def _precision_note(asked: Precision, used: Precision) -> str | None:
     """What the report says about the arithmetic, if something other than float32 was requested."""
     if asked == "exact":
         return None
-    arithmetic, passes = {"tf32x3": ("TF32", "three TF32 products for one of float32"), "fast": ("16-bit", "16 bits")}[
-        asked
-    ]
+    arithmetic = {"tf32x3": "TF32", "fast": "16-bit"}[asked]
+    passes = {"tf32x3": "three TF32 products for one of float32", "fast": "16 bits"}[asked]
     if used == "exact":
         return f"ScoreCAM: in float32, because this device has no fast {arithmetic} arithmetic"
     return f"ScoreCAM: its masked passes use {passes}; everything else is in float32"

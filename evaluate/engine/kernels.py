@@ -18,12 +18,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from stackwalls.model import BlindModel, MaskedVGG16, parallel_map
 
-_CPU_IMAGES = 2
-"""Images per call on a CPU: more do not fit its caches."""
-
-_TF32_BITS = -(2**13)
-"""All bits of a float32 number except the 13 that TF32 drops."""
-
 Features = Callable[[torch.Tensor], torch.Tensor]
 """Images or maps to maps; for a whole network, `(N, 3, H, W)` normalized to `(N, C, h, w)` float32, contiguous."""
 
@@ -50,9 +44,6 @@ def multiplies_tf32(device: torch.device) -> bool:
     return _is_nvidia(device) and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
-# Dense layers
-
-
 def dense_layers(classifier: nn.Sequential) -> list[nn.Linear]:
     """The dense layers of a head, in order."""
     return [layer for layer in classifier if isinstance(layer, nn.Linear)]
@@ -69,13 +60,10 @@ def linear(inputs: torch.Tensor, layer: nn.Linear, relu: bool = False, bias: boo
     return out.relu_() if relu else out
 
 
-# Convolutions, fast up to rounding: ScoreCAM's masked passes
-
-
 def conv_relu(layer: nn.Conv2d, input_shape: tuple[int, int, int, int], dtype: torch.dtype) -> Features:
     """A 3×3 convolution with stride 1 and padding 1, and its ReLU: `(N, in, H, W)` channels_last to `(N, out, H, W)`.
 
-    Its weights are copied into the fastest layout for batches of `input_shape`.
+    For ScoreCAM's masked passes, fast up to rounding. Its weights are copied into the fastest layout for `input_shape`.
     """
     weight = layer.weight.detach().to(dtype).contiguous(memory_format=torch.channels_last)
     device = weight.device
@@ -91,9 +79,6 @@ def conv_relu(layer: nn.Conv2d, input_shape: tuple[int, int, int, int], dtype: t
     if _is_nvidia(device) and torch.backends.cudnn.is_available():  # type: ignore[no-untyped-call]
         return lambda x: torch.cudnn_convolution_relu(x, weight, bias, stride, padding, dilation, groups)
     return lambda x: F.conv2d(x, weight, bias, padding=1).relu_()
-
-
-# Convolutions, fast without changing a bit: the forward pass that all methods share
 
 
 def fast_features(model: BlindModel) -> Features:
@@ -116,7 +101,7 @@ def fast_features(model: BlindModel) -> Features:
 
     def features(images: torch.Tensor) -> torch.Tensor:
         with parallel_map() as mapped:
-            return torch.cat(list(mapped(one, torch.split(images, _CPU_IMAGES))))
+            return torch.cat(list(mapped(one, torch.split(images, 2))))  # more do not fit a CPU's caches
 
     return features
 
@@ -157,11 +142,8 @@ def _blocked_convolution(layer: nn.Conv2d) -> Features:
     return lambda x: torch.mkldnn_convolution(x, weight, bias, *given)
 
 
-# float32 convolutions on matrix units that take TF32: `--precision tf32x3`
-
-
 class SplitProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Inside this context, float32 convolutions without groups run as three TF32 products.
+    """Inside this context, float32 convolutions without groups run as three TF32 products (`--precision tf32x3`).
 
     TF32 keeps 10 of float32's 23 mantissa bits. A number is the sum of a TF32 number and a remainder that TF32 holds
     almost exactly, x = h + l, so x·k = l·k_h + h·k_l + h·k_h up to a term of 2⁻²¹ (Markidis et al., "NVIDIA Tensor Core
@@ -200,7 +182,7 @@ class SplitProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _tf32_parts(numbers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """TF32 numbers and the remainders; they sum to `numbers` exactly."""
-    high = (numbers.view(torch.int32) & _TF32_BITS).view(torch.float32)
+    high = (numbers.view(torch.int32) & -(2**13)).view(torch.float32)  # without the 13 bits that TF32 drops
     return high, numbers - high
 
 

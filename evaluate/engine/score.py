@@ -21,14 +21,6 @@ from stackwalls.evaluate.engine.kernels import Features, SplitProducts, conv_rel
 from stackwalls.model import IMAGE_SIZE, BlindModel, MaskedVGG16, Wall, Walled, parallel_map
 from stackwalls.model.networks.seen_rows import rows_needed
 
-_MIN_MAX_EPSILON = 1e-8
-
-_CUT_BELOW = 50
-"""Cutting wrong rows off costs a copy, which pays if a row is a large share of the map: below this height."""
-
-_CPU_IMAGES = 1
-"""Images per pass on a CPU: the maps of more do not fit its caches, and one image's rows are cut off without a copy."""
-
 SeenParts = list[torch.Tensor]
 """The seen intervals of a batch of images, one tensor each (two around a band)."""
 
@@ -105,7 +97,8 @@ class SeenRows:
     def __init__(self, model: MaskedVGG16, batch: int, dtype: torch.dtype = torch.float32) -> None:
         self.model, self.dtype = model, dtype
         on_cpu = next(model.parameters()).device.type == "cpu"
-        self.batch = min(batch, _CPU_IMAGES) if on_cpu else batch
+        # on a CPU, the maps of more do not fit its caches, and one image's rows are cut off without a copy
+        self.batch = 1 if on_cpu else batch
         needed = rows_needed(model.convolutions, model.visible_rows)
         self.seen = needed[0]
         self.steps: list[tuple[Features | None, int]] = []
@@ -127,7 +120,8 @@ class SeenRows:
         x = seen_images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         for step, rows in self.steps:
             x = F.max_pool2d(x, 2) if step is None else step(x)
-            if x.shape[2] > rows and (step is None or x.shape[2] < _CUT_BELOW):
+            # cutting wrong rows off costs a copy, which pays if a row is a large share of the map
+            if x.shape[2] > rows and (step is None or x.shape[2] < 50):
                 x = x[:, :, :rows].contiguous(memory_format=torch.channels_last)
         return x[:, :, : self.model.visible_rows].float().flatten(1)
 
@@ -149,7 +143,7 @@ def channel_masks(activations: torch.Tensor, size: int) -> torch.Tensor:
     """Channels' maps `(C, h, w)` as masks `(C, size, size)` in [0, 1]: bilinear, corners aligned, min–max."""
     masks = F.interpolate(activations[None], size=(size, size), mode="bilinear", align_corners=True)[0]
     low, high = torch.aminmax(masks.flatten(1), dim=1)
-    return masks.sub_(low[:, None, None]).div_((high - low + _MIN_MAX_EPSILON)[:, None, None])
+    return masks.sub_(low[:, None, None]).div_((high - low + 1e-8)[:, None, None])
 
 
 def score_weights(

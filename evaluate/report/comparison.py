@@ -45,7 +45,7 @@ def compare_methods(per_image: pd.DataFrame, dataset: str) -> tuple[MethodPair, 
     differences = np.column_stack([values[first] - values[second] for first, second in pairs])
     p_values = sign_flip_tests(differences)
     found = zip(pairs, paired_differences(differences), p_values, holm_adjusted(p_values), strict=True)
-    return tuple(MethodPair(*map(str, pair), apart, float(p), float(adjusted)) for pair, apart, p, adjusted in found)
+    return tuple(MethodPair(str(a), str(b), mean, float(p), float(adjusted)) for (a, b), mean, p, adjusted in found)
 
 
 def rank_stability(per_image: pd.DataFrame, dataset: str) -> list[RankAgreement]:
@@ -91,20 +91,18 @@ class BaselineComparison:
         Raises:
             InputError: if the walls differ, nothing is common, or the first network is the one that sees.
         """
-        names = str(masked.run["model"]), str(baseline.run["model"])
+        first, second = str(masked.run["model"]), str(baseline.run["model"])
         if masked.wall != baseline.wall:
             raise InputError(
-                f"{names[0]} was measured by the wall {masked.wall}, {names[1]} by {baseline.wall}: evaluate both with "
-                "the same wall (`--wall`)."
+                f"{first} was measured by the wall {masked.wall}, {second} by {baseline.wall}: evaluate both with the "
+                "same wall (`--wall`)."
             )
         if baseline.blind and not masked.blind:
-            raise InputError(
-                f"{names[0]} sees the band, {names[1]} does not: name the results of the blind network first."
-            )
+            raise InputError(f"{first} sees the band, {second} does not: name the results of the blind network first.")
         joined = _joined(masked.per_image, baseline.per_image)
         if joined.empty:
             raise InputError("The two results have no image and method in common: evaluate both on the same datasets.")
-        return cls(*names, baseline.blind, _rows(joined), _alike(joined))
+        return cls(first, second, baseline.blind, _rows(joined), _alike(joined))
 
     def columns(self) -> list[str]:
         """Headings of `cells`; mu × 100."""

@@ -41,11 +41,6 @@ _CELL, _PANEL = 1.55, 2.4
 _MAP_WEIGHT = 0.6
 """Share of the map's color in an overlay; the rest is the image in gray."""
 
-_UNSEEN = 0.25
-"""Brightness of the dead zone in the teaser's second panel."""
-
-_DPI = 160
-
 
 def results_figures(results: Measurements, method: str | None = None) -> Iterator[tuple[str, Figure]]:
     """(file name without suffix, figure): the teaser, and one or two pages of overlays per dataset.
@@ -120,7 +115,7 @@ def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Fig
     middle = int(measured[np.argsort(samples.mu[measured, column], kind="stable")[(len(measured) - 1) // 2]])
     image, mu = samples.images[middle], samples.mu[middle, column]
     seen = image.copy()
-    seen[wall.index(2)] = np.rint(seen[wall.index(2)] * _UNSEEN)
+    seen[wall.index(2)] = np.rint(seen[wall.index(2)] * 0.25)  # the dead zone is darkened
     figure = Figure(figsize=(3 * _PANEL + 0.2, _PANEL + 0.6), layout="constrained")
     panels: NDArray[Any] = figure.subplots(1, 3)
     _draw_image(panels[0], image, wall, hatched=False)
@@ -170,7 +165,7 @@ def write_figure(figure: Figure, kind: str = "png") -> bytes:
         raise InputError(f"Expected a figure's kind to be 'png' or 'pdf', but got {kind!r}.")
     metadata = {"Software": None} if kind == "png" else {"CreationDate": None, "Producer": None}
     file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=_DPI, metadata=metadata)
+    figure.savefig(file, format=kind, dpi=160, metadata=metadata)
     return file.getvalue()
 
 

@@ -14,8 +14,6 @@ from stackwalls.evaluate.statistics import Interval, PairedDifference
 UNDEFINED = "–"
 """Shown in place of a number that does not exist."""
 
-_LEAST_P = 0.001
-
 
 def times_100(value: float) -> str:
     """`22.7` for 0.227."""
@@ -58,7 +56,7 @@ def p_cell(p: float) -> str:
     """`0.034`, or `< 0.001`."""
     if math.isnan(p):
         return UNDEFINED
-    return f"< {_LEAST_P}" if p < _LEAST_P else f"{p:.3f}"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def aligned(lines: Sequence[Sequence[str]], left: int = 0) -> list[str]:

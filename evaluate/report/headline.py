@@ -7,9 +7,6 @@ from collections.abc import Sequence
 
 from stackwalls.evaluate.report.table import Table, TableRow
 
-_ROUNDING = 1e-9
-"""Relative rounding error of a uniform map's mean mu."""
-
 
 def headline(table: Table, model: str, blind: bool = True) -> str:
     """Which methods highlight pixels that the network cannot see, and which are no better than a uniform map.
@@ -64,7 +61,8 @@ def _range(table: Table, rows: Sequence[TableRow]) -> str:
 
 def _no_better(table: Table, rows: Sequence[TableRow]) -> list[str]:
     """Methods whose mean is not below chance, with the datasets unless that is so on all of them."""
-    lost, found = [row for row in rows if row.mu.mean >= table.chance * (1 - _ROUNDING)], []
+    least, found = table.chance * (1 - 1e-9), []  # a uniform map's mean mu has a rounding error
+    lost = [row for row in rows if row.mu.mean >= least]
     for method in _methods(lost):
         names = [row.dataset for row in lost if row.method == method]
         everywhere = len(names) == sum(row.method == method for row in rows)

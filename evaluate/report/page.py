@@ -42,11 +42,6 @@ _FIGURE = re.compile(r"(teaser|overlays|more-overlays)-.*\.(png|pdf)")
 BINS, MOST_POINTS, MOST_LISTED = 40, 300, 6
 """Of the histograms over [0, 1]; of the images shown one by one below one; of the listed values of a setting."""
 
-_GOLDEN = (5**0.5 - 1) / 2
-
-_SURE = 0.95
-"""How often fewer images must rank the methods as all do to be called enough."""
-
 
 @dataclass(frozen=True)
 class Shown:
@@ -118,7 +113,7 @@ def render_report(
 
 def html_environment(templates: Path) -> Environment:
     """Templates that escape every value, and fail on one that is missing."""
-    blocks = {"trim_blocks": True, "lstrip_blocks": True}
+    blocks: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
     return Environment(loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, **blocks)
 
 
@@ -165,8 +160,8 @@ def _distribution(method: str, mu: pd.Series[float]) -> dict[str, Any]:
     counts, _ = np.histogram(values, BINS, (0, 1))
     count = min(len(values), MOST_POINTS)
     few = values[[index * len(values) // count for index in range(count)]] if count else values
-    # the golden ratio's multiples spread evenly, whatever their number, so that equal values stay apart
-    points = [(round(100 * float(value), 2), round((index * _GOLDEN) % 1, 3)) for index, value in enumerate(few)]
+    golden = (5**0.5 - 1) / 2  # its multiples spread evenly, whatever their number, so that equal values stay apart
+    points = [(round(100 * float(value), 2), round((index * golden) % 1, 3)) for index, value in enumerate(few)]
     heights = [round(float(height), 4) for height in counts / (counts.max() or 1)]
     return {"method": method, "heights": heights, "points": points, "n": len(values)}
 
@@ -198,7 +193,7 @@ def _stability(per_image: pd.DataFrame, dataset: str) -> dict[str, Any]:
 
 def _enough(found: list[RankAgreement]) -> int | None:
     """The least number of images, short of all, from which on the order is the same in 95 % of the subsets."""
-    sure = list(itertools.takewhile(lambda each: each.same_order >= _SURE, reversed(found[:-1])))
+    sure = list(itertools.takewhile(lambda each: each.same_order >= 0.95, reversed(found[:-1])))
     return sure[-1].images if sure else None
 
 

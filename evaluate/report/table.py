@@ -26,9 +26,6 @@ from stackwalls.evaluate.report.formatting import (
 from stackwalls.evaluate.rows import paired_values
 from stackwalls.evaluate.statistics import Interval, bootstrap_intervals
 
-_WIDTH = 100
-"""Of a terminal, in characters."""
-
 _BRIEF = {"95 % interval": "95 %", "native mu": "native"} | {head: head for head in ("mu × 100", "n", "NaN", "failed")}
 """The columns that a terminal shows, and their shorter headings there."""
 
@@ -156,7 +153,7 @@ class Table:
         """For a terminal: the main columns, datasets side by side as far as 100 characters allow, and a legend."""
         blocks = [self._block(dataset) for dataset in self.datasets]
         names = ["", *aligned([["method"], *([method] for method in self.methods), ["chance"]], left=1)]
-        tables = [side_by_side([names, *group]) for group in fitting(names, blocks, _WIDTH)]
+        tables = [side_by_side([names, *group]) for group in fitting(names, blocks, 100)]
         return "\n\n".join("\n".join(lines) for lines in [*tables, self.legend(brief=True)]) + "\n"
 
     def _block(self, dataset: str) -> list[str]:
