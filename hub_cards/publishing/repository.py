@@ -172,14 +172,11 @@ def compare(folder: PublishableFolder, there: Repository) -> Changes:
             f"{there.name} holds {listed(rows)}, which this package did not put there and which would be read "
             "as rows of this set: choose another name, or delete those files there first."
         )
-    known = [(file, there.files.get(file.name)) for file in folder.files]
-    return Changes(
-        new=tuple(file for file, remote in known if remote is None),
-        updated=tuple(file for file, remote in known if remote is not None and not remote.holds(file)),
-        unchanged=tuple(file for file, remote in known if remote is not None and remote.holds(file)),
-        deleted=tuple(deleted),
-        untouched=tuple(untouched),
-    )
+    found: dict[str, list[LocalFile]] = {"new": [], "updated": [], "unchanged": []}
+    for file in folder.files:
+        remote = there.files.get(file.name)
+        found["new" if remote is None else "unchanged" if remote.holds(file) else "updated"].append(file)
+    return Changes(*map(tuple, found.values()), deleted=tuple(deleted), untouched=tuple(untouched))
 
 
 def _check_kind(folder: PublishableFolder, there: Repository) -> None:
