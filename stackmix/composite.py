@@ -46,10 +46,7 @@ def compose(first: NDArray[np.uint8], second: NDArray[np.uint8], wall: Wall) -> 
 
 @dataclass(frozen=True)
 class Encoder:
-    """A lossless image format: Pillow's name of it, the file extension, and Pillow's options.
-
-    A lossy one would mix pixels across the wall.
-    """
+    """A lossless image format (a lossy one would mix pixels across the wall) and Pillow's options for it."""
 
     format: str
     suffix: str
@@ -66,11 +63,7 @@ ENCODERS = {
 
 
 def find_encoder(name: str) -> Encoder:
-    """The encoder of that name.
-
-    Raises:
-        InputError: if there is none; the message lists them.
-    """
+    """The encoder of that name; InputError if there is none."""
     if name not in ENCODERS:
         raise InputError(f"Unknown encoder {name!r}: expected {' or '.join(ENCODERS)}.")
     return ENCODERS[name]

@@ -37,13 +37,7 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
     """A split to read some images of: the label column alone, then the row groups that are asked for.
 
     Its Parquet files are read by byte ranges, pinned to the commit that the revision names now, with the user's token
-    (`hf auth login` or `HF_TOKEN`). Nothing stays in a cache.
-
-    Args:
-        hub: the dataset; its own split, if it names one, goes before `split`.
-        split: `validation`, `train`, ….
-        unlabelled: whether to keep images without a label.
-        progress: show progress bars on stderr.
+    (`hf auth login` or `HF_TOKEN`). Nothing stays in a cache. A split that `hub` names goes before `split`.
 
     Raises:
         InputError: if there is no such dataset, revision or split, or its files are not Parquet.
@@ -100,12 +94,7 @@ def stream_hub(hub: HubId, split: str, size: int | None = None, *, unlabelled: b
 
 
 def split_names(hub: HubId) -> list[str]:
-    """The names of a dataset's splits.
-
-    Raises:
-        InputError: if there is no such dataset or revision, or `datasets` cannot read it.
-        RunError: if the Hub refuses access, or cannot be reached.
-    """
+    """The names of a dataset's splits; raises as `opening`."""
     import datasets
 
     with opening(hub):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -13,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import file_sha256
+from stackwalls.model.errors import InputError
 from stackwalls.model.images.labelled import UNLABELLED, LabelledImages, LabelReader, warn_left_out
 from stackwalls.model.images.labels import class_of, parse_class
 
@@ -61,18 +59,8 @@ class ImageFolder(LabelledImages):
     def _read(self, image_id: str, epoch: int) -> bytes:
         return (self.root / image_id).read_bytes()
 
-    def fingerprint(self) -> str:
-        """Every file's path and hash.
-
-        Raises:
-            RunError: if a file cannot be read.
-        """
-        try:
-            with ThreadPoolExecutor() as pool:
-                hashes = list(pool.map(lambda path: file_sha256(self.root / path), self._paths))
-        except OSError as error:
-            raise RunError(f"Cannot read {error.filename}: {error.strerror}.") from error
-        return "".join(f"{image_id} {own}\n" for image_id, own in zip(self._paths, hashes, strict=True))
+    def _local_files(self) -> Iterable[tuple[str, Path]]:
+        return ((path, self.root / path) for path in self._paths)
 
     @cached_property
     def _found(self) -> dict[str, int]:
