@@ -1,4 +1,4 @@
-from .composite import ENCODERS, compose, encode, find_encoder
+from .composite import ENCODERS, compose, encode
 from .mix_plan import image_order, most_pairs, pair_order
 from .mix_spec import MixSpec, RejectedPair
 from .mixing import mix
@@ -15,7 +15,6 @@ __all__ = [
     "RejectedPair",
     "compose",
     "encode",
-    "find_encoder",
     "image_order",
     "mix",
     "most_pairs",

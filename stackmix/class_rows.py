@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackwalls.model import RunError, imagenet_classes
 from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
-from stackwalls.stackmix.composite import compose, encode, find_encoder
+from stackwalls.stackmix.composite import compose, encode
 from stackwalls.stackmix.mix_plan import MixPlan, draw, most_pairs, pair_order, rejected_pairs
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassR
         RunError: if the rejected pairs are not those that the images make now.
     """
     image_ids, redone, spec = plan.images(index), plan.redone(index), plan.spec
-    images, encoder = UsableImages(source, image_ids), find_encoder(spec.encoder)
+    images = UsableImages(source, image_ids)
     names = [f"{imagenet_classes()[index].synset}_{number:04d}" for number in range(spec.per_class)]
     rows: dict[str, dict[str, Any]] = {}
     drawn = 0
@@ -111,7 +111,7 @@ def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassR
                     "images."
                 )
         rows[image_id] = {
-            "image": {"bytes": encode(composite, encoder), "path": image_id + encoder.suffix},
+            "image": {"bytes": encode(composite, spec.encoder), "path": f"{image_id}.{spec.encoder}"},
             "label": index,
             "image_id": image_id,
             "top_source": images.ids[first],

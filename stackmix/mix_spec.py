@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from stackwalls.model import IMAGE_SIZE, VGG16_WALL, InputError, Wall, check_seed, imagenet_classes, parse_classes
-from stackwalls.stackmix.composite import find_encoder
+from stackwalls.stackmix.composite import check_encoder
 
 MAX_PER_CLASS = 1000
 """Most pairs of a class: its composites (0.1 MB each) are held in memory until all of them are made."""
@@ -100,7 +100,7 @@ class MixSpec:
             raise InputError(
                 f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."
             )
-        find_encoder(self.encoder)
+        check_encoder(self.encoder)
 
     def to_dict(self, source_name: str) -> dict[str, Any]:
         """For the manifest: what the set follows from, the source by its name and not by its place here."""

@@ -15,7 +15,7 @@ from stackwalls.model import file_sha256
 from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
 from stackwalls.model.images.opening import files_in
-from stackwalls.stackmix.composite import compose, encode, find_encoder
+from stackwalls.stackmix.composite import compose, encode
 from stackwalls.stackmix.mixing import check_workers, image_pool
 
 
@@ -69,20 +69,29 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
     """
     check_workers(workers)
     sources = RecipePictures(source, progress=progress)
-    images = recipe.manifest.counts["kept"]
+    kept = images = recipe.manifest.counts["kept"]
+    problems: list[NotRebuilt] = []
+    other_files = 0
     spec, features, origin = recipe.manifest.spec, stack_mix_features(), {"recipe": recipe.sha256}
     with FolderWriter.open(out, kind="stack-mix", spec=spec, features=features, origin=origin) as writer:
-        if writer.manifest is not None:
-            return Rebuilt(writer.manifest, images, images, (), 0, _same_bytes(out, recipe))
-        problems = _write_missing(recipe, sources, writer, workers, progress)
-        records = [record for record in map(writer.record, writer.names()) if record is not None]
-        other_files = sum(bool(record.notes["other_file"]) for record in records)
-        if problems:
-            return Rebuilt(None, images, len(records), problems, other_files, False)
-        requested = recipe.manifest.counts["requested"]
-        inputs, rejected = recipe.dataset["inputs"], recipe.rejected()
-        manifest = writer.finish(requested=requested, inputs=inputs, rejected=rejected)
-    return Rebuilt(manifest, images, images, (), other_files, _same_bytes(out, recipe))
+        manifest = writer.manifest
+        if manifest is None:
+            numbered = ((f"row-{number:08d}", row) for number, row in enumerate(recipe.rows()))
+            missing = [(name, row) for name, row in numbered if writer.record(name) is None]
+            sources.fetch(row[f"{place}_source"] for _, row in missing for place in ("top", "bottom"))
+            with image_pool("rebuilding", images, images - len(missing), workers, progress=progress) as (pool, bar):
+                for found in pool.map(partial(_write_image, recipe, sources, writer), missing):
+                    problems += found
+                    bar.update()
+            records = [record for record in map(writer.record, writer.names()) if record is not None]
+            other_files, kept = sum(bool(record.notes["other_file"]) for record in records), len(records)
+            if not problems:
+                requested = recipe.manifest.counts["requested"]
+                inputs, rejected = recipe.dataset["inputs"], recipe.rejected()
+                manifest = writer.finish(requested=requested, inputs=inputs, rejected=rejected)
+    # the manifest holds the hash of every file, so its own hash stands for all
+    same = not problems and file_sha256(out / MANIFEST_NAME) == recipe.dataset["manifest_sha256"]
+    return Rebuilt(manifest, images, kept, tuple(problems), other_files, same)
 
 
 class UnfitImageError(ValueError):
@@ -127,8 +136,9 @@ class RecipePictures:
         if own is not None and hashlib.sha256(own).hexdigest() == sha256:
             return own
         for path in self._files_by_name.get(PurePosixPath(image_id).name, ()):
-            if file_sha256(path) == sha256:
-                return path.read_bytes()
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() == sha256:
+                return data
         raise UnfitImageError("missing from the source" if own is None else "changed: its SHA-256 is not the recipe's")
 
     def _own(self, image_id: str) -> bytes | None:
@@ -152,22 +162,6 @@ class RecipePictures:
         return found
 
 
-def _write_missing(
-    recipe: Recipe, sources: RecipePictures, writer: FolderWriter, workers: int | None, progress: bool
-) -> tuple[NotRebuilt, ...]:
-    """Make the images that are missing, each an item by its number; what could not be made."""
-    total = recipe.manifest.counts["kept"]
-    numbered = ((f"row-{number:08d}", row) for number, row in enumerate(recipe.rows()))
-    missing = [(name, row) for name, row in numbered if writer.record(name) is None]
-    sources.fetch(row[f"{place}_source"] for _, row in missing for place in ("top", "bottom"))
-    problems: list[NotRebuilt] = []
-    with image_pool("rebuilding", total, total - len(missing), workers, progress=progress) as (pool, bar):
-        for found in pool.map(partial(_write_image, recipe, sources, writer), missing):
-            problems += found
-            bar.update()
-    return tuple(problems)
-
-
 def _write_image(
     recipe: Recipe, sources: RecipePictures, writer: FolderWriter, item: tuple[str, Mapping[str, Any]]
 ) -> list[NotRebuilt]:
@@ -182,7 +176,7 @@ def _write_image(
             problems.append(NotRebuilt(row["image_id"], image_id, str(error)))
     if problems:
         return problems
-    encoder = find_encoder(recipe.manifest.spec["encoder"])
+    encoder = recipe.manifest.spec["encoder"]
     pixels = compose(parts[0], parts[1], recipe.manifest.wall)
     data = encode(pixels, encoder)
     same_file = hashlib.sha256(data).hexdigest() == row["image_sha256"]
@@ -190,12 +184,7 @@ def _write_image(
         made, here = recipe.dataset["versions"].get("pillow"), recipe.manifest.versions.get("pillow")
         reason = f"other pixels: the set was made with Pillow {made} (the recipe with {here}), install that one"
         return [NotRebuilt(row["image_id"], "image", reason)]
-    file = {"bytes": data, "path": row["image_id"] + encoder.suffix}
+    file = {"bytes": data, "path": f"{row['image_id']}.{encoder}"}
     kept = {key: value for key, value in row.items() if key not in ("image_sha256", "pixels_sha256")}
     writer.write(name, [{"image": file, **kept}], notes={"other_file": not same_file})
     return []
-
-
-def _same_bytes(out: Path, recipe: Recipe) -> bool:
-    """The manifest holds the hash of every file, so its own hash stands for all."""
-    return bool(file_sha256(out / MANIFEST_NAME) == recipe.dataset["manifest_sha256"])

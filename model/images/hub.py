@@ -53,13 +53,13 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
     if split not in splits:
         expected = " or ".join(f"{hub}:{name}" for name in splits)
         raise InputError(f"The dataset {hub} has no split {split!r}: expected {expected}.")
-    paths = [re.fullmatch(r"hf://(datasets/[^@]+@([^/]+)/(.+))", url) for url in splits[split]]
-    if not all(path is not None and path[3].endswith(".parquet") for path in paths):
+    pattern = re.compile(r"hf://(datasets/[^@]+@([^/]+)/(.+\.parquet))")
+    found = [path for url in splits[split] if (path := pattern.fullmatch(url))]
+    if len(found) < len(splits[split]):
         raise InputError(
             f"The split {split!r} of {hub} is not stored as Parquet files. The Hub keeps a Parquet version of most "
             f"datasets: try {hub.repository}@refs/convert/parquet:{split}."
         )
-    found = [path for path in paths if path is not None]
     features = (builder.info.features or {}).items()  # on the dataset's card
     system = HfFileSystem()
     return ParquetImages(

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.hub import HubId, is_hub_url
@@ -62,7 +62,17 @@ def open_images(
         RunError: if the Hub refuses access, or cannot be reached.
     """
     if not isinstance(what, str | Path):
-        return _table(what, unlabelled)
+        import datasets
+
+        from stackwalls.model.images.tables import TableImages
+
+        if not isinstance(what, datasets.Dataset):
+            raise InputError(
+                "Expected a folder, a Hub id (owner/name) or a datasets.Dataset (one split of a DatasetDict; "
+                "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), but got "
+                f"{type(what).__name__}."
+            )
+        return TableImages(what, what.info.dataset_name or "dataset", unlabelled=unlabelled)
     text, path = str(what), Path(what)
     if labels is not None:
         if not path.is_dir():
@@ -178,20 +188,6 @@ def _was_read(hub: HubId) -> bool:
 
     cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
     return (cache / f"datasets--{hub.repository.replace('/', '--')}").is_dir()
-
-
-def _table(table: Any, unlabelled: bool) -> LabelledImages:
-    import datasets
-
-    from stackwalls.model.images.tables import TableImages
-
-    if not isinstance(table, datasets.Dataset):
-        raise InputError(
-            "Expected a folder, a Hub id (owner/name) or a datasets.Dataset (one split of a DatasetDict; "
-            "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), but got "
-            f"{type(table).__name__}."
-        )
-    return TableImages(table, table.info.dataset_name or "dataset", unlabelled=unlabelled)
 
 
 def _matching(path: Path) -> dict[str, Path]:

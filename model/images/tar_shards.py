@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +36,13 @@ class TarImages(LabelledImages):
         self.name, self._files, self._unlabelled = name, files, unlabelled
 
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
-        return reader.read(self._members[1])
+        return reader.read([label for *_, label in self._members.values()])
 
     def _row_id(self, row: int) -> str:
         return self._ids[row]
 
     def _read(self, image_id: str, epoch: int) -> bytes:
-        file, offset, size = self._members[0][image_id]
+        file, offset, size, _ = self._members[image_id]
         with self._files[file].open("rb") as shard:
             shard.seek(offset)
             return shard.read(size)
@@ -52,22 +51,20 @@ class TarImages(LabelledImages):
         return self._files.items()
 
     @cached_property
-    def _members(self) -> tuple[dict[str, tuple[str, int, int]], list[Any]]:
-        """The file, offset and size of each image by its id, and the labels as written."""
-        places: dict[str, tuple[str, int, int]] = {}
-        values: list[Any] = []
-        for name, path in self._files.items():
-            for key, label, image in _samples(path):
-                places[f"{name}#{key}"] = (name, image.offset_data, image.size)
-                values.append(label)
-        return places, values
+    def _members(self) -> dict[str, tuple[str, int, int, str | int]]:
+        """By id: the file, offset and size of each image, and its label as written."""
+        return {
+            f"{name}#{key}": (name, image.offset_data, image.size, label)
+            for name, path in self._files.items()
+            for key, label, image in _samples(path)
+        }
 
     @cached_property
     def _ids(self) -> list[str]:
-        return list(self._members[0])
+        return list(self._members)
 
 
-def _samples(path: Path) -> Iterator[tuple[str, Any, tarfile.TarInfo]]:
+def _samples(path: Path) -> Iterator[tuple[str, str | int, tarfile.TarInfo]]:
     """Key, label as written and image of each sample of a tar file, in order."""
     empty = True
     try:
@@ -89,7 +86,9 @@ def _parts(member: tarfile.TarInfo) -> tuple[str, str]:
     return f"{folder}{slash}{stem}", f".{suffix.lower()}"
 
 
-def _sample(tar: tarfile.TarFile, where: str, members: Mapping[str, tarfile.TarInfo]) -> tuple[Any, tarfile.TarInfo]:
+def _sample(
+    tar: tarfile.TarFile, where: str, members: Mapping[str, tarfile.TarInfo]
+) -> tuple[str | int, tarfile.TarInfo]:
     """The label as written, and the image."""
     image = next((member for suffix, member in members.items() if suffix in SUFFIXES), None)
     suffix = next((suffix for suffix in _LABEL_SUFFIXES if suffix in members), None)
@@ -98,9 +97,8 @@ def _sample(tar: tarfile.TarFile, where: str, members: Mapping[str, tarfile.TarI
             f"In {where}: expected an image and a label ({', '.join(_LABEL_SUFFIXES)}), found {', '.join(members)}."
         )
     file = tar.extractfile(members[suffix])
-    label: Any = "" if file is None else file.read().decode("utf-8", errors="replace").strip()
-    if suffix == ".json":
-        label = _json_label(label, where)
+    text = "" if file is None else file.read().decode("utf-8", errors="replace").strip()
+    label = _json_label(text, where) if suffix == ".json" else text
     number = isinstance(label, str) and label.lstrip("-").isdecimal()
     return int(label) if number else label, image
 
