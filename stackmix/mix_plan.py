@@ -46,11 +46,6 @@ class MixPlan:
         """The pairs of a class that were rejected."""
         return [pair for pair in self.spec.redone if pair.synset == imagenet_classes()[class_index].synset]
 
-    def first_images(self, classes: Iterable[int]) -> list[str]:
-        """The ids that are read for these classes if no image is broken."""
-        pairs = {index: self.spec.per_class + len(self.redone(index)) for index in classes}
-        return [image_id for index, count in pairs.items() for image_id in self.images(index)[: 2 * count]]
-
 
 def plan_mix(spec: MixSpec, index: Index, source_name: str) -> MixPlan:
     """Choose the classes.

@@ -72,8 +72,9 @@ class ClassMaker:
         self.plan, self.writer, self._source = plan, writer, source
 
     def fetch(self, classes: Iterable[int]) -> None:
-        """Tell the source which images will be read; one that reads best in bulk gets them now."""
-        self._source.fetch(self.plan.first_images(classes))
+        """Tell the source which images will be read if none is broken; one that reads best in bulk reads them now."""
+        pairs = {index: self.plan.spec.per_class + len(self.plan.redone(index)) for index in classes}
+        self._source.fetch([name for index, count in pairs.items() for name in self.plan.images(index)[: 2 * count]])
 
     def rows_of(self, index: int) -> ClassRows:
         """The rows of one class; called by several threads."""
@@ -85,11 +86,6 @@ class ClassMaker:
         notes = {"usable": made.usable, "redone": self._redone(index)}
         return self.writer.write(imagenet_classes()[index].synset, made.rows, made.rejected, notes).rows
 
-    def record(self, index: int) -> ItemRecord | None:
-        """What is known of a class. A record of before a review does not count for a class that it changed."""
-        record = self.writer.record(imagenet_classes()[index].synset)
-        return record if record is not None and record.notes.get("redone") == self._redone(index) else None
-
     def records(self) -> dict[int, ItemRecord | None]:
         """The classes that make the set as far as is known, in order; None for those that are missing."""
         found: dict[int, ItemRecord | None] = {}
@@ -97,7 +93,10 @@ class ClassMaker:
         for index in self.plan.order:
             if good == self.plan.wanted:
                 break
-            found[index] = record = self.record(index)
+            record = self.writer.record(imagenet_classes()[index].synset)
+            if record is not None and record.notes.get("redone") != self._redone(index):
+                record = None  # of before a review that changed the class
+            found[index] = record
             good += record is None or bool(record.notes["usable"])
         return found
 

@@ -94,17 +94,12 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
     return Rebuilt(manifest, images, kept, tuple(problems), other_files, same)
 
 
-class UnfitImageError(ValueError):
-    """An image that is missing, or another than the recipe's; the message is the reason."""
-
-
 class RecipePictures:
     """Finds a recipe's images by their id or their file's name alone, and returns none whose SHA-256 differs.
 
     Args:
         source: what `open_images` opens; labels are not needed, as the recipe has them. In a folder of images,
             sub-folders may be in any order.
-        progress: show progress bars on stderr.
 
     Raises:
         InputError: if there is no such source.
@@ -130,7 +125,7 @@ class RecipePictures:
         """The encoded file of an image.
 
         Raises:
-            UnfitImageError: if it is not there, or only with another SHA-256.
+            BrokenImageError: if it is not there, or only with another SHA-256.
         """
         own = self._own(image_id)
         if own is not None and hashlib.sha256(own).hexdigest() == sha256:
@@ -139,7 +134,7 @@ class RecipePictures:
             data = path.read_bytes()
             if hashlib.sha256(data).hexdigest() == sha256:
                 return data
-        raise UnfitImageError("missing from the source" if own is None else "changed: its SHA-256 is not the recipe's")
+        raise BrokenImageError("missing from the source" if own is None else "changed: its SHA-256 is not the recipe's")
 
     def _own(self, image_id: str) -> bytes | None:
         """The image of that very id; a recipe may come from anybody, so its ids must stay inside the folder."""
@@ -172,7 +167,7 @@ def _write_image(
         image_id = row[f"{place}_source"]
         try:
             parts.append(decode_and_crop(sources.read(image_id, row[f"{place}_sha256"])))
-        except (UnfitImageError, BrokenImageError) as error:
+        except BrokenImageError as error:
             problems.append(NotRebuilt(row["image_id"], image_id, str(error)))
     if problems:
         return problems

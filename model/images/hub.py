@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.hub import HubId, first_line, hub_failures
@@ -47,8 +48,7 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
     from huggingface_hub import HfFileSystem
 
     split = hub.split or split
-    with opening(hub):
-        builder = datasets.load_dataset_builder(_url(hub), revision=hub.revision)
+    builder = _loaded(hub, datasets.load_dataset_builder)
     splits = {str(name): list(files) for name, files in (builder.config.data_files or {}).items()}
     if split not in splits:
         expected = " or ".join(f"{hub}:{name}" for name in splits)
@@ -76,8 +76,7 @@ def download_hub(hub: HubId, split: str, *, unlabelled: bool = False) -> TableIm
     """A split to read all images of, again and again: `datasets` downloads it. See `open_hub`."""
     import datasets
 
-    with opening(hub):
-        table = datasets.load_dataset(_url(hub), revision=hub.revision, split=hub.split or split)
+    table = _loaded(hub, datasets.load_dataset, split=hub.split or split)
     return TableImages(table, str(hub), unlabelled=unlabelled)
 
 
@@ -86,10 +85,10 @@ def stream_hub(hub: HubId, split: str, size: int | None = None, *, unlabelled: b
     import datasets
 
     split = hub.split or split
-    with opening(hub):
-        table = datasets.load_dataset(_url(hub), revision=hub.revision, split=split, streaming=True)
-        known = getattr(table.info, "splits", None) or {}
-        size = known[split].num_examples if split in known else size
+    table = _loaded(hub, datasets.load_dataset, split=split, streaming=True)
+    known = getattr(table.info, "splits", None) or {}
+    size = known[split].num_examples if split in known else size
+    with opening(hub):  # it may read a row
         return TableStream(table, str(hub), size, f"{hub}:{split}", unlabelled=unlabelled)
 
 
@@ -97,9 +96,9 @@ def split_names(hub: HubId) -> list[str]:
     """The names of a dataset's splits; raises as `opening`."""
     import datasets
 
+    return list(map(str, _loaded(hub, datasets.get_dataset_split_names)))
+
+
+def _loaded(hub: HubId, load: Callable[..., Any], **options: Any) -> Any:
     with opening(hub):
-        return [str(name) for name in datasets.get_dataset_split_names(_url(hub), revision=hub.revision)]
-
-
-def _url(hub: HubId) -> str:
-    return f"hf://datasets/{hub.repository}"
+        return load(f"hf://datasets/{hub.repository}", revision=hub.revision, **options)

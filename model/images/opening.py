@@ -116,7 +116,10 @@ def find_hub_id(what: str | Path) -> HubId | None:
             )
         return hub
     if path.is_dir():
-        if hub is not None and _was_read(hub):
+        import huggingface_hub
+
+        cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
+        if hub is not None and (cache / f"datasets--{hub.repository.replace('/', '--')}").is_dir():  # read before
             warnings.warn(
                 f"{text} is the local folder of that name, not the dataset on the Hub: write hf://datasets/{text} for "
                 "that one.",
@@ -180,14 +183,6 @@ def also_not_here(text: str) -> Iterator[None]:
         if is_hub_url(text):
             raise
         raise type(error)(f"{error} There is no folder {text!r} here either.") from error
-
-
-def _was_read(hub: HubId) -> bool:
-    """Whether the dataset is in the cache of the Hub's client."""
-    import huggingface_hub
-
-    cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
-    return (cache / f"datasets--{hub.repository.replace('/', '--')}").is_dir()
 
 
 def _matching(path: Path) -> dict[str, Path]:

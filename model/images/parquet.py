@@ -34,12 +34,10 @@ class ParquetImages(LabelledImages):
     """Parquet files with an image column and a label column; ids are `file.parquet#row`.
 
     Args:
-        name: what the manifest calls the source.
         files: by the name that an id starts with: the file's path, or a call that opens it as a binary file.
         label_names: see `find_columns`.
         unlabelled: whether to keep rows without a label.
         connections: files read at the same time.
-        progress: show progress bars on stderr.
     """
 
     def __init__(

@@ -111,22 +111,16 @@ class TableImages(LabelledImages):
 
     def fingerprint(self) -> str:
         """As `datasets` computes it."""
-        return self._fingerprint
+        return str(self._fingerprint)
 
 
 class TableStream:
     """A `datasets.IterableDataset`: rows are read over the network as they are needed, and nothing stays on the disk.
 
-    It cannot leave images out: a label that is not a class is an error.
+    It cannot leave images out: a label that is not a class is an error. The columns are found as in `TableImages`.
 
-    Args:
-        name: what manifests and reports call it.
-        size: its number of rows, where the Hub says it.
-        contents: what distinguishes it from others, such as a commit.
-        unlabelled: whether a table without labels will do.
-
-    Raises:
-        InputError: if there is no image column, or no label column where labels are needed.
+    Attributes:
+        size: its number of rows, where known.
     """
 
     def __init__(
@@ -139,12 +133,11 @@ class TableStream:
     def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
         """Encoded images without end, with the class of each; each pass in another order that follows from the seed."""
         reader = LabelReader(self.name)
+        image, column, names = self._columns
         for epoch in count():
             rows = self._table.shuffle(seed=seed, buffer_size=BUFFER)
             rows.set_epoch(epoch)
-            for row in rows:
-                label = reader.read_one(row[str(self._columns.label)], self._columns.names)
-                yield cell_bytes(row[self._columns.image], Path()), label
+            yield from ((cell_bytes(row[image], Path()), reader.read_one(row[column], names)) for row in rows)
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, from number `start` on."""

@@ -24,12 +24,7 @@ class TarImages(LabelledImages):
     """The images of local shards by number; ids are `shard.tar#key`. The shards are listed once, and not copied.
 
     A sample is an image and its label: `.cls` (an index, a synset or a name), `.txt` (the same), or `.json` with one
-    of the usual label fields.
-
-    Args:
-        name: what manifests and reports call them.
-        files: the shards, by the name that an id starts with.
-        unlabelled: whether to keep images whose label is -1.
+    of the usual label fields. `files` has the shards by the name that an id starts with.
     """
 
     def __init__(self, name: str, files: Mapping[str, Path], *, unlabelled: bool = False) -> None:

@@ -12,9 +12,9 @@ import pytest
 
 from stackwalls.hub_cards import Recipe, open_recipe, parse_license, recipe_folder, state_license, verify
 from stackwalls.model import InputError, RunError
+from stackwalls.model.images import BrokenImageError
 from stackwalls.stackgen import cli
 from stackwalls.stackmix import MixSpec, NotRebuilt, RecipePictures, mix, rebuild, rebuilding
-from stackwalls.stackmix.rebuilding import UnfitImageError
 
 FolderMaker = Callable[[Mapping[str, int]], Path]
 
@@ -150,7 +150,7 @@ def test_a_recipe_cannot_reach_out_of_the_source(pictures: Path, tmp_path: Path)
     (tmp_path / "secret.png").write_bytes(b"x")
     found = RecipePictures(str(pictures))
     for name in ("../secret.png", str(tmp_path / "secret.png"), "n01440764/../../secret.png"):
-        with pytest.raises(UnfitImageError, match="missing"):
+        with pytest.raises(BrokenImageError, match="missing"):
             found.read(name, "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881")
 
 
