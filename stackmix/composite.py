@@ -28,10 +28,10 @@ def compose(first: NDArray[np.uint8], second: NDArray[np.uint8], wall: Wall) -> 
         wall: the dead zone.
 
     Returns:
-        `(H, W, 3)` uint8, a new array.
+        a new array of that shape and dtype.
 
     Raises:
-        ValueError: if an image has another shape or dtype.
+        ValueError: if an image has another one.
     """
     expected = (wall.image_size, wall.image_size, 3)
     for name, image in (("first", first), ("second", second)):

@@ -106,14 +106,12 @@ class ClassMaker:
 
 def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession | None = None) -> FolderWriter:
     """The folder of a plan's set."""
-    return FolderWriter.open(
-        out,
-        kind="stack-mix",
-        spec=plan.spec.to_dict(source_name),
-        features=stack_mix_features(),
-        origin={"source of images": plan.fingerprint},
-        succession=succession,
+    spec, features, origin = (
+        plan.spec.to_dict(source_name),
+        stack_mix_features(),
+        {"source of images": plan.fingerprint},
     )
+    return FolderWriter.open(out, kind="stack-mix", spec=spec, features=features, origin=origin, succession=succession)
 
 
 def make_set(maker: ClassMaker, workers: int | None, progress: bool) -> Manifest:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,11 +82,9 @@ def decode_tensor(data: bytes) -> torch.Tensor:
     from torchvision.io import ImageReadMode, decode_jpeg
 
     if jpeg_size(data) is not None:
-        try:
+        with suppress(RuntimeError):  # damaged: `decode` says how
             found: torch.Tensor = decode_jpeg(as_tensor(data), ImageReadMode.RGB)
             return found
-        except RuntimeError:  # damaged: `decode` says how
-            pass
     return torch.from_numpy(np.array(decode(data))).permute(2, 0, 1)
 
 

@@ -13,9 +13,6 @@ from stackwalls.model.hub import HubId, first_line, hub_failures
 from stackwalls.model.images.parquet import ParquetImages
 from stackwalls.model.images.tables import TableImages, TableStream
 
-CONNECTIONS = 8
-"""Files read at the same time: answers take far longer to come than to read."""
-
 
 @contextmanager
 def opening(hub: HubId) -> Iterator[None]:
@@ -67,7 +64,6 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
         {path[3]: partial(system.open, path[1], "rb", cache_type="none") for path in found},
         label_names={column: list(kind.names) for column, kind in features if isinstance(kind, datasets.ClassLabel)},
         unlabelled=unlabelled,
-        connections=CONNECTIONS,
         progress=progress,
     )
 

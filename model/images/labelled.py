@@ -211,11 +211,9 @@ class LabelReader:
         Raises:
             InputError: if there are none.
         """
-        keep = labels != _LEFT_OUT
+        rows = np.flatnonzero(labels >= (UNLABELLED if self._unlabelled else 0))
         hidden = int((labels == UNLABELLED).sum())
-        if not self._unlabelled:
-            keep &= labels != UNLABELLED
-        if not keep.any():
+        if not rows.size:
             shown = ", ".join(sorted(self._unknown)[:3]) or ("no row is labelled" if hidden else "there are no rows")
             raise InputError(f"No row of {self._where} has an ImageNet-1k class as its label ({shown}).")
         warn_left_out("label", self._unknown, f"not an ImageNet-1k class; {self._unknown.total()} rows")
@@ -226,7 +224,7 @@ class LabelReader:
                 f"The labels of {self._where} are plain numbers: they are read as ImageNet-1k class indices, 0 to 999.",
                 stacklevel=3,
             )
-        return np.flatnonzero(keep)
+        return rows
 
     def _class(self, value: Any, row: int, names: Sequence[str] | None) -> int:
         if value is None or value == UNLABELLED or value == str(UNLABELLED):

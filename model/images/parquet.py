@@ -26,6 +26,9 @@ from stackwalls.model.hub import first_line, is_connection_failure
 from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
 from stackwalls.model.images.tables import Columns, cell_bytes, find_columns
 
+CONNECTIONS = 8
+"""Files read at the same time unless they are on this disk: the Hub takes far longer to answer than to send."""
+
 BATCH = 64
 """Rows decoded at a time: the working memory is that many images, however large a row group is."""
 
@@ -37,7 +40,6 @@ class ParquetImages(LabelledImages):
         files: by the name that an id starts with: the file's path, or a call that opens it as a binary file.
         label_names: see `find_columns`.
         unlabelled: whether to keep rows without a label.
-        connections: files read at the same time.
     """
 
     def __init__(
@@ -47,13 +49,12 @@ class ParquetImages(LabelledImages):
         *,
         label_names: Mapping[str, Sequence[str]] | None = None,
         unlabelled: bool = False,
-        connections: int = 1,
         progress: bool = False,
     ) -> None:
         self.name = name
         self._files, self._names = files, list(files)
         self._label_names, self._unlabelled = label_names or {}, unlabelled
-        self._connections, self._progress = connections, progress
+        self._progress = progress
         self._spool = _Spool()
         self._lock = threading.Lock()
 
@@ -108,7 +109,8 @@ class ParquetImages(LabelledImages):
 
     def _each(self, function: Callable[[str], Any], files: Sequence[str], doing: str) -> Iterator[Any]:
         """`function` over `files` in order, several at a time."""
-        with ThreadPoolExecutor(self._connections) as pool:
+        on_disk = isinstance(self._files[self._names[0]], Path)
+        with ThreadPoolExecutor(1 if on_disk else CONNECTIONS) as pool:
             results, hidden = pool.map(function, files), not self._progress
             yield from tqdm(results, total=len(files), desc=doing, unit="file", delay=1, disable=hidden)
 
