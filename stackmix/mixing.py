@@ -106,11 +106,8 @@ class ClassMaker:
 
 def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession | None = None) -> FolderWriter:
     """The folder of a plan's set."""
-    spec, features, origin = (
-        plan.spec.to_dict(source_name),
-        stack_mix_features(),
-        {"source of images": plan.fingerprint},
-    )
+    spec, features = plan.spec.to_dict(source_name), stack_mix_features()
+    origin = {"source of images": plan.fingerprint}
     return FolderWriter.open(out, kind="stack-mix", spec=spec, features=features, origin=origin, succession=succession)
 
 
