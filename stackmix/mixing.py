@@ -21,7 +21,6 @@ from stackwalls.hub_cards import (
     ItemRecord,
     Manifest,
     Succession,
-    stack_mix_features,
     unfinished_spec,
 )
 from stackwalls.model import InputError, RunError, imagenet_classes
@@ -106,9 +105,8 @@ class ClassMaker:
 
 def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession | None = None) -> FolderWriter:
     """The folder of a plan's set."""
-    spec, features = plan.spec.to_dict(source_name), stack_mix_features()
-    origin = {"source of images": plan.fingerprint}
-    return FolderWriter.open(out, kind="stack-mix", spec=spec, features=features, origin=origin, succession=succession)
+    spec, origin = plan.spec.to_dict(source_name), {"source of images": plan.fingerprint}
+    return FolderWriter.open(out, kind="stack-mix", spec=spec, origin=origin, succession=succession)
 
 
 def make_set(maker: ClassMaker, workers: int | None, progress: bool) -> Manifest:

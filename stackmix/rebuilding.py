@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe, stack_mix_features
+from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe
 from stackwalls.model import file_sha256
 from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
@@ -72,8 +72,8 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
     kept = images = recipe.manifest.counts["kept"]
     problems: list[NotRebuilt] = []
     other_files = 0
-    spec, features, origin = recipe.manifest.spec, stack_mix_features(), {"recipe": recipe.sha256}
-    with FolderWriter.open(out, kind="stack-mix", spec=spec, features=features, origin=origin) as writer:
+    spec, origin = recipe.manifest.spec, {"recipe": recipe.sha256}
+    with FolderWriter.open(out, kind="stack-mix", spec=spec, origin=origin) as writer:
         manifest = writer.manifest
         if manifest is None:
             numbered = ((f"row-{number:08d}", row) for number, row in enumerate(recipe.rows()))
