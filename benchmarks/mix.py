@@ -23,7 +23,7 @@ from PIL import Image
 from stackwalls.model import VGG16_WALL, resize_and_crop
 from stackwalls.model.images import decode_and_crop, open_images
 from stackwalls.model.images.drawn import draw_scene, drawn_classes
-from stackwalls.stackmix import compose, encode, find_encoder
+from stackwalls.stackmix import compose, encode
 
 Pair = tuple[bytes, bytes]
 
@@ -54,7 +54,7 @@ def plain(pair: Pair) -> bytes:
 
 def ours(pair: Pair, encoder: str) -> bytes:
     first, second = (decode_and_crop(data) for data in pair)
-    return encode(compose(first, second, VGG16_WALL), find_encoder(encoder))
+    return encode(compose(first, second, VGG16_WALL), encoder)
 
 
 def rate(function: object, pairs: list[Pair], workers: int) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,10 +28,10 @@ def compose(first: NDArray[np.uint8], second: NDArray[np.uint8], wall: Wall) -> 
         wall: the dead zone.
 
     Returns:
-        `(H, W, 3)` uint8, a new array.
+        a new array of that shape and dtype.
 
     Raises:
-        ValueError: if an image has another shape or dtype.
+        ValueError: if an image has another one.
     """
     expected = (wall.image_size, wall.image_size, 3)
     for name, image in (("first", first), ("second", second)):
@@ -44,40 +43,28 @@ def compose(first: NDArray[np.uint8], second: NDArray[np.uint8], wall: Wall) -> 
     return composite
 
 
-@dataclass(frozen=True)
-class Encoder:
-    """A lossless image format: Pillow's name of it, the file extension, and Pillow's options.
-
-    A lossy one would mix pixels across the wall.
-    """
-
-    format: str
-    suffix: str
-    options: dict[str, Any]
-
-
-ENCODERS = {
+ENCODERS: dict[str, dict[str, Any]] = {
     # level 1 is three times as fast as Pillow's default 6 for 6 % more bytes
-    "png": Encoder("PNG", ".png", {"compress_level": 1}),
+    "png": {"compress_level": 1},
     # faster and smaller still; `exact` would keep the colors of fully transparent pixels
-    "webp": Encoder("WEBP", ".webp", {"lossless": True, "quality": 0, "method": 0, "exact": True}),
+    "webp": {"lossless": True, "quality": 0, "method": 0, "exact": True},
 }
-"""The choices of `--encoder`; both give back exactly the same pixels."""
+"""The choices of `--encoder`, with Pillow's options. All are lossless: a lossy one would mix pixels across the wall."""
 
 
-def find_encoder(name: str) -> Encoder:
-    """The encoder of that name.
-
-    Raises:
-        InputError: if there is none; the message lists them.
-    """
+def check_encoder(name: str) -> None:
+    """InputError if `name` is not in `ENCODERS`."""
     if name not in ENCODERS:
         raise InputError(f"Unknown encoder {name!r}: expected {' or '.join(ENCODERS)}.")
-    return ENCODERS[name]
 
 
-def encode(image: NDArray[np.uint8], encoder: Encoder) -> bytes:
-    """The file of an image, `(H, W, 3)` uint8 RGB, by one of `ENCODERS`."""
+def encode(image: NDArray[np.uint8], encoder: str) -> bytes:
+    """The file of an image, `(H, W, 3)` uint8 RGB, in the format `encoder` of `ENCODERS`.
+
+    Raises:
+        InputError: if there is no such encoder.
+    """
+    check_encoder(encoder)
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, encoder.format, **encoder.options)
+    Image.fromarray(image).save(buffer, encoder, **ENCODERS[encoder])
     return buffer.getvalue()

@@ -8,10 +8,11 @@ class that is added to the source leaves the pairs of the others as they were.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from stackwalls.model import ImageNetClass, InputError, class_order, drawing_rank, imagenet_classes, parse_class
+from stackwalls.hub_cards import review_reason
+from stackwalls.model import InputError, class_order, drawing_rank, imagenet_classes, parse_class
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 
 Index = Mapping[int, Sequence[str]]
@@ -45,26 +46,6 @@ class MixPlan:
         """The pairs of a class that were rejected."""
         return [pair for pair in self.spec.redone if pair.synset == imagenet_classes()[class_index].synset]
 
-    def first_images(self, classes: Iterable[int]) -> list[str]:
-        """The ids that are read for these classes if no image is broken."""
-        pairs = {index: self.spec.per_class + len(self.redone(index)) for index in classes}
-        return [image_id for index, count in pairs.items() for image_id in self.images(index)[: 2 * count]]
-
-    def needed(self, usable: Callable[[int], bool | None]) -> list[int]:
-        """The classes that make the set, in order, with those that turned out to be unusable among them.
-
-        Args:
-            usable: whether a class could be made; None if it was not tried, which counts as if it could.
-        """
-        classes: list[int] = []
-        good = 0
-        for index in self.order:
-            if good == self.wanted:
-                break
-            classes.append(index)
-            good += usable(index) is not False
-        return classes
-
 
 def plan_mix(spec: MixSpec, index: Index, source_name: str) -> MixPlan:
     """Choose the classes.
@@ -77,7 +58,15 @@ def plan_mix(spec: MixSpec, index: Index, source_name: str) -> MixPlan:
         for image_id in sorted(image_ids):
             fingerprint.update(f"{class_index}\0{image_id}\n".encode())
     if isinstance(spec.classes, tuple):
-        order = tuple(_checked(parse_class(name), spec, index, source_name) for name in spec.classes)
+        for entry in map(parse_class, spec.classes):
+            images = len(index.get(entry.index, ()))
+            if most_pairs(images) < spec.per_class:
+                held = f"{images} image(s)" if images else "no image"
+                raise InputError(
+                    f"The source {source_name} has {held} of class {entry.synset} ({entry.name}), which makes "
+                    f"{most_pairs(images)} pair(s) of two different ones, but {spec.per_class} were asked for."
+                )
+        order = tuple(parse_class(name).index for name in spec.classes)
         return MixPlan(spec, index, order, len(order), fingerprint.hexdigest())
     entries = [imagenet_classes()[class_index] for class_index in index]
     candidates = [entry for entry in entries if entry.is_animal or not spec.animals]
@@ -91,18 +80,6 @@ def plan_mix(spec: MixSpec, index: Index, source_name: str) -> MixPlan:
         )
     order = tuple(parse_class(synset).index for synset in class_order(able, spec.seed))
     return MixPlan(spec, index, order, spec.classes, fingerprint.hexdigest())
-
-
-def _checked(entry: ImageNetClass, spec: MixSpec, index: Index, source_name: str) -> int:
-    """The index of a named class, if the source has enough images of it."""
-    images = len(index.get(entry.index, ()))
-    if most_pairs(images) < spec.per_class:
-        held = f"{images} image(s)" if images else "no image"
-        raise InputError(
-            f"The source {source_name} has {held} of class {entry.synset} ({entry.name}), which makes "
-            f"{most_pairs(images)} pair(s) of two different ones, but {spec.per_class} were asked for."
-        )
-    return entry.index
 
 
 def image_order(image_ids: Iterable[str], synset: str, seed: int) -> list[str]:
@@ -130,13 +107,13 @@ def most_pairs(count: int) -> int:
 def draw(pairs: Iterable[Pair], names: Sequence[str], redone: Sequence[RejectedPair]) -> Iterator[tuple[str, Pair]]:
     """(row, its pair) in the order of drawing; if a row comes twice, the later pair replaces the earlier one.
 
-    First the rows of `names` in order, then for each rejected pair its row again, with the next pair that was not used.
-    When the pairs run out, the remaining rows get none.
+    First the rows of `names` in order, then for each rejected pair its row again, with the next unused pair. When the
+    pairs run out, the remaining rows get none.
 
     Args:
         pairs: all pairs of the class in the order in which they are taken.
         names: the image_ids of its rows.
-        redone: the rejected pairs of this class.
+        redone: the rejected pairs of the class.
 
     Raises:
         InputError: if a pair was rejected in a row that the class does not have.
@@ -147,15 +124,13 @@ def draw(pairs: Iterable[Pair], names: Sequence[str], redone: Sequence[RejectedP
 
 
 def rejected_pairs(redone: Sequence[RejectedPair], gone: Collection[str]) -> list[dict[str, str]]:
-    """{"item", "reason"} of each pair; the last one of a row that is gone says so.
-
-    Args:
-        redone: of one class, in order.
-        gone: the image_ids of rows for which no pair was left.
-    """
+    """{"item", "reason"} of each pair of a class; the last one of each row in `gone` says that no pair was left."""
     last = {pair.image_id: number for number, pair in enumerate(redone)}
     note = "; its class has no other pair left, so the row is gone"
     return [
-        {"item": pair.item, "reason": pair.reason + note * (pair.image_id in gone and last[pair.image_id] == number)}
+        {
+            "item": pair.item,
+            "reason": review_reason(pair.comment) + note * (pair.image_id in gone and last[pair.image_id] == number),
+        }
         for number, pair in enumerate(redone)
     ]

@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from stackwalls.hub_cards import review_reason
 from stackwalls.model import IMAGE_SIZE, VGG16_WALL, InputError, Wall, check_seed, imagenet_classes, parse_classes
-from stackwalls.stackmix.composite import find_encoder
+from stackwalls.stackmix.composite import check_encoder
 
 MAX_PER_CLASS = 1000
 """Most pairs of a class: its composites (0.1 MB each) are held in memory until all of them are made."""
@@ -16,13 +15,7 @@ MAX_PER_CLASS = 1000
 
 @dataclass(frozen=True)
 class RejectedPair:
-    """One pair that a reviewer rejected.
-
-    Attributes:
-        image_id: of the row that it was in.
-        top_source: id of the image that the network sees.
-        bottom_source: id of the image in the dead zone.
-        comment: the reviewer's words.
+    """One pair that a reviewer rejected: its row, the ids of its two images, and the reviewer's words.
 
     Raises:
         InputError: if one of them is not a text.
@@ -59,11 +52,6 @@ class RejectedPair:
     def item(self) -> str:
         """How rejected.parquet names the pair."""
         return f"{self.image_id} ({self.top_source}, {self.bottom_source})"
-
-    @property
-    def reason(self) -> str:
-        """Why it was replaced, for rejected.parquet."""
-        return review_reason(self.comment)
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ class MixSpec:
             raise InputError(
                 f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."
             )
-        find_encoder(self.encoder)
+        check_encoder(self.encoder)
 
     def to_dict(self, source_name: str) -> dict[str, Any]:
         """For the manifest: what the set follows from, the source by its name and not by its place here."""

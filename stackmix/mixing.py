@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 from tqdm import tqdm
@@ -70,8 +71,9 @@ class ClassMaker:
         self.plan, self.writer, self._source = plan, writer, source
 
     def fetch(self, classes: Iterable[int]) -> None:
-        """Tell the source which images will be read; one that reads best in bulk gets them now."""
-        self._source.fetch(self.plan.first_images(classes))
+        """Tell the source which images will be read if none is broken; one that reads best in bulk reads them now."""
+        pairs = {index: self.plan.spec.per_class + len(self.plan.redone(index)) for index in classes}
+        self._source.fetch([name for index, count in pairs.items() for name in self.plan.images(index)[: 2 * count]])
 
     def rows_of(self, index: int) -> ClassRows:
         """The rows of one class; called by several threads."""
@@ -83,33 +85,28 @@ class ClassMaker:
         notes = {"usable": made.usable, "redone": self._redone(index)}
         return self.writer.write(imagenet_classes()[index].synset, made.rows, made.rejected, notes).rows
 
-    def record(self, index: int) -> ItemRecord | None:
-        """What is known of a class. A record of before a review does not count for a class that it changed."""
-        record = self.writer.record(imagenet_classes()[index].synset)
-        return record if record is not None and record.notes.get("redone") == self._redone(index) else None
-
     def records(self) -> dict[int, ItemRecord | None]:
         """The classes that make the set as far as is known, in order; None for those that are missing."""
-        found = {index: self.record(index) for index in self.plan.order}
-        return {index: found[index] for index in self.plan.needed(lambda index: _usable(found[index]))}
+        found: dict[int, ItemRecord | None] = {}
+        good = 0
+        for index in self.plan.order:
+            if good == self.plan.wanted:
+                break
+            record = self.writer.record(imagenet_classes()[index].synset)
+            if record is not None and record.notes.get("redone") != self._redone(index):
+                record = None  # of before a review that changed the class
+            found[index] = record
+            good += record is None or bool(record.notes["usable"])
+        return found
 
     def _redone(self, index: int) -> list[dict[str, str]]:
         return [asdict(pair) for pair in self.plan.redone(index)]
 
 
-def _usable(record: ItemRecord | None) -> bool | None:
-    return None if record is None else bool(record.notes["usable"])
-
-
 def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession | None = None) -> FolderWriter:
     """The folder of a plan's set."""
-    return FolderWriter.open(
-        out,
-        kind="stack-mix",
-        spec=plan.spec.to_dict(source_name),
-        origin={"source of images": plan.fingerprint},
-        succession=succession,
-    )
+    spec, origin = plan.spec.to_dict(source_name), {"source of images": plan.fingerprint}
+    return FolderWriter.open(out, kind="stack-mix", spec=spec, origin=origin, succession=succession)
 
 
 def make_set(maker: ClassMaker, workers: int | None, progress: bool) -> Manifest:
@@ -124,58 +121,43 @@ def make_set(maker: ClassMaker, workers: int | None, progress: bool) -> Manifest
     plan, writer, records = maker.plan, maker.writer, maker.records()
     total = (plan.wanted or len(plan.order)) * plan.spec.per_class
     done = sum(record.rows for record in records.values() if record is not None)
-    with (
-        quiet_pillow(),
-        tqdm(total=total, initial=done, desc="mixing", unit="image", delay=1, disable=not progress) as bar,
-        thread_pool(workers) as pool,
-    ):
+    with image_pool("mixing", total, done, workers, progress=progress) as (pool, bar):
         while missing := [index for index, record in records.items() if record is None]:
             maker.fetch(missing)
             for rows in pool.map(maker.make, missing):
                 bar.update(rows)
             records = maker.records()
     made = [record for record in records.values() if record is not None]
-    if problem := _shortfall(plan, made) or _nothing_left(writer.path, made):
+    if problem := _shortfall(plan, made, writer.path):
         writer.discard()
         raise RunError(problem)
-    names = [record.name for record in made]
-    inputs = {"index_sha256": plan.fingerprint, "used_sha256": _used_sha256(writer, names)}
-    manifest = writer.finish(names, inputs=inputs)
+    names, used = [record.name for record in made], ""
+    for name in names:
+        table = writer.rows(name).select(["top_source", "top_sha256", "bottom_source", "bottom_sha256"])
+        for row in table.to_pylist():
+            used = hashlib.sha256("\0".join((used, *row.values())).encode()).hexdigest()
+    manifest = writer.finish(names, inputs={"index_sha256": plan.fingerprint, "used_sha256": used})
     if manifest is None:
         raise RunError(f"Another process changed {writer.path} meanwhile: run the same command again.")
     return manifest
 
 
-def _shortfall(plan: MixPlan, records: Sequence[ItemRecord]) -> str:
-    """The sentence for a run that made too few classes; empty if it made enough."""
+def _shortfall(plan: MixPlan, records: Sequence[ItemRecord], out: Path) -> str:
+    """The sentence for a run that made too few classes, or none of whose rows is left; empty for any other."""
     failures = [": ".join(record.rejected[-1].values()) for record in records if not record.notes["usable"]]
     good = len(records) - len(failures)
-    if good >= (plan.wanted or 1):
-        return ""
-    shown = "; ".join(failures[:3]) + ("; …" if len(failures) > 3 else "")
-    return (
-        f"Only {good} of {plan.wanted or len(plan.order)} classes could be made, {len(failures)} had too few usable "
-        f"images ({shown}): repair or replace those, or ask for fewer classes or pairs in a new --out."
-    )
-
-
-def _nothing_left(out: Path, records: Sequence[ItemRecord]) -> str:
-    """The sentence for a set all of whose pairs were rejected; empty for any other."""
+    if good < (plan.wanted or 1):
+        shown = "; ".join(failures[:3]) + ("; …" if len(failures) > 3 else "")
+        return (
+            f"Only {good} of {plan.wanted or len(plan.order)} classes could be made, {len(failures)} had too few "
+            f"usable images ({shown}): repair or replace those, or ask for fewer classes or pairs in a new --out."
+        )
     if any(record.rows for record in records):
         return ""
     return (
         f"Every row of {out} was rejected and no class has another pair, so no set would be left; it was not changed. "
         "Keep some rows, or make another set from another source or seed."
     )
-
-
-def _used_sha256(writer: FolderWriter, names: Iterable[str]) -> str:
-    used = ""
-    for name in names:
-        table = writer.rows(name).select(["top_source", "top_sha256", "bottom_source", "bottom_sha256"])
-        for row in table.to_pylist():
-            used = hashlib.sha256("\0".join((used, *row.values())).encode()).hexdigest()
-    return used
 
 
 def redone_there(spec: MixSpec, source_name: str, out: Path) -> tuple[RejectedPair, ...]:
@@ -205,21 +187,24 @@ def check_workers(workers: int | None) -> None:
 
 
 @contextmanager
-def thread_pool(workers: int | None) -> Iterator[ThreadPoolExecutor]:
-    """So many threads, by default one for each core that this process may use. If its block fails, they stop."""
+def image_pool(
+    doing: str, total: int, done: int, workers: int | None, *, progress: bool
+) -> Iterator[tuple[ThreadPoolExecutor, tqdm[Any]]]:
+    """Threads, by default one for each core that this process may use, and a progress bar.
+
+    If the block fails, the threads stop. Pillow's warnings are off: what they say of an image is either handled or in
+    `rejected`.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ThreadPoolExecutor(workers or cores) as pool:
+    with (
+        warnings.catch_warnings(),
+        tqdm(total=total, initial=done, desc=doing, unit="image", delay=1, disable=not progress) as bar,
+        ThreadPoolExecutor(workers or cores) as pool,
+    ):
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
-            yield pool
+            yield pool, bar
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-@contextmanager
-def quiet_pillow() -> Iterator[None]:
-    """Turn Pillow's warnings off: what they say of an image is either handled or in `rejected`."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        yield

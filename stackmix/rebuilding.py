@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from functools import cached_property, partial
+from pathlib import Path, PurePosixPath
 from typing import Any
-
-from tqdm import tqdm
 
 from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe
 from stackwalls.model import file_sha256
+from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
-from stackwalls.stackmix.composite import compose, encode, find_encoder
-from stackwalls.stackmix.mixing import check_workers, quiet_pillow, thread_pool
-from stackwalls.stackmix.recipe_pictures import RecipePictures, UnfitPictureError
+from stackwalls.model.images.opening import files_in
+from stackwalls.stackmix.composite import compose, encode
+from stackwalls.stackmix.mixing import check_workers, image_pool
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class Rebuilt:
     Attributes:
         manifest: of the finished set; None if it is not finished.
         images: how many the recipe has.
-        kept: images that are in the folder, finished or not.
-        not_rebuilt: what could not be rebuilt; empty if the set is finished.
-        other_files: images with the recipe's pixels, but in another file (an encoder of another version).
+        kept: how many are in the folder.
+        not_rebuilt: what could not be rebuilt.
+        other_files: images with the recipe's pixels in another file (an encoder of another version).
         same_bytes: whether every file of the set, its manifest too, is the original's to the byte.
     """
 
@@ -69,41 +69,92 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
     """
     check_workers(workers)
     sources = RecipePictures(source, progress=progress)
-    images = recipe.manifest.counts["kept"]
+    kept = images = recipe.manifest.counts["kept"]
+    problems: list[NotRebuilt] = []
+    other_files = 0
     spec, origin = recipe.manifest.spec, {"recipe": recipe.sha256}
     with FolderWriter.open(out, kind="stack-mix", spec=spec, origin=origin) as writer:
-        if writer.manifest is not None:
-            return Rebuilt(writer.manifest, images, images, (), 0, _same_bytes(out, recipe))
-        problems = _write_missing(recipe, sources, writer, workers, progress)
-        records = [record for record in map(writer.record, writer.names()) if record is not None]
-        other_files = sum(bool(record.notes["other_file"]) for record in records)
-        if problems:
-            return Rebuilt(None, images, len(records), problems, other_files, False)
-        requested = recipe.manifest.counts["requested"]
-        inputs, rejected = recipe.dataset["inputs"], recipe.rejected()
-        manifest = writer.finish(requested=requested, inputs=inputs, rejected=rejected)
-    return Rebuilt(manifest, images, images, (), other_files, _same_bytes(out, recipe))
+        manifest = writer.manifest
+        if manifest is None:
+            numbered = ((f"row-{number:08d}", row) for number, row in enumerate(recipe.rows()))
+            missing = [(name, row) for name, row in numbered if writer.record(name) is None]
+            sources.fetch(row[f"{place}_source"] for _, row in missing for place in ("top", "bottom"))
+            with image_pool("rebuilding", images, images - len(missing), workers, progress=progress) as (pool, bar):
+                for found in pool.map(partial(_write_image, recipe, sources, writer), missing):
+                    problems += found
+                    bar.update()
+            records = [record for record in map(writer.record, writer.names()) if record is not None]
+            other_files, kept = sum(bool(record.notes["other_file"]) for record in records), len(records)
+            if not problems:
+                requested = recipe.manifest.counts["requested"]
+                inputs, rejected = recipe.dataset["inputs"], recipe.rejected()
+                manifest = writer.finish(requested=requested, inputs=inputs, rejected=rejected)
+    # the manifest holds the hash of every file, so its own hash stands for all
+    same = not problems and file_sha256(out / MANIFEST_NAME) == recipe.dataset["manifest_sha256"]
+    return Rebuilt(manifest, images, kept, tuple(problems), other_files, same)
 
 
-def _write_missing(
-    recipe: Recipe, sources: RecipePictures, writer: FolderWriter, workers: int | None, progress: bool
-) -> tuple[NotRebuilt, ...]:
-    """Make the images that are missing, each an item by its number; what could not be made."""
-    total = recipe.manifest.counts["kept"]
-    numbered = ((f"row-{number:08d}", row) for number, row in enumerate(recipe.rows()))
-    missing = [(name, row) for name, row in numbered if writer.record(name) is None]
-    sources.fetch(row[f"{place}_source"] for _, row in missing for place in ("top", "bottom"))
-    problems: list[NotRebuilt] = []
-    done = total - len(missing)
-    with (
-        quiet_pillow(),
-        tqdm(total=total, initial=done, desc="rebuilding", unit="image", delay=1, disable=not progress) as bar,
-        thread_pool(workers) as pool,
-    ):
-        for found in pool.map(partial(_write_image, recipe, sources, writer), missing):
-            problems += found
-            bar.update()
-    return tuple(problems)
+class RecipePictures:
+    """Finds a recipe's images by their id or their file's name alone, and returns none whose SHA-256 differs.
+
+    Args:
+        source: what `open_images` opens; labels are not needed, as the recipe has them. In a folder of images,
+            sub-folders may be in any order.
+
+    Raises:
+        InputError: if there is no such source.
+    """
+
+    def __init__(self, source: str, *, progress: bool = False) -> None:
+        self._root = Path(source)
+        self._source: LabelledImages | None = None  # a folder of images needs none: files are found by name
+        if not self._root.is_dir() or files_in(self._root) or source == "drawn":
+            self._source = open_images(source, progress=progress)
+
+    def fetch(self, image_ids: Iterable[str]) -> None:
+        """Announce which images will be read; see `LabelledImages.fetch`.
+
+        Raises:
+            RunError: if the source cannot be read.
+        """
+        if self._source is not None:
+            rows = (image_id.rpartition("#") for image_id in set(image_ids))
+            self._source.fetch([f"{file}#{row}" for file, hash, row in rows if hash and row.isdecimal()])
+
+    def read(self, image_id: str, sha256: str) -> bytes:
+        """The encoded file of an image.
+
+        Raises:
+            BrokenImageError: if it is not there, or only with another SHA-256.
+        """
+        own = self._own(image_id)
+        if own is not None and hashlib.sha256(own).hexdigest() == sha256:
+            return own
+        for path in self._files_by_name.get(PurePosixPath(image_id).name, ()):
+            data = path.read_bytes()
+            if hashlib.sha256(data).hexdigest() == sha256:
+                return data
+        raise BrokenImageError("missing from the source" if own is None else "changed: its SHA-256 is not the recipe's")
+
+    def _own(self, image_id: str) -> bytes | None:
+        """The image of that very id; a recipe may come from anybody, so its ids must stay inside the folder."""
+        path = PurePosixPath(image_id)
+        try:
+            if self._source is not None:
+                return self._source.read(image_id)
+            return None if path.is_absolute() or ".." in path.parts else (self._root / image_id).read_bytes()
+        except (KeyError, ValueError, OSError):  # an id that this source does not have
+            return None
+
+    @cached_property
+    def _files_by_name(self) -> dict[str, list[Path]]:
+        """Every file below a folder of images by its name; listed only when an image is not where its id says."""
+        found: dict[str, list[Path]] = {}
+        if self._source is None:
+            for folder, _, files in os.walk(self._root, followlinks=True):
+                for name in sorted(files):
+                    found.setdefault(name, []).append(Path(folder) / name)
+        return found
 
 
 def _write_image(
@@ -116,11 +167,11 @@ def _write_image(
         image_id = row[f"{place}_source"]
         try:
             parts.append(decode_and_crop(sources.read(image_id, row[f"{place}_sha256"])))
-        except (UnfitPictureError, BrokenImageError) as error:
+        except BrokenImageError as error:
             problems.append(NotRebuilt(row["image_id"], image_id, str(error)))
     if problems:
         return problems
-    encoder = find_encoder(recipe.manifest.spec["encoder"])
+    encoder = recipe.manifest.spec["encoder"]
     pixels = compose(parts[0], parts[1], recipe.manifest.wall)
     data = encode(pixels, encoder)
     same_file = hashlib.sha256(data).hexdigest() == row["image_sha256"]
@@ -128,12 +179,7 @@ def _write_image(
         made, here = recipe.dataset["versions"].get("pillow"), recipe.manifest.versions.get("pillow")
         reason = f"other pixels: the set was made with Pillow {made} (the recipe with {here}), install that one"
         return [NotRebuilt(row["image_id"], "image", reason)]
-    file = {"bytes": data, "path": row["image_id"] + encoder.suffix}
+    file = {"bytes": data, "path": f"{row['image_id']}.{encoder}"}
     kept = {key: value for key, value in row.items() if key not in ("image_sha256", "pixels_sha256")}
     writer.write(name, [{"image": file, **kept}], notes={"other_file": not same_file})
     return []
-
-
-def _same_bytes(out: Path, recipe: Recipe) -> bool:
-    """The manifest holds the hash of every file, so its own hash stands for all of them."""
-    return bool(file_sha256(out / MANIFEST_NAME) == recipe.dataset["manifest_sha256"])

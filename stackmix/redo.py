@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stackwalls.hub_cards import (
     MANIFEST_NAME,
-    Decision,
     DecisionLog,
     FolderWriter,
     Manifest,
@@ -16,7 +15,7 @@ from stackwalls.hub_cards import (
     Succession,
     rejected_images,
 )
-from stackwalls.model import InputError, RunError, imagenet_classes
+from stackwalls.model import InputError, RunError, parse_class
 from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows, class_item
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
@@ -52,13 +51,13 @@ class Redone:
 def redo_rejected(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool = False) -> Redone:
     """Replace what a reviewer rejected in the finished set that `spec` describes.
 
-    Each rejected pair is replaced by the next pair of its class, in the seeded order, that was not used; a row for
-    which there is none is removed. Every other row keeps its bytes and its place. The manifest's spec lists what was
-    replaced as `redone`: spec and source give the same set from nothing, byte for byte, as long as the versions in the
-    manifest are the same. rejected.parquet lists it too, with the reviewer's comment.
+    Each rejected pair is replaced by the next unused pair of its class in the seeded order; a row for which there is
+    none is removed. Every other row keeps its bytes and its place. The manifest's spec lists what was replaced as
+    `redone`, so that spec, source and the same package versions give the same set from nothing, byte for byte.
+    rejected.parquet lists it too, with the reviewer's comment.
 
-    The old set stays until the new one is completely on the disk. A kill after that leaves an unfinished folder, which
-    the same command, or `mix`, finishes.
+    The old set stays until the new one is on disk. A kill after that leaves an unfinished folder, which the same
+    command, or `mix`, finishes.
 
     Args:
         spec: what the set was made from.
@@ -67,7 +66,7 @@ def redo_rejected(spec: MixSpec, out: Path, *, workers: int | None = None, progr
         progress: show progress bars on stderr.
 
     Raises:
-        InputError: if `out` holds no such finished set, or the source has other images now; nothing is written.
+        InputError: if `out` holds no such finished set, or the source has other images now.
         RunError: if no row would be left, a review is under way, or the disk is full; the old set is not changed.
     """
     check_workers(workers)
@@ -90,100 +89,60 @@ def redo_rejected(spec: MixSpec, out: Path, *, workers: int | None = None, progr
         check_same_images(old, plan, out)
         if not decided:
             return Redone(old)
-        former = FormerSet(out, plan)
-        new = former.pairs(decided)
+        former = RowReader(out)
+        rows = [former[n] for n, name in enumerate(former.columns("image_id")["image_id"]) if name in decided]
+        new = tuple(
+            RejectedPair(row["image_id"], row["top_source"], row["bottom_source"], decided[row["image_id"]].comment)
+            for row in rows
+        )
         plan = replace(plan, spec=replace(plan.spec, redone=(*earlier, *new)))
-        succession = Succession(lambda there, now: _settings(there) == _settings(now), any_version=True)
+        succession = Succession(lambda there, now: {**there, "redone": 0} == {**now, "redone": 0}, any_version=True)
         with open_set(plan, source.name, out, succession) as writer:
             manifest = make_set(_Replacing(plan, source, writer, former, new), workers, progress)
         return _outcome(out, manifest, new)
 
 
-class FormerSet:
-    """A finished set, class by class, while some of its pairs are replaced.
+class _Replacing(ClassMaker):
+    """Makes classes with a newly rejected pair from the source, and takes every other row from the former set."""
 
-    Raises:
-        InputError: if it is not finished.
-        RunError: if it cannot be read.
-    """
-
-    def __init__(self, folder: Path, plan: MixPlan) -> None:
-        self._rows = RowReader(folder)
-        columns = self._rows.columns("image_id", "label")
-        self._ids: list[str] = columns["image_id"]
+    def __init__(
+        self, plan: MixPlan, source: LabelledImages, writer: FolderWriter, old: RowReader, new: Iterable[RejectedPair]
+    ) -> None:
+        super().__init__(plan, source, writer)
+        self._former = old
+        self._replaced = {pair.image_id for pair in new}
+        self._touched = {parse_class(pair.synset).index for pair in new}
+        self._rejected = _by_class(old.rejected(), plan)
         self._numbers: dict[int, list[int]] = {}
-        for number, label in enumerate(columns["label"]):
+        for number, label in enumerate(old.columns("label")["label"]):
             self._numbers.setdefault(label, []).append(number)
-        self._rejected = _by_class(self._rows.rejected(), plan)
-        self._redone = {pair.synset for pair in plan.spec.redone}
 
-    def pairs(self, decided: Mapping[str, Decision]) -> tuple[RejectedPair, ...]:
-        """The pairs of the rows that `decided` names, in the order of the rows."""
-        rows = ((self._rows[number], image_id) for number, image_id in enumerate(self._ids) if image_id in decided)
-        return tuple(
-            RejectedPair(image_id, row["top_source"], row["bottom_source"], decided[image_id].comment)
-            for row, image_id in rows
-        )
+    def fetch(self, classes: Iterable[int]) -> None:
+        super().fetch(index for index in classes if index in self._touched)
 
-    def class_rows(self, index: int) -> ClassRows:
-        """A class as it is."""
-        rows = [self._rows[number] for number in self._numbers.get(index, ())]
-        usable = bool(rows) or imagenet_classes()[index].synset in self._redone
-        return ClassRows(index, rows, self._rejected.get(index, []), usable)
-
-    def merged(self, made: ClassRows, redone: set[str]) -> ClassRows:
-        """A class that was made again, with every row but those of `redone` as it was.
-
-        Raises:
-            RunError: if such a row would be made of other images now.
-        """
-        former = {row["image_id"]: row for row in self.class_rows(made.index).rows}
+    def rows_of(self, index: int) -> ClassRows:
+        rows = [self._former[number] for number in self._numbers.get(index, ())]
+        if index not in self._touched:
+            return ClassRows(rows, self._rejected.get(index, []), bool(rows or self.plan.redone(index)))
+        former = {row["image_id"]: row for row in rows}
+        made = super().rows_of(index)
         again = {row["image_id"]: row for row in made.rows}
-        for image_id in former.keys() - redone:
+        for image_id in former.keys() - self._replaced:
             now = again.get(image_id)
             if now is None or any(now[name] != former[image_id][name] for name in PROVENANCE):
                 raise RunError(
-                    f"The images of {class_item(made.index)} are not those that the set was made from: {image_id} "
-                    "would be made of other files now. Restore the former ones; the set was not changed."
+                    f"The images of {class_item(index)} are not those that the set was made from: {image_id} would be "
+                    "made of other files now. Restore the former ones; the set was not changed."
                 )
-        return replace(made, rows=[row if name in redone else former[name] for name, row in again.items()])
-
-
-class _Replacing(ClassMaker):
-    """Makes classes with a newly rejected pair from the source, and takes all others from the former set."""
-
-    def __init__(
-        self,
-        plan: MixPlan,
-        source: LabelledImages,
-        writer: FolderWriter,
-        former: FormerSet,
-        new: Sequence[RejectedPair],
-    ) -> None:
-        super().__init__(plan, source, writer)
-        self._former = former
-        self._replaced = {pair.image_id for pair in new}
-        self._touched = {pair.synset for pair in new}
-
-    def fetch(self, classes: Iterable[int]) -> None:
-        super().fetch(index for index in classes if imagenet_classes()[index].synset in self._touched)
-
-    def rows_of(self, index: int) -> ClassRows:
-        if imagenet_classes()[index].synset in self._touched:
-            return self._former.merged(super().rows_of(index), self._replaced)
-        return self._former.class_rows(index)
-
-
-def _settings(spec: Mapping[str, object]) -> dict[str, object]:
-    """A spec without what was replaced."""
-    return {name: value for name, value in spec.items() if name != "redone"}
+        return replace(made, rows=[row if name in self._replaced else former[name] for name, row in again.items()])
 
 
 def _by_class(rejected: Iterable[dict[str, str]], plan: MixPlan) -> dict[int, list[dict[str, str]]]:
     """The entries of rejected.parquet by class."""
-    owner = {image_id: index for index in plan.order for image_id in plan.index[index]}
+    owner: dict[str, int] = {}
     for index in plan.order:
-        owner |= dict.fromkeys([class_item(index), *(pair.item for pair in plan.redone(index))], index)
+        items = [*plan.index[index], class_item(index), *(pair.item for pair in plan.redone(index))]
+        owner |= dict.fromkeys(items, index)
     found: dict[int, list[dict[str, str]]] = {}
     for entry in rejected:
         if entry["item"] not in owner:
@@ -197,6 +156,5 @@ def _by_class(rejected: Iterable[dict[str, str]], plan: MixPlan) -> dict[int, li
 
 def _outcome(out: Path, manifest: Manifest, new: tuple[RejectedPair, ...]) -> Redone:
     there = set(RowReader(out).columns("image_id")["image_id"])
-    names = tuple(dict.fromkeys(pair.image_id for pair in new))
-    replaced = tuple(name for name in names if name in there)
-    return Redone(manifest, replaced, tuple(name for name in names if name not in there))
+    names = dict.fromkeys(pair.image_id for pair in new)
+    return Redone(manifest, tuple(n for n in names if n in there), tuple(n for n in names if n not in there))

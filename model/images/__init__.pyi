@@ -1,5 +1,4 @@
 from .decoding import BrokenImageError, decode, decode_and_crop
-from .image_folder import ImageFolder
 from .labelled import ImageRow, LabelledImages
 from .labels import (
     NUM_ANIMALS,
@@ -17,7 +16,6 @@ from .opening import open_images
 __all__ = [
     "NUM_ANIMALS",
     "BrokenImageError",
-    "ImageFolder",
     "ImageNetClass",
     "ImageRow",
     "LabelledImages",

@@ -1,10 +1,9 @@
 """Bytes to pixels: the one rule for every format, mode, size and fault.
 
-- JPEG, PNG, WebP, GIF, BMP, PPM and TIFF are read, and nothing else.
-- Greyscale, palette and CMYK images become RGB by Pillow's plain conversion. Transparency is dropped; the color under
-  it stays. All this is what torchvision's `ImageFolder` does.
-- The EXIF orientation is not applied: pixels are taken as stored, as in torchvision and in the paper's pipeline.
-- 16-bit greyscale is scaled to 8 bits (Pillow would clip it to white); 32-bit values are rejected.
+- Only `FORMATS` are read.
+- As in torchvision's `ImageFolder`, grayscale, palette and CMYK images become RGB by Pillow's plain conversion,
+  transparency is dropped (the color under it stays), and the EXIF orientation is not applied.
+- 16-bit grayscale is scaled to 8 bits (Pillow would clip it to white); 32-bit values are rejected.
 - The first frame of an animation counts.
 - Truncated and damaged files are rejected, and images that are too small, too large or too long.
 """
@@ -14,6 +13,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,13 +43,7 @@ class BrokenImageError(ValueError):
 
 
 def decode(data: bytes) -> NDArray[np.uint8]:
-    """Decode an image file.
-
-    Args:
-        data: the encoded file.
-
-    Returns:
-        `(H, W, 3)` uint8 RGB.
+    """Decode an image file to `(H, W, 3)` uint8 RGB.
 
     Raises:
         BrokenImageError: if the file is empty, damaged or of another format, or the image is of a size or depth that
@@ -59,23 +53,12 @@ def decode(data: bytes) -> NDArray[np.uint8]:
 
 
 def decode_and_crop(data: bytes) -> NDArray[np.uint8]:
-    """`decode`, then the evaluation transform `resize_and_crop`.
-
-    Returns:
-        `(224, 224, 3)` uint8 RGB.
-
-    Raises:
-        BrokenImageError: as `decode`.
-    """
+    """`decode`, then the evaluation transform `resize_and_crop`: `(224, 224, 3)` uint8 RGB."""
     return resize_and_crop(_rgb(load_image(data)))
 
 
 def load_image(data: bytes) -> Image.Image:
-    """Decode an image file and keep its mode and `format` as stored.
-
-    Raises:
-        BrokenImageError: as `decode`, but of any depth.
-    """
+    """`decode`, but of any depth, with its mode and `format` as stored."""
     if not data:
         raise BrokenImageError("the file is empty (0 bytes)")
     try:
@@ -94,23 +77,14 @@ def load_image(data: bytes) -> Image.Image:
 
 
 def decode_tensor(data: bytes) -> torch.Tensor:
-    """`decode` for training: plain JPEGs by torchvision, which is faster; the colors differ by rounding at most.
-
-    Returns:
-        `(3, H, W)` uint8 RGB.
-
-    Raises:
-        BrokenImageError: as `decode`.
-    """
+    """`decode` to `(3, H, W)` for training: plain JPEGs by torchvision, faster, with other rounding of the colors."""
     import torch
     from torchvision.io import ImageReadMode, decode_jpeg
 
     if jpeg_size(data) is not None:
-        try:
+        with suppress(RuntimeError):  # damaged: `decode` says how
             found: torch.Tensor = decode_jpeg(as_tensor(data), ImageReadMode.RGB)
             return found
-        except RuntimeError:  # damaged: `decode` says how
-            pass
     return torch.from_numpy(np.array(decode(data))).permute(2, 0, 1)
 
 
@@ -172,7 +146,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _rgb(image: Image.Image) -> Image.Image:
-    """8 bits a channel, RGB: of 16-bit greyscale the high byte, as Pillow reads 16-bit color."""
+    """8 bits a channel, RGB: of 16-bit grayscale the high byte, as Pillow reads 16-bit color."""
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):

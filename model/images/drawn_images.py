@@ -50,7 +50,13 @@ class DrawnImages(LabelledImages):
         chosen = sorted(entry.index for entry in drawn_classes()) if classes is None else classes
         self._classes = np.asarray(chosen, dtype=np.int64)
         self._per_class, self._first_seed, self._fresh = per_class, first_seed, fresh
-        self._memory = _shared(len(self._classes) * per_class * (_BYTES + 1)) if keep and not fresh else None
+        self._memory: mmap.mmap | None = None
+        if keep and not fresh:
+            # unnamed, and shared with worker processes: the images, then a flag for each, which is set last; two
+            # processes may draw the same image at once, but they write the same bytes
+            with tempfile.TemporaryFile() as file:
+                file.truncate(len(self._classes) * per_class * (_BYTES + 1))
+                self._memory = mmap.mmap(file.fileno(), 0)
 
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
         return np.repeat(self._classes, self._per_class)
@@ -72,13 +78,3 @@ class DrawnImages(LabelledImages):
             self._memory[start : start + _BYTES] = super()._read_row(row, epoch)
             self._memory[flag] = 1
         return self._memory[start : start + _BYTES]
-
-
-def _shared(size: int) -> mmap.mmap:
-    """An unnamed file in memory that worker processes share: the images, then a flag for each.
-
-    Two processes may draw the same image at once; they write the same bytes. The flag is set last.
-    """
-    with tempfile.TemporaryFile() as file:
-        file.truncate(size)
-        return mmap.mmap(file.fileno(), 0)

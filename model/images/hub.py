@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.hub import HubId, first_line, hub_failures
 from stackwalls.model.images.parquet import ParquetImages
 from stackwalls.model.images.tables import TableImages, TableStream
-
-CONNECTIONS = 8
-"""Files read at the same time: answers take far longer to come than to read."""
 
 
 @contextmanager
@@ -37,13 +35,7 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
     """A split to read some images of: the label column alone, then the row groups that are asked for.
 
     Its Parquet files are read by byte ranges, pinned to the commit that the revision names now, with the user's token
-    (`hf auth login` or `HF_TOKEN`). Nothing stays in a cache.
-
-    Args:
-        hub: the dataset; its own split, if it names one, goes before `split`.
-        split: `validation`, `train`, ….
-        unlabelled: whether to keep images without a label.
-        progress: show progress bars on stderr.
+    (`hf auth login` or `HF_TOKEN`). Nothing stays in a cache. A split that `hub` names goes before `split`.
 
     Raises:
         InputError: if there is no such dataset, revision or split, or its files are not Parquet.
@@ -53,19 +45,18 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
     from huggingface_hub import HfFileSystem
 
     split = hub.split or split
-    with opening(hub):
-        builder = datasets.load_dataset_builder(_url(hub), revision=hub.revision)
+    builder = _loaded(hub, datasets.load_dataset_builder)
     splits = {str(name): list(files) for name, files in (builder.config.data_files or {}).items()}
     if split not in splits:
         expected = " or ".join(f"{hub}:{name}" for name in splits)
         raise InputError(f"The dataset {hub} has no split {split!r}: expected {expected}.")
-    paths = [re.fullmatch(r"hf://(datasets/[^@]+@([^/]+)/(.+))", url) for url in splits[split]]
-    if not all(path is not None and path[3].endswith(".parquet") for path in paths):
+    pattern = re.compile(r"hf://(datasets/[^@]+@([^/]+)/(.+\.parquet))")
+    found = [path for url in splits[split] if (path := pattern.fullmatch(url))]
+    if len(found) < len(splits[split]):
         raise InputError(
             f"The split {split!r} of {hub} is not stored as Parquet files. The Hub keeps a Parquet version of most "
             f"datasets: try {hub.repository}@refs/convert/parquet:{split}."
         )
-    found = [path for path in paths if path is not None]
     features = (builder.info.features or {}).items()  # on the dataset's card
     system = HfFileSystem()
     return ParquetImages(
@@ -73,7 +64,6 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
         {path[3]: partial(system.open, path[1], "rb", cache_type="none") for path in found},
         label_names={column: list(kind.names) for column, kind in features if isinstance(kind, datasets.ClassLabel)},
         unlabelled=unlabelled,
-        connections=CONNECTIONS,
         progress=progress,
     )
 
@@ -82,8 +72,7 @@ def download_hub(hub: HubId, split: str, *, unlabelled: bool = False) -> TableIm
     """A split to read all images of, again and again: `datasets` downloads it. See `open_hub`."""
     import datasets
 
-    with opening(hub):
-        table = datasets.load_dataset(_url(hub), revision=hub.revision, split=hub.split or split)
+    table = _loaded(hub, datasets.load_dataset, split=hub.split or split)
     return TableImages(table, str(hub), unlabelled=unlabelled)
 
 
@@ -92,25 +81,20 @@ def stream_hub(hub: HubId, split: str, size: int | None = None, *, unlabelled: b
     import datasets
 
     split = hub.split or split
-    with opening(hub):
-        table = datasets.load_dataset(_url(hub), revision=hub.revision, split=split, streaming=True)
-        known = getattr(table.info, "splits", None) or {}
-        size = known[split].num_examples if split in known else size
+    table = _loaded(hub, datasets.load_dataset, split=split, streaming=True)
+    known = getattr(table.info, "splits", None) or {}
+    size = known[split].num_examples if split in known else size
+    with opening(hub):  # it may read a row
         return TableStream(table, str(hub), size, f"{hub}:{split}", unlabelled=unlabelled)
 
 
 def split_names(hub: HubId) -> list[str]:
-    """The names of a dataset's splits.
-
-    Raises:
-        InputError: if there is no such dataset or revision, or `datasets` cannot read it.
-        RunError: if the Hub refuses access, or cannot be reached.
-    """
+    """The names of a dataset's splits; raises as `opening`."""
     import datasets
 
+    return list(map(str, _loaded(hub, datasets.get_dataset_split_names)))
+
+
+def _loaded(hub: HubId, load: Callable[..., Any], **options: Any) -> Any:
     with opening(hub):
-        return [str(name) for name in datasets.get_dataset_split_names(_url(hub), revision=hub.revision)]
-
-
-def _url(hub: HubId) -> str:
-    return f"hf://datasets/{hub.repository}"
+        return load(f"hf://datasets/{hub.repository}", revision=hub.revision, **options)

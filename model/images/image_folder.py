@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -13,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import file_sha256
+from stackwalls.model.errors import InputError
 from stackwalls.model.images.labelled import UNLABELLED, LabelledImages, LabelReader, warn_left_out
 from stackwalls.model.images.labels import class_of, parse_class
 
@@ -39,10 +37,8 @@ class ImageFolder(LabelledImages):
     relative to the folder.
 
     Args:
-        root: the folder.
         labels: the list of labels of a flat folder, which has images directly in it (see `read_labels_file`).
         unlabelled: whether to keep images that are directly in the folder and so have no label.
-        progress: show a progress bar on stderr while listing.
     """
 
     def __init__(
@@ -61,18 +57,8 @@ class ImageFolder(LabelledImages):
     def _read(self, image_id: str, epoch: int) -> bytes:
         return (self.root / image_id).read_bytes()
 
-    def fingerprint(self) -> str:
-        """Every file's path and hash.
-
-        Raises:
-            RunError: if a file cannot be read.
-        """
-        try:
-            with ThreadPoolExecutor() as pool:
-                hashes = list(pool.map(lambda path: file_sha256(self.root / path), self._paths))
-        except OSError as error:
-            raise RunError(f"Cannot read {error.filename}: {error.strerror}.") from error
-        return "".join(f"{image_id} {own}\n" for image_id, own in zip(self._paths, hashes, strict=True))
+    def _local_files(self) -> Iterable[tuple[str, Path]]:
+        return ((path, self.root / path) for path in self._paths)
 
     @cached_property
     def _found(self) -> dict[str, int]:
@@ -110,11 +96,10 @@ class ImageFolder(LabelledImages):
         for name in tqdm(folders, desc="listing", unit="folder", delay=1, disable=not self._progress):
             index = classes[name]
             if index is not None:
-                files = list(files_below(self.root, name, set()))
-                others += (path for path in files if not is_image(path))
-                images = [path for path in files if is_image(path)]
-                found |= dict.fromkeys(images, index)
-                empty += [] if images else [name]
+                files = {path: is_image(path) for path in files_below(self.root, name, set())}
+                others += (path for path in files if not files[path])
+                found |= {path: index for path in files if files[path]}
+                empty += [] if any(files.values()) else [name]
         warn_left_out("file", others, f"not an image by its name ({', '.join(SUFFIXES)})")
         if not found:
             raise InputError(f"The class folders in {self.root} have no images ({', '.join(SUFFIXES)}).")
@@ -180,9 +165,8 @@ def _no_class_folder(root: Path, folders: list[str], images: list[str]) -> str:
 def read_labels_file(path: Path, names: Sequence[str]) -> dict[str, int]:
     """The class index of each file of `names` that the list labels.
 
-    Not accepted: bare numbers, as in `ILSVRC2012_validation_ground_truth.txt`. They count from 1 in an order of
-    the challenge's own (its development kit's meta.mat), not in that of the sorted synsets, and a wrong guess
-    would label every image wrongly without a sign of it.
+    Bare numbers, as in `ILSVRC2012_validation_ground_truth.txt`, are not accepted. They count from 1 in an order of the
+    challenge's own (its development kit's meta.mat), and a wrong guess would label every image wrongly without a sign.
 
     Args:
         path: the list.

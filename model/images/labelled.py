@@ -5,14 +5,18 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from stackwalls.model.errors import InputError
+from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.files import file_sha256
 from stackwalls.model.images.labels import class_of, classes_of_names, imagenet_classes
 
 if TYPE_CHECKING:
@@ -22,8 +26,6 @@ UNLABELLED = -1
 """The label of an image whose class is not known."""
 
 _LEFT_OUT = -2
-_NAMED = 5
-"""How many of the items left out a warning names."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class LabelledImages(ABC):
 
     @abstractmethod
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
-        """The label of each row of the source, as `reader` reads them."""
+        """The label of each row of the source, as `reader` reads it."""
 
     @abstractmethod
     def _row_id(self, row: int) -> str:
@@ -125,9 +127,22 @@ class LabelledImages(ABC):
         for row, label in zip(*(column[start:].tolist() for column in self._kept), strict=True):
             yield ImageRow(self._row_id(row), label, partial(self._read_row, row, 0))
 
+    def _local_files(self) -> Iterable[tuple[str, Path]]:
+        """The files that hold the images, each with a name that is the same on every machine."""
+        return ()
+
     def fingerprint(self) -> str:
-        """What distinguishes the images from those of another source: hashes, or a commit."""
-        return self.name
+        """What distinguishes the images from those of another source: hashes of local files, or the name and commit.
+
+        Raises:
+            RunError: if a file cannot be read.
+        """
+        try:
+            with ThreadPoolExecutor() as pool:
+                hashed = list(pool.map(lambda file: f"{file[0]} {file_sha256(file[1])}\n", self._local_files()))
+        except OSError as error:
+            raise RunError(f"Cannot read {error.filename}: {error.strerror}.") from error
+        return "".join(hashed) or self.name
 
 
 class LabelReader:
@@ -147,7 +162,7 @@ class LabelReader:
 
     def __init__(self, where: str, *, unlabelled: bool = False) -> None:
         self._where, self._unlabelled = where, unlabelled
-        self._unknown: dict[str, int] = {}
+        self._unknown: Counter[str] = Counter()
         self._bare_numbers = False
         self._rows = 0
 
@@ -161,14 +176,18 @@ class LabelReader:
         Raises:
             InputError: see the table above; the message names the row.
         """
-        self._check_types(values)
+        wrong = [value for value in values if type(value) not in (int, str, type(None))]
+        if wrong:
+            raise InputError(
+                f"The labels of {self._where} are of the type {type(wrong[0]).__name__}, such as {wrong[0]!r:.60}: "
+                "expected one index, synset or class name for each image."
+            )
         known: dict[Any, int] = {}
         for row, value in enumerate(values, self._rows):
             if value not in known:
                 known[value] = self._class(value, row, names)
             if known[value] == _LEFT_OUT:
-                shown = names[value] if names is not None and isinstance(value, int) else str(value)
-                self._unknown[shown] = self._unknown.get(shown, 0) + 1
+                self._unknown[names[value] if names is not None and isinstance(value, int) else str(value)] += 1
         self._rows += len(values)
         return np.fromiter((known[value] for value in values), dtype=np.int64, count=len(values))
 
@@ -192,15 +211,12 @@ class LabelReader:
         Raises:
             InputError: if there are none.
         """
-        keep = labels != _LEFT_OUT
+        rows = np.flatnonzero(labels >= (UNLABELLED if self._unlabelled else 0))
         hidden = int((labels == UNLABELLED).sum())
-        if not self._unlabelled:
-            keep &= labels != UNLABELLED
-        if not keep.any():
+        if not rows.size:
             shown = ", ".join(sorted(self._unknown)[:3]) or ("no row is labelled" if hidden else "there are no rows")
             raise InputError(f"No row of {self._where} has an ImageNet-1k class as its label ({shown}).")
-        rows = sum(self._unknown.values())
-        warn_left_out("label", self._unknown, f"not an ImageNet-1k class; {rows} rows")
+        warn_left_out("label", self._unknown, f"not an ImageNet-1k class; {self._unknown.total()} rows")
         if hidden and not self._unlabelled:
             warnings.warn(f"Left out {hidden} rows of {self._where} without a label.", stacklevel=3)
         if self._bare_numbers:
@@ -208,15 +224,7 @@ class LabelReader:
                 f"The labels of {self._where} are plain numbers: they are read as ImageNet-1k class indices, 0 to 999.",
                 stacklevel=3,
             )
-        return np.flatnonzero(keep)
-
-    def _check_types(self, values: Sequence[Any]) -> None:
-        if set(map(type, values)) - {int, str, type(None)}:
-            wrong = next(value for value in values if type(value) not in (int, str, type(None)))
-            raise InputError(
-                f"The labels of {self._where} are of the type {type(wrong).__name__}, such as {wrong!r:.60}: expected "
-                "one index, synset or class name for each image."
-            )
+        return rows
 
     def _class(self, value: Any, row: int, names: Sequence[str] | None) -> int:
         if value is None or value == UNLABELLED or value == str(UNLABELLED):
@@ -233,7 +241,7 @@ class LabelReader:
         if names is None:
             self._bare_numbers = True
             return int(value)
-        found = classes_of_names(names)[value]
+        found = classes_of_names(tuple(names))[value]
         return self._class(names[value], row, names) if found is None else found
 
 
@@ -241,6 +249,6 @@ def warn_left_out(thing: str, names: Iterable[str], why: str) -> None:
     """Warn that `names`, if there are any, are left out: how many, the first few of them, and why."""
     listed = sorted(name if name.isprintable() else ascii(name) for name in names)
     if listed:
-        shown = ", ".join(listed[:_NAMED]) + (", …" if len(listed) > _NAMED else "")
+        shown = ", ".join(listed[:5]) + (", …" if len(listed) > 5 else "")
         plural = "s" if len(listed) > 1 else ""
         warnings.warn(f"Left out {len(listed)} {thing}{plural} ({shown}): {why}.", stacklevel=3)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -14,9 +16,7 @@ NUM_ANIMALS = 398
 """Classes 0 to 397 are the animals (Taimeskhanov et al. 2024, section 4.1)."""
 
 AGREEMENT = 0.9
-"""Share of the recognized names that must be at their own index for 1000 names to be ImageNet-1k in order.
-
-Lists of its class names differ in a few words."""
+"""Share of the recognized names that must be at their own index: lists of ImageNet's names differ in a few words."""
 
 _AMBIGUOUS = {"crane": (134, 517)}
 """Names that the usual lists of ImageNet's classes give to two of them: a bird and a machine."""
@@ -57,21 +57,19 @@ def animals() -> tuple[ImageNetClass, ...]:
 
 def _normalized(text: str) -> str:
     """Lower case, with `_`, `-` and `,` read as spaces, so that folder names and lists of synonyms match."""
-    return " ".join(text.lower().replace("_", " ").replace("-", " ").replace(",", " ").split())
+    return " ".join(re.sub("[_,-]", " ", text.lower()).split())
 
 
 @lru_cache(maxsize=1)
-def _exact() -> dict[str, int]:
-    return {key: entry.index for entry in imagenet_classes() for key in (entry.synset, entry.name)}
+def _exact() -> dict[str, ImageNetClass]:
+    return {key: entry for entry in imagenet_classes() for key in (entry.synset, entry.name)}
 
 
 @lru_cache(maxsize=1)
-def _loose() -> dict[str, int]:
-    """Normalized names; those of two classes (Cardigan, the dog, and cardigan, the garment) stand for neither."""
-    indices: dict[str, list[int]] = {}
-    for entry in imagenet_classes():
-        indices.setdefault(_normalized(entry.name), []).append(entry.index)
-    return {key: found[0] for key, found in indices.items() if len(found) == 1}
+def _loose() -> dict[str, ImageNetClass]:
+    """By normalized name; that of two classes (Cardigan, the dog, and cardigan, the garment) stands for neither."""
+    names = Counter(map(_normalized, class_names()))
+    return {key: entry for entry in imagenet_classes() if names[key := _normalized(entry.name)] == 1}
 
 
 def find_class(text: str | int) -> ImageNetClass | None:
@@ -82,8 +80,7 @@ def find_class(text: str | int) -> ImageNetClass | None:
     key = str(text)
     if key.isascii() and key.isdigit():
         return imagenet_classes()[int(key)] if len(key) < 5 and int(key) < len(imagenet_classes()) else None
-    index = _exact().get(key, _loose().get(_normalized(key)))
-    return None if index is None else imagenet_classes()[index]
+    return _exact().get(key, _loose().get(_normalized(key)))
 
 
 def class_of(text: str | int) -> int | None:
@@ -106,17 +103,13 @@ def class_of(text: str | int) -> int | None:
     return None if found is None else found.index
 
 
-def classes_of_names(names: Sequence[str]) -> tuple[int | None, ...]:
+@lru_cache(maxsize=8)
+def classes_of_names(names: tuple[str, ...]) -> tuple[int | None, ...]:
     """The class of each of a dataset's label names, by position; None where a name is not a class, or ambiguous.
 
-    A list of 1000 names of which nearly all that are recognized are at their own index is ImageNet-1k in its usual
-    order. There the position counts, not the spelling.
+    In a list of 1000 names of which nearly all that are recognized are at their own index, the position counts, not
+    the spelling.
     """
-    return _classes_of_names(tuple(names))
-
-
-@lru_cache(maxsize=8)
-def _classes_of_names(names: tuple[str, ...]) -> tuple[int | None, ...]:
     found = tuple(None if name.strip().lower() in _AMBIGUOUS else class_of(name) for name in names)
     agree = [position == index for position, index in enumerate(found) if index is not None]
     in_order = len(names) == len(imagenet_classes()) and agree and sum(agree) >= AGREEMENT * len(agree)
@@ -148,9 +141,7 @@ def parse_classes(texts: Iterable[str | int]) -> tuple[ImageNetClass, ...]:
         InputError: if one is unknown or repeated.
     """
     found = tuple(parse_class(text) for text in texts)
-    seen: set[int] = set()
-    for entry in found:
-        if entry.index in seen:
+    for entry, times in Counter(found).items():
+        if times > 1:
             raise InputError(f"Class {entry.name!r} (index {entry.index}) is asked for twice; name it once.")
-        seen.add(entry.index)
     return found

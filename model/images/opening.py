@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.hub import HubId, is_hub_url
@@ -62,7 +62,17 @@ def open_images(
         RunError: if the Hub refuses access, or cannot be reached.
     """
     if not isinstance(what, str | Path):
-        return _table(what, unlabelled)
+        import datasets
+
+        from stackwalls.model.images.tables import TableImages
+
+        if not isinstance(what, datasets.Dataset):
+            raise InputError(
+                "Expected a folder, a Hub id (owner/name) or a datasets.Dataset (one split of a DatasetDict; "
+                "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), but got "
+                f"{type(what).__name__}."
+            )
+        return TableImages(what, what.info.dataset_name or "dataset", unlabelled=unlabelled)
     text, path = str(what), Path(what)
     if labels is not None:
         if not path.is_dir():
@@ -78,12 +88,17 @@ def open_images(
         from stackwalls.model.images.drawn_images import DrawnImages
 
         return DrawnImages()
-    if not path.is_dir():
-        return _files(path.parent, _matching(path), unlabelled, progress)
-    files = files_in(path)
-    if files:
-        return _files(path, files, unlabelled, progress)
-    return ImageFolder(path, unlabelled=unlabelled, progress=progress)
+    files = files_in(path) if path.is_dir() else _matching(path)
+    if not files:
+        return ImageFolder(path, unlabelled=unlabelled, progress=progress)
+    folder, first = path if path.is_dir() else path.parent, next(iter(files.values()))
+    if len({split_of(name) for name in files}) > 1:
+        raise InputError(
+            f"{folder} has files of several splits ({', '.join(list(files)[:5])}): name one file, or the files of one "
+            f"split by a quoted pattern such as '{folder}/val*{first.suffix}'."
+        )
+    name = first.name if len(files) == 1 else folder.resolve().name
+    return open_files(files, name, unlabelled=unlabelled, progress=progress)
 
 
 def find_hub_id(what: str | Path) -> HubId | None:
@@ -101,7 +116,15 @@ def find_hub_id(what: str | Path) -> HubId | None:
             )
         return hub
     if path.is_dir():
-        _warn_of_namesake(text, hub)
+        import huggingface_hub
+
+        cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
+        if hub is not None and (cache / f"datasets--{hub.repository.replace('/', '--')}").is_dir():  # read before
+            warnings.warn(
+                f"{text} is the local folder of that name, not the dataset on the Hub: write hf://datasets/{text} for "
+                "that one.",
+                stacklevel=3,
+            )
         return None
     if text == DRAWN or path.name.lower().endswith(_TABLE_SUFFIXES):
         return None
@@ -133,7 +156,7 @@ def files_in(folder: Path) -> dict[str, Path]:
     folders = visible(folder, folders=True)
     if any(find_class(name) for name in folders):
         folders = []
-    for inside in (("",), tuple(f"{name}/" for name in folders)):
+    for inside in ([""], [f"{name}/" for name in folders]):
         names: list[str] = []
         for inner in inside:
             with suppress(InputError):  # a folder that may not be listed has nothing to offer
@@ -162,52 +185,9 @@ def also_not_here(text: str) -> Iterator[None]:
         raise type(error)(f"{error} There is no folder {text!r} here either.") from error
 
 
-def _warn_of_namesake(text: str, hub: HubId | None) -> None:
-    """Warn if a local folder is opened whose name is also that of a dataset that was read from the Hub before."""
-    import huggingface_hub
-
-    cache = Path(huggingface_hub.constants.HF_HUB_CACHE)
-    if hub is not None and (cache / f"datasets--{hub.repository.replace('/', '--')}").is_dir():
-        warnings.warn(
-            f"{text} is the local folder of that name, not the dataset on the Hub: write hf://datasets/{text} for "
-            "that one.",
-            stacklevel=3,
-        )
-
-
-def _table(table: Any, unlabelled: bool) -> LabelledImages:
-    import datasets
-
-    from stackwalls.model.images.tables import TableImages
-
-    if not isinstance(table, datasets.Dataset):
-        raise InputError(
-            "Expected a folder, a Hub id (owner/name) or a datasets.Dataset (one split of a DatasetDict; "
-            "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), but got "
-            f"{type(table).__name__}."
-        )
-    return TableImages(table, table.info.dataset_name or "dataset", unlabelled=unlabelled)
-
-
-def _files(folder: Path, files: Mapping[str, Path], unlabelled: bool, progress: bool) -> LabelledImages:
-    """The files, if they are of one split.
-
-    Raises:
-        InputError: if they are of several.
-    """
-    first = next(iter(files.values()))
-    if len({split_of(name) for name in files}) > 1:
-        raise InputError(
-            f"{folder} has files of several splits ({', '.join(list(files)[:5])}): name one file, or the files of one "
-            f"split by a quoted pattern such as '{folder}/val*{first.suffix}'."
-        )
-    name = first.name if len(files) == 1 else folder.resolve().name
-    return open_files(files, name, unlabelled=unlabelled, progress=progress)
-
-
 def _matching(path: Path) -> dict[str, Path]:
     """The files that a path or a pattern names."""
-    paths = sorted(p for p in path.parent.glob(path.name) if p.is_file() and not p.name.startswith("."))
-    if not paths:
+    found = {p.name: p for p in sorted(path.parent.glob(path.name)) if p.is_file() and not p.name.startswith(".")}
+    if not found:
         raise InputError(f"There is no file {path}: {FORMS}.")
-    return {found.name: found for found in paths}
+    return found

@@ -7,11 +7,12 @@ import tempfile
 import threading
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
-from stackwalls.model.files import file_sha256
 from stackwalls.model.hub import first_line, is_connection_failure
-from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
+from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
 from stackwalls.model.images.tables import Columns, cell_bytes, find_columns
+
+CONNECTIONS = 8
+"""Files read at the same time unless they are on this disk: the Hub takes far longer to answer than to send."""
 
 BATCH = 64
 """Rows decoded at a time: the working memory is that many images, however large a row group is."""
@@ -34,12 +37,9 @@ class ParquetImages(LabelledImages):
     """Parquet files with an image column and a label column; ids are `file.parquet#row`.
 
     Args:
-        name: what the manifest calls the source.
         files: by the name that an id starts with: the file's path, or a call that opens it as a binary file.
-        label_names: names of the label numbers by column, where known from elsewhere.
+        label_names: see `find_columns`.
         unlabelled: whether to keep rows without a label.
-        connections: files read at the same time.
-        progress: show progress bars on stderr.
     """
 
     def __init__(
@@ -49,21 +49,17 @@ class ParquetImages(LabelledImages):
         *,
         label_names: Mapping[str, Sequence[str]] | None = None,
         unlabelled: bool = False,
-        connections: int = 1,
         progress: bool = False,
     ) -> None:
         self.name = name
         self._files, self._names = files, list(files)
         self._label_names, self._unlabelled = label_names or {}, unlabelled
-        self._connections, self._progress = connections, progress
-        self._spool = Spool()
+        self._progress = progress
+        self._spool = _Spool()
         self._lock = threading.Lock()
 
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
-        found: list[NDArray[np.int64]] = []
-        for columns, values in self._each(self._values, self._names, "reading labels"):
-            unknown = np.full(len(values), UNLABELLED)
-            found.append(unknown if columns.label is None else reader.read(values, columns.names))
+        found = [reader.read(*column) for column in self._each(self._values, self._names, "reading labels")]
         self._ends = list(accumulate(map(len, found)))
         return np.concatenate(found)
 
@@ -83,87 +79,75 @@ class ParquetImages(LabelledImages):
             RunError: if a file cannot be read, or the temporary folder is full.
         """
         wanted: dict[str, list[int]] = {}
+
+        def keep(file: str) -> None:
+            for row, data in self._images(file, sorted(wanted[file])):
+                self._spool[f"{file}#{row}"] = data
+
         with self._lock:
             for image_id in set(image_ids):
                 if image_id not in self._spool:
                     file, _, row = image_id.rpartition("#")
                     wanted.setdefault(file, []).append(int(row))
-            jobs = [(file, sorted(wanted[file])) for file in self._names if file in wanted]
-            for _ in self._each(self._keep, jobs, "reading images"):
-                pass
+            list(self._each(keep, [file for file in self._names if file in wanted], "reading images"))
 
     def _read(self, image_id: str, epoch: int) -> bytes:
         if image_id not in self._spool:
             self.fetch([image_id])
-        return self._spool.get(image_id)
+        return self._spool[image_id]
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, one row group after the other; nothing is kept."""
-        wanted: dict[str, list[int]] = {}
-        for row in self._kept[0][start:].tolist():
-            file, number = self._place(row)
-            wanted.setdefault(file, []).append(number)
         labels = iter(self.labels[start:].tolist())
-        for file, numbers in wanted.items():
-            for number, data in self._images(file, numbers):
+        places = map(self._place, self._kept[0][start:].tolist())
+        for file, rows in groupby(places, itemgetter(0)):
+            for number, data in self._images(file, [number for _, number in rows]):
                 yield ImageRow(f"{file}#{number}", next(labels), partial(bytes, data))
 
-    def fingerprint(self) -> str:
-        """The hashes of local files; on the Hub, the name with its commit."""
-        local = [file for file in self._files.values() if isinstance(file, Path)]
-        return "".join(f"{path.name} {file_sha256(path)}\n" for path in local) or self.name
+    def _local_files(self) -> Iterable[tuple[str, Path]]:
+        return ((file.name, file) for file in self._files.values() if isinstance(file, Path))
 
-    def _each(self, function: Callable[[Any], Any], jobs: Sequence[Any], doing: str) -> Iterator[Any]:
-        """`function` over `jobs` in order, several files at a time."""
-        with ThreadPoolExecutor(self._connections) as pool:
-            results = pool.map(function, jobs)
-            hidden = not self._progress
-            yield from tqdm(results, total=len(jobs), desc=doing, unit="file", delay=1, disable=hidden)
+    def _each(self, function: Callable[[str], Any], files: Sequence[str], doing: str) -> Iterator[Any]:
+        """`function` over `files` in order, several at a time."""
+        on_disk = isinstance(self._files[self._names[0]], Path)
+        with ThreadPoolExecutor(1 if on_disk else CONNECTIONS) as pool:
+            results, hidden = pool.map(function, files), not self._progress
+            yield from tqdm(results, total=len(files), desc=doing, unit="file", delay=1, disable=hidden)
 
     @contextmanager
-    def _open(self, file: str) -> Iterator[tuple[pq.ParquetFile, Columns]]:
+    def _open(self, file: str, failure: type[StackwallsError]) -> Iterator[tuple[pq.ParquetFile, Columns]]:
+        """A file and its columns; what is raised inside becomes `failure`, or RunError if the connection failed."""
         source = self._files[file]
-        opened = str(source) if isinstance(source, Path) else source()
         try:
             # read on this thread: Arrow's own may outlive the interpreter that the file belongs to, and abort it
-            with pq.ParquetFile(opened, pre_buffer=False) as parquet:
-                yield (
-                    parquet,
-                    find_columns(parquet.schema_arrow, file, self._label_names, unlabelled=self._unlabelled),
-                )
-        finally:
-            if hasattr(opened, "close"):
-                opened.close()
-
-    def _values(self, file: str) -> tuple[Columns, Sequence[Any]]:
-        try:
-            with self._open(file) as (parquet, columns):
-                if columns.label is None:
-                    return columns, range(parquet.metadata.num_rows)
-                return columns, parquet.read(columns=[columns.label], use_threads=False).column(0).to_pylist()
+            with (
+                nullcontext(source) if isinstance(source, Path) else closing(source()) as opened,
+                pq.ParquetFile(opened, pre_buffer=False) as parquet,
+            ):
+                columns = find_columns(parquet.schema_arrow, file, self._label_names, unlabelled=self._unlabelled)
+                yield parquet, columns
         except StackwallsError:
             raise
         except Exception as error:  # Arrow, the disk and the Hub's client raise errors of many kinds
-            kind = RunError if is_connection_failure(error) else InputError
-            raise kind(f"Cannot read {file} as a Parquet file ({first_line(error)}).") from error
+            sentence = f"Cannot read {file} as a Parquet file ({first_line(error)})."
+            if failure is RunError or is_connection_failure(error):
+                raise RunError(f"{sentence} Run the command again.") from error
+            raise failure(sentence) from error
 
-    def _keep(self, job: tuple[str, list[int]]) -> None:
-        file, rows = job
-        for row, data in self._images(file, rows):
-            self._spool.put(f"{file}#{row}", data)
+    def _values(self, file: str) -> tuple[Sequence[Any], Sequence[str] | None]:
+        """The values of the label column and what they name."""
+        with self._open(file, InputError) as (parquet, columns):
+            if columns.label is None:
+                return [None] * parquet.metadata.num_rows, None
+            return parquet.read(columns=[columns.label], use_threads=False).column(0).to_pylist(), columns.names
 
     def _images(self, file: str, rows: list[int]) -> Iterator[tuple[int, bytes]]:
         """(row, bytes) for the sorted `rows` of a file, from the row groups that have them."""
         source = self._files[file]
         folder = source.parent if isinstance(source, Path) else None
-        try:
-            with self._open(file) as (parquet, columns):
-                for row, cell in _cells(parquet, columns.image, rows):
-                    yield row, cell_bytes(cell, folder)
-        except StackwallsError:
-            raise
-        except Exception as error:  # as above
-            raise RunError(f"Cannot read the images of {file} ({first_line(error)}). Run the command again.") from error
+        with self._open(file, RunError) as (parquet, columns):
+            for row, cell in _cells(parquet, columns.image, rows):
+                yield row, cell_bytes(cell, folder)
 
 
 def _cells(parquet: pq.ParquetFile, column: str, rows: list[int]) -> Iterator[tuple[int, Any]]:
@@ -181,7 +165,7 @@ def _cells(parquet: pq.ParquetFile, column: str, rows: list[int]) -> Iterator[tu
         first = end
 
 
-class Spool:
+class _Spool:
     """A dictionary from strings to byte strings whose values are in a temporary file; safe for threads and forks.
 
     The file has no name and disappears with the spool, or when the process dies, however it does.
@@ -195,15 +179,10 @@ class Spool:
         self._lock = threading.Lock()
 
     def __contains__(self, key: str) -> bool:
-        """Whether `key` was put in."""
         return key in self._places
 
-    def put(self, key: str, data: bytes) -> None:
-        """Keep `data` under `key`.
-
-        Raises:
-            RunError: if the temporary folder is full.
-        """
+    def __setitem__(self, key: str, data: bytes) -> None:
+        """RunError if the temporary folder is full."""
         with self._lock:
             try:
                 rest, end = memoryview(data), self._end
@@ -216,13 +195,8 @@ class Spool:
                     "make room there or set TMPDIR to a folder with room."
                 ) from error
             self._places[key] = (self._end, len(data))
-            self._end += len(data)
+            self._end = end
 
-    def get(self, key: str) -> bytes:
-        """The bytes kept under `key`.
-
-        Raises:
-            KeyError: if there are none.
-        """
+    def __getitem__(self, key: str) -> bytes:
         offset, size = self._places[key]
         return os.pread(self._file.fileno(), size, offset)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.images.labelled import UNLABELLED, ImageRow, LabelledImages, LabelReader
+from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
 
 if TYPE_CHECKING:
     import datasets
@@ -30,15 +29,8 @@ BUFFER = 2000
 """Images held at a time, undecoded, from which a stream draws the next one: some 200 MB of ImageNet."""
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Where the images and the labels are.
-
-    Attributes:
-        image: a column of bytes, or of `{bytes, path}`.
-        label: the label column; None if there is none.
-        names: of the label numbers, where known.
-    """
+class Columns(NamedTuple):
+    """The column of images, that of labels (None if there is none), and the names of label numbers, where known."""
 
     image: str
     label: str | None
@@ -48,13 +40,10 @@ class Columns:
 def find_columns(
     schema: pa.Schema, where: str, label_names: Mapping[str, Sequence[str]] | None = None, *, unlabelled: bool = False
 ) -> Columns:
-    """Find the image column (bytes, or a struct with `bytes`) and the label column.
+    """Find the image column (bytes, or a struct with `bytes`) and the label column of the table called `where`.
 
-    Args:
-        schema: of the table.
-        where: its name, for the error.
-        label_names: names of the label numbers by column, where known from elsewhere (a dataset's card).
-        unlabelled: whether a table without a label column will do.
+    `label_names` has the names of label numbers by column, where known from elsewhere (a dataset's card). Without a
+    label column, the table will do if `unlabelled`.
 
     Raises:
         InputError: if there is no such column, or there are several and none has a usual name.
@@ -80,16 +69,11 @@ def find_columns(
 def cell_bytes(cell: Any, folder: Path | None) -> bytes:
     """The encoded image of a cell that is bytes or `{bytes, path}`; nothing where it is empty.
 
-    Args:
-        cell: of the image column.
-        folder: where a path without bytes may begin, beside the working directory; None to read no paths.
+    A path without bytes may begin in the working directory or in `folder`; if that is None, paths are not read.
     """
-    if not isinstance(cell, dict):
-        return b"" if cell is None else bytes(cell)
-    data, path = cell.get("bytes"), cell.get("path")
+    data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     if data is None and path and folder is not None:
-        found = next((file for file in (Path(path), folder / path) if file.is_file()), None)
-        return b"" if found is None else found.read_bytes()
+        data = next((file.read_bytes() for file in (Path(path), folder / path) if file.is_file()), None)
     return b"" if data is None else bytes(data)
 
 
@@ -105,9 +89,8 @@ class TableImages(LabelledImages):
         self._table, self._columns = _undecoded(table.with_format(None), name, unlabelled)
 
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
-        if self._columns.label is None:
-            return np.full(len(self._table), UNLABELLED)
-        return reader.read(list(self._table[self._columns.label]), self._columns.names)
+        _, label, names = self._columns
+        return reader.read([None] * len(self._table) if label is None else list(self._table[label]), names)
 
     @cached_property
     def _named(self) -> list[str] | None:
@@ -134,17 +117,10 @@ class TableImages(LabelledImages):
 class TableStream:
     """A `datasets.IterableDataset`: rows are read over the network as they are needed, and nothing stays on the disk.
 
-    It cannot leave images out: a label that is not a class is an error.
+    It cannot leave images out: a label that is not a class is an error. The columns are found as in `TableImages`.
 
-    Args:
-        table: the dataset.
-        name: what manifests and reports call it.
-        size: its number of rows, where the Hub says it.
-        contents: what distinguishes it from others, such as a commit.
-        unlabelled: whether a table without labels will do.
-
-    Raises:
-        InputError: if there is no image column, or no label column where labels are needed.
+    Attributes:
+        size: its number of rows, where known.
     """
 
     def __init__(
@@ -157,24 +133,20 @@ class TableStream:
     def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
         """Encoded images without end, with the class of each; each pass in another order that follows from the seed."""
         reader = LabelReader(self.name)
+        image, column, names = self._columns
         for epoch in count():
             rows = self._table.shuffle(seed=seed, buffer_size=BUFFER)
             rows.set_epoch(epoch)
-            for row in rows:
-                label = reader.read_one(row[str(self._columns.label)], self._columns.names)
-                yield cell_bytes(row[self._columns.image], Path()), label
+            yield from ((cell_bytes(row[image], Path()), reader.read_one(row[column], names)) for row in rows)
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, from number `start` on."""
         reader = LabelReader(self.name, unlabelled=True)
-        wanted = [self._columns.image, *filter(None, [self._columns.label])]
-        wanted += [name for name in ("image_id",) if name in self._table.features]
+        image, column, names = self._columns
+        wanted = [name for name in (image, column, "image_id") if name in self._table.features]
         for number, row in enumerate(self._table.select_columns(wanted).skip(start), start):
-            image_id, cell = row.get("image_id"), row[self._columns.image]
-            value = None if self._columns.label is None else row[self._columns.label]
-            label = reader.read_one(value, self._columns.names)
-            name = str(number) if image_id is None else str(image_id)
-            yield ImageRow(name, label, lambda cell=cell: cell_bytes(cell, Path()))  # type: ignore[misc]
+            own, label = row.get("image_id"), reader.read_one(row.get(column), names)
+            yield ImageRow(str(number if own is None else own), label, partial(cell_bytes, row[image], Path()))
 
     def fingerprint(self) -> str:
         """What distinguishes its images from those of another source."""

@@ -1,6 +1,5 @@
 import json
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +151,7 @@ def test_damaged_files(tmp_path: Path) -> None:
     source = open_images(str(path))
     source.index()
     path.unlink()
-    with pytest.raises(RunError, match=r"Cannot read the images of a.parquet .*Run the command again"):
+    with pytest.raises(RunError, match=r"Cannot read a.parquet as a Parquet file .*Run the command again"):
         source.read("a.parquet#0")
     with pytest.raises(InputError, match="There is no file"):
         open_images(str(path))
@@ -214,7 +213,7 @@ def test_a_full_temporary_folder_is_a_run_error(tmp_path: Path) -> None:
     full = Path("/dev/full")
     if not full.exists():
         pytest.skip("no /dev/full here")
-    source = ParquetImages("a", {"a.parquet": partial(str, write(tmp_path / "a.parquet", KINDS["names, a struct"]))})
+    source = ParquetImages("a", {"a.parquet": write(tmp_path / "a.parquet", KINDS["names, a struct"])})
     source._spool._file.close()
     with full.open("wb", buffering=0) as file:
         source._spool._file = file  # type: ignore[assignment]
@@ -229,9 +228,9 @@ def test_a_thousand_names_in_imagenets_order_go_by_position() -> None:
     names[134] = "crane"  # the bird, in other lists of the same classes
     names[517] = "crane, machine"
     names[0] = "a fish"
-    assert classes_of_names(names) == tuple(range(1000))
-    assert classes_of_names(names[::-1])[:2] == (999, 998)
-    assert classes_of_names(["unicorn", "tench", "goldfish, gold fish"]) == (None, 0, 1)
+    assert classes_of_names(tuple(names)) == tuple(range(1000))
+    assert classes_of_names(tuple(names[::-1]))[:2] == (999, 998)
+    assert classes_of_names(("unicorn", "tench", "goldfish, gold fish")) == (None, 0, 1)
 
 
 @pytest.mark.parametrize("value", [-1, "-1", "1000", "1,000 birds", "", "unicorn", 1.0])

@@ -12,8 +12,9 @@ import pytest
 
 from stackwalls.hub_cards import Recipe, open_recipe, parse_license, recipe_folder, state_license, verify
 from stackwalls.model import InputError, RunError
+from stackwalls.model.images import BrokenImageError
 from stackwalls.stackgen import cli
-from stackwalls.stackmix import MixSpec, NotRebuilt, mix, rebuild, rebuilding
+from stackwalls.stackmix import MixSpec, NotRebuilt, RecipePictures, mix, rebuild, rebuilding
 
 FolderMaker = Callable[[Mapping[str, int]], Path]
 
@@ -146,13 +147,10 @@ def test_other_encoders_and_other_pixels(
 
 
 def test_a_recipe_cannot_reach_out_of_the_source(pictures: Path, tmp_path: Path) -> None:
-    from stackwalls.stackmix import RecipePictures
-    from stackwalls.stackmix.recipe_pictures import UnfitPictureError
-
     (tmp_path / "secret.png").write_bytes(b"x")
     found = RecipePictures(str(pictures))
     for name in ("../secret.png", str(tmp_path / "secret.png"), "n01440764/../../secret.png"):
-        with pytest.raises(UnfitPictureError, match="missing"):
+        with pytest.raises(BrokenImageError, match="missing"):
             found.read(name, "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881")
 
 
