@@ -13,7 +13,7 @@ import pandas as pd
 
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.formatting import csv_text, difference_cells, markdown_table, p_cell, times_100
-from stackwalls.evaluate.rows import paired_values
+from stackwalls.evaluate.report.table import paired_values
 from stackwalls.evaluate.statistics import (
     PairedDifference,
     RankAgreement,
@@ -48,7 +48,7 @@ def compare_methods(per_image: pd.DataFrame, dataset: str) -> tuple[MethodPair, 
     """Every pair of methods on one dataset, in the order of the run.
 
     Args:
-        per_image: the per-image rows (`rows.ROW_SCHEMA`).
+        per_image: the per-image rows (`ROW_SCHEMA`).
         dataset: its name.
     """
     values = paired_values(per_image[per_image["dataset"] == dataset])

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stackwalls.evaluate.mu_metric import Summary
+from stackwalls.evaluate.metrics import Summary
 from stackwalls.evaluate.statistics import Interval, PairedDifference
 
 UNDEFINED = "–"
