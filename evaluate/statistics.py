@@ -1,9 +1,5 @@
 """Intervals and tests on per-image numbers: pure, seeded functions of arrays.
 
-- `bootstrap_interval`: the interval of a mean; `paired_difference`: two methods or networks on the same images
-- `sign_flip_test`: whether a difference may be chance; `holm_adjusted`: Holm's correction for many tests
-- `rank_agreement`: "are 100 images enough?"
-
 NaN means no value: it is counted, and a pair with one is left out of that pair's numbers only.
 
 Intervals are BCa (bias-corrected and accelerated; Efron, "Better Bootstrap Confidence Intervals", 1987): on skewed
@@ -30,51 +26,28 @@ from scipy import special, stats
 
 from stackwalls.model import InputError
 
-LEVEL = 0.95
-"""How often an interval should contain the true mean, by default."""
-
-_MOST_DRAWS, _FEWEST_DRAWS, _NUMBERS_DRAWN = 10_000, 2_000, 10**8
-"""Resamples, fewer for more numbers (a few seconds' work), down to a standard error of 6 % of the mean's own."""
-
-_BLOCK = 2**22
-"""Numbers held at a time: 32 MiB."""
-
-_FLIPS = 10_000
-"""Drawn at random; all 2ⁿ if there are no more."""
-
-_ROUNDING = 1e-12
-"""Sums that differ only in the order of their terms count as equal."""
-
-_SUBSET_SIZES = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+LEVEL = 0.95  # how often an interval should contain the true mean, by default
+_BLOCK = 2**22  # numbers held at a time: 32 MiB
 
 
 @dataclass(frozen=True)
 class Interval:
-    """The mean of `n` numbers with the ends of its interval; `nan` others are NaN and left out.
+    """The mean of `n` numbers with the ends of its interval; `nan` others are NaN and left out."""
 
-    `level` is how often such intervals contain the true mean, such as 0.95. The mean of none and the ends for fewer
-    than two are NaN.
-    """
-
-    mean: float
-    low: float
+    mean: float  # NaN if there are no numbers
+    low: float  # NaN if there are fewer than two, like `high`
     high: float
-    level: float
+    level: float  # how often such intervals contain the true mean, such as 0.95
     n: int
     nan: int
 
 
 @dataclass(frozen=True)
 class PairedDifference(Interval):
-    """The mean of first − second over the images that have both, with its interval; `nan` images lack one of the two.
+    """The mean of first − second over the images that have both, with its interval; `nan` images lack one."""
 
-    Attributes:
-        std: of the differences, unbiased; NaN for fewer than two pairs.
-        above: share of the pairs in which the first is greater, ties counting half.
-    """
-
-    std: float
-    above: float
+    std: float  # of the differences, unbiased; NaN for fewer than two pairs
+    above: float  # share of the pairs in which the first is greater, ties counting half
 
     @property
     def dropped(self) -> int:
@@ -91,19 +64,12 @@ class PairedDifference(Interval):
 
 @dataclass(frozen=True)
 class RankAgreement:
-    """How random subsets of one size agree with all images.
-
-    Attributes:
-        images: in a subset.
-        tau: mean of Kendall's tau-b between the ranking by a subset's means and that by all.
-        same_order: share of the subsets that rank the methods exactly as all images do.
-        same_first: share in which the same method (or one that ties with it) has the lowest mean.
-    """
+    """How random subsets of so many images agree with all images."""
 
     images: int
-    tau: float
-    same_order: float
-    same_first: float
+    tau: float  # mean of Kendall's tau-b between the ranking by a subset's means and that by all
+    same_order: float  # share of the subsets that rank the methods exactly as all images do
+    same_first: float  # share in which the same method (or one that ties with it) has the lowest mean
 
 
 def bootstrap_interval(values: ArrayLike, level: float = LEVEL, seed: int = 0, draws: int | None = None) -> Interval:
@@ -149,11 +115,7 @@ def bootstrap_intervals(
 def paired_difference(
     first: ArrayLike, second: ArrayLike, level: float = LEVEL, seed: int = 0, draws: int | None = None
 ) -> PairedDifference:
-    """Compare `(n,)` numbers with `(n,)` others; arguments as for `bootstrap_interval`.
-
-    Raises:
-        InputError: if they differ in length, or an argument is out of range.
-    """
+    """Compare `(n,)` numbers with `(n,)` others; arguments and errors as for `bootstrap_interval`."""
     one, other = _numbers("first", first, 1), _numbers("second", second, 1)
     if one.shape != other.shape:
         raise InputError(f"Expected two lists of the same length, but got {one.shape} and {other.shape}.")
@@ -188,8 +150,8 @@ def _numbers(name: str, values: ArrayLike, dimensions: int) -> NDArray[np.float6
 
 
 def default_draws(n: int) -> int:
-    """How many resamples of n numbers are drawn by default."""
-    return min(_MOST_DRAWS, max(_FEWEST_DRAWS, _NUMBERS_DRAWN // max(n, 1)))
+    """Resamples of n numbers, at most a few seconds' work; 2,000 have a standard error of 6 % of the mean's own."""
+    return min(10_000, max(2_000, 10**8 // max(n, 1)))
 
 
 def resampled_means(values: NDArray[np.float64], draws: int, seed: int) -> NDArray[np.float64]:
@@ -207,14 +169,12 @@ def resampled_means(values: NDArray[np.float64], draws: int, seed: int) -> NDArr
 
 
 def _bca(values: NDArray[np.float64], resampled: NDArray[np.float64], level: float) -> tuple[float, float]:
+    n, mean = len(values), values.mean()
     if (values == values[0]).all():
         return float(values[0]), float(values[0])
-    n, mean = len(values), values.mean()
     below = ((resampled < mean).mean() + (resampled <= mean).mean()) / 2
-    margin = 0.5 / len(resampled)
-    bias = special.ndtri(np.clip(below, margin, 1 - margin))
-    deviations = values - mean
-    deviations /= np.abs(deviations).max()  # cubes of tiny ones would vanish
+    bias = special.ndtri(np.clip(below, 0.5 / len(resampled), 1 - 0.5 / len(resampled)))
+    deviations = (values - mean) / np.abs(values - mean).max()  # cubes of tiny ones would vanish
     # the jackknife's skewness, in closed form because the statistic is a mean
     acceleration = (deviations**3).sum() / (6 * (deviations**2).sum() ** 1.5)
     reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1)
@@ -224,12 +184,12 @@ def _bca(values: NDArray[np.float64], resampled: NDArray[np.float64], level: flo
     return float(low), float(high)
 
 
-def sign_flip_test(differences: ArrayLike, flips: int = _FLIPS, seed: int = 0) -> float:
+def sign_flip_test(differences: ArrayLike, flips: int = 10_000, seed: int = 0) -> float:
     """The two-sided p-value of `(n,)` paired differences; arguments and errors as for `sign_flip_tests`."""
     return float(sign_flip_tests(_numbers("differences", differences, 1)[:, None], flips, seed)[0])
 
 
-def sign_flip_tests(differences: ArrayLike, flips: int = _FLIPS, seed: int = 0) -> NDArray[np.float64]:
+def sign_flip_tests(differences: ArrayLike, flips: int = 10_000, seed: int = 0) -> NDArray[np.float64]:
     """Two-sided p-values `(k,)` of k columns of paired differences `(n, k)`.
 
     Args:
@@ -246,17 +206,16 @@ def sign_flip_tests(differences: ArrayLike, flips: int = _FLIPS, seed: int = 0) 
     values = _numbers("differences", differences, 2)
     if flips < 1:
         raise InputError(f"Expected `flips` to be at least 1, but got {flips}.")
-    known = ~np.isnan(values)
-    summands = np.where(known, values, 0)  # flipping a 0 does not change the sum
+    summands = np.nan_to_num(values)  # flipping a 0 does not change the sum
     used = summands[(summands != 0).any(1)]
     exact = len(used) <= math.log2(flips)
     total = used.sum(0)
-    threshold = np.abs(total) - _ROUNDING * np.abs(used).sum(0)
+    threshold = np.abs(total) - 1e-12 * np.abs(used).sum(0)  # sums in another order count as equal
     count, tried = np.zeros(values.shape[1], dtype=np.int64), 2 ** len(used) if exact else flips
     for kept in _kept_signs(len(used), tried, exact, seed):
         count += (np.abs(2 * (kept @ used) - total) >= threshold).sum(0)
     p = count / tried if exact else (count + 1) / (tried + 1)
-    return np.where(known.any(0), p, np.nan)
+    return np.where(np.isnan(values).all(0), np.nan, p)
 
 
 def _kept_signs(n: int, tried: int, exact: bool, seed: int) -> Iterator[NDArray[np.float64]]:
@@ -274,10 +233,9 @@ def _kept_signs(n: int, tried: int, exact: bool, seed: int) -> Iterator[NDArray[
 
 
 def holm_adjusted(p_values: ArrayLike) -> NDArray[np.float64]:
-    """Adjust p-values for being many: if no difference exists, any is below α with probability at most α.
+    """Adjust `(k,)` p-values for being many: if no difference exists, any is below α with probability at most α.
 
-    Args:
-        p_values: `(k,)` in [0, 1]; NaN means no test: it stays NaN and does not count.
+    NaN means no test: it stays NaN and does not count.
 
     Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979).
     """
@@ -298,11 +256,8 @@ def rank_agreement(
     Subsets are drawn without replacement from the N images, so agreement is 1 at n = N and somewhat too high close to
     it. Means leave NaN out, as the table's do; a subset in which a method has no value agrees with nothing.
 
-    Args:
-        values: `(N, k)`, one row per image and one column per method; NaN where there is no value.
-        sizes: numbers of images, each of 1 to N; by default from 5 to 20,000 below N, and N.
-        subsets: of each size.
-        seed: of the drawing.
+    `values` is `(N, k)`, NaN where there is no value. `subsets` are drawn of each of `sizes`, from 1 to N; by default
+    these are steps from 5 to 20,000 below N, and N.
 
     Raises:
         InputError: if there are fewer than two methods, or a size is out of range.
@@ -311,7 +266,8 @@ def rank_agreement(
     if table.ndim != 2 or table.shape[1] < 2 or not len(table):
         raise InputError(f"Expected `values` to be (images, methods) of two methods or more, but got {table.shape}.")
     n = len(table)
-    sizes = [*(size for size in _SUBSET_SIZES if size < n), n] if sizes is None else list(sizes)
+    usual = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+    sizes = [*(size for size in usual if size < n), n] if sizes is None else list(sizes)
     if wrong := [size for size in sizes if not 1 <= size <= n]:
         raise InputError(f"Expected `sizes` to be from 1 to {n}, the number of images, but got {wrong[0]}.")
     generator = np.random.default_rng(seed)
@@ -325,10 +281,8 @@ def rank_agreement(
 
 
 def _means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        means: NDArray[np.float64] = np.where(known, values, 0).sum(0) / known.sum(0)
-    return means
+        return np.asarray(np.nansum(values, 0) / (~np.isnan(values)).sum(0))
 
 
 def _agreement(size: int, means: NDArray[np.float64], reference: NDArray[np.float64]) -> RankAgreement:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
+from stackwalls.hub_cards.manifest import canonical_json
 from stackwalls.hub_cards.run_store import RunStore
 from stackwalls.model import InputError, Launch, StackwallsError
 
@@ -83,7 +84,7 @@ class SharedRun:
     ) -> None:
         self._folder, self._launch, self._finished = folder, launch, finished
         self._store = RunStore(folder, marker)
-        text = json.dumps(asked, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        text = canonical_json(asked)
         self._asked: dict[str, Any] = json.loads(text)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
 
