@@ -39,8 +39,10 @@ class Results(Measurements):
 
     def report_text(self) -> str:
         """For a terminal: Table 1, the result in a sentence, what a reader must know, why maps are missing."""
-        line = "{dataset}, {method}, {images} images: {error}"
-        failures = [line.format(**error) for error in self.errors().to_dict("records")]
+        failures = [
+            f"{dataset}, {method}, {images} images: {error}"
+            for dataset, method, error, images in self.errors().itertuples(index=False, name=None)
+        ]
         said = headline(self.summary, self.run["model"], self.blind)
         return "\n".join([self.table(), said, *notes(self.run), *failures])
 

@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from stackwalls.model import InputError
 from stackwalls.model.images.decoding import decode
@@ -107,7 +107,7 @@ class Samples:
                 shaped = np.array(images, dtype=np.uint8).reshape(-1, *stored["image_shape"])
                 others = {name: stored[name] for name in ("method", *_PER_IMAGE) if name != "images"}
                 return cls(**others, images=shaped)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, UnidentifiedImageError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(f"Cannot read the samples in {source}: {error}") from error
 
 
