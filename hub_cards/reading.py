@@ -15,11 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.row_reader import shard_rows
 from stackwalls.hub_cards.run_store import WORK_NAME
-from stackwalls.hub_cards.shards import read_groups
 from stackwalls.hub_cards.stack_dataset import StackDataset
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
 from stackwalls.model.images import ImageRow, LabelledImages, open_images
