@@ -3,9 +3,8 @@
 - `run/`: one evaluation, from its spec to rows; `subject` (the network, its wall, its target layer)
 - maps: `maps` (what a method becomes), `methods` (the registry of CAM methods: add one there), `adapters/` (methods of
   any other form, which need no registration), `engine/` (grad-cam's maps, faster)
-- measures: `metrics` (pure functions of maps and a wall), `mu_metric` (mu over a stream), `rows`
+- measures: `metrics` (pure functions of maps and a wall), `statistics` (intervals and tests), `checks/`
 - `measurements` (what was measured, pure data), `results` (its folder), `report/` (tables, figures, the page)
-- beyond the paper: `statistics/` (intervals, tests), `checks/`
 
 Imports only `model` and `hub_cards`. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

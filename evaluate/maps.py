@@ -11,8 +11,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-_EPSILON = 1e-7
-
 Progress = Callable[[int, int], None]
 """Called with (passes done, passes in total) during a long call of an explainer."""
 
@@ -37,11 +35,8 @@ class Maps:
     def joined(cls, parts: Sequence[Maps]) -> Maps:
         """Maps of several calls of the same method as one batch."""
         raw = [part.raw for part in parts if part.raw is not None]
-        return cls(
-            np.concatenate([np.asarray(part.maps) for part in parts]),
-            np.concatenate(raw) if len(raw) == len(parts) else None,
-            parts[0].final,
-        )
+        maps = np.concatenate([np.asarray(part.maps) for part in parts])
+        return cls(maps, np.concatenate(raw) if len(raw) == len(parts) else None, parts[0].final)
 
 
 class Explainer(Protocol):
@@ -88,6 +83,5 @@ def normalized_maps(raw: torch.Tensor, size: int) -> torch.Tensor:
 
 
 def _min_max(maps: torch.Tensor) -> torch.Tensor:
-    """Each map shifted to begin at 0, then divided by its maximum."""
     shifted = maps - maps.amin((1, 2), keepdim=True)
-    return shifted / (_EPSILON + shifted.amax((1, 2), keepdim=True))
+    return shifted / (1e-7 + shifted.amax((1, 2), keepdim=True))

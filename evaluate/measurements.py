@@ -1,4 +1,4 @@
-"""What an evaluation measured, in memory: per-image rows, Table 1, certificate, sample maps, and what was run."""
+"""What an evaluation measured, in memory: pure data, from which `report/` draws."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pandas as pd
 import pyarrow as pa
 
 from stackwalls.evaluate.report.table import Table
-from stackwalls.evaluate.rows import as_frame
 from stackwalls.evaluate.run.identity import weights_hash
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall
@@ -22,24 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """Pure data: what `report/` draws from. `results.Results` adds the folder and the report.
+    """Per-image rows and what was run on what; `results.Results` adds the folder and the report."""
 
-    Attributes:
-        run: what was run on what (see `provenance.describe_run`).
-        certificate: the blindness certificate, as `Certificate.to_dict` gives it.
-        rows: the per-image rows as an Arrow table, `rows.ROW_SCHEMA`.
-        samples: images of each dataset with their maps, all or 100 at equal distances.
-    """
-
-    run: Mapping[str, Any]
-    certificate: Mapping[str, Any]
-    rows: pa.Table
-    samples: Samples
+    run: Mapping[str, Any]  # see `provenance.describe_run`
+    certificate: Mapping[str, Any]  # as `Certificate.to_dict` gives it
+    rows: pa.Table  # per image and method, `ROW_SCHEMA`
+    samples: Samples  # images of each dataset with their maps, all or 100 at equal distances
 
     @cached_property
     def per_image(self) -> pd.DataFrame:
-        """One row per dataset, image and method: mu and related metrics, prediction, seconds, error."""
-        return as_frame(self.rows)
+        """`rows` as a data frame: truth values that may be missing as "boolean", errors as text or None."""
+        frame: pd.DataFrame = self.rows.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+        return frame
 
     @property
     def wall(self) -> Wall:
@@ -58,11 +51,7 @@ class Measurements:
         return Table.of(self.per_image, self.wall.chance)
 
     def table(self, form: Literal["text", "markdown", "csv"] = "text") -> str:
-        """Table 1 as text.
-
-        Raises:
-            InputError: if `form` is none of the three.
-        """
+        """Table 1 as text. Raises InputError if `form` is none of the three."""
         forms = {"text": self.summary.text, "markdown": self.summary.markdown, "csv": self.summary.csv}
         if form not in forms:
             raise InputError(f"Expected the table's form to be one of {', '.join(forms)}, but got {form!r}.")

@@ -66,11 +66,10 @@ def find_method(name: str) -> MethodSpec:
     Raises:
         InputError: if there is none; the message lists the valid names and the nearest one.
     """
-    spec = METHODS.get(ALIASES.get(name, name))
-    if spec is None:
-        hint = did_you_mean(name, [*METHODS, *ALIASES])
-        raise InputError(f"Unknown method {name!r}: expected one of {', '.join(METHODS)}.{hint}")
-    return spec
+    if spec := METHODS.get(ALIASES.get(name, name)):
+        return spec
+    hint = did_you_mean(name, [*METHODS, *ALIASES])
+    raise InputError(f"Unknown method {name!r}: expected one of {', '.join(METHODS)}.{hint}")
 
 
 def find_methods(names: Iterable[str] | None = None) -> tuple[MethodSpec, ...]:

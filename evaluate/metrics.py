@@ -1,13 +1,15 @@
 """Mu and related metrics: how much of a saliency map is in the part of the image that the network does not see.
 
 Pure functions of maps `(N, H, W)` and a wall: arrays for arrays, tensors for tensors. What is undefined (mu of a map
-that is zero everywhere) is NaN, never 0.
+that is zero everywhere) is NaN, never 0. `MuMetric` summarizes mu over a stream of maps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, overload
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +23,11 @@ def mu(maps: Any, wall: Wall) -> Any:
 
     Args:
         maps: `(N, H, W)` array or tensor of real numbers ≥ 0; only their ratios matter.
-        wall: the wall at the maps' resolution, `H = W = wall.image_size` (`wall.rescaled(size)` gives another).
+        wall: at the maps' resolution, `H = W = wall.image_size` (`wall.rescaled(size)` gives another).
 
     Returns:
-        `(N,)` float64 in [0, 1], an array for arrays and a tensor for tensors (on the maps' device, or on the CPU if
-        that has no float64); NaN for a map that is zero everywhere. A uniform map has `wall.chance`.
+        `(N,)` float64 in [0, 1], on the maps' device (on the CPU if that has no float64); NaN for a map that is zero
+        everywhere. A uniform map has `wall.chance`.
 
     Raises:
         InputError: if `maps` has another shape or type, or holds NaN, infinite or negative values.
@@ -81,21 +83,17 @@ def dead_cells(wall: Wall, size: int) -> NDArray[np.float64]:
     return shares
 
 
-@overload
-def mu_native(raw: NDArray[Any], wall: Wall, final: bool = False) -> NDArray[np.float64]: ...
-@overload
-def mu_native(raw: torch.Tensor, wall: Wall, final: bool = False) -> torch.Tensor: ...
 def mu_native(raw: Any, wall: Wall, final: bool = False) -> Any:
     """Mu at the map's own resolution, without the upsampling that spreads a map over the wall.
 
     A CAM has as few as 7 × 7 cells, and bilinear upsampling draws the last row that is seen into the dead zone. Here
     each cell counts with the pixels that it stands for: mu of the map after ReLU and min–max (as for `mu`) with every
-    cell blown up to its block of pixels. Where the wall cuts a row of cells (`bottom:54` on 14 rows), the squares of
-    that row count by their dead share (`dead_cells`). So the chance level is `wall.chance` here too.
+    cell blown up to its block of pixels. Cells that the wall cuts count by their dead share (`dead_cells`), so the
+    chance level is `wall.chance` here too.
 
     Args:
         raw: `(N, h, w)` array or tensor, the low-resolution map before ReLU.
-        wall: the wall in pixels of the image.
+        wall: in pixels of the image.
         final: whether the map is taken as it is, without min–max, because it was upsampled like that.
 
     Returns:
@@ -130,6 +128,55 @@ def map_fault(values: NDArray[Any], shape: tuple[int, int]) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
+class Summary:
+    """Mean and unbiased standard deviation (divided by n − 1) of `n` numbers; `nan` others are NaN and left out.
+
+    The mean of none and the deviation of fewer than two are NaN.
+    """
+
+    mean: float
+    std: float
+    n: int
+    nan: int
+
+
+def summarise(values: Iterable[float]) -> Summary:
+    """The `Summary` of numbers, in float64."""
+    numbers = np.asarray(list(values), dtype=np.float64)
+    known = numbers[~np.isnan(numbers)]
+    mean = float(known.mean()) if len(known) else math.nan
+    std = float(known.std(ddof=1)) if len(known) > 1 else math.nan
+    return Summary(mean, std, len(known), len(numbers) - len(known))
+
+
+class MuMetric:
+    """The `Summary` of mu over batches of maps at the wall's resolution; keeps one number per map.
+
+    Example:
+        metric = MuMetric(wall)
+        for maps in batches:
+            metric.update(maps)
+        metric.compute().mean
+    """
+
+    def __init__(self, wall: Wall) -> None:
+        self.wall = wall
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every map."""
+        self._values: list[float] = []
+
+    def update(self, maps: Any) -> None:
+        """Add `(N, H, W)` maps; arguments and errors as for `mu`; after an error nothing is added."""
+        self._values += mu(maps, self.wall).tolist()
+
+    def compute(self) -> Summary:
+        """Summarize every map since the last reset."""
+        return summarise(self._values)
+
+
 def _like(maps: Any, measure: Callable[[torch.Tensor], torch.Tensor], wall: Wall | None) -> Any:
     """Measure maps as float64 tensors; an array for an array. Without a wall, any sign and size."""
     if wall is not None and not isinstance(wall, Wall):
@@ -137,36 +184,33 @@ def _like(maps: Any, measure: Callable[[torch.Tensor], torch.Tensor], wall: Wall
     values = _as_double(maps)
     if values.ndim != 3 or 0 in values.shape[1:]:
         raise InputError(f"Expected `maps` to be (N, H, W), but got {tuple(values.shape)}.")
-    if wall is not None and values.shape[1:] != (wall.image_size, wall.image_size):
-        raise InputError(
-            f"Expected `maps` to be (N, {wall.image_size}, {wall.image_size}), the resolution of the wall {wall}, but "
-            f"got {tuple(values.shape)}: upsample the maps, or rescale the wall with `wall.rescaled(size)`."
-        )
     _refuse("finite numbers", "NaN or infinite values", ~values.isfinite())
     if wall is not None:
+        if values.shape[1:] != (wall.image_size, wall.image_size):
+            raise InputError(
+                f"Expected `maps` to be (N, {wall.image_size}, {wall.image_size}), the resolution of the wall {wall}, "
+                f"but got {tuple(values.shape)}: upsample the maps, or rescale the wall with `wall.rescaled(size)`."
+            )
         _refuse("numbers ≥ 0", "negative values", values < 0)
     measured = measure(values)
     return measured if isinstance(maps, torch.Tensor) else measured.numpy()
 
 
 def _as_double(maps: Any) -> torch.Tensor:
-    if isinstance(maps, torch.Tensor):
-        if maps.is_complex():
-            raise InputError(f"Expected `maps` to be real numbers, but got {maps.dtype}.")
-        # Apple's GPUs have no float64
-        return maps.detach().to("cpu" if maps.device.type == "mps" else maps.device).double()
-    if not isinstance(maps, np.ndarray):
+    if not isinstance(maps, np.ndarray | torch.Tensor):
         raise InputError(f"Expected `maps` to be a numpy array or a torch tensor, but got {type(maps).__name__}.")
-    if maps.dtype.kind not in "biuf":
+    if maps.is_complex() if isinstance(maps, torch.Tensor) else maps.dtype.kind not in "biuf":
         raise InputError(f"Expected `maps` to be real numbers, but got {maps.dtype}.")
-    return torch.from_numpy(np.array(maps, dtype=np.float64))
+    if isinstance(maps, np.ndarray):
+        return torch.from_numpy(np.array(maps, dtype=np.float64))
+    # Apple's GPUs have no float64
+    return maps.detach().to("cpu" if maps.device.type == "mps" else maps.device).double()
 
 
 def _refuse(expected: str, found: str, wrong: torch.Tensor) -> None:
-    faulty = wrong.flatten(1).any(1)
-    if bool(faulty.any()):
-        first, count = int(faulty.nonzero()[0]), int(faulty.sum())
-        where = f"in {count} of {len(faulty)} maps (the first: {first})"
+    faulty = wrong.flatten(1).any(1).nonzero()
+    if len(faulty):
+        where = f"in {len(faulty)} of {len(wrong)} maps (the first: {int(faulty[0])})"
         raise InputError(f"Expected `maps` to hold {expected}, but got {found} {where}.")
 
 

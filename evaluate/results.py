@@ -15,7 +15,7 @@ from stackwalls.evaluate.report.comparison import BaselineComparison
 from stackwalls.evaluate.report.figures import overlays
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render
-from stackwalls.evaluate.rows import ROW_SCHEMA, TIMINGS
+from stackwalls.evaluate.run.measuring import ROW_SCHEMA, TIMINGS
 from stackwalls.evaluate.run.provenance import RUN_FORMAT, notes
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, check_output_folder, disk_errors, whole_file, write_whole
@@ -40,18 +40,14 @@ class Results(Measurements):
     def report_text(self) -> str:
         """For a terminal: Table 1, the result in a sentence, what a reader must know, why maps are missing."""
         failures = [
-            f"{error['dataset']}, {error['method']}, {error['images']} images: {error['error']}"
-            for error in self.errors().to_dict("records")
+            f"{dataset}, {method}, {images} images: {error}"
+            for dataset, method, error, images in self.errors().itertuples(index=False, name=None)
         ]
         said = headline(self.summary, self.run["model"], self.blind)
         return "\n".join([self.table(), said, *notes(self.run), *failures])
 
     def plot(self, dataset: str | None = None, images: int = 6) -> Figure:
-        """The paper's Figure 7: the first images of one dataset with their maps.
-
-        Args:
-            dataset: its name; the first one by default.
-            images: how many.
+        """The paper's Figure 7: the first images of one dataset (by default the first one) with their maps.
 
         Raises:
             InputError: if there is no dataset of this name.
@@ -84,8 +80,10 @@ class Results(Measurements):
             InputError: if the folder contains other files, or results and not `overwrite`.
             RunError: if writing to the disk fails.
         """
-        folder = claim_folder(Path(folder), overwrite)
+        folder = Path(folder)
+        check_folder(folder, overwrite)
         with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
             for name in (RUN_NAME, *COMPARISON_NAMES):  # an old comparison does not describe these results
                 (folder / name).unlink(missing_ok=True)
             timings = self.rows.select(["dataset", "image_id", "method", TIMINGS])
@@ -111,8 +109,7 @@ class Results(Measurements):
                 f"{folder} has no finished results (no {RUN_NAME}): expected a folder that `stackgen evaluate` wrote."
             )
         try:
-            run = json.loads((folder / RUN_NAME).read_text(encoding="utf-8"))
-            certificate = json.loads((folder / _CERTIFICATE_NAME).read_text(encoding="utf-8"))
+            run, certificate = (json.loads((folder / name).read_bytes()) for name in (RUN_NAME, _CERTIFICATE_NAME))
             rows = pq.read_table(folder / _ROWS_NAME)
             seconds = pq.read_table(folder / _TIMINGS_NAME)[TIMINGS]
             table = rows.append_column(TIMINGS, seconds).select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
@@ -132,11 +129,7 @@ class Results(Measurements):
 
 
 def check_folder(folder: Path, overwrite: bool = False) -> None:
-    """Check that results may be written to a folder; only reads.
-
-    Raises:
-        InputError: if it contains other files, or results and not `overwrite`.
-    """
+    """Raise InputError if a folder contains other files, or results and not `overwrite`; only reads."""
     check_output_folder(folder, _OURS, "the results")
     if (folder / RUN_NAME).exists() and not overwrite:
         raise InputError(
@@ -145,21 +138,8 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
         )
 
 
-def claim_folder(folder: Path, overwrite: bool = False) -> Path:
-    """`check_folder`, then create the folder, so that a disk error comes before anything is computed.
-
-    Raises:
-        InputError: as `check_folder`.
-        RunError: if it cannot be created.
-    """
-    check_folder(folder, overwrite)
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def fingerprint_in(folder: Path) -> str | None:
-    """The fingerprint of the run whose finished results are in a folder (see `unfinished`); None if there are none."""
+    """The fingerprint of the run whose finished results are in a folder (see `SharedRun`); None if there are none."""
     try:
         found = json.loads((folder / RUN_NAME).read_bytes()).get("fingerprint")
     except (OSError, ValueError, AttributeError):

@@ -21,7 +21,7 @@ class Subject:
         wall: the dead zone in pixels.
         name: for tables and reports.
         mean: of the RGB channels in [0, 1], subtracted from the input.
-        std: of the RGB channels in [0, 1], by which the input is divided.
+        std: of the RGB channels, by which the input is divided.
         class_indices: the ImageNet-1k index of each logit, or None: logit i is class i.
     """
 
@@ -97,8 +97,7 @@ class Subject:
     @property
     def device(self) -> torch.device:
         """The device of the model's parameters."""
-        parameter = next(self.model.parameters(), None)
-        return torch.device("cpu") if parameter is None else parameter.device
+        return next((parameter.device for parameter in self.model.parameters()), torch.device("cpu"))
 
 
 def _of_rgb(name: str, attribute: str, given: object) -> tuple[float, float, float]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from stackwalls.evaluate.measurements import Measurements
-from stackwalls.evaluate.mu_metric import Summary
+from stackwalls.evaluate.metrics import Summary
 from stackwalls.evaluate.report.formatting import (
     UNDEFINED,
     aligned,

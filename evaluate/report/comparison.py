@@ -13,7 +13,7 @@ import pandas as pd
 
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.formatting import csv_text, difference_cells, markdown_table, p_cell, times_100
-from stackwalls.evaluate.rows import paired_values
+from stackwalls.evaluate.report.table import paired_values
 from stackwalls.evaluate.statistics import (
     PairedDifference,
     RankAgreement,
@@ -37,7 +37,7 @@ class MethodPair:
 
 
 def compare_methods(per_image: pd.DataFrame, dataset: str) -> tuple[MethodPair, ...]:
-    """Every pair of methods on one dataset of the per-image rows (`rows.ROW_SCHEMA`), in the order of the run."""
+    """Every pair of methods on one dataset of the per-image rows (`ROW_SCHEMA`), in the order of the run."""
     values = paired_values(per_image[per_image["dataset"] == dataset])
     pairs = list(itertools.combinations(values.columns, 2))
     if not pairs:

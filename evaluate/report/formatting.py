@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from stackwalls.evaluate.mu_metric import Summary
+from stackwalls.evaluate.metrics import Summary
 from stackwalls.evaluate.statistics import Interval, PairedDifference
 
 UNDEFINED = "–"

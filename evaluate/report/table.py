@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from stackwalls.evaluate.mu_metric import Summary, summarise
+from stackwalls.evaluate.metrics import Summary, summarise
 from stackwalls.evaluate.report.formatting import (
     UNDEFINED,
     aligned,
@@ -23,7 +23,6 @@ from stackwalls.evaluate.report.formatting import (
     side_by_side,
     times_100,
 )
-from stackwalls.evaluate.rows import paired_values
 from stackwalls.evaluate.statistics import Interval, bootstrap_intervals
 
 _BRIEF = {"95 % interval": "95 %", "native mu": "native"} | {head: head for head in ("mu × 100", "n", "NaN", "failed")}
@@ -89,7 +88,7 @@ class Table:
 
     @classmethod
     def of(cls, per_image: pd.DataFrame, chance: float) -> Table:
-        """From the per-image rows (see `rows.ROW_SCHEMA`)."""
+        """From the per-image rows (see `ROW_SCHEMA`)."""
         rows, accuracy = [], {}
         order = list(dict.fromkeys(per_image["method"]))
         for dataset, own in per_image.groupby("dataset", sort=False):
@@ -219,3 +218,18 @@ class Table:
         if any(math.isnan(value) for row in self.rows for value in (row.mu.std, row.mu_native.std)):
             lines.append(f"{UNDEFINED}: undefined (the mean of no values, or the std of fewer than two).")
         return lines
+
+
+def paired_values(rows: pd.DataFrame) -> pd.DataFrame:
+    """One dataset's mu side by side, as paired statistics need it.
+
+    Args:
+        rows: the per-image rows of one dataset; each method's images are the dataset's first ones, in its order.
+
+    Returns:
+        Float64, one row per image position and one column per method in the order of the run; NaN where the method
+        failed, has no value, or was not run on the image.
+    """
+    position = rows.groupby("method", sort=False).cumcount()
+    wide = rows.assign(position=position).pivot(index="position", columns="method", values="mu")
+    return wide[list(dict.fromkeys(rows["method"]))].astype("float64")

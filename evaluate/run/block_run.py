@@ -25,24 +25,10 @@ from stackwalls.model import RunError
 _SECONDS_BETWEEN, _IN_A_FILE = 0.5, 30.0
 """Between two updates of the bar during a single call; in a file, where each is kept, between any two."""
 
-Row = dict[str, Any]
-
-Outcomes = Mapping[tuple[int, str], Outcome]
-"""(index in the batch, method) → outcome."""
-
 
 @dataclass(frozen=True, eq=False)
 class BlockRun:
-    """What stays the same over blocks.
-
-    Attributes:
-        subject: the network under test.
-        spec: the settings.
-        sources: the datasets.
-        explainers: of all methods.
-        sizes: how much is computed at once.
-        progress: whether to show a bar on stderr.
-    """
+    """What stays the same over blocks; with `progress`, a bar on stderr."""
 
     subject: Subject
     spec: EvaluationSpec
@@ -51,7 +37,7 @@ class BlockRun:
     sizes: BatchSizes
     progress: bool
 
-    def over(self, blocks: Sequence[Block]) -> Iterator[tuple[Block, list[Row], Samples]]:
+    def over(self, blocks: Sequence[Block]) -> Iterator[tuple[Block, list[dict[str, Any]], Samples]]:
         """Each block with its rows and samples; `blocks` in order, and each dataset is read once."""
         spec = self.spec
         counts = [{name: spec.images_for(name, len(source)) for name in spec.methods} for source in self.sources]
@@ -67,10 +53,10 @@ class BlockRun:
 
     def _one(
         self, source: StackDataset, block: Block, batches: Iterator[Batch], counts: Mapping[str, int], bar: _Bar
-    ) -> tuple[list[Row], Samples]:
+    ) -> tuple[list[dict[str, Any]], Samples]:
         sampled = set(sample_positions(max(counts.values())))
         engine = next((one for one in self.explainers if isinstance(one, EngineExplainer)), None)
-        rows: list[Row] = []
+        rows: list[dict[str, Any]] = []
         samples: list[Sample] = []
         position = block.start
         while position < block.stop:
@@ -84,7 +70,7 @@ class BlockRun:
             outcomes = self._outcomes(prepared, left, bar)
             # image by image, so that the order does not depend on the batch size
             for index in range(len(prepared)):
-                own = {name: outcomes[index, name] for name in self.spec.methods if (index, name) in outcomes}
+                own = {name: outcomes[index, name] for name in self.spec.methods if index < left[name]}
                 about = {"dataset": source.name, **prepared.columns(index)}
                 rows += [{**about, "method": name, **outcome.columns} for name, outcome in own.items()]
                 if position + index in sampled:
@@ -92,7 +78,8 @@ class BlockRun:
             position += len(prepared)
         return rows, gather(samples, self.spec.methods, self.subject.wall.image_size)
 
-    def _outcomes(self, prepared: PreparedBatch, left: Mapping[str, int], bar: _Bar) -> Outcomes:
+    def _outcomes(self, prepared: PreparedBatch, left: Mapping[str, int], bar: _Bar) -> dict[tuple[int, str], Outcome]:
+        """(index in the batch, method) → outcome."""
         outcomes = {}
         for explainer in self.explainers:
             bar.begin(explainer.methods)

@@ -1,7 +1,4 @@
-"""The run's images in fixed blocks: what is kept over a kill, and what processes share out among them.
-
-Each process computes its share of the blocks; the one that finds all of them done writes the results.
-"""
+"""The run's images in fixed blocks: each process computes its share; the one that finds all done writes the results."""
 
 from __future__ import annotations
 
@@ -10,39 +7,29 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.evaluate.rows import ROW_SCHEMA
+from stackwalls.evaluate.run.measuring import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
+from stackwalls.hub_cards.manifest import canonical_json
 from stackwalls.hub_cards.run_store import RunStore
 from stackwalls.model import InputError, Launch, StackwallsError
 
 BLOCK_IMAGES = 32
-"""Images a block, whatever the number of processes: so a batch holds the same images in every division of the work."""
+"""Images a block, whatever the number of processes, so that a batch always holds the same images."""
 
 SLOW_BLOCK_IMAGES = 8
-"""The same if a method is slow: a killed run loses the block that it was at, with ScoreCAM on a CPU minutes."""
-
-_HASHES = ("weights", "code of the network")
-"""What is asked for that says nothing to a reader."""
+"""The same if a method is slow: a killed run loses the block that it was at."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """Consecutive images of one dataset.
-
-    Attributes:
-        number: of all blocks of the run, from 0, datasets one after another.
-        dataset: number of the dataset, from 0.
-        start: position of the first image in it.
-        stop: one after the position of the last image.
-    """
+    """Images `start` to `stop` (exclusive) of a dataset; blocks and datasets of a run are numbered from 0."""
 
     number: int
     dataset: int
@@ -59,24 +46,15 @@ class Block:
 
 
 def blocks_of(images: Sequence[int], slow: Sequence[int]) -> list[Block]:
-    """All blocks of a run, in the order of its rows.
-
-    Args:
-        images: how many images of each dataset are evaluated.
-        slow: how many of these, its first ones, a slow method gets.
-    """
-    spans = [
-        (dataset, *span) for dataset, counts in enumerate(zip(images, slow, strict=True)) for span in _spans(*counts)
-    ]
-    return [Block(number, *span) for number, span in enumerate(spans)]
-
-
-def _spans(count: int, slow: int) -> Iterator[tuple[int, int]]:
-    start = 0
-    while start < count:
-        stop = min(start + (SLOW_BLOCK_IMAGES if start < slow else BLOCK_IMAGES), count)
-        yield start, stop
-        start = stop
+    """All blocks of a run, in the order of its rows, of `images` per dataset; a slow method gets the `slow` first."""
+    blocks: list[Block] = []
+    for dataset, (count, slow_count) in enumerate(zip(images, slow, strict=True)):
+        start = 0
+        while start < count:
+            stop = min(start + (SLOW_BLOCK_IMAGES if start < slow_count else BLOCK_IMAGES), count)
+            blocks.append(Block(len(blocks), dataset, start, stop))
+            start = stop
+    return blocks
 
 
 def share_of(blocks: Sequence[Block], launch: Launch) -> list[Block]:
@@ -85,7 +63,7 @@ def share_of(blocks: Sequence[Block], launch: Launch) -> list[Block]:
 
 
 class ShareDone(StackwallsError):  # noqa: N818 - not an error
-    """This process has done its share, and the results will be written by the one that finishes last."""
+    """This process has done its share; the one that finishes last writes the results."""
 
     exit_status = 0
 
@@ -94,11 +72,11 @@ class SharedRun:
     """An evaluation that writes to a folder: its blocks' rows and samples, until the results are there.
 
     Args:
-        folder: of the results; exists.
+        folder: of the results.
         asked: what the run's numbers follow from (see `identity.what_is_asked`), JSON values.
         launch: which process this is.
         marker: name of the file of the results that is written last.
-        finished: whether the folder holds the results of a run with a fingerprint.
+        finished: whether the folder holds the results of a run with this fingerprint.
     """
 
     def __init__(
@@ -106,19 +84,15 @@ class SharedRun:
     ) -> None:
         self._folder, self._launch, self._finished = folder, launch, finished
         self._store = RunStore(folder, marker)
-        text = json.dumps(asked, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+        text = canonical_json(asked)
         self._asked: dict[str, Any] = json.loads(text)
         self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
 
     @contextmanager
     def begun(self, again: bool = False) -> Iterator[bool]:
-        """Start or resume; inside, no other process may do this one's share.
+        """Start or resume; inside, no other process may do this one's share. Yields whether there is anything to do.
 
-        Args:
-            again: whether to compute results again that the same run has finished.
-
-        Yields:
-            Whether there is anything to do: False if the results are there already.
+        With `again`, finished results of the same run are computed again.
 
         Raises:
             InputError: if another run is unfinished in the folder; the message says what differs.
@@ -147,49 +121,27 @@ class SharedRun:
         return self._store.header(block.name) is not None
 
     def write(self, block: Block, rows: Sequence[Mapping[str, Any]], samples: Samples) -> None:
-        """Keep a block; columns that a row does not have are null.
-
-        Raises:
-            RunError: if the disk refuses.
-        """
+        """Keep a block; columns that a row does not have are null. Raises RunError if the disk refuses."""
         content = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(list(rows), schema=ROW_SCHEMA), content)
         size = content.tell()
-        if len(samples):
-            samples.write(content)
+        samples.write(content)
         self._store.write(block.name, {"rows": size}, content.getvalue())
 
-    def joined(self, blocks: Sequence[Block]) -> tuple[pa.Table, list[Samples]]:
-        """Rows of all blocks in one piece, and their samples, in the blocks' order.
-
-        Raises:
-            RunError: if a block is damaged; it was removed.
-        """
+    def joined(self, blocks: Sequence[Block]) -> tuple[pa.Table, Samples]:
+        """Rows and samples of all blocks, in their order. Raises RunError if one is damaged; it was removed."""
         tables, samples = [], []
         for block in blocks:
             header, content = self._store.read(block.name)
             size = header["rows"]
             tables.append(pq.read_table(io.BytesIO(content[:size]), use_threads=False).cast(ROW_SCHEMA))
-            if len(content) > size:
-                samples.append(Samples.read(io.BytesIO(content[size:])))
-        return pa.concat_tables(tables).combine_chunks(), samples
+            samples.append(Samples.read(io.BytesIO(content[size:])))
+        return pa.concat_tables(tables).combine_chunks(), Samples.joined(samples)
 
-    def finish(self, blocks: Sequence[Block], write: Callable[[pa.Table, list[Samples]], None]) -> bool:
-        """Write the results if all blocks are done and no other process has; whether they are there now.
-
-        Args:
-            blocks: of the whole run.
-            write: writes the results of the rows and samples.
-        """
+    def finish(self, blocks: Sequence[Block], write: Callable[[], None]) -> bool:
+        """Write the results if all blocks are done and no other process has; whether they are there now."""
         names = [block.name for block in blocks]
-        return self._store.finish(lambda: not self._store.missing(names), lambda: write(*self.joined(blocks)))
-
-
-def joined_samples(parts: Sequence[Samples]) -> Samples:
-    """Samples of several blocks as one; there must be at least one."""
-    per_image = [field.name for field in fields(Samples) if field.name != "method"]
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in per_image}
-    return Samples(method=parts[0].method, **columns)
+        return self._store.finish(lambda: not self._store.missing(names), write)
 
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -201,5 +153,6 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             keys = dict.fromkeys([*was, *value])
             found += [f"{key}: {part}" for part in keys if was.get(part) != value.get(part)]
         elif was != value:
-            found.append(key if key in _HASHES else f"{key}: {was} there, {value} here")
+            hashed = key in ("weights", "code of the network")
+            found.append(key if hashed else f"{key}: {was} there, {value} here")
     return "; ".join(found) or "of another version"

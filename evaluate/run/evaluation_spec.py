@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from stackwalls.evaluate.engine.engine import PRECISIONS, Precision
 from stackwalls.evaluate.methods import ALIASES
@@ -14,12 +14,6 @@ from stackwalls.model import InputError, check_seed
 Target = Literal["predicted", "label"]
 
 Backend = Literal["auto", "grad-cam"]
-
-_UNITS = {"": 1} | {
-    f"{letter}{ending}": base ** (power + 1)
-    for power, letter in enumerate("kmgt")
-    for ending, base in (("", 1000), ("b", 1000), ("ib", 1024))
-}
 
 
 @dataclass(frozen=True)
@@ -57,12 +51,9 @@ class EvaluationSpec:
     memory: int | str | None = None
 
     def __post_init__(self) -> None:
-        if self.target not in ("predicted", "label"):
-            raise InputError(f"Expected `target` to be 'predicted' or 'label', but got {self.target!r}.")
-        if self.backend not in ("auto", "grad-cam"):
-            raise InputError(f"Expected `backend` to be 'auto' or 'grad-cam', but got {self.backend!r}.")
-        if self.precision not in PRECISIONS:
-            raise InputError(f"Expected `precision` to be {', '.join(PRECISIONS)}, but got {self.precision!r}.")
+        for name, allowed in (("target", get_args(Target)), ("backend", get_args(Backend)), ("precision", PRECISIONS)):
+            if (value := getattr(self, name)) not in allowed:
+                raise InputError(f"Expected `{name}` to be {' or '.join(map(repr, allowed))}, but got {value!r}.")
         if self.precision != "exact" and self.backend == "grad-cam":
             raise InputError(f"The precision {self.precision!r} is the engine's: leave out the backend 'grad-cam'.")
         check_seed(self.seed)
@@ -75,9 +66,8 @@ class EvaluationSpec:
         for name, count in limits.items():
             _at_least_one(f"limits[{name!r}]", count)
             if self.methods and name not in self.methods:
-                raise InputError(
-                    f"There is a limit for {name}, which is not among the methods: {', '.join(self.methods)}."
-                )
+                methods = ", ".join(self.methods)
+                raise InputError(f"There is a limit for {name}, which is not among the methods: {methods}.")
         object.__setattr__(self, "limits", limits)
 
     @classmethod
@@ -110,9 +100,9 @@ def parse_bytes(text: str) -> int:
     Raises:
         InputError: if it is something else, or zero.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip(), re.IGNORECASE)
-    unit = _UNITS.get(match[2].lower()) if match else None
-    size = int(float(match[1]) * unit) if match and unit else 0
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?b)?)?", text.strip().lower())
+    base = 1024 if match and match[3] == "ib" else 1000
+    size = int(float(match[1]) * base ** " kmgt".index(match[2] or " ")) if match else 0
     if size < 1:
         raise InputError(
             f"Cannot read the amount of memory {text!r}: expected a number of bytes, or one with a unit, such as "

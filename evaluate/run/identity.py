@@ -43,38 +43,17 @@ _NOT_ASKED = ("batch_size", "memory")
 _KNOWN = (*sys.stdlib_module_names, __name__.partition(".")[0])
 """Packages whose version `versions` has: Python's, and this one."""
 
-_INSTALLED = tuple(
-    Path(folder).resolve()
-    for folder in (
-        *(sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")),
-        *site.getsitepackages(),
-        site.getusersitepackages(),
-    )
-)
+_PYTHON = [sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")]
+_INSTALLED = [Path(at).resolve() for at in (*_PYTHON, *site.getsitepackages(), site.getusersitepackages())]
 
 _SETTINGS = (bool, int, float, complex, str, bytes, tuple, list, type(None), FunctionType, MethodType)
 """Types of a module's attributes that count; functions are methods of this one module alone."""
 
-_ADDRESS = re.compile(r" at 0x[0-9a-f]+", re.IGNORECASE)
-"""In the `repr` of an object that says nothing else of itself; different in every process."""
-
 
 def what_is_asked(
-    subject: Subject,
-    weights: str,
-    spec: EvaluationSpec,
-    sources: Sequence[StackDataset],
-    methods: Mapping[str, object],
+    subject: Subject, weights: str, spec: EvaluationSpec, sources: Sequence[StackDataset], methods: Mapping[str, object]
 ) -> dict[str, Any]:
-    """Everything that the rows depend on, as JSON values; weights, data and methods by hash.
-
-    Args:
-        subject: network and wall.
-        weights: the network's `weights_hash`.
-        spec: settings of the run.
-        sources: the datasets.
-        methods: name → method.
-    """
+    """Everything that the rows depend on, as JSON values; `weights` (`weights_hash`), data and methods by hash."""
     return {
         "model": subject.name,
         "weights": weights,
@@ -94,8 +73,7 @@ def what_is_asked(
 def method_identity(method: object) -> str:
     """What tells a method from another of the same name, the same in every process.
 
-    A name in the registry counts by itself, `package.module:name` by what it stands for, files and folders by their
-    content, anything else by `identity_of`.
+    A registered name counts by itself, `package.module:name` by what it stands for, files and folders by their content.
     """
     if isinstance(method, Configured):
         given = {"reduce": method.reduce, "max_batch": method.max_batch, "arrays": method.arrays}
@@ -112,13 +90,12 @@ def method_identity(method: object) -> str:
 
 def identity_of(value: object) -> str:
     """SHA-256 of what a value is and does, the same in every process."""
-    digest = _digest(value)
-    if digest is None:  # its attributes may say more than its type
-        parts: dict[str, str | None] = {}
-        with suppress(Exception):
-            parts = {name: _digest(item) for name, item in sorted(vars(value).items())}
-        digest = hashlib.sha256(f"{_digest(type(value)) or type(value).__qualname__} {parts}".encode()).hexdigest()
-    return digest
+    if digest := _digest(value):
+        return digest
+    parts: dict[str, str | None] = {}
+    with suppress(Exception):  # its attributes may say more than its type
+        parts = {name: _digest(item) for name, item in sorted(vars(value).items())}
+    return hashlib.sha256(f"{_digest(type(value)) or type(value).__qualname__} {parts}".encode()).hexdigest()
 
 
 def _digest(value: object) -> str | None:
@@ -163,13 +140,10 @@ def weights_hash(model: nn.Module) -> str:
 
 def network_code(model: nn.Module) -> str:
     """SHA-256 of what a network computes beside its weights: its structure, code and settings."""
-    told = [_ADDRESS.sub("", repr(model))]
+    told = [re.sub(r"(?i) at 0x[0-9a-f]+", "", repr(model))]  # an address is different in every process
     for name, module in model.named_modules():
-        settings = {
-            key: value
-            for key, value in vars(module).items()
-            if isinstance(value, _SETTINGS) and not key.startswith("_") and key != "training"
-        }
+        public = {key: value for key, value in vars(module).items() if not key.startswith("_") and key != "training"}
+        settings = {key: value for key, value in public.items() if isinstance(value, _SETTINGS)}
         told.append(f"{name} {identity_of(type(module))} {identity_of(settings)}")
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""One batch through one explainer: maps, what they measure, and what went wrong, image by image."""
+"""One batch through one explainer: maps, what they measure, and what went wrong, as columns of the per-image rows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
@@ -18,16 +19,31 @@ from stackwalls.evaluate.metrics import dead_zone_lit, energy_share, map_fault, 
 from stackwalls.evaluate.run.evaluation_spec import Target
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch
-from stackwalls.model import (
-    InputError,
-    StackwallsError,
-    Wall,
-    is_out_of_memory,
-    memory_errors,
-    preserved,
-    to_input,
-)
+from stackwalls.model import InputError, StackwallsError, Wall, is_out_of_memory, memory_errors, preserved, to_input
 from stackwalls.model.device import stopwatch
+
+ROW_SCHEMA = pa.schema(
+    {
+        "dataset": pa.string(),
+        "image_id": pa.string(),
+        "label": pa.int32(),  # -1 where unknown
+        "prediction": pa.int32(),
+        "correct": pa.bool_(),  # null where the label is unknown
+        "target": pa.int32(),  # the class that was explained; -1 where there was none
+        "method": pa.string(),
+        "mu": pa.float64(),
+        "mu_native": pa.float64(),
+        "lit": pa.bool_(),
+        "energy": pa.float64(),
+        "pointing": pa.float64(),
+        "seconds": pa.float64(),  # per image, averaged over a call, as if the method ran alone
+        "error": pa.string(),  # why there is no map; null if there is one
+    }
+)
+"""Columns of the per-image rows. The measures are NaN where they are undefined and null where there is no map."""
+
+TIMINGS = "seconds"
+"""Kept in a separate file: everything else is the same on every run."""
 
 UNKNOWN = -1
 """The label of an image whose class is not known, and the target if there is none."""
@@ -37,22 +53,14 @@ UNKNOWN = -1
 class PreparedBatch:
     """A batch on the device, with the network's predictions and the classes to explain.
 
-    Attributes:
-        subject: the network.
-        batch: ids, labels and pixels.
-        inputs: `(N, 3, H, W)` float32 normalised, on the model's device.
-        predictions: `(N,)` int64, the highest logit; `UNKNOWN` where the logits are not finite.
-        targets: `(N,)` int64, the logit to explain; `UNKNOWN` where there is none (see `reason`).
-        classes: number of logits.
-        refs: which images these are, for precomputed maps.
-        shared: the forward pass that made the predictions, for the engine's methods.
+    `shared` is the forward pass that made the predictions, for the engine's methods; `refs` is for precomputed maps.
     """
 
     subject: Subject
     batch: Batch
-    inputs: torch.Tensor
-    predictions: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    inputs: torch.Tensor  # (N, 3, H, W) float32 normalized, on the model's device
+    predictions: NDArray[np.int64]  # (N,) the highest logit; UNKNOWN where the logits are not finite
+    targets: NDArray[np.int64]  # (N,) the logit to explain; UNKNOWN where there is none (see `reason`)
     classes: int
     refs: tuple[ImageRef, ...]
     shared: SharedPass | None = None
@@ -68,16 +76,9 @@ class PreparedBatch:
         engine: EngineExplainer | None = None,
         sizes: BatchSizes | None = None,
     ) -> PreparedBatch:
-        """Normalise the images and let the network classify them.
+        """Normalize the images of a dataset from position `start` on, and let the network classify them.
 
-        Args:
-            subject: the network under test.
-            batch: some rows of a dataset.
-            target: which class is explained.
-            dataset: its name.
-            start: position of the batch's first row in it.
-            engine: makes the one forward pass, if it makes maps too.
-            sizes: images per forward pass without the engine; they shrink if memory runs out.
+        `engine` makes the one forward pass, if it makes maps too; otherwise `sizes` gives the images per pass.
 
         Raises:
             InputError: if the images do not have the size of the wall's image, or the logits do not fit the classes.
@@ -85,10 +86,8 @@ class PreparedBatch:
         """
         size = subject.wall.image_size
         if batch.images.shape[1:] != (size, size, 3):
-            raise InputError(
-                f"Expected images of {size} × {size} pixels, as the wall {subject.wall} is for, but got "
-                f"{batch.images.shape[1:]}."
-            )
+            got = batch.images.shape[1:]
+            raise InputError(f"The wall {subject.wall} is for images of {size} × {size} pixels, but got {got}.")
         inputs = to_input(batch.images, subject.mean, subject.std, device=subject.device)
         refs = tuple(ImageRef(dataset, start + place, image_id) for place, image_id in enumerate(batch.image_ids))
         with memory_errors("There is not enough memory for a forward pass of one image: free some."):
@@ -117,12 +116,8 @@ class PreparedBatch:
     def columns(self, index: int) -> dict[str, Any]:
         """What every row of this image says, whatever the method."""
         label, prediction = int(self.batch.labels[index]), self.subject.class_of(int(self.predictions[index]))
-        return {
-            "image_id": self.batch.image_ids[index],
-            "label": label,
-            "prediction": prediction,
-            "correct": None if label == UNKNOWN else label == prediction != UNKNOWN,
-        }
+        correct = None if label == UNKNOWN else label == prediction != UNKNOWN
+        return {"image_id": self.batch.image_ids[index], "label": label, "prediction": prediction, "correct": correct}
 
     def reason(self, index: int) -> str:
         """Why there is no class to explain."""
@@ -142,16 +137,9 @@ class Outcome:
 def explain_batch(
     explainer: Explainer, prepared: PreparedBatch, counts: Mapping[str, int], progress: Progress | None = None
 ) -> Iterator[tuple[int, str, Outcome]]:
-    """Run an explainer over a batch and measure its maps.
+    """Measure an explainer's maps of a batch: (index in the batch, method, outcome).
 
-    Args:
-        explainer: of one or several methods.
-        prepared: the batch.
-        counts: method → how many of the batch's first images it gets.
-        progress: told about long calls.
-
-    Yields:
-        (index in the batch, method, outcome), in calls of at most `explainer.max_batch` images.
+    `counts` says how many of the batch's first images each method gets.
     """
     for count in sorted({counts[method] for method in explainer.methods if counts[method] > 0}):
         methods = [method for method in explainer.methods if counts[method] == count]
@@ -175,7 +163,11 @@ def _explain(
     subject, targets = prepared.subject, [int(prepared.targets[index]) for index in indices]
     try:
         with stopwatch(subject.device) as time:
-            asked = _for_images(explainer, prepared, indices)
+            asked = explainer
+            if isinstance(explainer, PrecomputedExplainer):
+                asked = explainer.for_images([prepared.refs[index] for index in indices])
+            elif isinstance(explainer, EngineExplainer) and prepared.shared is not None:
+                asked = explainer.from_pass(prepared.shared.at(indices))
             found = asked.explain(prepared.inputs[list(indices)], targets, methods, progress)
         measured = {method: measure(found[method], subject.wall, len(indices)) for method in methods}
     except Exception as error:  # whatever a method raises is the reason in its row
@@ -198,15 +190,6 @@ def _explain(
     # after the `except`: the error holds the frames that hold the memory
     for start in range(0, len(indices), step):
         yield from _explain(explainer, prepared, indices[start : start + step], methods, progress)
-
-
-def _for_images(explainer: Explainer, prepared: PreparedBatch, indices: Sequence[int]) -> Explainer:
-    """The explainer with what it has to know about these images."""
-    if isinstance(explainer, PrecomputedExplainer):
-        return explainer.for_images([prepared.refs[index] for index in indices])
-    if isinstance(explainer, EngineExplainer) and prepared.shared is not None:
-        return explainer.from_pass(prepared.shared.at(indices))
-    return explainer
 
 
 def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:

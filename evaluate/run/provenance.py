@@ -32,20 +32,14 @@ def describe_run(
     weights: str,
     spec: EvaluationSpec,
     sources: Sequence[StackDataset],
-    provenance: Mapping[str, Any] | None = None,
-    method_notes: Mapping[str, str] | None = None,
-    blind: bool = True,
+    provenance: Mapping[str, Any] | None,
+    method_notes: Mapping[str, str],
+    blind: bool,
 ) -> dict[str, Any]:
     """Everything that was needed to make the results, for `run.json`, without dates and timings.
 
-    Args:
-        subject: network and wall.
-        weights: the network's `identity.weights_hash`.
-        spec: the settings.
-        sources: the datasets.
-        provenance: what else to say, such as the command line.
-        method_notes: method → how it was called, if that needs saying.
-        blind: whether the certificate passed.
+    `weights` is the network's `identity.weights_hash`; `method_notes` says how methods were called, where needed;
+    `blind` is whether the certificate passed; `provenance` is anything else, such as the command line.
     """
     own = subject.target_layer is getattr(subject.model, "target_layer", subject.target_layer)
     return {
@@ -57,10 +51,10 @@ def describe_run(
         "blind": blind,
         "datasets": [_describe_source(source, spec) for source in sources],
         "spec": spec.to_dict(),
-        "device": _device_name(subject.device),
+        "device": torch.cuda.get_device_name(subject.device) if subject.device.type == "cuda" else subject.device.type,
         "versions": versions(),
         "provenance": dict(provenance or {}),
-        "method_notes": dict(method_notes or {}),
+        "method_notes": dict(method_notes),
     }
 
 
@@ -126,10 +120,6 @@ def _describe_source(source: StackDataset, spec: EvaluationSpec) -> dict[str, An
         "spec": None if manifest is None else manifest.spec,
         "manifest_sha256": None if manifest is None else manifest.seal(),
     }
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def versions() -> dict[str, str]:

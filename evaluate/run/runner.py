@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import datasets
-import pyarrow as pa
 import torch
 from torch import nn
 from tqdm import tqdm
@@ -20,21 +19,12 @@ from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, nam
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
-from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, claim_folder, fingerprint_in
+from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, fingerprint_in
 from stackwalls.evaluate.run.block_run import BlockRun
-from stackwalls.evaluate.run.blocks import (
-    BLOCK_IMAGES,
-    Block,
-    ShareDone,
-    SharedRun,
-    blocks_of,
-    joined_samples,
-    share_of,
-)
+from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.provenance import describe_run
-from stackwalls.evaluate.run.samples import Samples, gather
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import Certificate, InputError, Launch, NotBlindError, Wall, certify, require_certificate
@@ -109,13 +99,16 @@ def evaluate(
     if out is not None:
         check_folder(Path(out), overwrite=True)
     sizes = _batch_sizes(subject, spec)
-    explainers = _explainers(subject, spec, named, sources, sizes)
+    explainers = _explainers(subject, spec, named, sizes)
+    for explainer in explainers:
+        if isinstance(explainer, PrecomputedExplainer):
+            explainer.check_datasets({source.name: len(source) for source in sources})
     with _exact_arithmetic():
         certificate = _certified(subject, certificate, spec.seed, require_blind)
         weights = weights_hash(subject.model)
         about = describe_run(subject, weights, spec, sources, provenance, _notes(explainers), certificate.passed)
         block_run = BlockRun(subject, spec, sources, explainers, sizes, progress and not launch.rank)
-        job = _Job(block_run, _blocks(spec, sources, explainers), certificate, about)
+        job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
         if out is None:
             return job.in_passing()
         asked = what_is_asked(subject, weights, spec, sources, named)
@@ -128,7 +121,7 @@ class _Job:
 
     block_run: BlockRun
     blocks: Sequence[Block]
-    certificate: Certificate
+    certificate: dict[str, Any]
     about: dict[str, Any]
 
     def in_passing(self) -> Results:
@@ -136,16 +129,15 @@ class _Job:
         with TemporaryDirectory(prefix="stackwalls-") as place:
             run = SharedRun(Path(place), {}, Launch(), RUN_NAME, lambda _: False)
             with run.begun():
-                self._compute(self.blocks, run)
-                return self._results(*run.joined(self.blocks), self.about)
+                for done in self.block_run.over(self.blocks):
+                    run.write(*done)
+                return Results(self.about, self.certificate, *run.joined(self.blocks))
 
     def into(self, folder: Path, asked: Mapping[str, Any], launch: Launch, overwrite: bool, pdf: bool) -> Results:
         """This process's share into a folder, and the results if it is the last one."""
-        claim_folder(folder, overwrite=True)
         run = SharedRun(folder, asked, launch, RUN_NAME, lambda fingerprint: fingerprint_in(folder) == fingerprint)
         if fingerprint_in(folder) != run.fingerprint:
             check_folder(folder, overwrite)
-        about = {**self.about, "fingerprint": run.fingerprint}
         with run.begun(again=overwrite) as to_do:
             if not to_do:
                 _say(f"The results in {folder} are from an identical run; --overwrite computes them again.")
@@ -157,11 +149,13 @@ class _Job:
             missing = [block for block in own if not run.has(block)]
             if len(missing) < len(own):
                 _say(f"Resuming: {len(own) - len(missing)} of {len(own)} blocks of images are done.")
-            self._compute(missing, run)
+            for done in self.block_run.over(missing):
+                run.write(*done)
             finished: list[Results] = []
 
-            def finish(rows: pa.Table, samples: list[Samples]) -> None:
-                finished.append(self._results(rows, samples, about))
+            def finish() -> None:
+                about = {**self.about, "fingerprint": run.fingerprint}
+                finished.append(Results(about, self.certificate, *run.joined(self.blocks)))
                 finished[0].save(folder, overwrite=True, pdf=pdf)
 
             if not run.finish(self.blocks, finish):
@@ -171,25 +165,15 @@ class _Job:
                 )
         return finished[0] if finished else Results.load(folder)
 
-    def _compute(self, blocks: Sequence[Block], run: SharedRun) -> None:
-        for block, rows, samples in self.block_run.over(blocks):
-            run.write(block, rows, samples)
-
-    def _results(self, rows: pa.Table, samples: Sequence[Samples], about: Mapping[str, Any]) -> Results:
-        empty = gather([], self.block_run.spec.methods, self.block_run.subject.wall.image_size)
-        return Results(about, self.certificate.to_dict(), rows, joined_samples(samples or [empty]))
-
 
 def _say(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
 def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> None:
-    if launch.world == 1:
-        return
-    if out is None:
+    if launch.world > 1 and out is None:
         raise InputError("Several processes share a run through a folder: name one (`out=`, --out).")
-    if overwrite:
+    if launch.world > 1 and overwrite:
         raise InputError(
             f"Several processes cannot agree on who replaces the results in {out}: delete them, or choose another "
             "folder, and leave out --overwrite."
@@ -205,32 +189,20 @@ def _batch_sizes(subject: Subject, spec: EvaluationSpec) -> BatchSizes:
 
 
 def _explainers(
-    subject: Subject,
-    spec: EvaluationSpec,
-    named: Mapping[str, object],
-    sources: Sequence[StackDataset],
-    sizes: BatchSizes,
+    subject: Subject, spec: EvaluationSpec, named: Mapping[str, object], sizes: BatchSizes
 ) -> list[Explainer]:
     """The engine for the methods that it supports, ScoreCAM apart as it takes longest; adapters for the others."""
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
     rest = [name for name in spec.methods if name not in fast]
-    explainers += [as_explainer(name, named[name], subject, spec.seed) for name in rest]
-    for explainer in explainers:
-        if isinstance(explainer, PrecomputedExplainer):
-            explainer.check_datasets({source.name: len(source) for source in sources})
-    return explainers
+    return explainers + [as_explainer(name, named[name], subject, spec.seed) for name in rest]
 
 
 def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: Sequence[Explainer]) -> list[Block]:
     """All blocks of the run: short ones if a method is slow, or may be, as all but the engine's quick ones are."""
-    slow = [
-        name
-        for explainer in explainers
-        for name in explainer.methods
-        if name == _SLOWEST or not isinstance(explainer, EngineExplainer)
-    ]
+    quick = [one for one in explainers if isinstance(one, EngineExplainer) and _SLOWEST not in one.methods]
+    slow = [name for explainer in explainers if explainer not in quick for name in explainer.methods]
 
     def most(names: Iterable[str]) -> list[int]:
         return [max((spec.images_for(name, len(source)) for name in names), default=0) for source in sources]

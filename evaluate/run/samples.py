@@ -12,26 +12,24 @@ from zipfile import BadZipFile
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from stackwalls.model import InputError
 from stackwalls.model.images.decoding import decode
 
 SAMPLES_PER_DATASET = 100
-"""As many as the paper's sets have images, about 8 MB on disk; none is picked for its looks."""
+"""As many as the paper's sets have images, about 8 MB on disk."""
 
 MAP_SIZE = 112
 """The most rows and columns of a kept map: enough for a figure of a map that had 7 or 14 of them."""
 
 
 def sample_positions(available: int, most: int = SAMPLES_PER_DATASET) -> tuple[int, ...]:
-    """Which of `available` images are kept: all, or `most` at equal distances, the first among them.
+    """Which of `available` images are kept: all, or `most` at equal distances, so that they cover the classes.
 
-    So they cover the classes, whether a set is sorted by class or shuffled. They depend on the number of images only,
-    not on the batch size or on the number of processes.
+    They depend on the number of images only, not on the batch size or on the number of processes.
     """
-    if available <= most:
-        return tuple(range(available))
+    most = min(most, available)
     return tuple(index * available // most for index in range(most))
 
 
@@ -47,29 +45,17 @@ def shrink(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """K images with the maps of M methods.
+    """K images with the maps of M methods."""
 
-    Attributes:
-        dataset: K names.
-        image_id: K names.
-        label: `(K,)` int32, -1 where unknown.
-        prediction: `(K,)` int32.
-        method: M names.
-        images: `(K, H, W, 3)` uint8 RGB.
-        maps: `(K, M, h, w)` uint8, see `shrink`; 0 where there is no map.
-        made: `(K, M)` bool, whether there is a map.
-        mu: `(K, M)` float64, of the full maps; NaN where there is none.
-    """
-
-    dataset: NDArray[np.str_]
-    image_id: NDArray[np.str_]
-    label: NDArray[np.int32]
-    prediction: NDArray[np.int32]
-    method: NDArray[np.str_]
-    images: NDArray[np.uint8]
-    maps: NDArray[np.uint8]
-    made: NDArray[np.bool_]
-    mu: NDArray[np.float64]
+    dataset: NDArray[np.str_]  # (K,)
+    image_id: NDArray[np.str_]  # (K,)
+    label: NDArray[np.int32]  # (K,); -1 where unknown
+    prediction: NDArray[np.int32]  # (K,)
+    method: NDArray[np.str_]  # (M,)
+    images: NDArray[np.uint8]  # (K, H, W, 3) RGB
+    maps: NDArray[np.uint8]  # (K, M, h, w), see `shrink`; 0 where there is no map
+    made: NDArray[np.bool_]  # (K, M): whether there is a map
+    mu: NDArray[np.float64]  # (K, M), of the full maps; NaN where there is none
 
     def __len__(self) -> int:
         return len(self.image_id)
@@ -77,6 +63,12 @@ class Samples:
     def of(self, dataset: str) -> Samples:
         """The samples of one dataset."""
         return self.at(np.flatnonzero(self.dataset == dataset))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Samples]) -> Samples:
+        """Samples of several blocks, at least one, of the same methods."""
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _PER_IMAGE}
+        return cls(method=parts[0].method, **columns)
 
     def at(self, places: NDArray[np.intp] | Sequence[int]) -> Samples:
         """The samples at these places."""
@@ -105,11 +97,7 @@ class Samples:
 
     @classmethod
     def read(cls, source: Path | BinaryIO) -> Samples:
-        """Read what `write` wrote.
-
-        Raises:
-            InputError: if the file is damaged or something else.
-        """
+        """Read what `write` wrote. Raises InputError if the file is damaged or something else."""
         try:
             content = source.read_bytes() if isinstance(source, Path) else source.read()
             with np.load(io.BytesIO(content), allow_pickle=False) as stored:
@@ -119,7 +107,7 @@ class Samples:
                 shaped = np.array(images, dtype=np.uint8).reshape(-1, *stored["image_shape"])
                 others = {name: stored[name] for name in ("method", *_PER_IMAGE) if name != "images"}
                 return cls(**others, images=shaped)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, UnidentifiedImageError) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             raise InputError(f"Cannot read the samples in {source}: {error}") from error
 
 
@@ -140,28 +128,24 @@ class Sample:
 
 
 def gather(samples: Sequence[Sample], methods: Sequence[str], size: int) -> Samples:
-    """Join single samples.
+    """Join single samples of `size` × `size` pixels."""
 
-    Args:
-        samples: of one evaluation.
-        methods: M names.
-        size: rows and columns of the images.
-    """
-    edge = min(size, MAP_SIZE)
-    maps = np.zeros((len(samples), len(methods), edge, edge), dtype=np.uint8)
-    made = np.zeros((len(samples), len(methods)), dtype=np.bool_)
-    mu = np.full((len(samples), len(methods)), np.nan)
+    def column(name: str, kind: type[np.generic]) -> NDArray[Any]:
+        return np.array([getattr(sample, name) for sample in samples], dtype=kind)
+
+    count, edge = (len(samples), len(methods)), min(size, MAP_SIZE)
+    maps, made, mu = np.zeros((*count, edge, edge), np.uint8), np.zeros(count, np.bool_), np.full(count, np.nan)
     for i, sample in enumerate(samples):
         for j, method in enumerate(methods):
             if method in sample.maps:
                 maps[i, j], made[i, j], mu[i, j] = sample.maps[method], True, sample.mu[method]
     return Samples(
-        dataset=np.array([sample.dataset for sample in samples], dtype=np.str_),
-        image_id=np.array([sample.image_id for sample in samples], dtype=np.str_),
-        label=np.array([sample.label for sample in samples], dtype=np.int32),
-        prediction=np.array([sample.prediction for sample in samples], dtype=np.int32),
+        dataset=column("dataset", np.str_),
+        image_id=column("image_id", np.str_),
+        label=column("label", np.int32),
+        prediction=column("prediction", np.int32),
         method=np.array(methods, dtype=np.str_),
-        images=np.array([sample.image for sample in samples], dtype=np.uint8).reshape(-1, size, size, 3),
+        images=column("image", np.uint8).reshape(-1, size, size, 3),
         maps=maps,
         made=made,
         mu=mu,

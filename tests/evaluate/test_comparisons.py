@@ -11,7 +11,7 @@ from in_memory_dataset import InMemoryDataset, walled_cnn
 from scipy import stats
 
 from stackwalls.evaluate import ROW_SCHEMA, Results, compare_methods, evaluate, rank_stability, render_report
-from stackwalls.evaluate.rows import paired_values
+from stackwalls.evaluate.report.table import paired_values
 from stackwalls.evaluate.statistics import bootstrap_interval, holm_adjusted, rank_agreement, sign_flip_test
 from stackwalls.model import InputError
 

@@ -235,7 +235,7 @@ def test_any_source_of_pictures(tmp_path: Path) -> None:
         ({"limits": {"GradCAMM": 2}}, "a limit for GradCAMM, which is not among"),
         ({"target": "best"}, "`target` to be 'predicted' or 'label', but got 'best'"),
         ({"backend": "tpu"}, "`backend` to be 'auto' or 'grad-cam'"),
-        ({"precision": "half"}, "`precision` to be exact, tf32x3, fast"),
+        ({"precision": "half"}, "`precision` to be 'exact' or 'tf32x3' or 'fast', but got 'half'"),
         ({"precision": "fast", "backend": "grad-cam"}, "leave out the backend"),
         ({"precision": "tf32x3", "backend": "grad-cam"}, "'tf32x3' is the engine's: leave out the backend"),
     ],

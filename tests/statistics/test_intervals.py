@@ -13,10 +13,11 @@ from scipy import stats
 from stackwalls.evaluate.statistics import (
     bootstrap_interval,
     bootstrap_intervals,
+    default_draws,
     paired_difference,
     paired_differences,
+    resampled_means,
 )
-from stackwalls.evaluate.statistics.intervals import default_draws, resampled_means
 from stackwalls.model import InputError
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], NDArray[np.float64]]
@@ -85,7 +86,7 @@ def test_resampling_against_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(5)
     expected = [values[generator.integers(0, 7, 7)].mean(0) for _ in range(50)]
     np.testing.assert_allclose(resampled_means(values, 50, seed=5), expected, rtol=1e-13)
-    monkeypatch.setattr("stackwalls.evaluate.statistics.intervals._BLOCK", 21)
+    monkeypatch.setattr("stackwalls.evaluate.statistics._BLOCK", 21)
     np.testing.assert_allclose(resampled_means(values, 50, seed=5), expected, rtol=1e-13)
 
 

@@ -63,7 +63,7 @@ def test_p_is_never_zero_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPat
     assert sign_flip_test(sure, flips=999) == 1 / 1000
     unsure = np.random.default_rng(0).normal(0.02, 0.1, 50)
     whole = sign_flip_test(unsure, flips=999)
-    monkeypatch.setattr("stackwalls.evaluate.statistics.significance._BLOCK", 350)
+    monkeypatch.setattr("stackwalls.evaluate.statistics._BLOCK", 350)
     assert sign_flip_test(unsure, flips=999) == whole
 
 
