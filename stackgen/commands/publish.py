@@ -17,6 +17,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import stackwalls.stackgen.commands._options as options
+
 if TYPE_CHECKING:
     from stackwalls.hub_cards.publishing.plan import Plan
 
@@ -26,27 +28,21 @@ RESUMES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("folder", metavar="FOLDER", help="a finished dataset folder, or a model folder")
-    parser.add_argument("repository", metavar="USER/NAME", help="the repository; created if it does not exist")
-    parser.add_argument("--yes", action="store_true", help="do it (default: show what would be done)")
+    add = parser.add_argument
+    add("folder", metavar="FOLDER", help="a finished dataset folder, or a model folder")
+    add("repository", metavar="USER/NAME", help="the repository; created if it does not exist")
+    add("--yes", action="store_true", help="do it (default: show what would be done)")
     pixels = parser.add_mutually_exclusive_group()
     pixels.add_argument("--recipe", action="store_true", help="publish STACK-MIX without pixels: ids, crops and hashes")
     pixels.add_argument("--gated", action="store_true", help="publish behind an access request; you grant each one")
-    parser.add_argument("--private", action="store_true", help="make the repository visible to its owners only")
-    parser.add_argument(
-        "--license",
-        "--licence",
-        dest="license",
-        metavar="ID",
-        help="first write this license into FOLDER's card, even without --yes: cc-by-4.0, or NAME=URL",
-    )
-    parser.add_argument(
-        "--results", metavar="DIR", help="first write a model's results of `stackgen evaluate` into its card, likewise"
-    )
-    parser.add_argument("--tag", metavar="TAG", help="tag the commit, for example v1.0")
-    parser.add_argument("--revision", default="main", metavar="BRANCH", help="the branch (default main)")
-    parser.add_argument("--collection", metavar="SLUG", help="add the repository to this collection of yours")
-    parser.add_argument("--json", action="store_true", help="print the plan, or what was done, as JSON")
+    add("--private", action="store_true", help="make the repository visible to its owners only")
+    license = "first write this license into FOLDER's card, even without --yes: cc-by-4.0, or NAME=URL"
+    add("--license", "--licence", metavar="ID", help=license)
+    add("--results", metavar="DIR", help="first write a model's results of `stackgen evaluate` into its card, likewise")
+    add("--tag", metavar="TAG", help="tag the commit, for example v1.0")
+    add("--revision", default="main", metavar="BRANCH", help="the branch (default main)")
+    add("--collection", metavar="SLUG", help="add the repository to this collection of yours")
+    options.add_shared(parser, json="the plan, or what was done,")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,7 +64,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, folder: str, name: str) -> int:
     """Plan and publish a folder that messages call by its name."""
-    import json
     import shlex
     import sys
 
@@ -81,7 +76,7 @@ def _run(args: argparse.Namespace, folder: str, name: str) -> int:
     )
     commit = publish(plan) if args.yes else None
     if args.json:
-        print(json.dumps(plan_record(plan) | {"folder": args.folder, "commit": commit}, indent=2))
+        options.print_json(plan_record(plan) | {"folder": args.folder, "commit": commit})
     elif commit is None:
         print(f"{plan_text(plan).replace(folder, name, 1)}\n\nNothing was sent. To publish it:")
         print(f"  {shlex.join(['stackgen', *sys.argv[1:], '--yes'])}")
@@ -111,8 +106,6 @@ def _prepared(args: argparse.Namespace) -> Path:
     Raises:
         InputError: if results are given for a dataset, or are those of another network.
     """
-    import sys
-
     from stackwalls.hub_cards import complete_model_folder, parse_license, state_license
     from stackwalls.model import InputError
 
@@ -126,7 +119,7 @@ def _prepared(args: argparse.Namespace) -> Path:
         raise InputError(f"--results needs a model folder, but {folder} is not one.")
     else:
         state_license(folder, license)
-    print(f"stackgen: updated the card of {folder}.", file=sys.stderr)
+    options.say(f"updated the card of {folder}.")
     return folder
 
 

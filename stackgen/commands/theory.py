@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.stackgen.commands._options import add_json_argument, add_out_argument, add_seed_argument
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     import torch
@@ -29,15 +29,14 @@ _TOLERANCE = 4.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_out_argument(parser, "output folder", "figures")
+    options.add_out(parser, "output folder", "figures")
     parser.add_argument("--draws", type=int, default=_DRAWS, metavar="N", help=f"random networks (default {_DRAWS:,})")
-    add_seed_argument(parser, "the networks")
+    options.add_shared(parser, seed="the networks")
     image = parser.add_mutually_exclusive_group()
     image.add_argument("--digit", type=int, default=_DIGIT, help=f"scikit-learn's digit, 0 to 9 (default {_DIGIT})")
-    image.add_argument(
-        "--mnist", type=int, metavar="INDEX", help="instead, an image of MNIST's test set, from the Hugging Face Hub"
-    )
-    add_json_argument(parser)
+    mnist = "instead, an image of MNIST's test set, from the Hugging Face Hub"
+    image.add_argument("--mnist", type=int, metavar="INDEX", help=mnist)
+    options.add_shared(parser, json="the result")
 
 
 def run(args: argparse.Namespace) -> int:

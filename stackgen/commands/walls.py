@@ -16,13 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackwalls.stackgen.commands._options import (
-    add_device_argument,
-    add_method_arguments,
-    add_out_argument,
-    add_seed_argument,
-    parse_methods,
-)
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
@@ -32,6 +26,8 @@ RESUMES = True
 """The sets and the finished walls of an interrupted run are kept."""
 
 _OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns)(-\d+)+")
+
+_BACKBONE = "walled:tf_efficientnet_lite0"
 
 _WALLS = ("bottom:64", "top:64", "left:64", "right:64", "rows:64:128")
 
@@ -43,24 +39,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--source", metavar="SOURCE", help="source images, as for `stackgen mix`")
     given.add_argument("--results", nargs="+", type=Path, metavar="DIR", help="results to combine, one folder per wall")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="labels of a flat folder, as for `stackgen mix`")
-    parser.add_argument("--classes", type=int, default=24, metavar="N", help="classes, one image each (default 24)")
-    parser.add_argument("--animals", action="store_true", help="sample only among the 398 animals")
-    parser.add_argument(
-        "--model",
-        default="walled:tf_efficientnet_lite0",
-        metavar="walled:NAME",
-        help="the backbone (default walled:tf_efficientnet_lite0)",
-    )
-    parser.add_argument(
-        "--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})"
-    )
-    add_method_arguments(parser, "these seven, ScoreCAM on 3 images per wall")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
-    add_device_argument(parser)
-    add_seed_argument(parser, "the classes and pairs")
-    add_out_argument(parser, "output folder")
-    parser.add_argument("--overwrite", action="store_true", help="replace existing results in DIR")
+    options.add_shared(parser, labels=", as for `stackgen mix`")
+    add = parser.add_argument
+    add("--classes", type=int, default=24, metavar="N", help="classes, one image each (default 24)")
+    add("--animals", action="store_true", help="sample only among the 398 animals")
+    add("--model", default=_BACKBONE, metavar="walled:NAME", help=f"the backbone (default {_BACKBONE})")
+    add("--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})")
+    seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
+    options.add_shared(parser, method=seven, batch_size="", device="", seed="the classes and pairs")
+    options.add_out(parser, "output folder")
+    options.add_shared(parser, overwrite="results")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -105,7 +93,7 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
         raise InputError(
             f"Only a walled backbone can be evaluated behind several walls: expected walled:NAME, not {args.model}."
         )
-    methods, limits = parse_methods(args.methods)
+    methods, limits = options.parse_methods(args.methods)
     named = named_methods(methods)
     if methods is None:
         limits = {"ScoreCAM": min(_SCORE_CAM_IMAGES, args.classes)}
