@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout
 
@@ -41,9 +40,9 @@ class Decision:
     """What was decided about one image.
 
     Attributes:
-        image_id: the row's.
-        picture_sha256: SHA-256 (hexadecimal) of the row's encoded image: a decision is about that image, and does
-            not apply to another one that replaces it under the same id.
+        image_id: of the row.
+        picture_sha256: SHA-256 (hexadecimal) of the row's encoded image. The decision does not apply to another image
+            that replaces it under the same id.
         verdict: one of `VERDICTS`.
         comment: the reviewer's words; published with the reason if the image is replaced.
 
@@ -99,17 +98,13 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
 def current_decisions(folder: Path, rows: RowReader | None = None) -> dict[str, Decision]:
     """The decisions about images that a finished folder has now, by image_id, in the order of the rows.
 
-    Args:
-        folder: the dataset folder.
-        rows: its rows, if they are open already. Only row groups with a decided row are read.
+    Only row groups with a decided row are read, from `rows` if they are open already.
 
     Raises:
         InputError: if the folder is not finished, or the file of decisions was damaged.
         RunError: if a shard cannot be read.
     """
-    stored: dict[tuple[str, str], Decision] = {}
-    for decision in _stored(folder):
-        stored[decision.image_id, decision.picture_sha256] = decision
+    stored = {(decision.image_id, decision.picture_sha256): decision for decision in _stored(folder)}
     if not stored:
         return {}
     rows = rows or RowReader(folder)
@@ -117,9 +112,8 @@ def current_decisions(folder: Path, rows: RowReader | None = None) -> dict[str, 
     current: dict[str, Decision] = {}
     for number, image_id in enumerate(rows.columns("image_id")["image_id"]):
         if image_id in decided:
-            found = stored.get((image_id, image_sha256(rows[number]["image"]["bytes"])))
-            if found is not None:
-                current[image_id] = found
+            key = image_id, image_sha256(rows[number]["image"]["bytes"])
+            current |= {image_id: stored[key]} if key in stored else {}
     return current
 
 
@@ -199,9 +193,7 @@ class DecisionLog:
     def __enter__(self) -> DecisionLog:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _drop_torn_line(self) -> None:

@@ -90,8 +90,11 @@ def complete_model_folder(
         RunError: if the disk refuses.
     """
     path = Path(folder)
-    if not is_model_folder(path):
-        raise InputError(f"{path} is not a model folder of this package: write one with save_pretrained.")
+    try:
+        find_pretrained(path).config()
+    except InputError as error:
+        message = f"{path} is not a model folder of this package: write one with save_pretrained."
+        raise InputError(message) from error
     model = load_model(str(path))
     if not isinstance(model, MaskedVGG16 | Walled):
         raise InputError(f"{path} holds a network that has no card.")
@@ -147,15 +150,6 @@ def _stated(card: Path) -> License | None:
     data = ModelCard(card.read_text(encoding="utf-8")).data.to_dict()  # type: ignore[no-untyped-call]
     keys = ("license", "license_name", "license_link")
     return License(*(str(data.get(key) or "") for key in keys)) if data.get("license") else None
-
-
-def is_model_folder(path: str | Path) -> bool:
-    """Whether a folder has a `config.json` of this package."""
-    try:
-        find_pretrained(Path(path)).config()
-    except InputError:
-        return False
-    return True
 
 
 def check_model_folder(path: str | Path) -> None:
