@@ -22,10 +22,10 @@ from stackwalls.model.files import disk_errors, sync_folder
 
 KEPT, REJECTED, UNDECIDED = "keep", "turned down", "undecided"
 VERDICTS = (KEPT, REJECTED, UNDECIDED)
-"""What a reviewer can decide, as the file of decisions has it; an image that nobody looked at is undecided."""
+"""What a reviewer can decide, in the words of the file."""
 
 REVIEWED = "turned down in review"
-"""How the reason in rejected.parquet begins for what a reviewer rejected."""
+"""Start of the reason in rejected.parquet for an image that a reviewer rejected."""
 
 MOST_COMMENT = 1000
 """Characters of a comment."""
@@ -123,10 +123,7 @@ def rejected_images(folder: Path) -> dict[str, Decision]:
 
 
 class DecisionLog:
-    """The one writer of a folder's decisions; made by `DecisionLog.open`. Each is on the disk when `record` returns.
-
-    While it is open, no other review of the folder can start. The set itself is not touched.
-    """
+    """The only writer of a folder's decisions, from `DecisionLog.open`; while it is open, no other review can start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -139,7 +136,7 @@ class DecisionLog:
 
         Raises:
             InputError: if it is not a finished dataset folder, or the file of decisions was damaged.
-            RunError: if another process holds them, or the disk refuses.
+            RunError: if another process has them open, or writing fails.
         """
         Manifest.read(folder)
         log = cls(folder)
@@ -162,11 +159,11 @@ class DecisionLog:
         return log
 
     def record(self, decision: Decision) -> None:
-        """Store a decision, down to the disk.
+        """Store a decision on disk.
 
         Raises:
             InputError: if the log is closed.
-            RunError: if the disk refuses; the decision is not stored then, the earlier ones are.
+            RunError: if writing fails; earlier decisions are kept.
         """
         if not self._lock.is_locked:
             raise InputError(f"The review of {self._folder} is closed: open it again to decide.")
@@ -187,7 +184,7 @@ class DecisionLog:
                 sync_folder(self._path.parent)
 
     def close(self) -> None:
-        """Let go of the decisions."""
+        """Release the folder."""
         self._lock.release()
 
     def __enter__(self) -> DecisionLog:

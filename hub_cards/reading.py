@@ -39,10 +39,10 @@ def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
 
     Args:
         source: one of
-            - a finished dataset folder: every file of its manifest must be there with its size;
-            - `user/name[@revision]` on the Hugging Face Hub, split `test` unless `:split` follows, which is streamed;
-              a local path of that name is read instead, unless `hf://datasets/` is in front;
-            - whatever else `open_images` opens; images without a label are kept, with the label -1.
+            - a finished dataset folder, whose files must all be present with the sizes in its manifest;
+            - `user/name[@revision]` on the Hugging Face Hub, which is streamed (split `test` unless `:split` follows);
+              a local path of that name is read instead, unless it starts with `hf://datasets/`;
+            - whatever else `open_images` opens; images without a label get the label -1.
 
     Raises:
         InputError: if it is none of these, is unfinished or incomplete; the message says what was tried.
@@ -141,8 +141,8 @@ def _shard_on_disk(folder: Path, name: str) -> Iterator[pq.ParquetFile]:
 def _open_hub(hub: HubId) -> StackDataset:
     """A dataset on the Hub, pinned to the commit that its revision names now.
 
-    One that was published from a folder of this package is read a row group at a time, and from any row on; any other
-    is streamed by `datasets`. With HF_HUB_OFFLINE set, what an earlier download left in the cache is read.
+    A set of this package is read a row group at a time, from any row on; any other is streamed by `datasets`. With
+    HF_HUB_OFFLINE set, the cache is read.
     """
     with opening(hub):
         try:

@@ -129,7 +129,7 @@ def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def open_recipe(source: str | Path) -> Recipe:
-    """Open a recipe in a folder, or on the Hugging Face Hub as `user/name[@revision]`, and check every hash.
+    """Open a recipe, a folder or `user/name[@revision]` on the Hugging Face Hub, and check every hash.
 
     Raises:
         InputError: if there is no such recipe, it is a set with pixels, or a file was changed.

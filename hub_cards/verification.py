@@ -75,14 +75,15 @@ def _file_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 def _row_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Row counts, columns and images of the existing shards, and of rejected.parquet."""
     columns, shards = RECORDS[manifest.kind]().arrow_schema, manifest.shards()
-    counts: list[int | None] = []
+    counts: list[int] = []
     ids: set[str] = set()
     for name in shards:
-        counts.append((yield from _table_problems(folder, name, manifest.files[name].get("rows"), columns)))
-        if counts[-1] is not None:
+        count = yield from _table_problems(folder, name, manifest.files[name].get("rows"), columns)
+        if count is not None:
+            counts.append(count)
             yield from _image_problems(folder / name, name, manifest, ids)
-    if None not in counts and (rows := sum(map(int, counts))) != manifest.counts["kept"]:
-        yield f"The shards have {rows} rows, but by the manifest {manifest.counts['kept']} were kept."
+    if len(counts) == len(shards) and sum(counts) != manifest.counts["kept"]:
+        yield f"The shards have {sum(counts)} rows, but by the manifest {manifest.counts['kept']} were kept."
     yield from _table_problems(folder, REJECTED_NAME, manifest.counts["rejected"], REJECTED_SCHEMA)
 
 

@@ -6,6 +6,7 @@ Nothing but argparse is imported at the top, so that `stackgen --help` answers a
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,15 +90,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def find_model(
     args: argparse.Namespace, dataset_wall: Wall | None, local_rank: int = 0
 ) -> tuple[nn.Module, Wall | None]:
-    """Load the network of `--model`, one of this package's or `package.module:factory`, to `--device`.
+    """Load the network of `--model` to `--device`; returns it and the wall of `--wall`.
 
     Args:
         args: of a command with `add_model`.
         dataset_wall: for a walled backbone without `--wall`.
         local_rank: number of this process on its machine.
-
-    Returns:
-        The network, and the wall of `--wall`.
 
     Raises:
         InputError: if it is unknown, cannot be imported, or is given weights that it already includes.
@@ -119,10 +117,7 @@ def find_model(
 
 
 def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:
-    """Split `["GradCAM", "my.module:f=20"]` into methods, and limits by the names of their rows.
-
-    Returns:
-        The methods (None for the default ones), and the most images for those that have a limit.
+    """Split `["GradCAM", "my.module:f=20"]` into methods (None for the default ones), and limits by row name.
 
     Raises:
         InputError: if what follows an equals sign is not a number of at least 1, or a method is named twice.
@@ -198,16 +193,10 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
     if len(values) == 1 and values[0].isdecimal():
         return int(values[0])
     if numbers := [value for value in values if value.isdecimal()]:
-        raise InputError(
-            f"In a list of classes, an index is written index:{numbers[0]}. A number is how many classes to sample, "
-            "and must be the only value."
-        )
-
-    def read(value: str) -> str | int:
-        kind, _, number = value.partition(":")
-        return int(number) if kind == "index" and number.isdecimal() else value
-
-    return tuple(map(read, values))
+        count = "A number is how many classes to sample, and must be the only value."
+        raise InputError(f"In a list of classes, an index is written index:{numbers[0]}. {count}")
+    indices = [re.fullmatch(r"index:(\d+)", value) for value in values]
+    return tuple(int(index[1]) if index else value for index, value in zip(indices, values, strict=True))
 
 
 def say(line: str) -> None:

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from stackwalls.hub_cards import StackDataset
     from stackwalls.model import Launch, Wall
 
-RESUMES = True
-"""The same command resumes where it stopped."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

@@ -30,14 +30,8 @@ if TYPE_CHECKING:
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
     from stackwalls.stackgen.localising.localizer import Localizer
 
-RESUMES = True
-"""The same command resumes a run that was stopped."""
-
 _CLASSES = 100
 """As in the paper; all classes of a model that draws fewer."""
-
-_LOCALIZER = "owlv2"
-"""Finds the animals in the frames of a model without a preset."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,13 +90,12 @@ def run(args: argparse.Namespace) -> int:
         redo=args.redo_rejected,
         progress=True,
     )
-    if manifest is None:
-        options.say(
-            f"process {launch.rank} of {launch.world} has made its share of {args.out}; the last process finishes the "
-            "folder. If no other process is running, run the same command again."
-        )
-    else:
+    if manifest is not None:
         options.print_set(args, manifest, _lines(args.out, manifest))
+        return 0
+    share = f"process {launch.rank} of {launch.world} has made its share of {args.out}"
+    finish = "the last process finishes the folder. If no other process is running, run the same command again."
+    options.say(f"{share}; {finish}")
     return 0
 
 
@@ -141,7 +134,7 @@ def _found(args: argparse.Namespace, asked: GenerateSpec, device: str) -> tuple[
     source = find_model(args.preset, args.model, args.revision, device)
     preset, synsets = source.preset, source.synsets
     placement = place(device, preset.dtype if preset else None, args.dtype)
-    name = args.localizer or (preset.localizer if preset else _LOCALIZER)
+    name = args.localizer or (preset.localizer if preset else "owlv2")
     localizer = load_localizer(name, device)
     spec = replace(
         asked,
@@ -159,9 +152,8 @@ def _load(args: argparse.Namespace, spec: GenerateSpec, placement: Placement) ->
     """Load the model and say on stderr what runs where."""
     from stackwalls.stackgen.diffusion import TextToImage
 
-    model = TextToImage.load(
-        spec.model, spec.call, placement, offload=args.offload, compiled=spec.compiled, attention=spec.attention
-    )
+    how = {"offload": args.offload, "compiled": spec.compiled, "attention": spec.attention}
+    model = TextToImage.load(spec.model, spec.call, placement, **how)
     options.say(f"{model.described}.")
     return model
 

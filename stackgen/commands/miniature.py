@@ -14,9 +14,6 @@ import argparse
 import stackwalls.stackgen.commands._options as options
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec, miniature_synsets
 
-RESUMES = True
-"""The same command resumes a run that was stopped."""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

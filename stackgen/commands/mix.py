@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
     from stackwalls.stackmix import Rebuilt, Redone
 
-RESUMES = True
-"""The same command resumes a run that was stopped."""
-
 _RECIPE_SAYS = {"per_class": 1, "seed": 0, "wall": "bottom:54", "encoder": "png"}
 """Options that a recipe determines, with their defaults: none of them goes with --recipe."""
 

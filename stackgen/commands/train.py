@@ -41,25 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=RECIPES, default="paper", help="defaults of the values below")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder; for --curves, a figure")
     parser.add_argument("--resume", action="store_true", help="resume from DIR's last checkpoint")
-    parser.add_argument(
-        "--curves", nargs="+", type=Path, metavar="DIR", help="do not train; draw these trainings in one figure"
-    )
-    _add_data(parser.add_argument_group("data"))
-    recipe = parser.add_argument_group("recipe (defaults: those of --recipe)")
-    options.add_field_arguments(recipe, Recipe, _recipes_defaults)
-    options.add_field_arguments(parser.add_argument_group("this machine (does not affect the weights)"), Running)
-    options.add_shared(parser, json="the result")
-
-
-def _add_data(group: argparse._ArgumentGroup) -> None:
-    options.add_shared(group, classes="all", labels=", as for `stackgen mix`")
-    add = group.add_argument
+    curves = "do not train; draw these trainings in one figure"
+    parser.add_argument("--curves", nargs="+", type=Path, metavar="DIR", help=curves)
+    data = parser.add_argument_group("data")
+    options.add_shared(data, classes="all", labels=", as for `stackgen mix`")
+    add = data.add_argument
     add("--val-share", type=float, metavar="S", help="share of each class to validate on, if there is no val split")
     add("--streaming", action="store_true", help="read a dataset of the Hub while training")
     add("--epoch-images", type=int, metavar="N", help="images in one pass over a stream of unknown size")
     add("--drawn-pictures", type=int, default=100, metavar="N", help="images of each drawn class (default 100)")
     add("--drawn-fresh", action="store_true", help="draw new images in each epoch")
-    options.add_shared(group, seed="weights, order, crops and dropout")
+    options.add_shared(data, seed="weights, order, crops and dropout")
+    recipe = parser.add_argument_group("recipe (defaults: those of --recipe)")
+    options.add_field_arguments(recipe, Recipe, _recipes_defaults)
+    options.add_field_arguments(parser.add_argument_group("this machine (does not affect the weights)"), Running)
+    options.add_shared(parser, json="the result")
 
 
 def _recipes_defaults(name: str) -> str:
@@ -72,6 +68,7 @@ def _recipes_defaults(name: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the model folder and the curves, and print where they are."""
+    from stackwalls.hub_cards import save_model_folder
     from stackwalls.model import InputError
     from stackwalls.model.training import TrainingSpec, draw_curves, open_data, train
 
@@ -98,19 +95,12 @@ def run(args: argparse.Namespace) -> int:
     running = Running(**options.given_fields(args, Running))
     outcome = train(data, spec, args.out, running, resume=args.resume, report=options.say)
     if outcome is not None:  # in the first process
-        _write(outcome, args.out)
+        save_model_folder(outcome.model, args.out / "model", outcome.certificate, training=outcome.training)
+        draw_curves({outcome.model.name: args.out}, args.out / "curves.png")
         passed = None if outcome.certificate is None else outcome.certificate.passed
         made = {"model": str(args.out / "model"), "certified": passed, **outcome.training}
         options.print_result(args, made, _text(outcome, args.out))
     return 0
-
-
-def _write(outcome: Outcome, out: Path) -> None:
-    from stackwalls.hub_cards import save_model_folder
-    from stackwalls.model.training import draw_curves
-
-    save_model_folder(outcome.model, out / "model", outcome.certificate, training=outcome.training)
-    draw_curves({outcome.model.name: out}, out / "curves.png")
 
 
 def _text(outcome: Outcome, out: Path) -> str:

@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from stackwalls.evaluate import Results
     from stackwalls.model import Wall
 
-RESUMES = True
-"""The sets and the finished walls of an interrupted run are kept."""
-
 _OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns)(-\d+)+")
 
 _BACKBONE = "walled:tf_efficientnet_lite0"
@@ -76,9 +73,8 @@ def _loaded(folders: Sequence[Path]) -> dict[Wall, Results]:
     for folder in folders:
         results = Results.load(folder)
         if results.wall in found:
-            raise InputError(
-                f"Two folders have results behind {results.wall}: expected one folder per wall, not {folder} too."
-            )
+            twice = f"Two folders have results behind {results.wall}"
+            raise InputError(f"{twice}: expected one folder per wall, not {folder} too.")
         found[results.wall] = results
     return found
 
@@ -90,9 +86,8 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
     from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
 
     if not args.model.startswith(WALLED_PREFIX):
-        raise InputError(
-            f"Only a walled backbone can be evaluated behind several walls: expected walled:NAME, not {args.model}."
-        )
+        several = "Only a walled backbone can be evaluated behind several walls"
+        raise InputError(f"{several}: expected walled:NAME, not {args.model}.")
     methods, limits = options.parse_methods(args.methods)
     named = named_methods(methods)
     if methods is None:
