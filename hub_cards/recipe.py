@@ -17,7 +17,7 @@ from stackwalls.hub_cards.folder_writer import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.record import stack_mix_recipe_features
-from stackwalls.hub_cards.row_reader import reading
+from stackwalls.hub_cards.row_reader import RowReader, reading
 from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import (
     IMAGE_SIZE,
@@ -78,10 +78,10 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
         RunError: if a file of the set is damaged, or the disk refuses.
     """
     folder, out = Path(folder), Path(out)
-    manifest = Manifest.read(folder)
+    reader = RowReader(folder)
+    manifest = reader.manifest
     if manifest.kind != "stack-mix":
         raise InputError(f"{folder} is a {manifest.kind} folder: a recipe can only be made of a stack-mix folder.")
-    check_present(folder, manifest)
     inputs: dict[str, Any] = {
         "dataset": {
             "inputs": manifest.inputs,
@@ -104,8 +104,7 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
         for number, part in enumerate(iter(lambda: list(islice(rows, _PART_ROWS)), [])):
             if writer.record(name := f"part-{number:06d}") is None:
                 writer.write(name, [_hashed(row) for row in part])
-        rejected = pq.read_table(folder / REJECTED_NAME).to_pylist()
-        writer.finish(requested=manifest.counts["requested"], inputs=inputs, rejected=rejected)
+        writer.finish(requested=manifest.counts["requested"], inputs=inputs, rejected=reader.rejected())
     return out
 
 

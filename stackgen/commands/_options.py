@@ -87,6 +87,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     add_shared(parser, device="")
 
 
+def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options that a call takes under their own names."""
+    return {name: getattr(args, name) for name in names}
+
+
 def find_model(
     args: argparse.Namespace, dataset_wall: Wall | None, local_rank: int = 0
 ) -> tuple[nn.Module, Wall | None]:

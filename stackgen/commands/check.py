@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     with disk_errors(args.out, resumes=False):  # before anything is computed
         args.out.mkdir(parents=True, exist_ok=True)
     try:
-        chosen = {"batch_size": args.batch_size, "limit": args.limit, "seed": args.seed}
-        findings = beyond_mu(model, source, methods, wall=wall, **chosen)
+        settings = options.values(args, "batch_size", "limit", "seed")
+        findings = beyond_mu(model, source, methods, wall=wall, **settings)
     except Exception:
         if new:
             args.out.rmdir()

@@ -38,26 +38,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--target", choices=("predicted", "label"), default="predicted", help="class to explain (default predicted)")
     add("--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)")
     add("--memory", metavar="SIZE", help="memory budget for activations, such as 4GB; batches shrink to fit")
-    add(
-        "--backend",
-        choices=("auto", "grad-cam"),
-        default="auto",
-        help="auto (default): this package's engine for the methods that it supports, equal and faster; grad-cam: "
-        "that package for all",
+    backend = (
+        "auto (default): this package's engine for the methods that it supports, equal and faster; grad-cam: that "
+        "package for all"
     )
-    add(
-        "--precision",
-        choices=("exact", "tf32x3", "fast"),
-        default="exact",
-        help="of ScoreCAM's masked passes only: exact (default), float32; tf32x3, three TF32 products for one of "
-        "float32, on NVIDIA GPUs; fast, 16 bits",
+    add("--backend", choices=("auto", "grad-cam"), default="auto", help=backend)
+    precision = (
+        "of ScoreCAM's masked passes only: exact (default), float32; tf32x3, three TF32 products for one of float32, "
+        "on NVIDIA GPUs; fast, 16 bits"
     )
+    add("--precision", choices=("exact", "tf32x3", "fast"), default="exact", help=precision)
     options.add_shared(parser, seed="the certificate's noise and of random methods")
-    add(
-        "--not-blind",
-        action="store_true",
-        help="accept a network that is not blind, such as baseline-vgg16, for comparison; the results say so",
-    )
+    not_blind = "accept a network that is not blind, such as baseline-vgg16, for comparison; the results say so"
+    add("--not-blind", action="store_true", help=not_blind)
     options.add_out(parser, "folder for the results")
     options.add_shared(parser, overwrite="results", pdf="", json="the table and the run")
 
@@ -71,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
     methods, limits = options.parse_methods(args.methods)
     settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory")
-    spec = EvaluationSpec(limits=limits, **{name: getattr(args, name) for name in settings})
+    spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
     with options.plain_warnings():
         sources = [open_dataset(name) for name in args.datasets]
@@ -84,11 +77,9 @@ def run(args: argparse.Namespace) -> int:
         spec=spec,
         wall=wall,
         require_blind=not args.not_blind,
-        out=args.out,
-        overwrite=args.overwrite,
         launch=launch,
-        pdf=args.pdf,
         provenance=_provenance(args, model, sources),
+        **options.values(args, "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
     options.print_result(args, found, f"{results.report_text()}\n\nLook at:  {args.out / 'report.html'}")

@@ -43,13 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--preset", default="auto", metavar="PRESET", help="the text-to-image model (default auto; see above)")
     add("--model", metavar="MODEL", help="another model instead of a preset (see above)")
     add("--revision", metavar="REV", help="branch, tag or commit of the model on the Hub")
-    add(
-        "--template",
-        default="refined",
-        metavar="NAME",
-        help="template of the prompts: refined (default), paper, or a sentence with {animal} in it (see `stackgen "
-        "prompts`)",
-    )
+    template = "template of the prompts: refined (default), paper, or a sentence with {animal} in it"
+    add("--template", default="refined", metavar="NAME", help=f"{template} (see `stackgen prompts`)")
     add("--attempts", type=int, default=8, metavar="N", help="maximum number of frames per image (default 8)")
     add(
         "--localizer",
@@ -113,14 +108,9 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
         dtype="",
         localizer="",
         classes=_CLASSES if classes is None else classes,
-        per_class=args.per_class,
-        seed=args.seed,
         wall=Wall.parse(args.wall),
-        template=args.template,
-        attempts=args.attempts,
-        batch_size=args.batch_size,
         compiled=args.compile,
-        attention=args.attention,
+        **options.values(args, "per_class", "seed", "template", "attempts", "batch_size", "attention"),
     )
 
 

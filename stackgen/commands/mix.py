@@ -79,16 +79,9 @@ def run(args: argparse.Namespace) -> int:
     if args.source is None:
         raise InputError("--source is missing: name a folder of images, a dataset on the Hub, or drawn.")
     license = parse_license(args.license) if args.license else None
-    spec = MixSpec(
-        source=args.source,
-        classes=options.parse_classes_option(args.classes),
-        per_class=args.per_class,
-        seed=args.seed,
-        wall=Wall.parse(args.wall),
-        encoder=args.encoder,
-        labels=args.labels,
-        animals=args.animals,
-    )
+    classes, wall = options.parse_classes_option(args.classes), Wall.parse(args.wall)
+    plain = options.values(args, "source", "per_class", "seed", "encoder", "labels", "animals")
+    spec = MixSpec(classes=classes, wall=wall, **plain)
     with options.plain_warnings():
         if args.redo_rejected:
             redone = redo_rejected(spec, args.out, workers=args.workers, progress=True)
@@ -140,14 +133,11 @@ def _sameness(made: Rebuilt) -> str:
     if made.same_bytes:
         return "Every file is identical to the original, byte for byte."
     if made.other_files:
-        return (
-            f"All pixels are identical to the original. The files of {made.other_files} of {made.images} images "
-            "differ, because this version of Pillow encodes them differently."
-        )
-    return (
-        "Every image is identical to the original, byte for byte. The card and the manifest differ, because they name "
-        "other package versions."
-    )
+        some = f"The files of {made.other_files} of {made.images} images differ"
+        why = "because this version of Pillow encodes them differently"
+        return f"All pixels are identical to the original. {some}, {why}."
+    why = "because they name other package versions"
+    return f"Every image is identical to the original, byte for byte. The card and the manifest differ, {why}."
 
 
 def _what_changed(out: Path, redone: Redone) -> str:

@@ -84,13 +84,9 @@ def run(args: argparse.Namespace) -> int:
         data = open_data(
             args.data,
             options.parse_classes_option(args.classes),
-            seed=args.seed,
-            labels=args.labels,
-            val_share=args.val_share,
-            streaming=args.streaming,
             drawn_per_class=args.drawn_pictures,
-            drawn_fresh=args.drawn_fresh,
             size=args.epoch_images,
+            **options.values(args, "seed", "labels", "val_share", "streaming", "drawn_fresh"),
         )
     running = Running(**options.given_fields(args, Running))
     outcome = train(data, spec, args.out, running, resume=args.resume, report=options.say)

@@ -109,16 +109,14 @@ def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, li
     from stackwalls.stackmix import MixSpec, mix
 
     folder = args.out / str(wall).replace(":", "-")
-    spec = MixSpec(args.source, args.classes, seed=args.seed, wall=wall, labels=args.labels, animals=args.animals)
+    spec = MixSpec(wall=wall, **options.values(args, "source", "classes", "seed", "labels", "animals"))
     mix(spec, folder / "stack-mix", progress=True)
     return evaluate(
         load_model(args.model, wall=wall).to(find_device(args.device)),
         folder / "stack-mix",
         methods,
         limits=limits,
-        batch_size=args.batch_size,
-        seed=args.seed,
         out=folder / "results",
-        overwrite=args.overwrite,
         provenance={"command": "stackgen walls"},
+        **options.values(args, "batch_size", "seed", "overwrite"),
     )
