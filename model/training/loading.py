@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from torchvision.io import ImageReadMode, decode_jpeg
 
 from stackwalls.model.errors import RunError
 from stackwalls.model.images.decoding import (
     BrokenImageError,
     as_tensor,
     decode_and_crop,
+    decode_on_gpu,
     decode_tensor,
     gpu_decodes,
     jpeg_size,
@@ -276,7 +276,7 @@ def to_device(piece: Piece, rows: int, device: torch.device) -> Batch:
         whole = torch.empty((len(piece.positions), 3, rows, IMAGE_SIZE), dtype=torch.uint8, device=device)
         whole[piece.places.to(device)] = pixels.view(-1, 3, rows, IMAGE_SIZE)
         try:
-            found = decode_jpeg([data for data, _, _ in piece.jpegs], ImageReadMode.RGB, device)
+            found = decode_on_gpu([data for data, _, _ in piece.jpegs], device)
         except RuntimeError as error:
             raise RunError(f"A JPEG cannot be decoded on the GPU ({error}). --decode cpu tells which.") from error
         for image, (_, crop, place) in zip(found, piece.jpegs, strict=True):
