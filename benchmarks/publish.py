@@ -54,11 +54,11 @@ def row(number: int, picture: bytes) -> dict[str, Any]:
 
 
 def make(folder: Path, rows: int, kilobytes: int) -> dict[str, Any]:
-    from stackwalls.hub_cards import FolderWriter, stack_mix_features
+    from stackwalls.hub_cards import FolderWriter
 
     pool = pictures(kilobytes)
     spec = {"source": "drawn", "per_class": rows // 1000 or 1, "seed": 0, "wall": "bottom:54", "encoder": "png"}
-    with FolderWriter.open(folder, kind="stack-mix", spec=spec, features=stack_mix_features()) as writer:
+    with FolderWriter.open(folder, kind="stack-mix", spec=spec) as writer:
         for start in range(0, rows, PART):
             part = [row(number, pool[number % POOL]) for number in range(start, min(rows, start + PART))]
             writer.write(f"part-{start:08d}", part)

@@ -128,7 +128,7 @@ class DecisionLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / REVIEW_NAME / _LOG_NAME
-        self._lock = FileLock(self._path.with_name(_LOCK_NAME))
+        self._lock = FileLock(self._path.with_name(_LOCK_NAME), thread_local=False)  # a server decides in other threads
 
     @classmethod
     def open(cls, folder: Path) -> DecisionLog:

@@ -5,14 +5,12 @@ An item is a class of STACK-MIX or an image of STACK-GEN. Items are made in any 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pyarrow as pa
-from datasets import Features
 
 from stackwalls.hub_cards.finishing import Card, finish_folder
 from stackwalls.hub_cards.layout import Succession, check_admissible
@@ -37,7 +35,6 @@ class ItemRecord:
     """What is known of an item, without its rows.
 
     Attributes:
-        name: of the item.
         rejected: samples that were rejected while it was made, in order.
         rows: how many rows it has.
         notes: JSON values of whoever makes it.
@@ -52,10 +49,9 @@ class ItemRecord:
 class FolderWriter:
     """Writes one dataset folder, item by item; made by `FolderWriter.open`, closed by `with`.
 
-    Killed at any moment, the next `open` for the same spec resumes with the items that were written, and the finished
-    folder is the same to the byte. It depends on the records alone, not on the order in which they were written or by
-    how many processes. Finishing needs room for the data twice. A set that is replaced stays whole until the shards of
-    the new one are on the disk.
+    After a kill, the next `open` for the same spec resumes with the items that were written. The bytes of the finished
+    folder depend on the records alone, not on their order or the number of processes. Finishing needs room for the data
+    twice. A set that is replaced stays whole until the shards of the new one are on the disk.
 
     Attributes:
         path: the dataset folder.
@@ -63,13 +59,11 @@ class FolderWriter:
         versions: of the packages that rows written now depend on.
     """
 
-    def __init__(self, path: Path, features: Features, asked: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, asked: Mapping[str, Any]) -> None:
         self.path = path
         self.manifest: Manifest | None = None
         self.versions: dict[str, str] = dict(asked["versions"])
-        self._features, self._asked = features, asked
-        self._store = RunStore(path, MANIFEST_NAME)
-        self._open = False
+        self._asked, self._store, self._open = asked, RunStore(path, MANIFEST_NAME), False
 
     @classmethod
     def open(
@@ -78,7 +72,6 @@ class FolderWriter:
         *,
         kind: str,
         spec: Mapping[str, Any],
-        features: Features,
         versions: Mapping[str, str] | None = None,
         origin: Mapping[str, str] | None = None,
         succession: Succession | None = None,
@@ -90,7 +83,6 @@ class FolderWriter:
             path: the folder; new, empty, or begun with the same arguments.
             kind: "stack-mix", "stack-mix-recipe" or "stack-gen".
             spec: what is asked for, as JSON values; the same spec has to give the same rows.
-            features: the kind's columns.
             versions: of further packages that the rows depend on (those that every folder depends on are known).
             origin: {kind of source: its hash}, for an unfinished run to be resumed from the same source only.
             succession: which other sets and runs in the folder may become this one.
@@ -102,15 +94,11 @@ class FolderWriter:
         """
         asked = as_json({"kind": kind, "spec": dict(spec), "versions": package_versions(versions)})
         asked |= {"format": MANIFEST_FORMAT, "origin": dict(origin) if origin else None}
-        writer = cls(Path(path), features, asked)
+        writer = cls(Path(path), asked)
         writer._draft({"requested": 0, "kept": 0, "rejected": 0}, {})  # says what is wrong with the spec
-        if features != RECORDS[kind]():
-            raise InputError(
-                f"Expected the columns of a {kind} folder, {list(RECORDS[kind]())}, but got {list(features)}."
-            )
-        allowed = succession or Succession()
-        writer.manifest = writer._store.begin(
-            asked, lambda: check_admissible(writer._store, asked, allowed), launch or Launch(), writer._carried
+        store, allowed = writer._store, succession or Succession()
+        writer.manifest = store.begin(
+            asked, lambda: check_admissible(store, asked, allowed), launch or Launch(), writer._carried
         )
         writer._open = writer.manifest is None
         return writer
@@ -146,16 +134,16 @@ class FolderWriter:
 
         Args:
             name: of the item; a file name.
-            rows: after the features; an image is {"bytes": the encoded file, "path": its bare name}.
-            rejected: {"item": what, "reason": why}.
+            rows: with the kind's columns (see `encode_rows`).
+            rejected: samples that were rejected while the item was made.
             notes: JSON values, for `record`.
 
         Raises:
-            InputError: if a row does not fit the features, or a text is not fit to be published.
+            InputError: if a row does not fit the columns, or a text must not be published.
             RunError: if the disk refuses; the earlier record is kept.
         """
         self._check_writing()
-        table = encode_rows(rows, self._features)
+        table = encode_rows(rows, RECORDS[self._asked["kind"]]())
         for entry in rejected:
             if entry.keys() != {"item", "reason"} or not all(isinstance(text, str) for text in entry.values()):
                 raise InputError(f"Expected a rejected sample as {{'item': …, 'reason': …}}, but got {entry!r:.200}.")
@@ -182,7 +170,7 @@ class FolderWriter:
 
         Args:
             names: the items in the order of their rows; by default all records, sorted by name.
-            inputs: what was found, for the manifest; or what gives it, or None while an item is not done.
+            inputs: what was found, for the manifest; or a function that returns it, or None while an item is not done.
             requested: samples asked for (see `Manifest.counts`); by default rows and rejected samples together.
             rejected: rejected samples that are not in a record; they come last.
             card: makes README.md; by default the kind's own card, with its images.
@@ -197,15 +185,27 @@ class FolderWriter:
         if self.manifest is not None:
             return self.manifest
         self._check_writing()
-        found: list[Mapping[str, Any]] = []
+        given: list[Mapping[str, Any] | None] = []
 
         def ready() -> bool:
-            given = None if names and self._store.missing(names) else inputs() if callable(inputs) else inputs
-            found.extend([] if given is None else [given])
-            return given is not None
+            if names and self._store.missing(names):
+                return False
+            given.append(inputs() if callable(inputs) else inputs)
+            return given[-1] is not None
 
         def write() -> None:
-            self._write_folder(self.names() if names is None else names, found[0], requested, rejected, card)
+            items = self.names() if names is None else names
+            records = [record for record in map(self.record, items) if record is not None]
+            entries = [*(entry for record in records for entry in record.rejected), *rejected]
+            kept = sum(record.rows for record in records)
+            wanted = kept + len(entries) if requested is None else requested
+            if not kept:
+                why = "; ".join(f"{found['item']}: {found['reason']}" for found in entries[:3]) or "and none rejected"
+                raise RunError(f"Of {wanted} requested images none was kept, so there is no dataset ({why}).")
+            counts = {"requested": wanted, "kept": kept, "rejected": len(entries)}
+            draft = self._draft(counts, as_json({**self._store.carried(), **(given[-1] or {})}))
+            batches = (batch for record in records if record.rows for batch in self.rows(record.name).to_batches())
+            finish_folder(self.path, draft, batches, entries, card)
 
         if not self._store.finish(ready, write):
             return None
@@ -227,47 +227,16 @@ class FolderWriter:
     def __enter__(self) -> FolderWriter:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _write_folder(
-        self,
-        names: Sequence[str],
-        inputs: Mapping[str, Any],
-        requested: int | None,
-        rejected: Sequence[Rejected],
-        card: Card | None,
-    ) -> None:
-        records = [record for record in map(self.record, names) if record is not None]
-        entries = [*(entry for record in records for entry in record.rejected), *rejected]
-        kept = sum(record.rows for record in records)
-        requested = kept + len(entries) if requested is None else requested
-        if not kept:
-            reasons = "; ".join(f"{entry['item']}: {entry['reason']}" for entry in entries[:3]) or "and none rejected"
-            raise RunError(f"Of {requested} requested images none was kept, so there is no dataset ({reasons}).")
-        counts = {"requested": requested, "kept": kept, "rejected": len(entries)}
-        draft = self._draft(counts, as_json({**self._store.carried(), **inputs}))
-        replaces = Manifest.read(self.path) if (self.path / MANIFEST_NAME).is_file() else None
-        finish_folder(self.path, draft, self._batches(records), entries, card, replaces)
-
-    def _batches(self, records: Sequence[ItemRecord]) -> Iterator[pa.RecordBatch]:
-        for record in records:
-            if record.rows:
-                yield from self.rows(record.name).to_batches()
-
     def _carried(self) -> dict[str, Any]:
-        """For the inputs: what a finished set that is replaced says of its rows that stay.
-
-        Its license if it states one, and the versions that those rows were made with if they are not today's.
-        """
+        """The license and the versions (if not today's) of a finished set that is replaced: some of its rows stay."""
         if not (self.path / MANIFEST_NAME).is_file():
             return {}
         old = Manifest.read(self.path)
-        first = old.inputs.get("first_versions", old.versions)
-        license_stated = {"licence": old.inputs["licence"]} if "licence" in old.inputs else {}
-        return license_stated | ({"first_versions": first} if first != self.versions else {})
+        kept = {"licence": old.inputs.get("licence"), "first_versions": old.inputs.get("first_versions", old.versions)}
+        return {key: value for key, value in kept.items() if value not in (None, self.versions)}
 
     def _check_writing(self) -> None:
         if not self._open:

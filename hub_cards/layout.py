@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest, differences
 from stackwalls.hub_cards.run_store import WORK_NAME, RunStore
-from stackwalls.hub_cards.shards import DATA_FOLDER
-from stackwalls.model import InputError
+from stackwalls.model import InputError, file_sha256
 from stackwalls.model.files import is_temporary
 
 CARD_NAME = "README.md"
 REJECTED_NAME = "rejected.parquet"
+DATA_FOLDER = "data"
+SHARD = re.compile(rf"{DATA_FOLDER}/test-\d{{5}}-of-\d{{5}}\.parquet")
 
 ASSETS_FOLDER = "assets"
 """The images that a card shows."""
@@ -28,13 +32,8 @@ REVIEW_NAME = ".review"
 NOT_OURS = frozenset({".git", ".gitattributes", ".cache", ".DS_Store", "Thumbs.db", "desktop.ini", REVIEW_NAME})
 """What git, the Hub's client, file managers and a review put into a folder; skipped, never removed."""
 
-_SHARD = re.compile(r"test-\d{5}-of-\d{5}\.parquet")
 _NAMED = 5
 """How many differences or names a message gives."""
-
-
-Extends = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
-"""(spec there, spec asked for) → whether all rows made for the first may stay in a set of the second."""
 
 
 @dataclass(frozen=True)
@@ -42,28 +41,24 @@ class Succession:
     """Which earlier sets and runs may become the set that is asked for.
 
     Attributes:
-        extends: for a finished set or an unfinished run of another spec; by default none may.
+        extends: (spec there, spec asked for) → whether all rows made for the first may stay in a set of the second;
+            by default of the same spec only.
         revised: whether a finished set of the same spec needs another run; by default it never does.
         any_version: whether the rows that stay may have been made with other versions.
         hint: what a user can do where nothing fits, for the message.
     """
 
-    extends: Extends = lambda there, now: False
+    extends: Callable[[Mapping[str, Any], Mapping[str, Any]], bool] = lambda there, now: False
     revised: Callable[[], bool] | None = None
     any_version: bool = False
     hint: str = ""
 
 
 def check_admissible(store: RunStore, asked: Mapping[str, Any], succession: Succession) -> Manifest | None:
-    """Check that a run may be written to its folder; reads, and changes nothing.
+    """The manifest if the folder is finished as asked for; None if the run can start or resume there.
 
-    Args:
-        store: of the folder, which may be missing.
-        asked: "kind", "spec", "versions", "format" and "origin" of what is to be written.
-        succession: what may be there.
-
-    Returns:
-        The manifest if the folder is finished as asked for; None if the run can start or resume there.
+    Reads, and changes nothing. `asked` has the "kind", "spec", "versions", "format" and "origin" of what is to be
+    written.
 
     Raises:
         InputError: in every other case; the message says what differs and what to do.
@@ -125,7 +120,10 @@ def _check_begun(store: RunStore, begun: Mapping[str, Any], asked: Mapping[str, 
 
 def _check_strangers(folder: Path, begun: bool) -> None:
     """InputError if a folder without a manifest holds anything but what a run (if one was begun) has written."""
-    strange = [name for name in _visible_files(folder) if not _is_part_of_a_run(name, begun)]
+    ours = {WORK_NAME, *((CARD_NAME, REJECTED_NAME, *ASSET_NAMES) if begun else ())}
+    strange = [name for name in _visible_files(folder) if name not in ours]
+    if begun:
+        strange = [name for name in strange if not (SHARD.fullmatch(name) or is_temporary(Path(name)))]
     if strange:
         raise InputError(
             f"{folder} holds something else ({listed(strange)}): choose a new or empty folder for the dataset."
@@ -152,11 +150,22 @@ def check_present(folder: Path, manifest: Manifest) -> None:
         )
 
 
-def clear_data_folder(data: Path, *, shards: bool = True) -> None:
-    """Remove what a kill left in the data folder: temporary files, and shards unless they are a finished set's."""
-    for path in data.iterdir():
-        if (shards and _SHARD.fullmatch(path.name)) or is_temporary(path):
-            path.unlink()
+def file_entry(path: Path) -> dict[str, Any]:
+    """What the manifest says of a file: its SHA-256 and its size."""
+    return {"sha256": file_sha256(path), "bytes": path.stat().st_size}
+
+
+def shard_name(number: int, count: int) -> str:
+    """`data/test-00000-of-00001.parquet`."""
+    return f"{DATA_FOLDER}/test-{number:05d}-of-{count:05d}.parquet"
+
+
+def read_groups(paths: Iterable[Path], columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of Parquet files in order, one row group in memory at a time (`iter_batches` would read ahead)."""
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            for group in range(file.num_row_groups):
+                yield from file.read_row_group(group, columns=columns, use_threads=False).to_batches()
 
 
 def unfinished_spec(folder: Path) -> dict[str, Any] | None:
@@ -169,10 +178,19 @@ def unfinished_spec(folder: Path) -> dict[str, Any] | None:
     return None if begun is None else dict(begun.get("spec", {}))
 
 
-def listed(items: list[str], separator: str = ", ") -> str:
+def listed(items: Sequence[str], separator: str = ", ") -> str:
     """The first few of many, and how many more there are."""
     more = f"{separator}and {len(items) - _NAMED} more" if len(items) > _NAMED else ""
     return separator.join(items[:_NAMED]) + more
+
+
+def unknown_files(folder: Path, known: Collection[str]) -> Iterator[str]:
+    """Files and links that are not among `known`, except those of an unfinished run and of `NOT_OURS`."""
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        skipped = relative.parts[0] == WORK_NAME or not NOT_OURS.isdisjoint(relative.parts)
+        if not skipped and relative.as_posix() not in known and (path.is_symlink() or not path.is_dir()):
+            yield relative.as_posix()
 
 
 def _check_kind(folder: Path, what: str, there: str, wanted: str) -> None:
@@ -191,12 +209,3 @@ def _visible_files(folder: Path) -> Iterator[str]:
             yield from (f"{path.name}/{name}" for name in _visible_files(path))
         elif path.name not in NOT_OURS:
             yield path.name
-
-
-def _is_part_of_a_run(name: str, begun: bool) -> bool:
-    """Whether an unfinished run may have written `name`; before it is begun that is the work folder alone."""
-    if name == WORK_NAME:
-        return True
-    path = Path(name)
-    ours = name in (CARD_NAME, REJECTED_NAME, *ASSET_NAMES) or bool(_SHARD.fullmatch(path.name)) or is_temporary(path)
-    return begun and ours

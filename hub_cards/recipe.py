@@ -14,11 +14,9 @@ import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.license import License
 from stackwalls.hub_cards.folder_writer import FolderWriter
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.record import stack_mix_recipe_features
 from stackwalls.hub_cards.row_reader import RowReader, reading
-from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import (
     IMAGE_SIZE,
     RESIZE,
@@ -93,9 +91,8 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
     }
     stated = str(license) if license else manifest.inputs.get("licence")
     inputs |= {"licence": stated} if stated else {}
-    features = stack_mix_recipe_features()
     origin = {"dataset": inputs["dataset"]["manifest_sha256"]}
-    with FolderWriter.open(out, kind=RECIPE_KIND, spec=manifest.spec, features=features, origin=origin) as writer:
+    with FolderWriter.open(out, kind=RECIPE_KIND, spec=manifest.spec, origin=origin) as writer:
         if writer.manifest is not None:
             if writer.manifest.inputs != inputs:
                 raise InputError(f"{out} holds the recipe of another set: choose another folder, or delete this one.")

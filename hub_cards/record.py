@@ -44,11 +44,9 @@ MEANINGS: dict[str, str] = {
 REJECTED_SCHEMA = pa.schema([("item", pa.string()), ("reason", pa.string())])
 """Columns of `rejected.parquet`: what was rejected, and why."""
 
-REQUIRED = ("image", "label", "image_id")
-"""The columns that both datasets share and that no row may lack."""
-
 
 def _shared() -> dict[str, Any]:
+    """The columns that both datasets share and that no row may lack."""
     return {"image": Image(), "label": ClassLabel(names=list(class_names())), "image_id": Value("string")}
 
 
@@ -87,8 +85,7 @@ RECORDS: dict[str, Callable[[], Features]] = {
 def encode_rows(rows: Sequence[Mapping[str, Any]], features: Features) -> pa.Table:
     """Encode rows as an Arrow table of exactly `features`, with embedded image bytes.
 
-    Not `Features.encode_example`: it drops the bytes of an image whose `path` happens to be a file in the current
-    folder.
+    Not by `Features.encode_example`, which drops the bytes of an image if its `path` is a file in the current folder.
 
     Args:
         rows: one value for each column; an image is {"bytes": the encoded file, "path": its file name}, a label an
@@ -112,16 +109,15 @@ def _column(values: list[Any], field: pa.Field) -> pa.Array:
     try:
         return pa.array(values, type=field.type)
     except (pa.ArrowException, ValueError, TypeError) as error:
-        raise InputError(
-            f"Expected the column {field.name} to be {field.type}, but got other values: {error}"
-        ) from error
+        what = f"Expected the column {field.name} to be {field.type}"
+        raise InputError(f"{what}, but got other values: {error}") from error
 
 
 def _encode_row(row: Mapping[str, Any], features: Features) -> dict[str, Any]:
     if row.keys() != features.keys():
         missing, unknown = sorted(features.keys() - row.keys()), sorted(row.keys() - features.keys())
         raise ValueError(f"expected the columns {list(features)}, but {missing} are missing and {unknown} unknown.")
-    empty = [name for name in REQUIRED if name in features and row[name] is None]
+    empty = [name for name in ("image", "label", "image_id") if row.get(name, ...) is None]
     if empty:
         raise ValueError(f"{' and '.join(empty)} must not be empty (image_id {row.get('image_id')!r}).")
     return {name: _encode_value(row[name], feature) for name, feature in features.items()}

@@ -13,9 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import RunError
 from stackwalls.model.images import ImageRow
 

@@ -1,51 +1,45 @@
 """One store for runs that can be killed, resumed and shared: named records under a lock, and one finish.
 
-STACK-MIX has a record for each class, STACK-GEN one for each image, an evaluation one for each block of images.
+STACK-MIX has a record for each class, STACK-GEN for each image, an evaluation for each block of images.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from filelock import FileLock, Timeout
 
-from stackwalls.hub_cards.item_records import ItemRecords
 from stackwalls.model import InputError, Launch, RunError, file_sha256
-from stackwalls.model.files import disk_errors, sync_folder, write_whole
+from stackwalls.model.files import disk_errors, new_file, put_in_place, sync_folder, temporary_path, write_whole
 
 WORK_NAME = ".unfinished"
 """Name of the work folder inside the output folder; it is gone when the run is finished."""
 
-PATIENCE = 600
-"""Seconds to wait for a process that starts or finishes the same run."""
-
-_FORMAT = 2
-"""Of the work folder. Format 1 had no number."""
-
-_TRIES = 1000
-"""How often to make the work folder again if other processes remove it; each of them does so once."""
-
-_FORMER_RUN_NAME = "asked.json"
-"""Of evaluations in format 1."""
+_FORMAT = 2  # of the work folder; format 1 had no number, and evaluations had `asked.json` in it
 
 _RUN_NAME, _LOCK_NAME, _SHARES = "run.json", "lock", "process-*.lock"
+
+_WAIT = "wait until it is done, or choose another folder."
 
 Found = TypeVar("Found")
 
 
-class RunStore(ItemRecords):
+class RunStore:
     """The work folder `.unfinished/` of one output folder.
 
     It holds `run.json` (what was asked for, and `base`, the hash of the marker of a finished result that the run
-    replaces), the locks, and `items/` with the records.
+    replaces), the locks, and the records in `items/`. Each is a file that appears whole: a line of JSON (the header,
+    and the payload's size and hash), then the payload.
 
-    Processes need not know of each other. Each writes the records of its share; the one that finds all of them present
-    writes the result, under the lock. What is finished must follow from the records alone.
+    Processes need not know of each other. Each writes the records of its share; the one that finds all of them writes
+    the result, under the lock. The result must follow from the records alone.
 
     Args:
         folder: the output folder; may be missing.
@@ -53,8 +47,8 @@ class RunStore(ItemRecords):
     """
 
     def __init__(self, folder: Path, marker: str) -> None:
-        super().__init__(folder / WORK_NAME / "items", folder)
-        self.path, self._marker = folder / WORK_NAME, folder / marker
+        self.folder, self.path, self._marker = folder, folder / WORK_NAME, folder / marker
+        self._items = self.path / "items"
         self._asked: dict[str, Any] = {}
         self._claim: FileLock | None = None
         self._created = False
@@ -66,14 +60,14 @@ class RunStore(ItemRecords):
         launch: Launch,
         carry: Callable[[], dict[str, Any]] = dict,
     ) -> Found | None:
-        """Start the run or resume it, unless it is finished; `close` ends it.
+        """Start the run or resume it, unless it is finished.
 
         Args:
             asked: what is asked for, JSON values.
-            look: gives the result if it is finished as asked for, and raises InputError if this run may not be written
-                here. It is called again under the lock, and must not change anything.
-            launch: which process this is; no other one may work on the same share.
-            carry: JSON values to remember of the finished result that this run replaces.
+            look: returns the result if it is finished as asked for, and raises InputError if this run may not be
+                written here. Called again under the lock; must not change anything.
+            launch: whose share this is; no other process may work on it.
+            carry: returns JSON values to remember of the finished result that this run replaces.
 
         Raises:
             RunError: if another process works on this share, or the disk refuses.
@@ -103,8 +97,7 @@ class RunStore(ItemRecords):
         Raises:
             InputError: if it cannot be read.
         """
-        run = self._run()
-        if run is None or self._is_finished(run):
+        if (run := self._run()) is None or self._is_finished(run):
             return None
         if run.get("store") != _FORMAT:
             raise InputError(
@@ -117,12 +110,61 @@ class RunStore(ItemRecords):
         """What `begin` was told to remember."""
         return dict((self._run() or {}).get("carried", {}))
 
+    def write(self, name: str, header: Mapping[str, Any], payload: bytes = b"") -> None:
+        """Store a record, over an older one if there is one.
+
+        Raises:
+            RunError: if the disk refuses; the older record is kept.
+        """
+        line = {"header": header, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
+        path = self._items / f"{name}.item"
+        temporary = temporary_path(path, str(os.getpid()))  # another process may write the same record
+        with disk_errors(self.folder):
+            with new_file(temporary) as file:
+                file.write(json.dumps(line, sort_keys=True, allow_nan=False).encode() + b"\n" + payload)
+            put_in_place(temporary, path)
+
+    def header(self, name: str) -> dict[str, Any] | None:
+        """The header of a record, without reading its payload; None if there is no whole record."""
+        try:
+            with (self._items / f"{name}.item").open("rb") as file:
+                return dict(_read_line(file)["header"])
+        except (FileNotFoundError, ValueError):
+            return None  # not a record, or cut short: the item is made again
+
+    def read(self, name: str) -> tuple[dict[str, Any], bytes]:
+        """The header and the payload of a record.
+
+        Raises:
+            RunError: if it is damaged; it was removed.
+        """
+        path = self._items / f"{name}.item"
+        with disk_errors(self.folder):
+            try:
+                with path.open("rb") as file:
+                    line, payload = _read_line(file), file.read()
+                if hashlib.sha256(payload).hexdigest() != line["sha256"]:
+                    raise ValueError("its hash differs")
+            except ValueError as error:
+                path.unlink(missing_ok=True)
+                text = f"The record {path} of the unfinished run is damaged ({error}); it was removed."
+                raise RunError(f"{text} Run the same command again to rebuild it.") from error
+        return dict(line["header"]), payload
+
+    def missing(self, names: Iterable[str]) -> list[str]:
+        """Those of `names` without a record."""
+        return [name for name in names if self.header(name) is None]
+
+    def names(self) -> list[str]:
+        """Sorted names of all records."""
+        return sorted(path.stem for path in self._items.glob("*.item"))
+
     def finish(self, ready: Callable[[], bool], write: Callable[[], None]) -> bool:
         """Write the result if nothing is missing and no other process has; whether it is there now.
 
         Args:
-            ready: whether all records are there; called under the lock.
-            write: writes the result, its marker last. May be killed and repeated.
+            ready: returns whether all records are there; called under the lock.
+            write: writes the result, its marker last; may be killed and repeated.
 
         Raises:
             RunError: if the disk refuses; the records are kept.
@@ -151,12 +193,11 @@ class RunStore(ItemRecords):
         self._claim = None
 
     def _run(self) -> dict[str, Any] | None:
-        """The content of run.json; None if there is none."""
         path = self.path / _RUN_NAME
         try:
             return dict(json.loads(path.read_bytes()))
         except (FileNotFoundError, NotADirectoryError):
-            return {} if (self.path / _FORMER_RUN_NAME).exists() else None
+            return {} if (self.path / "asked.json").exists() else None
         except (ValueError, TypeError, OSError) as error:
             raise InputError(f"Cannot read {path} ({error}): delete {self.path} to start again.") from error
 
@@ -165,14 +206,12 @@ class RunStore(ItemRecords):
 
     def _is_finished(self, run: Mapping[str, Any] | None) -> bool:
         """Whether the folder holds a finished result that `run` is not about to replace."""
-        base = self._base()
-        return base is not None and (run or {}).get("base") != base
+        return (base := self._base()) is not None and (run or {}).get("base") != base
 
     def _start(self, asked: dict[str, Any], launch: Launch, carry: Callable[[], dict[str, Any]]) -> None:
-        begun = self.begun()
-        other = begun is not None and begun != asked
+        other = (begun := self.begun()) is not None and begun != asked
         self._take_share(launch, alone=other)
-        kept = self.carried() if begun is not None else carry()
+        kept = carry() if begun is None else self.carried()
         if begun is None or (other and not self.names()):
             self._clear()
         self._items.mkdir(exist_ok=True)
@@ -182,15 +221,11 @@ class RunStore(ItemRecords):
         self._asked = asked
 
     def _take_share(self, launch: Launch, alone: bool) -> None:
-        """Take this process's lock; the system frees it when the process ends, however it ends.
-
-        Processes of another division of the work would write the same records. With `alone`, no other process may be
-        at work at all.
-        """
+        """Take this process's lock, which the system frees however the process ends; `alone`: if no other one runs."""
         own = self.path / f"process-{launch.rank}-of-{launch.world}.lock"
         for path in self.path.glob(_SHARES):
             if path != own and (alone or not path.stem.endswith(f"-of-{launch.world}")):
-                self._lock(path).release()
+                self._lock(path).release()  # at work, it would write the same records
                 path.unlink(missing_ok=True)
         self._claim = self._lock(own)
 
@@ -199,30 +234,24 @@ class RunStore(ItemRecords):
         try:
             lock.acquire(timeout=0)
         except Timeout as error:
-            raise RunError(
-                f"Another process is writing {self.folder} ({path.stem.replace('-', ' ')}): wait until it is done, or "
-                "choose another folder."
-            ) from error
+            who = path.stem.replace("-", " ")
+            raise RunError(f"Another process is writing {self.folder} ({who}): {_WAIT}") from error
         return lock
 
     @contextmanager
-    def _locked(self, patience: float = PATIENCE) -> Iterator[None]:
-        """Hold the folder's lock: one process at a time starts or finishes.
+    def _locked(self, patience: float = 600) -> Iterator[None]:
+        """Hold the folder's lock, waiting `patience` seconds for it: one process at a time starts or finishes.
 
-        The process that finishes removes the work folder, while others wait for the lock that is in it. They make it
-        again, take the new lock, and find the run finished.
+        The one that finishes removes the folder. Others that wait make it again, and find the run finished.
         """
         lock = FileLock(self.path / _LOCK_NAME)
-        for left in reversed(range(_TRIES)):
+        for left in reversed(range(1000)):  # each process that finishes removes the folder once
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
                 lock.acquire(timeout=patience)
                 break
             except Timeout as error:
-                raise RunError(
-                    f"Another process has been writing {self.folder} for {patience} s: wait until it is done, or "
-                    "choose another folder."
-                ) from error
+                raise RunError(f"Another process has been writing {self.folder} for {patience} s: {_WAIT}") from error
             except (FileNotFoundError, FileExistsError):
                 if not left:
                     raise
@@ -235,14 +264,14 @@ class RunStore(ItemRecords):
         """Remove the work folder if there is no record in it and no process at work."""
         if self._claim is not None:
             self._claim.release()
-        with suppress(RunError):
-            if not self.names():
-                for path in self.path.glob(_SHARES):
-                    self._lock(path).release()
-                self._remove()
-                if self._created:
-                    with suppress(OSError):  # it holds files
-                        self.folder.rmdir()
+        if self.names():
+            return
+        with suppress(RunError, OSError):  # a process is at work, or the output folder holds files
+            for path in self.path.glob(_SHARES):
+                self._lock(path).release()
+            self._remove()
+            if self._created:
+                self.folder.rmdir()
 
     def _clear(self) -> None:
         """Remove all but the locks; run.json first, so that a kill leaves no run half removed."""
@@ -257,3 +286,13 @@ class RunStore(ItemRecords):
             path.unlink(missing_ok=True)
         with suppress(OSError):  # a process that waits for the lock has made its file again
             self.path.rmdir()
+
+
+def _read_line(file: BinaryIO) -> dict[str, Any]:
+    """The first line of a record; ValueError if it is not one, or the payload has another size."""
+    line = json.loads(file.readline())
+    if not isinstance(line, dict) or not isinstance(line.get("header"), dict):
+        raise ValueError("it is not a record")
+    if os.fstat(file.fileno()).st_size - file.tell() != line.get("bytes"):
+        raise ValueError("it was cut short")
+    return line

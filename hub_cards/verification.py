@@ -11,12 +11,11 @@ import pyarrow.parquet as pq
 from datasets import DatasetInfo
 from huggingface_hub import DatasetCard
 
-from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS, REJECTED_NAME
+from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, read_groups, shard_name, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
 from stackwalls.hub_cards.row_reader import UNREADABLE
 from stackwalls.hub_cards.run_store import WORK_NAME
-from stackwalls.hub_cards.shards import read_groups, shard_name
 from stackwalls.model import IMAGE_SIZE, InputError, class_names, file_sha256
 from stackwalls.model.images.decoding import BrokenImageError, load_image
 
@@ -60,13 +59,8 @@ def _file_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
             yield f"{name} has {path.stat().st_size} bytes instead of {entry['bytes']}."
         elif file_sha256(path) != entry["sha256"]:
             yield f"{name} was changed: its SHA-256 is not the manifest's."
-    known = {MANIFEST_NAME, *manifest.files}
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        # a set that is being extended stays whole until that is done
-        passed = parts[0] == WORK_NAME or not NOT_OURS.isdisjoint(parts) or (path.is_dir() and not path.is_symlink())
-        if not passed and "/".join(parts) not in known:
-            yield f"{'/'.join(parts)} is not in the manifest."
+    for name in unknown_files(folder, {MANIFEST_NAME, *manifest.files}):
+        yield f"{name} is not in the manifest."
     shards = manifest.shards()
     if shards != [shard_name(number, len(shards)) for number in range(len(shards))] or not shards:
         yield f"The manifest's shards are not a complete series: {', '.join(shards) or 'there are none'}."

@@ -1,11 +1,4 @@
-"""The Hugging Face Hub: ids, each failure of its clients as one sentence with one exit status, and retries.
-
-| what went wrong | raised | exit |
-|---|---|---|
-| not an id; no such repository, revision or file for this token | `InputError` | 2 |
-| gated, token missing or refused, access forbidden | `RunError` | 1 |
-| unreachable, offline, rate limit, server error | `RunError` | 1 |
-"""
+"""The Hugging Face Hub: ids, each failure of its clients as one sentence with one exit status, and retries."""
 
 from __future__ import annotations
 
@@ -21,7 +14,7 @@ from urllib.parse import unquote
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
 
-RepositoryKind = Literal["dataset", "model", "space"]
+RepositoryKind = Literal["dataset", "model"]
 
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
@@ -81,83 +74,72 @@ def hub_failures(
     no_file: str = "",
     otherwise: str = "",
 ) -> Iterator[None]:
-    """Translate what the Hub's clients raise inside into one sentence (see the module's table).
+    """Translate what the Hub's clients raise inside into one sentence.
 
     Args:
-        did: what was being done, as an infinitive with its object, such as "read the labels of".
+        did: what was being done, as an infinitive, such as "read the labels of".
         kind: of the repository.
         repository: `owner/name`.
         revision: as it was asked for.
-        no_file: what it means if a file is missing there, such as "it is not a recipe".
+        no_file: what a missing file means, such as "it is not a recipe".
         otherwise: what to do instead if the Hub does not give the files, such as "give its folder with --model".
 
     Raises:
-        InputError: if the id is malformed, or this token sees no such repository, revision or file.
-        RunError: if access is refused, or the Hub cannot be reached or does not answer as it should.
+        InputError: if the id is malformed, or this token sees no such repository, revision or file (exit status 2).
+        RunError: if the repository is gated, the token missing, refused or without the right, the client offline, the
+            Hub unreachable or busy, or its answer an error (exit status 1).
     """
     try:
         yield
     except StackwallsError:
         raise
     except Exception as error:
+        from huggingface_hub import constants
+
         cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
-        page, instead = _page(kind, repository), f" Or {otherwise}." if otherwise else ""
+        page = f"{constants.ENDPOINT}/{'' if kind == 'model' else f'{kind}s/'}{repository}"
+        instead = f" Or {otherwise}." if otherwise else ""
         chain = _chain(error)
         for found in chain:  # what the Hub said, before what a library made of it
-            if reason := _not_there(found, kind, page, no_file):
-                raise InputError(f"{cannot}: {reason}") from error
-            if reason := _refused(found, page) or _failed(found):
-                raise RunError(f"{cannot}: {reason}{instead}") from error
+            raised, reason = _reason(found, kind, page, no_file)
+            if reason:
+                raise raised(f"{cannot}: {reason}{instead if raised is RunError else ''}") from error
         if reason := _unreachable(chain):
             raise RunError(f"{cannot}: {reason}{instead}") from error
         raise
 
 
-def _not_there(error: BaseException, kind: str, page: str, no_file: str) -> str:
+def _reason(error: BaseException, kind: str, page: str, no_file: str) -> tuple[type[StackwallsError], str]:
+    """What to raise for one error of the clients, and the reason; an empty one if the error does not say."""
     from huggingface_hub import errors
 
+    status, text, told = status_of(error), str(error), getattr(error, "server_message", None)
+    said = without_tokens(str(told).splitlines()[0].rstrip(".")) if told else first_line(error)
     unknown = type(error).__name__ == "DatasetNotFoundError"  # of `datasets`, which tells the cases by its text alone
-    if _is_gated(error) or isinstance(error, errors.LocalEntryNotFoundError):
-        return ""
+    if isinstance(error, errors.GatedRepoError) or (unknown and "gated dataset" in text):
+        return RunError, f"it is gated. Request access at {page}, then {LOG_IN} of the account that was granted it."
     if isinstance(error, errors.HFValidationError):
-        return f"expected owner/name[@revision] ({first_line(error)})."
-    if isinstance(error, errors.RevisionNotFoundError) or (unknown and str(error).startswith("Revision")):
-        return f"the {kind} has no such revision; see {page}."
+        return InputError, f"expected owner/name[@revision] ({first_line(error)})."
+    if isinstance(error, errors.RevisionNotFoundError) or (unknown and text.startswith("Revision")):
+        return InputError, f"the {kind} has no such revision; see {page}."
     if isinstance(error, errors.RepositoryNotFoundError) or unknown:
-        return (
-            f"the Hub shows no such {kind}. Check the id, or the path if you meant a folder; if the {kind} is private, "
-            f"{LOG_IN}."
-        )
-    if isinstance(error, errors.EntryNotFoundError):
-        file = str(error).partition("/resolve/")[2].split()[:1]
+        check = "Check the id, or the path if you meant a folder"
+        return InputError, f"the Hub shows no such {kind}. {check}; if the {kind} is private, {LOG_IN}."
+    if isinstance(error, errors.EntryNotFoundError) and not isinstance(error, errors.LocalEntryNotFoundError):
+        file = text.partition("/resolve/")[2].split()[:1]
         name = unquote(file[0].partition("/")[2].rstrip(".")) if file else "such file"
-        return f"{no_file or f'the {kind} is incomplete'} (it has no {name}); see {page}."
-    return ""
-
-
-def _refused(error: BaseException, page: str) -> str:
-    from huggingface_hub import errors
-
-    if _is_gated(error):
-        return f"it is gated. Request access at {page}, then {LOG_IN} of the account that was granted it."
+        return InputError, f"{no_file or f'the {kind} is incomplete'} (it has no {name}); see {page}."
     if isinstance(error, errors.LocalTokenNotFoundError):
-        return f"there is no access token; {LOG_IN}."
-    if status_of(error) == 401:
-        return f"the Hub does not accept the access token ({_server_message(error)}); {LOG_IN}."
-    if status_of(error) == 403:
-        return f"the Hub forbids it ({_server_message(error)}); use a token with that permission."
-    return ""
-
-
-def _failed(error: BaseException) -> str:
-    from huggingface_hub import errors
-
-    if isinstance(error, errors.OfflineModeIsEnabled) or "(OfflineModeIsEnabled)" in str(error):  # so says `datasets`
-        return "HF_HUB_OFFLINE is set, and the cache has no complete copy. Unset it and run the same command again."
-    if status := status_of(error):
-        hint = " Run the same command again later." if status in PASSING else ""
-        return f"the Hub answered {status} ({_server_message(error)}).{hint}"
-    return ""
+        return RunError, f"there is no access token; {LOG_IN}."
+    if status == 401:
+        return RunError, f"the Hub does not accept the access token ({said}); {LOG_IN}."
+    if status == 403:
+        return RunError, f"the Hub forbids it ({said}); use a token with that permission."
+    if isinstance(error, errors.OfflineModeIsEnabled) or "(OfflineModeIsEnabled)" in text:  # so says `datasets`
+        offline = "HF_HUB_OFFLINE is set, and the cache has no complete copy"
+        return RunError, f"{offline}. Unset it and run the same command again."
+    hint = " Run the same command again later." if status in PASSING else ""
+    return RunError, f"the Hub answered {status} ({said}).{hint}" if status else ""
 
 
 def _unreachable(chain: list[BaseException]) -> str:
@@ -185,14 +167,14 @@ def retried(step: Callable[_Arguments, _Result], *args: _Arguments.args, **kwarg
         try:
             return step(*args, **kwargs)
         except Exception as error:
-            if not is_passing(error):
+            if not _is_passing(error):
                 raise
             asked = getattr(getattr(error, "response", None), "headers", {}).get("Retry-After", "")
             time.sleep(max(wait, int(asked) if str(asked).isdecimal() else 0))
     return step(*args, **kwargs)
 
 
-def is_passing(error: BaseException) -> bool:
+def _is_passing(error: BaseException) -> bool:
     """Whether a failure may be gone at the next try: a broken connection, a busy server, another client's commit."""
     from huggingface_hub import errors
 
@@ -201,7 +183,7 @@ def is_passing(error: BaseException) -> bool:
     if status := status_of(error):
         return status in PASSING
     if isinstance(error, RuntimeError) and error.__cause__ is not None:  # the client's "Error while uploading …"
-        return is_passing(error.__cause__)
+        return _is_passing(error.__cause__)
     return is_connection_failure(error)
 
 
@@ -255,22 +237,3 @@ def _chain(error: BaseException | None) -> list[BaseException]:
         found.append(error)
         error = error.__cause__ or error.__context__
     return found
-
-
-def _is_gated(error: BaseException) -> bool:
-    """`datasets` says that a dataset is gated only in the text of its DatasetNotFoundError."""
-    from huggingface_hub import errors
-
-    said = type(error).__name__ == "DatasetNotFoundError" and "gated dataset" in str(error)
-    return said or isinstance(error, errors.GatedRepoError)
-
-
-def _page(kind: RepositoryKind, repository: str) -> str:
-    from huggingface_hub import constants
-
-    return f"{constants.ENDPOINT}/{'' if kind == 'model' else f'{kind}s/'}{repository}"
-
-
-def _server_message(error: BaseException) -> str:
-    told = getattr(error, "server_message", None)
-    return without_tokens(str(told).splitlines()[0].rstrip(".")) if told else first_line(error)

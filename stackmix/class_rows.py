@@ -132,9 +132,8 @@ def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassR
         drawn += 1
     if drawn < spec.per_class:
         usable = len(images.found)
-        # "pictures", as in every published rejected.parquet: the same spec gives the same bytes
         reason = (
-            f"{usable} of its {len(image_ids)} pictures can be used, which makes {most_pairs(usable)} pairs instead of "
+            f"{usable} of its {len(image_ids)} images can be used, which makes {most_pairs(usable)} pairs instead of "
             f"{spec.per_class}"
         )
         too_few = {"item": class_item(index), "reason": reason}

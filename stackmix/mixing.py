@@ -20,7 +20,6 @@ from stackwalls.hub_cards import (
     ItemRecord,
     Manifest,
     Succession,
-    stack_mix_features,
     unfinished_spec,
 )
 from stackwalls.model import InputError, RunError, imagenet_classes
@@ -108,7 +107,6 @@ def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession 
         out,
         kind="stack-mix",
         spec=plan.spec.to_dict(source_name),
-        features=stack_mix_features(),
         origin={"source of images": plan.fingerprint},
         succession=succession,
     )

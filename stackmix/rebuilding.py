@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe, stack_mix_features
+from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe
 from stackwalls.model import file_sha256
 from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
 from stackwalls.stackmix.composite import compose, encode, find_encoder
@@ -70,8 +70,8 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
     check_workers(workers)
     sources = RecipePictures(source, progress=progress)
     images = recipe.manifest.counts["kept"]
-    spec, features, origin = recipe.manifest.spec, stack_mix_features(), {"recipe": recipe.sha256}
-    with FolderWriter.open(out, kind="stack-mix", spec=spec, features=features, origin=origin) as writer:
+    spec, origin = recipe.manifest.spec, {"recipe": recipe.sha256}
+    with FolderWriter.open(out, kind="stack-mix", spec=spec, origin=origin) as writer:
         if writer.manifest is not None:
             return Rebuilt(writer.manifest, images, images, (), 0, _same_bytes(out, recipe))
         problems = _write_missing(recipe, sources, writer, workers, progress)

@@ -249,6 +249,24 @@ def test_the_readmes_tree_is_the_tree() -> None:
     assert not {relative(path) + "/" for path in PACKAGES} - named
 
 
+def stackwalls_names(path: Path) -> list[tuple[str, str]]:
+    """Each (module, name) of `from stackwalls… import name`, wherever in a file."""
+    return [
+        (node.module, alias.name)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "stackwalls"
+        for alias in node.names
+    ]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "benchmarks").glob("*.py")), ids=relative)
+def test_benchmarks_import_names_that_are_there(path: Path) -> None:
+    """Nothing else runs the benchmarks' scripts, so a name that moves would break them unseen."""
+    names = stackwalls_names(path)
+    missing = [f"{module}.{name}" for module, name in names if not hasattr(importlib.import_module(module), name)]
+    assert not missing
+
+
 OWNERS: dict[str, tuple[str, set[str]]] = {
     "decodes image files": (r"Image\.open\(|decode_jpeg\(|decode_image\(|imread\(", {"model/images/decoding.py"}),
     "knows which files are images": (r'"\.jpe?g"', {"model/images/image_folder.py"}),

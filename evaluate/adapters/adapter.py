@@ -22,12 +22,11 @@ from stackwalls.model import InputError, Walled, first_line
 
 @dataclass(frozen=True, eq=False)
 class Configured:
-    """A method of any form, with options.
+    """A method of any form that `as_explainer` takes, with options.
 
     `Configured(captum.attr.Occlusion, {"sliding_window_shapes": (3, 32, 32)}, reduce="abs-sum", max_batch=2)`
 
     Attributes:
-        method: whatever `as_explainer` takes.
         options: keyword arguments of every call: of `attribute` (captum), of the function, of the extractor
             (torch-cam), of the CAM object (grad-cam). Those of a class's constructor go into
             `functools.partial(cls, …)`.
@@ -47,9 +46,8 @@ class Configured:
     arrays: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.reduce is not None and self.reduce not in (*REDUCTIONS, "none"):
-            known = ", ".join([*map(repr, REDUCTIONS), "'none'"])
-            raise InputError(f"Expected `reduce` to be one of {known}, but got {self.reduce!r}.")
+        if self.reduce not in (known := [*REDUCTIONS, "none"]) and self.reduce is not None:
+            raise InputError(f"Expected `reduce` to be one of {str(known)[1:-1]}, but got {self.reduce!r}.")
         if self.max_batch is not None and (not isinstance(self.max_batch, int) or self.max_batch < 1):
             raise InputError(f"Expected `max_batch` to be a whole number of at least 1, but got {self.max_batch!r}.")
         if isinstance(self.method, Configured):
@@ -67,11 +65,7 @@ class Configured:
         return None if self.reduce == "none" else self.reduce
 
     def refuse(self, form: str, *names: str) -> None:
-        """Reject attributes that have no meaning for a form.
-
-        Raises:
-            InputError: if one of the attributes `names` was given.
-        """
+        """Reject the attributes `names`, which have no meaning for a form, with an `InputError`."""
         if given := [name for name in names if getattr(self, name) not in (None, {})]:
             raise InputError(f"{', '.join(f'`{name}`' for name in given)} has no meaning for {form}: leave it out.")
 
@@ -85,19 +79,12 @@ class Adapter(ABC):
         given: the method and its options.
         seed: of the random numbers that the method draws.
 
-    Attributes:
-        usual: how its values become a map by default (see `Configured.reduce`).
-        form: what the method is, in words.
-        methods: its name alone.
-        max_batch: the most images per call; None: any number.
-        reduce: how its values become a map, of `REDUCTIONS`; None: they are final maps.
-
     Raises:
         InputError: if the method does not fit the network, or an option has no meaning for it.
     """
 
-    usual: str | None = None
-    form: str
+    usual: str | None = None  # the default of Configured.reduce
+    form: str  # what the method is, in words
 
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
         self.name, self.subject, self.given, self.seed = name, subject, given, seed
@@ -115,17 +102,11 @@ class Adapter(ABC):
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
         """What the method returns: attributions or maps of any accepted shape, or `Maps`.
 
-        Args:
-            inputs: `(N, 3, H, W)`, a copy that the method may change.
-            targets: `(N,)` int64 on the same device.
+        It may change `inputs` `(N, 3, H, W)`, a copy. `targets` `(N,)` int64 are on the same device.
         """
 
     def explain(
-        self,
-        images: torch.Tensor,
-        targets: Sequence[int],
-        methods: Sequence[str] | None = None,
-        progress: Progress | None = None,
+        self, images: torch.Tensor, targets: Sequence[int], methods: object = None, progress: Progress | None = None
     ) -> dict[str, Maps]:
         """See `Explainer`. Raises whatever the method raises, with the model as it was.
 
@@ -149,10 +130,8 @@ class Adapter(ABC):
         try:
             return factory(self.subject.model, **arguments)
         except Exception as error:  # whatever it raises is the reason
-            raise InputError(
-                f"The method {self.name} cannot be made for {self.subject.name}: {type(error).__name__}: "
-                f"{first_line(error)}"
-            ) from error
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise InputError(f"The method {self.name} cannot be made for {self.subject.name}: {reason}") from error
 
     def _check_network(self, explained: object) -> None:
         """Reject a module that does not contain the network under test: the wall proves nothing about that one.
@@ -174,13 +153,10 @@ class Adapter(ABC):
         """
         subject = self.subject
         names = {id(module): path or "the network itself" for path, module in subject.model.named_modules()}
-        if unknown := [layer for layer in layers if id(layer) not in names]:
-            raise InputError(
-                f"The layer {type(unknown[0]).__name__} of the method {self.name} is not a module of {subject.name}."
-            )
+        if unknown := [type(layer).__name__ for layer in layers if id(layer) not in names]:
+            raise InputError(f"The layer {unknown[0]} of the method {self.name} is not a module of {subject.name}.")
         sides = subject.model.sides if isinstance(subject.model, Walled) else ()
-        inner = [module for side in sides for module in side.modules()]
-        if {id(module) for module in inner} & {id(layer) for layer in layers}:
+        if {id(module) for side in sides for module in side.modules()} & {id(layer) for layer in layers}:
             raise InputError(
                 f"The method {self.name} reads a layer of {subject.name} that runs on each side of the wall "
                 "separately, so it would see one side only: take the network's target layer, "

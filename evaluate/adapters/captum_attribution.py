@@ -12,18 +12,12 @@ from stackwalls.evaluate.adapters.adapter import Adapter, Configured, class_of, 
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
-_EXPECTED_WARNING = "Setting .*hooks"
-"""captum warns at each call of guided backpropagation and DeepLift; it removes the hooks afterwards."""
-
 
 class CaptumExplainer(Adapter):
     """A captum attribution: an object, or a class, which is instantiated at the network's target layer if it takes one.
 
-    captum's LayerGradCam has no ReLU. Here negative values count as 0, as in Grad-CAM, unless `reduce` says otherwise.
-
-    Args:
-        name, subject, seed: see `Adapter`.
-        given: the attribution, options of `attribute`, the reduction ("sum" by default).
+    The options of `given` are those of `attribute`. captum's LayerGradCam has no ReLU. Here negative values count as 0,
+    as in Grad-CAM, unless `reduce` says otherwise: "sum" is the default.
     """
 
     usual = "sum"
@@ -53,7 +47,8 @@ class CaptumExplainer(Adapter):
         takes_target = "target" in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         target = {"target": targets} if takes_target else {}
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=_EXPECTED_WARNING)
+            # captum warns at each call of guided backpropagation and DeepLift; it removes the hooks afterwards
+            warnings.filterwarnings("ignore", message="Setting .*hooks")
             return attribute(inputs.requires_grad_(True), **target, **self.given.options)
 
 

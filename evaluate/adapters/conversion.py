@@ -16,12 +16,7 @@ from stackwalls.model import InputError
 
 @dataclass(frozen=True)
 class Reduction:
-    """How attributions `(N, C, H, W)`, of any sign, become one map.
-
-    Attributes:
-        over_channels: `(N, C, H, W)` to `(N, H, W)`; negative values then count as 0.
-        says: the same in words.
-    """
+    """How attributions `(N, C, H, W)` become one map `(N, H, W)`, whose negative values count as 0; and it in words."""
 
     over_channels: Callable[[torch.Tensor], torch.Tensor]
     says: str

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,6 @@ class GradCamExplainer:
 
     The graph starts at the target layer, because these methods differentiate nothing before it. So the convolutions
     need no backward pass, a frozen model works, and no other activation is kept.
-
-    Args:
-        subject: the network under test.
-        spec: the method.
     """
 
     def __init__(self, subject: Subject, spec: MethodSpec) -> None:
@@ -42,11 +39,7 @@ class GradCamExplainer:
         self.max_batch = spec.max_batch
 
     def explain(
-        self,
-        images: torch.Tensor,
-        targets: Sequence[int],
-        methods: Sequence[str] | None = None,
-        progress: Progress | None = None,
+        self, images: torch.Tensor, targets: Sequence[int], methods: object = None, progress: Progress | None = None
     ) -> dict[str, Maps]:
         """See `Explainer`. If `targets` are the predicted classes, the same maps as with grad-cam's `targets=None`."""
         del methods  # there is only one
@@ -63,11 +56,8 @@ class GradCamExplainer:
 class GradCamClassExplainer(Adapter):
     """A class with grad-cam's interface: `cls(model, target_layers)`, then `cam(input_tensor, targets)`.
 
-    Its maps are final: grad-cam normalizes and upsamples itself.
-
-    Args:
-        name, subject, seed: see `Adapter`.
-        given: the class, or a `functools.partial` of it; options of the call (`eigen_smooth`, `aug_smooth`).
+    Its maps are final: grad-cam normalizes and upsamples itself. The options of `given` are those of the call, such as
+    `eigen_smooth`; a `functools.partial` holds those of the constructor.
     """
 
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
@@ -124,16 +114,14 @@ def _recorded(cam: Any) -> list[NDArray[np.float32]]:
     """A list that will hold the low-resolution maps `(N, h, w)` of each call, before ReLU."""
     raw: list[NDArray[np.float32]] = []
     inner = getattr(cam, "base_cam", cam)
-    original = getattr(inner, "get_cam_image", None)
-    if original is None:
-        return raw
+    if original := getattr(inner, "get_cam_image", None):
 
-    def recording(*args: Any, **kwargs: Any) -> Any:
-        image = original(*args, **kwargs)
-        raw.append(np.array(image, dtype=np.float32))
-        return image
+        def recording(*args: Any, **kwargs: Any) -> Any:
+            image = original(*args, **kwargs)
+            raw.append(np.array(image, dtype=np.float32))
+            return image
 
-    inner.get_cam_image = recording
+        inner.get_cam_image = recording
     return raw
 
 
@@ -145,39 +133,25 @@ def _start_graph(module: nn.Module, inputs: Any, output: torch.Tensor) -> torch.
 
 def _usual_batch(cam_class: type) -> int | None:
     """What the registry says about a class's own method or the one that it derives from."""
-    for spec in METHODS.values():
-        if issubclass(cam_class, getattr(pytorch_grad_cam, spec.cam_class)):
-            return spec.max_batch
-    return None
+    known = (s.max_batch for s in METHODS.values() if issubclass(cam_class, getattr(pytorch_grad_cam, s.cam_class)))
+    return next(known, None)
 
 
 @contextmanager
 def _without_bars(cam_class: type, progress: Progress | None) -> Iterator[None]:
     """grad-cam's ScoreCAM and AblationCAM show progress bars, which would break ours."""
-    names = {parent.__module__ for parent in cam_class.__mro__}
-    shown: list[Any] = [sys.modules[name] for name in names if hasattr(sys.modules.get(name), "tqdm")]
-    before = [module.tqdm for module in shown]
-    try:
-        for module in shown:
-            module.tqdm = _InsteadOfTqdm(progress)
-        yield
-    finally:
-        for module, original in zip(shown, before, strict=True):
-            module.tqdm = original
 
-
-class _InsteadOfTqdm:
-    """Replaces the module `tqdm` inside grad-cam's: no bars, the passes counted for ours."""
-
-    def __init__(self, progress: Progress | None) -> None:
-        self._progress = progress
-
-    def tqdm(self, steps: Any, *args: Any, **kwargs: Any) -> Any:
-        del args, kwargs
-        return steps if self._progress is None else self._counted(list(steps), self._progress)
-
-    @staticmethod
-    def _counted(steps: list[Any], progress: Progress) -> Iterator[Any]:
-        for done, step in enumerate(steps):
-            progress(done, len(steps))
+    def counted(steps: Iterable[Any], *_args: Any, **_kwargs: Any) -> Iterator[Any]:
+        known = list(steps)
+        for done, step in enumerate(known):
+            if progress is not None:
+                progress(done, len(known))
             yield step
+
+    with ExitStack() as stack:
+        for name in {parent.__module__ for parent in cam_class.__mro__}:
+            module: Any = sys.modules.get(name)
+            if hasattr(module, "tqdm"):  # grad-cam imports the module, and calls tqdm.tqdm
+                stack.callback(setattr, module, "tqdm", module.tqdm)
+                module.tqdm = SimpleNamespace(tqdm=counted)
+        yield

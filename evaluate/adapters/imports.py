@@ -50,61 +50,46 @@ def _import_module(spec: str, name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except Exception as error:  # whatever the module raises is the reason
-        if not _is_missing(error, name) or here in sys.path:
-            raise _import_error(spec, name, error) from error
-    sys.path.append(here)  # stays: the module may import its neighbors later
-    try:
-        return importlib.import_module(name)
-    except Exception as error:
-        sys.path.remove(here)
-        raise _import_error(spec, name, error) from error
-
-
-def _is_missing(error: Exception, name: str) -> bool:
-    """Whether the module itself, or a package that it is in, does not exist."""
-    missing = error.name if isinstance(error, ModuleNotFoundError) else None
-    return missing is not None and f"{name}.".startswith(f"{missing}.")
-
-
-def _import_error(spec: str, name: str, error: Exception) -> InputError:
-    if isinstance(error, ModuleNotFoundError) and _is_missing(error, name):
-        return InputError(
-            f"Cannot import {spec!r}: there is no module {error.name!r}, neither on Python's path nor in {Path.cwd()}. "
-            "Install it, or run from the folder that contains it."
-        )
-    return InputError(f"Cannot import {spec!r}: importing {name} raised {type(error).__name__}: {first_line(error)}")
+        # whether the module itself, or a package that it is in, does not exist
+        missing = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.")
+        if missing and here not in sys.path:
+            sys.path.append(here)  # stays: the module may import its neighbors later
+            try:
+                return _import_module(spec, name)
+            except InputError:
+                sys.path.remove(here)
+                raise
+        reason = f"importing {name} raised {type(error).__name__}: {first_line(error)}"
+        if missing and isinstance(error, ModuleNotFoundError):
+            where = f"neither on Python's path nor in {here}"
+            reason = f"there is no module {error.name!r}, {where}. Install it, or run from the folder that contains it."
+        raise InputError(f"Cannot import {spec!r}: {reason}") from error
 
 
 def model_from(spec: str) -> nn.Module:
-    """The network that `package.module:name` names, for `--model`.
+    """The network that `package.module:name` names, for `--model`: a module, or what makes one without arguments.
 
-    Args:
-        spec: a module, or a function or class that makes one when called without arguments. It must be a `BlindModel`,
-            or have the attributes `wall` (a `Wall`) and `target_layer` (one of its own modules); `name`, `mean` and
-            `std` are used too if it has them.
+    It must be a `BlindModel`, or have the attributes `wall` (a `Wall`) and `target_layer` (one of its own modules);
+    `name`, `mean` and `std` are used too if it has them.
 
     Raises:
         InputError: if it cannot be imported or made, or lacks one of these.
     """
     found = import_object(spec)
+    expected = "expected a torch.nn.Module, or a function that returns one when called without arguments"
     if not isinstance(found, nn.Module):
-        found = _made(spec, found)
+        if not callable(found):
+            raise InputError(f"{spec} is an object of type {type(found).__name__}: {expected}.")
+        try:
+            found = found()
+        except Exception as error:  # whatever it raises is the reason
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise InputError(f"Cannot make a network by {spec}(): {reason}") from error
+    if not isinstance(found, nn.Module):
+        raise InputError(f"{spec}() returned an object of type {type(found).__name__}: {expected}.")
     if not isinstance(found, BlindModel):
         try:
             Subject.of(found)
         except InputError as error:
             raise InputError(f"The network of {spec}: {error}") from error
-    return found
-
-
-def _made(spec: str, factory: Any) -> nn.Module:
-    expected = "expected a torch.nn.Module, or a function that returns one when called without arguments"
-    if not callable(factory):
-        raise InputError(f"{spec} is an object of type {type(factory).__name__}: {expected}.")
-    try:
-        found = factory()
-    except Exception as error:  # whatever it raises is the reason
-        raise InputError(f"Cannot make a network by {spec}(): {type(error).__name__}: {first_line(error)}") from error
-    if not isinstance(found, nn.Module):
-        raise InputError(f"{spec}() returned an object of type {type(found).__name__}: {expected}.")
     return found

@@ -15,9 +15,6 @@ from torch import nn
 
 from stackwalls.model import KeptState, preserved
 
-_SAMPLED = 8
-"""Every 8th row and column of an image identifies it."""
-
 
 @contextmanager
 def restored(model: nn.Module) -> Iterator[None]:
@@ -36,16 +33,9 @@ def restored(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def undisturbed(model: nn.Module, kept: KeptState, images: torch.Tensor, seed: int) -> Iterator[Draws]:
-    """Run a method: gradients on, its prints to stderr, with random numbers of its own.
+    """Run a method: gradients on, its prints to stderr, with random numbers of its own (see `repeatable`).
 
-    Args:
-        model: as in `restored`.
-        kept: its weights and attributes, which are put back too.
-        images: `(N, 3, H, W)`; with `seed`, they seed the random numbers.
-        seed: of the run and the method.
-
-    Yields:
-        Whether random numbers were drawn, as `repeatable` does.
+    Afterwards the model is `restored`, and its weights and attributes are as `kept`.
     """
     with ExitStack() as stack:
         stack.enter_context(restored(model))
@@ -71,7 +61,7 @@ def repeatable(images: torch.Tensor, seed: int) -> Iterator[Draws]:
     So a method that draws numbers gives the same maps whatever ran before: in one process, in several, or after a
     resumed run. With one image per call, they do not depend on the batch size either.
     """
-    sampled = images[..., ::_SAMPLED, ::_SAMPLED].detach().float().cpu().contiguous().numpy()
+    sampled = images[..., ::8, ::8].detach().float().cpu().contiguous().numpy()  # enough to identify an image
     number = zlib.crc32(sampled.tobytes(), seed)
     of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - what third-party code draws from
     with torch.random.fork_rng([images.device] if images.device.type == "cuda" else []):

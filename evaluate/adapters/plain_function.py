@@ -25,12 +25,9 @@ class FunctionExplainer(Adapter):
     Quantus's: `f(model=model, inputs=x, targets=y, device="cpu", **options)` with x `(N, 3, H, W)` float32 and y `(N,)`
     int64 NumPy arrays. It returns attributions of any sign: "sum" is the default reduction.
 
-    The signature says which: the annotation of `inputs` decides between arrays and tensors. Without one, a function
-    that takes `**kwargs` or `device` gets arrays, because Quantus passes these to every function. Others get tensors.
-
-    Args:
-        name, subject, seed: see `Adapter`.
-        given: the function or any callable object, options of its call, the reduction, and whether it gets arrays.
+    `given` says which; if it does not, the signature does: the annotation of `inputs` decides between arrays and
+    tensors. Without one, a function that takes `**kwargs` or `device` gets arrays, because Quantus passes these to all.
+    Others get tensors.
     """
 
     def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
@@ -42,9 +39,7 @@ class FunctionExplainer(Adapter):
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
         given = (inputs.cpu().numpy(), targets.cpu().numpy()) if self._arrays else (inputs, targets)
         arguments = (self.subject.model, *given)
-        options = dict(self.given.options)
-        if self._device:
-            options["device"] = str(inputs.device)
+        options = {**self.given.options, **({"device": str(inputs.device)} if self._device else {})}
         if self._keywords:
             return self.given.method(**dict(zip(_NAMES, arguments, strict=True)), **options)
         return self.given.method(*arguments, **options)

@@ -37,13 +37,10 @@ class ImageRef:
 class PrecomputedExplainer:
     """Maps that were made elsewhere, as an `Explainer`; `for_images` tells it which images it is asked for.
 
-    Args:
-        name: of its rows in the tables.
-        subject: the network under test, for the size of its images.
-        given: where the maps are. By image: a mapping image id → map, a `.npz` with the ids as names, or a folder of
-            `<image id>.npy`; an id may be preceded by its dataset, `dataset/id`. By order: an array `(N, H, W)` or a
-            `.npy`, one map for each row of the only dataset; or a folder with a `<dataset>.npy` for each. Maps may have
-            channels and a lower resolution, as for all methods. The reduction is "none" by default: maps are final.
+    They are given by image: a mapping image id → map, a `.npz` with the ids as names, or a folder of `<image id>.npy`;
+    an id may be preceded by its dataset, `dataset/id`. Or by order: an array `(N, H, W)` or a `.npy`, one map for each
+    row of the only dataset; or a folder with a `<dataset>.npy` for each. Maps may have channels and a lower resolution,
+    as for all methods. They are final unless `given` names a reduction.
 
     Raises:
         InputError: if there is no such file, it is damaged, or it contains something else.
@@ -60,10 +57,8 @@ class PrecomputedExplainer:
     @property
     def note(self) -> str | None:
         """What a reader of the numbers must know about how the maps were made."""
-        return (
-            f"{self.name}: maps that were made elsewhere; it is not known which class they explain; their values are "
-            f"{describe(self.reduce)}."
-        )
+        what = "maps that were made elsewhere; it is not known which class they explain"
+        return f"{self.name}: {what}; their values are {describe(self.reduce)}."
 
     def check_datasets(self, lengths: Mapping[str, int]) -> None:
         """Reject maps in order that are not one for each image: dataset → number of its images.
@@ -71,19 +66,18 @@ class PrecomputedExplainer:
         Raises:
             InputError: if the number differs, or there are several datasets for one order.
         """
-        if self._store.length is None:
+        number = self._store.length
+        if number is None:
             return
         if len(lengths) > 1:
             raise InputError(
                 f"{self.name} is one array of maps in order, and there are {len(lengths)} datasets: name the maps by "
                 "image id, or put <dataset>.npy files in a folder."
             )
-        for dataset, length in lengths.items():
-            if length != self._store.length:
-                raise InputError(
-                    f"{self.name} has {self._store.length} maps, but {dataset} has {length} images: expected one "
-                    "map for each image."
-                )
+        for name, images in lengths.items():
+            if images != number:
+                text = f"{self.name} has {number} maps, but {name} has {images} images"
+                raise InputError(f"{text}: expected one map for each image.")
 
     def for_images(self, refs: Sequence[ImageRef]) -> PrecomputedExplainer:
         """The explainer for these images, in this order."""
@@ -92,17 +86,9 @@ class PrecomputedExplainer:
         return explainer
 
     def explain(
-        self,
-        images: torch.Tensor,
-        targets: Sequence[int],
-        methods: Sequence[str] | None = None,
-        progress: Progress | None = None,
+        self, images: torch.Tensor, targets: Sequence[int], methods: object = None, progress: Progress | None = None
     ) -> dict[str, Maps]:
-        """See `Explainer`; the images and targets are not used.
-
-        Raises:
-            InputError: if it is not known which images these are, there is no map for one, or the shapes differ.
-        """
+        """See `Explainer`; an `InputError` if `for_images` was not called, a map is missing, or the shapes differ."""
         del images, targets, methods, progress
         if self._refs is None:
             raise InputError(f"{self.name} must know which images it is asked for: call for_images first.")
@@ -117,17 +103,11 @@ class PrecomputedExplainer:
 
 
 class _Store(NamedTuple):
-    """Where maps are kept.
+    """Where maps are kept."""
 
-    Attributes:
-        where: in words.
-        find: the values of each image's map, or None.
-        length: how many maps there are, if they are in order; None if they have names.
-    """
-
-    where: str
-    find: Callable[[Sequence[ImageRef]], list[Any]]
-    length: int | None = None
+    where: str  # in words
+    find: Callable[[Sequence[ImageRef]], list[Any]]  # the values of each image's map, or None
+    length: int | None = None  # of maps in order; None if they have names
 
 
 def _open_store(name: str, method: Any) -> _Store:

@@ -39,7 +39,7 @@ _FILES = (".npz", ".npy")
 
 
 def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> Explainer:
-    """A method in any of `FORMS` as an explainer of one network.
+    """A method in any of `FORMS`, `Configured` or not, as an explainer of one network.
 
     The form is recognized by its interface, in this order:
 
@@ -54,7 +54,7 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> 
 
     Args:
         name: of its rows in the tables.
-        method: the method, or a `Configured` one.
+        method: the method.
         subject: the network under test.
         seed: of the random numbers that the method draws.
 
@@ -97,7 +97,8 @@ def named_methods(methods: Any = None) -> dict[str, object]:
         named = {}
         for method in [methods] if single else methods:
             name = _name_of(method, named)
-            if name in named and not _same(named[name], method):
+            same = method is (other := named.get(name, method)) or (isinstance(method, str | Path) and method == other)
+            if not same:
                 raise InputError(f"Two methods have the name {name!r}: name them, methods={{'{name}': …, 'other': …}}.")
             named[name] = method
     if not named:
@@ -111,10 +112,6 @@ def registered(named: Mapping[str, object]) -> tuple[str, ...]:
     """The names in `named_methods` that stand for themselves: the engine may make their maps."""
     known = {*METHODS, *ENGINE_METHODS}
     return tuple(name for name, method in named.items() if isinstance(method, str) and method == name in known)
-
-
-def _same(one: object, other: object) -> bool:
-    return one is other or (isinstance(one, str | Path) and isinstance(other, str | Path) and one == other)
 
 
 def _name_of(method: object, taken: Mapping[str, object]) -> str:
@@ -136,7 +133,9 @@ def _resolved(method: object) -> object:
         return _registered(method)
     if spec := METHODS.get(ALIASES.get(method, method)):
         return spec
-    if method in (classes := _grad_cam_classes()):
+    classes = {name: kind for name, kind in vars(pytorch_grad_cam).items() if isinstance(kind, type)}
+    classes = {name: kind for name, kind in classes.items() if _is_grad_cam(kind)}
+    if method in classes:
         return classes[method]
     if is_import_spec(method):
         return _registered(import_object(method))
@@ -151,13 +150,7 @@ def _resolved(method: object) -> object:
 def _registered(method: object) -> object:
     """The registry's entry for a class of grad-cam, or the method itself."""
     own = (spec for spec in METHODS.values() if method is getattr(pytorch_grad_cam, spec.cam_class))
-    return next(own, None) or method
-
-
-def _grad_cam_classes() -> dict[str, type]:
-    """The classes of grad-cam that make maps, by name."""
-    found = {name: value for name, value in vars(pytorch_grad_cam).items() if isinstance(value, type)}
-    return {name: value for name, value in found.items() if _is_grad_cam(value)}
+    return next(own, method)
 
 
 def _is_grad_cam(kind: type) -> bool:
@@ -167,27 +160,22 @@ def _is_grad_cam(kind: type) -> bool:
 def _adapter(name: str, method: object) -> Callable[[str, Subject, Configured, int], Explainer]:
     """The adapter for a class, object or function."""
     kind = class_of(method)
-    if kind is not None:
-        if hasattr(kind, "attribute"):
-            return CaptumExplainer
-        if _is_grad_cam(kind):
-            return GradCamClassExplainer
-        if hasattr(kind, "compute_cams") or "target_layer" in parameters_of(kind):
-            return TorchCamExplainer
-        raise _unrecognized(name, f"the class {kind.__name__}")
-    if hasattr(method, "attribute"):
+    if hasattr(kind or method, "attribute"):
         return CaptumExplainer
-    if hasattr(method, "target_names") and callable(method):
+    if kind is not None and _is_grad_cam(kind):
+        return GradCamClassExplainer
+    if kind is not None and (hasattr(kind, "compute_cams") or "target_layer" in parameters_of(kind)):
         return TorchCamExplainer
-    if any(hasattr(method, sign) for sign in ("activations_and_grads", "base_cam", "base_cam_per_layer")):
+    if kind is None and hasattr(method, "target_names") and callable(method):
+        return TorchCamExplainer
+    if kind is None and any(
+        hasattr(method, sign) for sign in ("activations_and_grads", "base_cam", "base_cam_per_layer")
+    ):
         raise InputError(
             f"The method {name} is an object of grad-cam, which collects the activations of every pass of the network: "
             f"pass the class, {type(method).__name__}, or functools.partial of it."
         )
-    if not callable(method):
-        raise _unrecognized(name, f"{type(method).__name__}")
+    if kind is not None or not callable(method):
+        found = type(method).__name__ if kind is None else f"the class {kind.__name__}"
+        raise InputError(f"The method {name} is {found}: expected one of {'; '.join(FORMS)}.")
     return FunctionExplainer
-
-
-def _unrecognized(name: str, found: str) -> InputError:
-    return InputError(f"The method {name} is {found}: expected one of {'; '.join(FORMS)}.")

@@ -17,12 +17,9 @@ from stackwalls.model import InputError
 class TorchCamExplainer(Adapter):
     """An extractor of torch-cam, hooked into the network for one call at a time.
 
-    Its map is taken before its own normalization, which has no second min–max after upsampling.
-
-    Args:
-        name, subject, seed: see `Adapter`.
-        given: a class, which is instantiated at the network's target layer, or an extractor whose hooks are in the
-            network; options of the extractor's call, the reduction ("sum" by default: most extractors have a ReLU).
+    A class is instantiated at the network's target layer; an extractor must have its hooks in the network. The options
+    of `given` are those of the extractor's call. The map is taken before torch-cam's own normalization, which has no
+    second min–max after upsampling. The default reduction is "sum": most extractors have a ReLU.
     """
 
     usual = "sum"

@@ -1,8 +1,7 @@
-from .findings import Findings, beyond_mu
+from .findings import REFERENCES, Findings, beyond_mu
 from .leaderboard import Score, read_scores, render_leaderboard, score_schema, scores_of
 from .leak_diagnostics import eigen_maps, mu_by_stage, seen_change, twins_of
 from .method_check import ASPECTS, NETWORKS, Verdict, check_method
-from .reference_maps import REFERENCES
 from .wall_table import WallTable
 
 __all__ = [

@@ -1,23 +1,26 @@
-"""Checks beyond mu on a dataset: twins, the step at which the leak appears, EigenCAM's signs, for every method."""
+"""Checks beyond mu on a dataset: twins, the step at which the leak appears, EigenCAM's signs, and reference maps."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.checks.leak_diagnostics import SIGNS, STAGES, eigen_maps, mu_by_stage, seen_change, twins_of
-from stackwalls.evaluate.checks.map_maker import MapMaker
+from stackwalls.evaluate.checks.map_maker import MapMaker, activations_of
 from stackwalls.evaluate.maps import Maps, normalized_maps
 from stackwalls.evaluate.metrics import mu
 from stackwalls.evaluate.report.formatting import aligned, markdown_table, percent, times_100
@@ -42,22 +45,21 @@ _NAMES = {"findings.md", "findings.csv", FINDINGS_NAME}
 _COLUMNS = ("image_id", "target", "same_logits", "method", "raw_drift", "map_drift")
 _EIGEN = "EigenCAM"
 
+_CENTRE_WIDTH = 0.25
+"""Standard deviation of the center-bias map, as a fraction of the image's side."""
+
 
 @dataclass(frozen=True, eq=False)
 class Findings:
     """What `beyond_mu` found.
 
-    Attributes:
-        per_image: one row per image and method: `raw_drift` and `map_drift` (see `seen_change`), `mu_…` after each of
-            `STAGES`, `same_logits` (whether the twin has exactly the same), `error` if there is no map.
-        about: network, dataset, images, wall, seed.
-        certificate: the blindness certificate, as `Certificate.to_dict` gives it.
-        wall: the dead zone.
+    `per_image` has one row per image and method: `raw_drift` and `map_drift` (see `seen_change`), `mu_…` after each of
+    `STAGES`, `same_logits` (whether the twin has exactly the same), `error` if there is no map.
     """
 
     per_image: pd.DataFrame
-    about: Mapping[str, Any]
-    certificate: Mapping[str, Any]
+    about: Mapping[str, Any]  # network, dataset, images, wall, seed
+    certificate: Mapping[str, Any]  # as Certificate.to_dict gives it
     wall: Wall
 
     def __post_init__(self) -> None:
@@ -110,19 +112,16 @@ class Findings:
         """
         folder = check_findings_folder(folder)
         content = {"about": dict(self.about), "methods": self.records(), "certificate": dict(self.certificate)}
+        finite = json.loads(json.dumps(content), parse_constant=lambda _: None)  # JSON has no NaN
         with disk_errors(folder, resumes=False):
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / "findings.csv", self.per_image.to_csv(index=False, lineterminator="\n").encode())
             write_whole(folder / "findings.md", self.markdown().encode())
-            write_whole(folder / FINDINGS_NAME, (json.dumps(_finite(content), indent=2) + "\n").encode())
+            write_whole(folder / FINDINGS_NAME, (json.dumps(finite, indent=2) + "\n").encode())
 
 
 def check_findings_folder(folder: str | Path) -> Path:
-    """The folder, if findings may be written to it: new, empty, or with older findings.
-
-    Raises:
-        InputError: if it is a file or contains other files.
-    """
+    """The folder, if findings may be written to it: new, empty, or with older findings; otherwise an `InputError`."""
     folder = Path(folder)
     check_output_folder(folder, _NAMES, "the findings")
     return folder
@@ -147,7 +146,7 @@ def beyond_mu(
 
     Args:
         model: a `BlindModel`, or any module if `wall` and `target_layer` are given.
-        dataset: a dataset folder, an image folder, a Hub id, a `datasets.Dataset` or a `StackDataset`.
+        dataset: as `evaluate` takes one.
         methods: as `evaluate` takes them; the seven by default.
         wall: the dead zone; the model's own by default.
         target_layer: the module whose output is the map; the model's own by default.
@@ -178,19 +177,20 @@ def beyond_mu(
 
 def _with_donors(batches: Iterator[Batch], count: int) -> Iterator[tuple[Batch, NDArray[np.uint8]]]:
     """Batches up to `count` images, each with the images that follow its own; the first one follows the last."""
-    first: NDArray[np.uint8] | None = None
-    held: Batch | None = None
-    seen = 0
-    for batch in batches:
-        kept = min(len(batch), count - seen)
-        batch = Batch(batch.image_ids[:kept], batch.labels[:kept], batch.images[:kept])
-        if held is not None:
-            yield held, np.concatenate([held.images[1:], batch.images[:1]])
-        first, held, seen = batch.images[:1] if first is None else first, batch, seen + kept
-        if seen == count:
-            break
-    if held is not None and first is not None:
-        yield held, np.concatenate([held.images[1:], first])
+
+    def kept() -> Iterator[Batch]:
+        left = count
+        for batch in batches:
+            yield Batch(batch.image_ids[:left], batch.labels[:left], batch.images[:left])
+            left -= len(batch)
+            if left <= 0:
+                return
+
+    chosen = kept()
+    held = first = next(chosen)
+    for following in chain(chosen, [first]):
+        yield held, np.concatenate([held.images[1:], following.images[:1]])
+        held = following
 
 
 def _rows(subject: Subject, maker: MapMaker, batch: Batch, donors: NDArray[np.uint8]) -> list[dict[str, Any]]:
@@ -200,25 +200,22 @@ def _rows(subject: Subject, maker: MapMaker, batch: Batch, donors: NDArray[np.ui
         logits = [subject.model(images) for images in inputs]
     targets: list[int] = logits[0].argmax(1).tolist()
     same = (logits[0] == logits[1]).all(1).tolist()
-    found = [_with_signs(maker, images, maker.maps(images, targets)) for images in inputs]
-    common = [
-        {"image_id": image_id, "target": target, "same_logits": equal}
-        for image_id, target, equal in zip(batch.image_ids, targets, same, strict=True)
-    ]
-    return [
-        {**about, "method": method, **columns}
-        for method in found[0]
-        for about, columns in zip(common, _measured(found[0][method], found[1][method], subject.wall), strict=False)
-    ]
+    found = [_with_signs(subject, images, maker.maps(images, targets)) for images in inputs]
+    rows: list[dict[str, Any]] = []
+    for method in found[0]:
+        measured = _measured(found[0][method], found[1][method], subject.wall)
+        for image_id, target, equal, columns in zip(batch.image_ids, targets, same, measured, strict=False):
+            rows.append({"image_id": image_id, "target": target, "same_logits": equal, "method": method, **columns})
+    return rows
 
 
-def _with_signs(maker: MapMaker, images: torch.Tensor, found: dict[str, Maps | str]) -> dict[str, Maps | str]:
+def _with_signs(subject: Subject, images: torch.Tensor, found: dict[str, Maps | str]) -> dict[str, Maps | str]:
     """`found` with EigenCAM's other signs after it, as methods of their own."""
     shown: dict[str, Maps | str] = {}
     for name, maps in found.items():
         shown[name] = maps
         if name == _EIGEN and isinstance(maps, Maps) and maps.raw is not None:
-            signed = eigen_maps(np.asarray(maps.raw), maker.activations(images))
+            signed = eigen_maps(np.asarray(maps.raw), activations_of(subject, images))
             for sign in SIGNS[1:]:
                 upsampled = normalized_maps(torch.from_numpy(signed[sign]), images.shape[-1])
                 shown[f"{name}, {sign}"] = Maps(upsampled.numpy(), signed[sign])
@@ -252,10 +249,45 @@ def _record(method: str, rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _finite(value: Any) -> Any:
-    """JSON has no NaN: an undefined number is null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+# Reference maps, which know nothing of the network: what a method must beat before its mu means anything
+
+
+def uniform(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The same everywhere: `(N, H, W)` of ones, whose mu is the chance level."""
+    del model, targets
+    return inputs.new_ones(inputs.shape[0], *inputs.shape[2:])
+
+
+def centre(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """A Gaussian in the middle of the image, `(N, H, W)` in (0, 1]: photographers center their subjects."""
+    del model, targets
+    rows, columns = (
+        torch.exp(-0.5 * ((torch.arange(n, device=inputs.device) + 0.5) / n - 0.5).square() / _CENTRE_WIDTH**2)
+        for n in inputs.shape[2:]
+    )
+    return torch.outer(rows, columns).expand(inputs.shape[0], -1, -1).clone()
+
+
+def edges(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The strength of the image's edges: `(N, H, W)`, the magnitude of Sobel's gradient of its luma.
+
+    An edge detector is the reference of Adebayo et al., "Sanity Checks for Saliency Maps" (NeurIPS 2018): it looks like
+    an explanation, and depends on no network.
+    """
+    del model, targets
+    luma = (inputs * inputs.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(
+        1, keepdim=True
+    )  # luma of ITU-R BT.601
+    across = inputs.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
+    kernels = torch.stack([across, across.T])[:, None]
+    slopes = F.conv2d(F.pad(luma, (1, 1, 1, 1), mode="replicate"), kernels)
+    return slopes.square().sum(1).sqrt()
+
+
+REFERENCES: dict[str, str | Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "uniform": uniform,
+    "centre": centre,
+    "edges": edges,
+    "RandomCAM": "RandomCAM",  # grad-cam's: a random weight between -1 and 1 per channel and image
+}
+"""Reference maps by name, in the forms that `evaluate` takes."""

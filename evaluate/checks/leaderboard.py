@@ -1,7 +1,4 @@
-"""A leaderboard: scores as JSON with a schema, and one sortable page made of a folder of them.
-
-A score is one method's result on one dataset and network.
-"""
+"""A leaderboard: scores as JSON with a schema, and one sortable page made of a folder of them."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ SCORE_FORMAT = 1
 
 @dataclass(frozen=True)
 class Score:
-    """One line of a leaderboard; `score.schema.json` describes each attribute.
+    """One method's result on one dataset and network; `score.schema.json` describes each attribute.
 
     Mu and shares are in [0, 1], and None if the number does not exist.
 
@@ -62,9 +59,8 @@ class Score:
         if self.format != SCORE_FORMAT:
             raise InputError(f"The score has format {self.format!r}, but this version reads {SCORE_FORMAT}.")
         values = asdict(self)
-        for name, value in values.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(f"Expected the score's `{name}` to be finite or null, but got {value}.")
+        if odd := [name for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)]:
+            raise InputError(f"Expected the score's `{odd[0]}` to be finite or null, but got {values[odd[0]]}.")
         if fault := best_match(Draft202012Validator(score_schema()).iter_errors(values)):
             raise InputError(f"The score's `{fault.json_path[2:]}` does not fit the schema: {fault.message:.200}.")
         if self.n + self.nan + self.failed != self.images:
@@ -76,9 +72,8 @@ class Score:
     @property
     def rank(self) -> tuple[float, float, str, str, str]:
         """The sort key, best first: native mu over chance (mu's if that is unknown), then mu over chance."""
-        shares = [math.inf if value is None else value / self.chance for value in (self.native_mu, self.mu)]
-        first = shares[1] if self.native_mu is None else shares[0]
-        return first, shares[1], self.method, self.network, self.dataset
+        native, mu = (math.inf if value is None else value / self.chance for value in (self.native_mu, self.mu))
+        return mu if self.native_mu is None else native, mu, self.method, self.network, self.dataset
 
     def to_json(self) -> str:
         """As indented JSON text that `score_schema` describes."""
@@ -112,33 +107,16 @@ def scores_of(results: Measurements) -> list[Score]:
 
 
 def _score(results: Measurements, row: TableRow, manifest_sha256: str) -> Score:
-    def known(value: float) -> float | None:
-        return None if math.isnan(value) else float(value)
-
-    run, accuracy = results.run, results.summary.accuracy[row.dataset]
-    return Score(
-        format=SCORE_FORMAT,
-        method=row.method,
-        dataset=row.dataset,
-        dataset_sha256=manifest_sha256,
-        network=run["model"],
-        wall=str(results.wall),
-        chance=results.wall.chance,
-        blind=bool(results.certificate["passed"]),
-        images=row.images,
-        n=row.mu.n,
-        nan=row.mu.nan,
-        failed=row.failed,
-        mu=known(row.mu.mean),
-        mu_std=known(row.mu.std),
-        native_mu=known(row.mu_native.mean),
-        lit=known(row.lit),
-        energy=known(row.energy),
-        pointing=known(row.pointing),
-        top1=accuracy.correct / accuracy.labelled if accuracy.labelled else None,
-        versions=dict(run["versions"]),
-        note=run["method_notes"].get(row.method, ""),
-    )
+    run, wall, accuracy = results.run, results.wall, results.summary.accuracy[row.dataset]
+    names = {"method": row.method, "dataset": row.dataset, "dataset_sha256": manifest_sha256, "network": run["model"]}
+    judged = {"wall": str(wall), "chance": wall.chance, "blind": bool(results.certificate["passed"])}
+    counts = {"images": row.images, "n": row.mu.n, "nan": row.mu.nan, "failed": row.failed}
+    means = {"mu": row.mu.mean, "mu_std": row.mu.std, "native_mu": row.mu_native.mean}
+    means |= {"lit": row.lit, "energy": row.energy, "pointing": row.pointing}
+    known: dict[str, Any] = {name: None if math.isnan(value) else float(value) for name, value in means.items()}
+    top1 = accuracy.correct / accuracy.labelled if accuracy.labelled else None
+    about = {"top1": top1, "versions": dict(run["versions"]), "note": run["method_notes"].get(row.method, "")}
+    return Score(SCORE_FORMAT, **names, **judged, **counts, **known, **about)
 
 
 def read_scores(folder: str | Path) -> list[Score]:
@@ -183,13 +161,10 @@ def render_leaderboard(scores: Sequence[Score]) -> str:
     if not scores:
         raise InputError("There are no scores to list.")
     ranked = sorted(scores, key=lambda score: score.rank)
-    return (
-        html_environment(Path(__file__).parent / "templates")
-        .get_template("leaderboard.html.jinja")
-        .render(
-            blind=[score for score in ranked if score.blind],
-            seeing=[score for score in ranked if not score.blind],
-            number=lambda value, factor=100, digits=1: UNDEFINED if value is None else f"{factor * value:.{digits}f}",
-            percent=lambda value: UNDEFINED if value is None else f"{100 * value:.0f} %",
-        )
+    template = html_environment(Path(__file__).parent / "templates").get_template("leaderboard.html.jinja")
+    return template.render(
+        blind=[score for score in ranked if score.blind],
+        seeing=[score for score in ranked if not score.blind],
+        number=lambda value, factor=100, digits=1: UNDEFINED if value is None else f"{factor * value:.{digits}f}",
+        percent=lambda value: UNDEFINED if value is None else f"{100 * value:.0f} %",
     )

@@ -33,8 +33,7 @@ def twins_of(images: NDArray[np.uint8], donors: NDArray[np.uint8], wall: Wall) -
     """
     if images.shape != donors.shape:
         raise InputError(f"Expected as many donors as images, {images.shape}, but got {donors.shape}.")
-    twins = images.copy()
-    dead = (slice(None), *wall.index(2))
+    twins, dead = images.copy(), (slice(None), *wall.index(2))
     twins[dead] = donors[dead]
     return twins
 
@@ -45,11 +44,10 @@ def seen_change(first: NDArray[Any], second: NDArray[Any], wall: Wall) -> NDArra
     Args:
         first: `(N, h, w)`, at any resolution and of any sign; cells that the wall cuts are left out.
         second: the twins' maps, of the same shape.
-        wall: the wall in pixels of the image.
+        wall: in pixels of the image.
 
     Returns:
-        `(N,)` float64 ≥ 0: 0 if nothing changed; NaN if the first map's visible part is all zero and the second's is
-        not.
+        `(N,)` float64 ≥ 0: 0 if nothing changed; NaN if only the first map's visible part is all zero.
     """
     axis = 1 if wall.axis == "rows" else 2
     visible = dead_cells(wall, first.shape[axis]) == 0
@@ -61,11 +59,7 @@ def seen_change(first: NDArray[Any], second: NDArray[Any], wall: Wall) -> NDArra
 
 
 def mu_by_stage(raw: NDArray[Any], wall: Wall) -> dict[str, NDArray[np.float64]]:
-    """Mu of a batch of maps after each of `STAGES`, each with the wall's chance level (see `metrics.mu_native`).
-
-    Args:
-        raw: `(N, h, w)` float32, the low-resolution map before ReLU.
-        wall: the wall in pixels of the image.
+    """Mu of low-resolution maps `(N, h, w)` before ReLU after each of `STAGES`; chance as in `metrics.mu_native`.
 
     Returns:
         stage → `(N,)` float64 in [0, 1]; NaN where a stage leaves nothing.
@@ -93,11 +87,8 @@ def eigen_maps(raw: NDArray[Any], activations: NDArray[Any]) -> dict[str, NDArra
     channels. It depends on the activations alone, so not on LAPACK.
 
     Args:
-        raw: `(N, h, w)`, EigenCAM's maps before ReLU, of either sign.
+        raw: `(N, h, w)`, EigenCAM's maps before ReLU, of either sign; so is each of the maps returned.
         activations: `(N, C, h, w)` of the target layer.
-
-    Returns:
-        sign → `(N, h, w)` float32.
     """
     response = activations.astype(np.float64).sum(1)
     agreement = (raw * (response - response.mean((1, 2), keepdims=True))).sum((1, 2))

@@ -17,57 +17,36 @@ from stackwalls.model import preserved
 
 
 class MapMaker:
-    """Methods on one network: by the engine if it can, by an adapter each otherwise.
-
-    Args:
-        subject: the network under test.
-        named: name → method, as `adapters.named_methods` gives it.
-        seed: of the random numbers that methods draw.
-    """
+    """Methods, named by `adapters.named_methods`, on one network: by the engine if it can, by an adapter otherwise."""
 
     def __init__(self, subject: Subject, named: Mapping[str, object], seed: int = 0) -> None:
-        self.subject = subject
         fast = engine_methods(subject, registered(named))
         self._explainers: list[Explainer] = [EngineExplainer(subject, fast)] if fast else []
         self._explainers += [as_explainer(name, named[name], subject, seed) for name in named if name not in fast]
         self.methods = tuple(named)
 
     def maps(self, images: torch.Tensor, targets: Sequence[int]) -> dict[str, Maps | str]:
-        """Method → maps of the batch, or why there are none.
-
-        Args:
-            images: `(N, 3, H, W)` normalized, on the model's device.
-            targets: N classes to explain.
-        """
+        """Method → maps of the `(N, 3, H, W)` normalized images for N classes, or why there are none."""
         found: dict[str, Maps | str] = {}
         for explainer in self._explainers:
             step = explainer.max_batch or len(images)
             try:
-                parts = [
-                    explainer.explain(images[start : start + step], targets[start : start + step], explainer.methods)
-                    for start in range(0, len(images), step)
-                ]
-                found |= {name: _valid(_joined([part[name] for part in parts])) for name in explainer.methods}
+                spans = [slice(start, start + step) for start in range(0, len(images), step)]
+                parts = [explainer.explain(images[span], targets[span], explainer.methods) for span in spans]
+                found |= {name: _valid(Maps.joined([part[name] for part in parts])) for name in explainer.methods}
             except Exception as error:  # a user's method may raise anything; it becomes the reason
                 found |= dict.fromkeys(explainer.methods, f"{type(error).__name__}: {error}")
         return {name: found[name] for name in self.methods}
 
-    def activations(self, images: torch.Tensor) -> NDArray[np.float32]:
-        """`(N, C, h, w)` float32 of the target layer."""
-        kept: list[torch.Tensor] = []
-        with preserved(self.subject.model), torch.inference_mode():
-            self.subject.target_layer.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
-            self.subject.model(images)
-        activations: NDArray[np.float32] = kept[-1].float().cpu().numpy()
-        return activations
 
-
-def _joined(parts: Sequence[Maps]) -> Maps:
-    raw = [part.raw for part in parts if part.raw is not None]
-    return Maps(
-        np.concatenate([np.asarray(part.maps) for part in parts]),
-        np.concatenate(raw) if len(raw) == len(parts) else None,
-    )
+def activations_of(subject: Subject, images: torch.Tensor) -> NDArray[np.float32]:
+    """`(N, C, h, w)` float32 of the target layer."""
+    kept: list[torch.Tensor] = []
+    with preserved(subject.model), torch.inference_mode():
+        subject.target_layer.register_forward_hook(lambda _module, _inputs, output: kept.append(output))
+        subject.model(images)
+    activations: NDArray[np.float32] = kept[-1].float().cpu().numpy()
+    return activations
 
 
 def _valid(found: Maps) -> Maps | str:

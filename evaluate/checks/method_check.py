@@ -14,7 +14,7 @@ from torch import nn
 
 from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.checks.leak_diagnostics import seen_change, twins_of
-from stackwalls.evaluate.checks.map_maker import MapMaker
+from stackwalls.evaluate.checks.map_maker import MapMaker, activations_of
 from stackwalls.evaluate.maps import Maps
 from stackwalls.evaluate.metrics import mu
 from stackwalls.evaluate.subject import Subject
@@ -103,14 +103,9 @@ def tiny_images(count: int = 4) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One aspect of one method behind one wall.
+    """One of `ASPECTS` of one method behind one wall: whether it holds (None: could not be checked), and what was seen.
 
-    Attributes:
-        wall: of the network.
-        aspect: of `ASPECTS`.
-        passed: whether it holds; None if it could not be checked.
-        found: what was seen, in words.
-        value: the number behind it, if there is one.
+    `value` is the number behind the words in `found`, if there is one.
     """
 
     wall: str
@@ -121,12 +116,9 @@ class Verdict:
 
 
 def check_method(method: object, wall: str, seed: int = 0) -> list[Verdict]:
-    """Every aspect of a method behind one of the walls of `NETWORKS`.
+    """Every aspect of a method, in any form that `evaluate` takes, behind one of the walls of `NETWORKS`.
 
-    Args:
-        method: in any form that `evaluate` takes.
-        wall: of `NETWORKS`.
-        seed: of the random numbers that the method draws.
+    `seed` is that of the random numbers that the method draws.
 
     Raises:
         InputError: if it is not a method, or does not fit the network.
@@ -134,10 +126,19 @@ def check_method(method: object, wall: str, seed: int = 0) -> list[Verdict]:
     model = NETWORKS[wall]()
     subject = Subject.of(model)
     require_certificate(model, subject.wall, seed)
-    [(name, given)] = list(named_methods([method]).items())
-    run = _Run(subject, MapMaker(subject, {name: given}, seed), name)
+    named = named_methods([method])
+    maker = MapMaker(subject, named, seed)
+
+    def run(images: NDArray[np.uint8]) -> NDArray[Any] | str:
+        """The method's maps for the classes that the network predicts, or why there are none."""
+        inputs = to_input(images, subject.mean, subject.std)
+        with torch.inference_mode():
+            targets = model(inputs).argmax(1).tolist()
+        [found] = maker.maps(inputs, targets).values()
+        return np.asarray(found.maps) if isinstance(found, Maps) else found
+
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    first = run.maps(tiny_images())
+    first = run(tiny_images())
     left = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     changed = sorted(left | subject.kept.changed)  # what an adapter restored was changed, too
     said = f"{changed[0]} and {len(changed) - 1} more changed" if changed else "unchanged"
@@ -146,38 +147,21 @@ def check_method(method: object, wall: str, seed: int = 0) -> list[Verdict]:
         missing = [Verdict(wall, aspect, None, "there are no maps to check") for aspect in list(ASPECTS)[2:]]
         return [Verdict(wall, "valid", False, first), weights, *missing]
     valid = Verdict(wall, "valid", True, f"{len(first)} maps of {first.shape[1]} × {first.shape[2]}")
-    return [valid, weights, *_compared(run, first, wall)]
+    return [valid, weights, *_compared(subject, run, first, wall)]
 
 
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """The method on images, for the classes that the network predicts."""
-
-    subject: Subject
-    maker: MapMaker
-    name: str
-
-    def maps(self, images: NDArray[np.uint8]) -> NDArray[Any] | str:
-        inputs = to_input(images, self.subject.mean, self.subject.std)
-        with torch.inference_mode():
-            targets = self.subject.model(inputs).argmax(1).tolist()
-        found = self.maker.maps(inputs, targets)[self.name]
-        return np.asarray(found.maps) if isinstance(found, Maps) else found
-
-
-def _compared(run: _Run, first: NDArray[Any], wall: str) -> Iterator[Verdict]:
+def _compared(subject: Subject, run: Callable[..., Any], first: NDArray[Any], wall: str) -> Iterator[Verdict]:
     images = tiny_images()
-    yield _same(wall, "repeated", first, run.maps(images))
-    singles = [run.maps(images[index : index + 1]) for index in range(len(images))]
-    arrays = [single for single in singles if not isinstance(single, str)]
+    yield _same(wall, "repeated", first, run(images))
+    singles = [run(images[index : index + 1]) for index in range(len(images))]
     failed = next((single for single in singles if isinstance(single, str)), None)
-    yield _same(wall, "alone", first, np.concatenate(arrays) if failed is None else failed)
-    yield _blind(run.subject, first, wall)
-    other = run.maps(twins_of(images, np.roll(images, -1, axis=0), run.subject.wall))
+    yield _same(wall, "alone", first, failed or np.concatenate(singles))
+    yield _blind(subject, first, wall)
+    other = run(twins_of(images, np.roll(images, -1, axis=0), subject.wall))
     if isinstance(other, str):
         yield Verdict(wall, "twins", False, f"on the twins: {other}")
         return
-    drift = float(np.nanmax(seen_change(first, other, run.subject.wall)))
+    drift = float(np.nanmax(seen_change(first, other, subject.wall)))
     yield Verdict(wall, "twins", drift <= SAME, f"the visible part changes by up to {100 * drift:.2g} %", drift)
 
 
@@ -201,14 +185,9 @@ def _blind(subject: Subject, maps: NDArray[Any], wall: str) -> Verdict:
 
 def inner_wall(subject: Subject) -> Wall:
     """The dead zone without the first cell behind the wall of the target layer's map, into which upsampling smears."""
-    wall, sizes = subject.wall, []
-    handle = subject.target_layer.register_forward_hook(lambda _m, _i, output: sizes.append(output.shape[-1]))
-    with torch.inference_mode():
-        try:
-            subject.model(torch.zeros(1, 3, wall.image_size, wall.image_size, device=subject.device))
-        finally:
-            handle.remove()
-    cell = -(-wall.image_size // sizes[-1])
+    wall = subject.wall
+    image = torch.zeros(1, 3, wall.image_size, wall.image_size, device=subject.device)
+    cell = -(-wall.image_size // activations_of(subject, image).shape[-1])
     start = wall.start + cell if wall.start > 0 else 0
     stop = wall.stop - cell if wall.stop < wall.image_size else wall.stop
     return Wall(wall.axis, start, stop, wall.image_size)

@@ -9,8 +9,8 @@ Nothing but pytest is imported unless the option is given.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,32 +36,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--stackwalls-json", metavar="FILE", help="write the verdicts to FILE as JSON")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Prepare a place for the verdicts."""
-    config.stash[_VERDICTS] = {}
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add one test per aspect, method and wall."""
-    for method in dict.fromkeys(config.getoption("stackwalls")):
-        items.extend(_items(session, method))
-
-
-def _items(session: pytest.Session, method: str) -> Iterator[pytest.Item]:
+    methods = dict.fromkeys(config.getoption("stackwalls"))
+    if not methods:
+        return
     from stackwalls.evaluate.adapters import as_explainer
     from stackwalls.evaluate.checks import ASPECTS, NETWORKS
     from stackwalls.evaluate.subject import Subject
     from stackwalls.model import StackwallsError
 
-    try:
-        as_explainer(method, method, Subject.of(next(iter(NETWORKS.values()))()))
-    except StackwallsError as error:
-        raise pytest.UsageError(f"--stackwalls {method}: {error}") from error
-    for wall in NETWORKS:
-        for aspect in ASPECTS:
-            name = f"stackwalls[{method}, {wall}, {aspect}]"
-            yield AspectItem.from_parent(session, name=name, method=method, wall=wall, aspect=aspect)
+    subject = Subject.of(next(iter(NETWORKS.values()))())
+    for method in methods:
+        try:
+            as_explainer(method, method, subject)
+        except StackwallsError as error:
+            raise pytest.UsageError(f"--stackwalls {method}: {error}") from error
+    for method, wall, aspect in itertools.product(methods, NETWORKS, ASPECTS):
+        name = f"stackwalls[{method}, {wall}, {aspect}]"
+        items.append(AspectItem.from_parent(session, name=name, method=method, wall=wall, aspect=aspect))
 
 
 class AspectFailedError(Exception):
@@ -79,7 +73,7 @@ class AspectItem(pytest.Item):
         """Look up the verdict; the first aspect of a method behind a wall runs the method."""
         from stackwalls.evaluate.checks import check_method
 
-        known = self.config.stash[_VERDICTS].setdefault(self.method, {})
+        known = self.config.stash.setdefault(_VERDICTS, {}).setdefault(self.method, {})
         if self.wall not in known:
             known[self.wall] = check_method(self.method, self.wall)
         verdict = next(verdict for verdict in known[self.wall] if verdict.aspect == self.aspect)
@@ -104,7 +98,7 @@ class AspectItem(pytest.Item):
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Write the verdicts as JSON."""
     path = session.config.getoption("stackwalls_json")
-    found = session.config.stash[_VERDICTS]
+    found = session.config.stash.get(_VERDICTS, {})
     if not path or not found:
         return
     from stackwalls.evaluate.checks.method_check import verdicts_as_json

@@ -23,17 +23,11 @@ from stackwalls.model import InputError, Wall
 
 @dataclass(frozen=True)
 class WallTable:
-    """Mu of every method behind every wall.
+    """Mu of every method behind every wall."""
 
-    Attributes:
-        walls: in the order given, each with its own chance level.
-        cells: (wall, method) → mu over all images of that wall's results.
-        methods: in the order of the first results.
-    """
-
-    walls: tuple[Wall, ...]
-    cells: Mapping[tuple[Wall, str], Summary]
-    methods: tuple[str, ...]
+    walls: tuple[Wall, ...]  # in the order given, each with its own chance level
+    cells: Mapping[tuple[Wall, str], Summary]  # (wall, method) → mu over all images of that wall's results
+    methods: tuple[str, ...]  # in the order of the first results
 
     @classmethod
     def of(cls, results: Mapping[Wall, Measurements]) -> WallTable:
@@ -47,10 +41,8 @@ class WallTable:
         for wall, found in results.items():
             if found.wall != wall:
                 raise InputError(f"The results given for {wall} were judged by {found.wall}.")
-            if len(found.summary.datasets) > 1:
-                raise InputError(
-                    f"The results for {wall} are on {', '.join(found.summary.datasets)}: expected one set."
-                )
+            if len(names := found.summary.datasets) > 1:
+                raise InputError(f"The results for {wall} are on {', '.join(names)}: expected one set.")
         methods = dict.fromkeys(method for found in results.values() for method in found.summary.methods)
         cells = {(wall, row.method): row.mu for wall, found in results.items() for row in found.summary.rows}
         return cls(tuple(results), cells, tuple(methods))

@@ -68,7 +68,7 @@ def ablation_weights(
     batch: int,
     report: Callable[[int], None],
 ) -> torch.Tensor:
-    """AblationCAM's weights.
+    """AblationCAM's weights, `(N, C)` float32.
 
     Args:
         model: the network.
@@ -77,9 +77,6 @@ def ablation_weights(
         scores: `(N,)` their logits, y; if one is near 0 the weights blow up, as they do in grad-cam.
         batch: ablated maps per call of the head; a dense head takes images in proportion.
         report: called with the number of ablated maps done, of `N·C`.
-
-    Returns:
-        `(N, C)` float32.
     """
     if isinstance(model, MaskedVGG16):
         images = max(1, batch // _MAPS_PER_IMAGE)

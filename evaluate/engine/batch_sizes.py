@@ -23,19 +23,12 @@ _SCRATCH = 2
 
 @dataclass
 class BatchSizes:
-    """The most of each kind in one call. Results do not depend on them beyond rounding.
+    """The most of each kind in one call. Results do not depend on them beyond rounding."""
 
-    Attributes:
-        images: images per forward pass.
-        ablated: maps without a channel per call of the head (AblationCAM).
-        masked: masked images per call (ScoreCAM).
-        say: told once when memory runs out; on stderr by default.
-    """
-
-    images: int = 32
-    ablated: int = 32
-    masked: int = 8
-    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)  # noqa: T201
+    images: int = 32  # per forward pass
+    ablated: int = 32  # maps without a channel per call of the head (AblationCAM)
+    masked: int = 8  # masked images per call (ScoreCAM)
+    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)  # noqa: T201 - told once memory runs out
     _said: bool = False
 
     @classmethod
@@ -52,17 +45,10 @@ class BatchSizes:
                 setattr(self, kind, getattr(self, kind) // 2)
 
     def shrinking(self, kind: Kind, run: Callable[[int], T], number: int) -> T:
-        """Call `run(size)`, with half the size from now on each time memory runs out.
+        """Call `run(size)`, `number` at most, with half the size from now on each time memory runs out.
 
-        `accelerate.utils.find_executable_batch_size` does the same for one call, and forgets the size after it.
-
-        Args:
-            kind: of what.
-            run: takes a size, `number` at most.
-            number: how many there are.
-
-        Raises:
-            Exception: whatever else `run` raises, and running out of memory at size 1.
+        `accelerate.utils.find_executable_batch_size` does the same for one call, and forgets the size after it. What
+        else `run` raises is raised, and running out of memory at size 1.
         """
         while True:
             size = max(1, min(getattr(self, kind), number))

@@ -6,11 +6,11 @@ differentiated.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -36,19 +36,12 @@ ENGINE_METHODS = (*SINGLE_PASS, "AblationCAM", "ScoreCAM")
 
 @dataclass(frozen=True)
 class Explained:
-    """A batch after its one forward pass.
+    """A batch after its one forward pass."""
 
-    Attributes:
-        activations: `(N, C, h, w)` float32, the target layer's map.
-        gradients: of each image's explained logit with respect to it, same shape.
-        logits: `(N, classes)`.
-        targets: `(N,)` int64, the explained classes.
-    """
-
-    activations: torch.Tensor
-    gradients: torch.Tensor
-    logits: torch.Tensor
-    targets: torch.Tensor
+    activations: torch.Tensor  # (N, C, h, w) float32, the target layer's map
+    gradients: torch.Tensor  # of each image's explained logit with respect to it, same shape
+    logits: torch.Tensor  # (N, classes)
+    targets: torch.Tensor  # (N,) int64, the explained classes
 
     @property
     def scores(self) -> torch.Tensor:
@@ -60,23 +53,21 @@ class Explained:
         chosen = list(indices)
         if chosen == list(range(len(self.logits))):
             return self
-        return Explained(**{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+        return Explained(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
     @classmethod
     def joined(cls, parts: Sequence[Explained]) -> Explained:
         """Several batches as one."""
         if len(parts) == 1:
             return parts[0]
-        return cls(**{field.name: torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)})
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 def explain_head(model: BlindModel, activations: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
-    """The head forward and backward.
+    """The head forward and backward, from `(N, C, h, w)` maps of the target layer.
 
-    Args:
-        model: the network, in evaluation mode and with `requires_grad` off.
-        activations: `(N, C, h, w)` maps of the target layer.
-        targets: `(N,)` classes to explain; the predicted ones by default.
+    The model must be in evaluation mode, with `requires_grad` off. `targets`: `(N,)` classes to explain; the predicted
+    ones by default.
     """
     leaf = activations.detach().requires_grad_(True)
     with torch.enable_grad():
@@ -111,12 +102,7 @@ class Engine:
         self._scorer: SeenScorer | None = None
 
     def explained(self, images: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
-        """The forward pass that all methods share, in batches of at most `sizes.images`.
-
-        Args:
-            images: `(N, 3, H, W)` normalized, on the model's device.
-            targets: `(N,)` classes to explain; the predicted ones by default.
-        """
+        """The forward pass that all methods share, in batches of at most `sizes.images`; see `explain_head`."""
         features = self._features = self._features or fast_features(self.model)
 
         def run(size: int) -> Explained:
@@ -141,13 +127,10 @@ class Engine:
     def raw_map(
         self, method: str, images: torch.Tensor, explained: Explained, progress: Progress | None = None
     ) -> torch.Tensor:
-        """One method's maps `(N, h, w)` float32, before ReLU, min–max and upsampling.
+        """The maps `(N, h, w)` float32 of one of `ENGINE_METHODS`, before ReLU, min–max and upsampling.
 
-        Args:
-            method: of `ENGINE_METHODS`.
-            images: `(N, 3, H, W)` normalized, on the model's device.
-            explained: their forward pass.
-            progress: called with (channels done, channels in total) while AblationCAM or ScoreCAM runs.
+        `explained` is the forward pass of the images. `progress` is told the channels done, and all, while AblationCAM
+        or ScoreCAM runs.
         """
         activations = explained.activations
         with torch.inference_mode():
@@ -160,35 +143,30 @@ class Engine:
         given = self.model, explained.activations, explained.targets, explained.scores
         number, channels = explained.activations.shape[:2]
 
-        def report(done: int) -> None:
-            progress(done, number * channels)
+        def run(size: int) -> torch.Tensor:
+            return ablation_weights(*given, size, lambda done: progress(done, number * channels))
 
-        return self.sizes.shrinking("ablated", lambda size: ablation_weights(*given, size, report), channels)
+        return self.sizes.shrinking("ablated", run, channels)
 
     def _score(self, images: torch.Tensor, explained: Explained, progress: Progress) -> torch.Tensor:
         if self._scorer is None:
             self._scorer = scorer_of(self.model, self.sizes.masked, self._dtype, self.precision == "tf32x3")
-        weights = torch.empty(explained.activations.shape[:2], device=images.device)
-        number, channels = weights.shape
+        number, channels = explained.activations.shape[:2]
 
         def report(index: int, done: int) -> None:
             progress(index * channels + done, number * channels)
 
+        found = []
         for index, (image, activations) in enumerate(zip(images, explained.activations, strict=True)):
             given = self._scorer, image, activations, int(explained.targets[index]), self.model.wall
-            told = partial(report, index)
-            weights[index] = self.sizes.shrinking("masked", partial(score_weights, *given, report=told), channels)
-        return weights
+            run = partial(score_weights, *given, report=partial(report, index))
+            found.append(self.sizes.shrinking("masked", run, channels))
+        return torch.stack(found)
 
 
 @dataclass(frozen=True, eq=False)
 class SharedPass:
-    """The forward pass of a batch, from which the predictions and all of the engine's maps are made.
-
-    Attributes:
-        explained: the pass.
-        seconds: per image, that it took.
-    """
+    """The forward pass of a batch, for the predictions and all of the engine's maps, and its seconds per image."""
 
     explained: Explained
     seconds: float
@@ -199,14 +177,7 @@ class SharedPass:
 
 
 class EngineExplainer:
-    """The engine on one network, as an `Explainer`.
-
-    Args:
-        subject: a network that splits, with its own target layer (see `engine_methods`).
-        methods: of `ENGINE_METHODS`.
-        precision: see `Engine`.
-        sizes: see `Engine`.
-    """
+    """The engine as an `Explainer` of `methods`, on a network that splits (see `engine_methods`)."""
 
     max_batch: int | None = None
 
@@ -229,27 +200,22 @@ class EngineExplainer:
 
     def forward(self, images: torch.Tensor, targets: Sequence[int] | None = None) -> SharedPass:
         """The forward pass of `(N, 3, H, W)` images; the predicted classes are explained by default."""
-        chosen = None if targets is None else torch.as_tensor(list(targets), device=images.device)
-        with preserved(self.subject.model) as model, stopwatch(images.device) as time:
-            model.requires_grad_(False)
-            explained = self.engine.explained(images, chosen)
-        return SharedPass(explained, time.seconds / len(images))
+        return self._timed(self.engine.explained, images, targets)
 
     def explaining(self, shared: SharedPass, targets: Sequence[int]) -> SharedPass:
         """The same forward pass for other classes: the head runs again, the convolutions do not."""
-        activations = shared.explained.activations
-        chosen = torch.as_tensor(list(targets), device=activations.device)
-        with preserved(self.subject.model) as model, stopwatch(activations.device) as time:
+        head = self._timed(partial(explain_head, self.engine.model), shared.explained.activations, targets)
+        return replace(head, seconds=shared.seconds + head.seconds)
+
+    def _timed(self, run: Callable[..., Explained], inputs: torch.Tensor, targets: Sequence[int] | None) -> SharedPass:
+        chosen = None if targets is None else torch.as_tensor(list(targets), device=inputs.device)
+        with preserved(self.subject.model) as model, stopwatch(inputs.device) as time:
             model.requires_grad_(False)
-            explained = explain_head(self.engine.model, activations, chosen)
-        return SharedPass(explained, shared.seconds + time.seconds / len(activations))
+            explained = run(inputs, chosen)
+        return SharedPass(explained, time.seconds / len(inputs))
 
     def explain(
-        self,
-        images: torch.Tensor,
-        targets: Sequence[int],
-        methods: Sequence[str] | None = None,
-        progress: Progress | None = None,
+        self, images: torch.Tensor, targets: Sequence[int], methods: Any = None, progress: Progress | None = None
     ) -> dict[str, Maps]:
         """See `Explainer`."""
         shared = self.shared or self.forward(images, targets)
@@ -257,11 +223,10 @@ class EngineExplainer:
             model.requires_grad_(False)
             asked = self.methods if methods is None else methods
             maps = {name: self._maps(name, images, shared, progress) for name in asked}
-        if "AblationCAM" in maps:
-            # grad-cam ablates to zero only if the map's minimum is zero; otherwise it uses a rule of its own
-            odd = (shared.explained.activations.amin((1, 2, 3)) != 0).nonzero()[:, 0]
-            if len(odd):
-                maps["AblationCAM"] = self._ablated_by_grad_cam(maps["AblationCAM"], images, targets, odd)
+        # grad-cam ablates to zero only if the map's minimum is zero; otherwise it uses a rule of its own
+        odd = (shared.explained.activations.amin((1, 2, 3)) != 0).nonzero()[:, 0]
+        if "AblationCAM" in maps and len(odd):
+            maps["AblationCAM"] = self._ablated_by_grad_cam(maps["AblationCAM"], images, targets, odd)
         return maps
 
     def _maps(self, name: str, images: torch.Tensor, shared: SharedPass, progress: Progress | None) -> Maps:
@@ -283,11 +248,12 @@ def _precision_note(asked: Precision, used: Precision) -> str | None:
     """What the report says about the arithmetic, if something other than float32 was requested."""
     if asked == "exact":
         return None
+    arithmetic, passes = {"tf32x3": ("TF32", "three TF32 products for one of float32"), "fast": ("16-bit", "16 bits")}[
+        asked
+    ]
     if used == "exact":
-        arithmetic = {"tf32x3": "TF32", "fast": "16-bit"}[asked]
         return f"ScoreCAM: in float32, because this device has no fast {arithmetic} arithmetic"
-    passes = {"tf32x3": "use three TF32 products for one of float32", "fast": "use 16 bits"}[asked]
-    return f"ScoreCAM: its masked passes {passes}; everything else is in float32"
+    return f"ScoreCAM: its masked passes use {passes}; everything else is in float32"
 
 
 def engine_methods(subject: Subject, names: Sequence[str]) -> tuple[str, ...]:

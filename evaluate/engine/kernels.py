@@ -1,7 +1,6 @@
 """Convolutions and dense layers as the device runs them fastest: the only module that calls torch's private operators.
 
-- On a CPU they are oneDNN's. The weights are in its blocked layout from the start, and its dense layers are much faster
-  than MKL's on AMD processors.
+- On a CPU they are oneDNN's, with weights in its blocked layout; its dense layers are much faster than MKL's on AMD.
 - On an NVIDIA GPU the convolutions are cuDNN's, which add the bias and apply the ReLU before they write. As two more
   kernels these took 40 % of the time of a float16 pass on an H100.
 - Elsewhere, and where this version of torch lacks an operator, torch's public functions do the same.
@@ -105,8 +104,7 @@ def fast_features(model: BlindModel) -> Features:
     that are faster still (channels last) round differently. That matters: a hidden unit of the head close to 0 changes
     sides, the gradient jumps, and a map moves by 4e-3 on one noise image in eight.
 
-    Args:
-        model: in evaluation mode; a masked VGG16's weights are copied (59 MB).
+    The model must be in evaluation mode. A masked VGG16's weights are copied (59 MB).
     """
     if next(model.parameters()).device.type != "cpu":
         return lambda images: model.features(images).contiguous()

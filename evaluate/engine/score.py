@@ -37,11 +37,9 @@ SeenParts = list[torch.Tensor]
 class SeenScorer:
     """A network's logit from the seen parts of masked images, in two steps.
 
-    Attributes:
-        run: seen parts of `(N, 3, …)` masked images and a class index to something of `(N, …)` float32, a few images
-            at a time.
-        finish: that of all images of a map, and the class index, to the class's logits `(N,)`. A dense head gets a step
-            of its own: for few images, reading its weights takes longer than multiplying by them.
+    `run`: seen parts of `(N, 3, …)` masked images and a class index to something of `(N, …)` float32, a few images at a
+    time. `finish`: that of all images of a map to the class's logits `(N,)`. A dense head gets a step of its own: for
+    few images, reading its weights takes longer than multiplying by them.
     """
 
     run: Callable[[SeenParts, int], torch.Tensor]
@@ -49,21 +47,17 @@ class SeenScorer:
 
 
 def scorer_of(model: BlindModel, batch: int, dtype: torch.dtype = torch.float32, tf32x3: bool = False) -> SeenScorer:
-    """The fastest scorer of a network.
+    """The fastest scorer of a network in evaluation mode, for `batch` masked images per call.
 
-    Args:
-        model: in evaluation mode.
-        batch: masked images per call.
-        dtype: of the convolutions.
-        tf32x3: whether a float32 product is made of three TF32 ones.
+    `dtype` is that of the convolutions. With `tf32x3`, a float32 product is made of three TF32 ones.
     """
     if isinstance(model, MaskedVGG16):
         rows = SeenRows(model, batch, dtype)
         scorer = SeenScorer(lambda parts, _: rows.features(parts[0]), rows.scores)
+    elif isinstance(model, Walled):
+        scorer = SeenScorer(partial(_walled_scores, model))
     else:
-        scorer = SeenScorer(
-            partial(_walled_scores, model) if isinstance(model, Walled) else partial(_whole_image_scores, model)
-        )
+        scorer = SeenScorer(partial(_whole_image_scores, model))
     if tf32x3:
         split = SplitProducts()  # one for all calls: it keeps the weights that it has split
         return _run_inside(scorer, lambda: split)
@@ -103,12 +97,9 @@ def _whole_image_scores(model: BlindModel, parts: SeenParts, target: int) -> tor
 class SeenRows:
     """A masked VGG16's convolutions on the rows that its head depends on (`model.networks.seen_rows`), and its head.
 
-    From 170 of 224 input rows to 7 of 14 in the last block: 66 % of the multiplications.
-
-    Args:
-        model: the network; its convolutions' weights are copied into the device's fastest layout (59 MB in float32).
-        batch: images per call, for which the layout is chosen; a CPU takes them one by one.
-        dtype: of the convolutions; the head runs in float32.
+    From 170 of 224 input rows to 7 of 14 in the last block: 66 % of the multiplications. The convolutions' weights are
+    copied as `dtype` (59 MB in float32) into the device's fastest layout for `batch` images per call; a CPU takes them
+    one by one. The head runs in float32.
     """
 
     def __init__(self, model: MaskedVGG16, batch: int, dtype: torch.dtype = torch.float32) -> None:
@@ -151,9 +142,7 @@ def seen_parts(images: torch.Tensor, wall: Wall | None) -> SeenParts:
     """The intervals of `(…, H, W)` outside the wall, or the whole if there is none; views."""
     if wall is None:
         return [images]
-    if wall.axis == "rows":
-        return [images[..., start:stop, :] for start, stop in wall.seen]
-    return [images[..., start:stop] for start, stop in wall.seen]
+    return [images.narrow(-2 if wall.axis == "rows" else -1, start, stop - start) for start, stop in wall.seen]
 
 
 def channel_masks(activations: torch.Tensor, size: int) -> torch.Tensor:
@@ -172,7 +161,7 @@ def score_weights(
     batch: int,
     report: Callable[[int], None],
 ) -> torch.Tensor:
-    """ScoreCAM's weights for one image.
+    """ScoreCAM's weights for one image, `(C,)` float32, summing to 1.
 
     Args:
         scorer: of the network.
@@ -182,9 +171,6 @@ def score_weights(
         wall: the network's own, whose dead zone need not be computed.
         batch: masked images per call.
         report: called with the number of channels done.
-
-    Returns:
-        `(C,)` float32, summing to 1.
     """
     parts = seen_parts(image, wall)
     lit = activations.flatten(1).any(1).nonzero()[:, 0]

@@ -2,8 +2,8 @@
 
 - `page`: the report (one HTML file) and its list of sections, with a template each in `templates/`; add a section there
 - what sections show: `table` (Table 1), `headline` (the result in a sentence), `comparison` (methods with each other, a
-  network with its baseline), `gallery` (images with their maps)
-- `figures`: the paper's Figures 1 and 7 to 9
+  network with its baseline)
+- `figures`: images with their maps: the paper's Figures 1 and 7 to 9, and the page's gallery
 - `formatting`: numbers and tables as text
 - `model_index`: results as entries of a model card on the Hub
 """

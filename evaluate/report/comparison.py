@@ -27,30 +27,17 @@ from stackwalls.model import InputError
 
 @dataclass(frozen=True)
 class MethodPair:
-    """Two methods on one dataset.
-
-    Attributes:
-        first: name.
-        second: name.
-        difference: of mu, first − second, over the images on which both have one.
-        p: of the paired sign-flip test; NaN without a pair.
-        adjusted: p after Holm's correction over the dataset's pairs.
-    """
+    """Two methods on one dataset."""
 
     first: str
     second: str
-    difference: PairedDifference
-    p: float
-    adjusted: float
+    difference: PairedDifference  # of mu, first − second, over the images on which both have one
+    p: float  # of the paired sign-flip test; NaN without a pair
+    adjusted: float  # p after Holm's correction over the dataset's pairs
 
 
 def compare_methods(per_image: pd.DataFrame, dataset: str) -> tuple[MethodPair, ...]:
-    """Every pair of methods on one dataset, in the order of the run.
-
-    Args:
-        per_image: the per-image rows (`rows.ROW_SCHEMA`).
-        dataset: its name.
-    """
+    """Every pair of methods on one dataset of the per-image rows (`rows.ROW_SCHEMA`), in the order of the run."""
     values = paired_values(per_image[per_image["dataset"] == dataset])
     pairs = list(itertools.combinations(values.columns, 2))
     if not pairs:
@@ -58,10 +45,7 @@ def compare_methods(per_image: pd.DataFrame, dataset: str) -> tuple[MethodPair, 
     differences = np.column_stack([values[first] - values[second] for first, second in pairs])
     p_values = sign_flip_tests(differences)
     found = zip(pairs, paired_differences(differences), p_values, holm_adjusted(p_values), strict=True)
-    return tuple(
-        MethodPair(str(first), str(second), difference, float(p), float(adjusted))
-        for (first, second), difference, p, adjusted in found
-    )
+    return tuple(MethodPair(*map(str, pair), apart, float(p), float(adjusted)) for pair, apart, p, adjusted in found)
 
 
 def rank_stability(per_image: pd.DataFrame, dataset: str) -> list[RankAgreement]:
@@ -79,44 +63,26 @@ def rank_stability(per_image: pd.DataFrame, dataset: str) -> list[RankAgreement]
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """One method on one dataset, on both networks.
-
-    Attributes:
-        dataset: name.
-        method: name.
-        masked: mean mu on the network behind the wall, over the images that have one on both.
-        baseline: mean mu on the other network, over the same images.
-        difference: masked − baseline.
-        p: of the paired sign-flip test.
-        adjusted: p after Holm's correction over all rows.
-    """
+    """One method on one dataset, on both networks."""
 
     dataset: str
     method: str
-    masked: float
-    baseline: float
-    difference: PairedDifference
-    p: float
-    adjusted: float
+    masked: float  # mean mu on the network behind the wall, over the images that have one on both
+    baseline: float  # mean mu on the other network, over the same images
+    difference: PairedDifference  # masked − baseline
+    p: float  # of the paired sign-flip test
+    adjusted: float  # p after Holm's correction over all rows
 
 
 @dataclass(frozen=True)
 class BaselineComparison:
-    """Masked − baseline: two networks on the same images, method by method.
+    """Masked − baseline: two networks on the same images, method by method."""
 
-    Attributes:
-        masked: the first network's name.
-        baseline: the second network's name.
-        baseline_blind: whether the second is proven blind too.
-        rows: per dataset and method that both have.
-        alike: dataset → on how many of its images both networks predict the same class, and of how many.
-    """
-
-    masked: str
-    baseline: str
-    baseline_blind: bool
-    rows: tuple[BaselineRow, ...]
-    alike: Mapping[str, tuple[int, int]]
+    masked: str  # the first network's name
+    baseline: str  # the second's
+    baseline_blind: bool  # whether the second is proven blind too
+    rows: tuple[BaselineRow, ...]  # per dataset and method that both have
+    alike: Mapping[str, tuple[int, int]]  # dataset → on how many images both predict the same class, and of how many
 
     @classmethod
     def of(cls, masked: Measurements, baseline: Measurements) -> BaselineComparison:
@@ -140,15 +106,6 @@ class BaselineComparison:
             raise InputError("The two results have no image and method in common: evaluate both on the same datasets.")
         return cls(*names, baseline.blind, _rows(joined), _alike(joined))
 
-    @property
-    def datasets(self) -> tuple[str, ...]:
-        """Names, in the order of the first evaluation."""
-        return tuple(dict.fromkeys(row.dataset for row in self.rows))
-
-    def of_dataset(self, dataset: str) -> list[BaselineRow]:
-        """One dataset's rows."""
-        return [row for row in self.rows if row.dataset == dataset]
-
     def columns(self) -> list[str]:
         """Headings of `cells`; mu × 100."""
         return [self.masked, self.baseline, "difference", "95 % interval", "p (Holm)", "pairs", "dropped"]
@@ -160,42 +117,29 @@ class BaselineComparison:
 
     def markdown(self) -> str:
         """A GitHub table that is readable in a terminal too."""
-        lines = [["dataset", "method", *self.columns()]]
-        lines += [[row.dataset, row.method, *self.cells(row)] for row in self.rows]
+        lines = [["dataset", "method", *self.columns()], *([r.dataset, r.method, *self.cells(r)] for r in self.rows)]
         return f"{markdown_table(lines, left=2, align=True)}\n\n" + "\n".join(self.legend()) + "\n"
 
     def legend(self) -> list[str]:
         """What is compared, and what differs."""
         sees = "is blind too" if self.baseline_blind else "sees the band"
-        lines = [
+        said = (
             f"mu × 100 of {self.masked} minus that of {self.baseline}, which {sees}, image by image. p: sign-flip "
-            "test, Holm-corrected over all rows. Dropped: images without mu on one of the two networks.",
-        ]
-        for dataset, (same, count) in self.alike.items():
-            lines.append(f"{dataset}: both networks predict the same class for {same} of {count} images.")
-        return lines
+            "test, Holm-corrected over all rows. Dropped: images without mu on one of the two networks."
+        )
+        same = "{}: both networks predict the same class for {} of {} images."
+        return [said, *(same.format(dataset, *counts) for dataset, counts in self.alike.items())]
 
     def csv(self) -> str:
         """One line per row, full precision, in [0, 1]; `nan` where a number does not exist."""
-        return csv_text([_record(row) for row in self.rows])
-
-
-def _record(row: BaselineRow) -> dict[str, Any]:
-    return {
-        "dataset": row.dataset,
-        "method": row.method,
-        "masked_mu_mean": row.masked,
-        "baseline_mu_mean": row.baseline,
-        "difference": row.difference.mean,
-        "difference_low": row.difference.low,
-        "difference_high": row.difference.high,
-        "difference_std": row.difference.std,
-        "effect": row.difference.effect,
-        "p": row.p,
-        "p_holm": row.adjusted,
-        "pairs": row.difference.n,
-        "dropped": row.difference.dropped,
-    }
+        records: list[dict[str, Any]] = []
+        for row in self.rows:
+            of_row, apart = {"dataset": row.dataset, "method": row.method}, row.difference
+            means = {"masked_mu_mean": row.masked, "baseline_mu_mean": row.baseline, "difference": apart.mean}
+            spread = {f"difference_{name}": getattr(apart, name) for name in ("low", "high", "std")}
+            tested = {"effect": apart.effect, "p": row.p, "p_holm": row.adjusted}
+            records.append(of_row | means | spread | tested | {"pairs": apart.n, "dropped": apart.dropped})
+        return csv_text(records)
 
 
 _KEY = ["dataset", "image_id", "method"]

@@ -1,10 +1,12 @@
-"""Figures: the paper's Figure 1 (`teaser`) and Figures 7 to 9 (`overlays`), with the wall drawn in."""
+"""Images with their maps: the paper's Figures 1 (`teaser`) and 7 to 9 (`overlays`), and the report's gallery."""
 
 from __future__ import annotations
 
+import base64
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -13,6 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
+from PIL import Image
 
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.run.samples import Samples
@@ -25,6 +28,12 @@ WALL_COLOR = "#e3342f"
 
 IMAGES_PER_PAGE = 6
 """Rows of a figure of overlays."""
+
+BUDGET = 6_500_000
+"""Characters of all images of the galleries, which keeps a report under 8 MB; beyond it, images are left out evenly."""
+
+_IMAGE_QUALITY, _MAP_QUALITY = 82, 70
+"""WebP qualities in the galleries; the figures are lossless. A map is smooth and takes less than a kilobyte."""
 
 _CELL, _PANEL = 1.55, 2.4
 """Width and height of an image in the overlays and in the teaser, in inches."""
@@ -41,11 +50,8 @@ _DPI = 160
 def results_figures(results: Measurements, method: str | None = None) -> Iterator[tuple[str, Figure]]:
     """(file name without suffix, figure): the teaser, and one or two pages of overlays per dataset.
 
-    The first page shows a dataset's first images, the second more of them at equal distances over the rest.
-
-    Args:
-        results: of one evaluation.
-        method: whose map the teaser shows; by default GradCAM's, or that of the first method that has mu.
+    The first page shows a dataset's first images, the second more of them at equal distances over the rest. The teaser
+    shows a map of `method`; by default GradCAM's, or that of the first method that has mu.
 
     Raises:
         InputError: if there are no maps of `method`.
@@ -60,11 +66,11 @@ def results_figures(results: Measurements, method: str | None = None) -> Iterato
     for number, (dataset, name) in enumerate(zip(datasets, names, strict=True), 1):
         own = name if names.count(name) == 1 else f"{name}-{number}"
         samples = results.samples.of(dataset)
-        rest = len(samples) - IMAGES_PER_PAGE
-        yield f"overlays-{own}", overlays(samples.at(range(min(IMAGES_PER_PAGE, len(samples)))), results.wall)
-        if rest > 0:
-            count = min(IMAGES_PER_PAGE, rest)
-            more = [IMAGES_PER_PAGE + index * rest // count for index in range(count)]
+        first_page = range(len(samples))[:IMAGES_PER_PAGE]
+        yield f"overlays-{own}", overlays(samples.at(first_page), results.wall)
+        if rest := range(len(samples))[IMAGES_PER_PAGE:]:
+            count = min(IMAGES_PER_PAGE, len(rest))
+            more = [rest[index * len(rest) // count] for index in range(count)]
             yield f"more-overlays-{own}", overlays(samples.at(more), results.wall)
 
 
@@ -76,14 +82,7 @@ def file_name(text: str) -> str:
 def overlays(samples: Samples, wall: Wall) -> Figure:
     """One row per image: the image, then one overlay per method with its mu; the wall as a hatched red band.
 
-    Args:
-        samples: images with their maps.
-        wall: the dead zone.
-
-    Returns:
-        A figure of its own; pyplot is not used.
-
-    Source: the layout of Taimeskhanov et al. 2024, Figures 7 to 9.
+    The layout is that of Taimeskhanov et al. 2024, Figures 7 to 9. pyplot is not used.
     """
     lines, columns = max(len(samples), 1), 1 + len(samples.method)
     figure = Figure(figsize=(_CELL * columns + 0.2, (_CELL + 0.27) * lines + 0.4), layout="constrained")
@@ -106,18 +105,11 @@ def overlays(samples: Samples, wall: Wall) -> Figure:
 def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Figure:
     """The finding in three panels: the image, the part of it that the network sees, and a method's map.
 
-    The image is the one with the median mu of the samples (the lower one of two): neither the worst nor the best.
-
-    Args:
-        samples: images with their maps.
-        wall: the dead zone.
-        method: whose map.
-        blind: whether the network is; a baseline's figure says that it sees the band.
+    The image is the one with the median mu of the samples (the lower one of two): neither the worst nor the best. If
+    the network is not `blind`, the figure says that it sees the band. Layout: Taimeskhanov et al. 2024, Figure 1.
 
     Raises:
         InputError: if there is no such method among the samples, or none of its maps has mu.
-
-    Source: the layout of Taimeskhanov et al. 2024, Figure 1.
     """
     if method not in samples.method:
         raise InputError(f"There are no maps of {method!r}: expected one of {', '.join(samples.method)}.")
@@ -188,9 +180,8 @@ def _draw_image(axes: Axes, pixels: NDArray[Any], wall: Wall, hatched: bool = Tr
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="nearest")
     rows = wall.axis == "rows"
     if hatched:
-        band = Rectangle((0, wall.start), width, wall.size) if rows else Rectangle((wall.start, 0), wall.size, height)
-        band.set(fill=False, edgecolor=WALL_COLOR, linewidth=0, hatch="//")
-        axes.add_patch(band)
+        place = ((0, wall.start), width, wall.size) if rows else ((wall.start, 0), wall.size, height)
+        axes.add_patch(Rectangle(*place, fill=False, edgecolor=WALL_COLOR, linewidth=0, hatch="//"))
     for edge in (wall.start, wall.stop):
         if 0 < edge < wall.image_size:
             line = axes.axhline if rows else axes.axvline
@@ -209,3 +200,82 @@ def _draw_overlay(
 
 def _write_below(axes: Axes, text: str) -> None:
     axes.text(0.5, -0.03, text, transform=axes.transAxes, ha="center", va="top", fontsize=7)
+
+
+@dataclass(frozen=True)
+class GalleryMap:
+    """One method's map of an image: a data URI, to be laid over the image in gray, and mu × 100; None if missing."""
+
+    method: str
+    uri: str | None
+    mu: str | None
+
+    @property
+    def below(self) -> str:
+        """The caption."""
+        if self.uri is None:
+            return "no map"
+        return "no mu" if self.mu is None else f"mu {self.mu}"
+
+
+@dataclass(frozen=True)
+class GalleryImage:
+    """One image as a data URI; `key` names it within the page, `label` is "" if the class is unknown."""
+
+    key: str
+    uri: str
+    label: str
+    caption: str
+    image_id: str
+    maps: tuple[GalleryMap, ...]
+
+    @property
+    def size(self) -> int:
+        """Characters of its data URIs."""
+        return len(self.uri) + sum(len(each.uri or "") for each in self.maps)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """One dataset's images: those shown, and how many the run kept."""
+
+    dataset: str
+    images: tuple[GalleryImage, ...]
+    kept: int
+
+
+def galleries(samples: Samples, datasets: Sequence[str], budget: int = BUDGET) -> list[Gallery]:
+    """The galleries of `datasets`, which share the budget (characters of all images) in proportion to their sizes."""
+    found = [_gallery_images(samples.of(name), number) for number, name in enumerate(datasets)]
+    share = min(1.0, budget / max(1, sum(image.size for images in found for image in images)))
+    result = []
+    for name, images in zip(datasets, found, strict=True):
+        count = max(1, int(share * len(images))) if images else 0
+        shown = tuple(images[index * len(images) // count] for index in range(count))
+        result.append(Gallery(name, shown, len(images)))
+    return result
+
+
+def _gallery_images(samples: Samples, number: int) -> list[GalleryImage]:
+    found = []
+    for index, (image_id, pixels) in enumerate(zip(samples.image_id, samples.images, strict=True)):
+        label, prediction = int(samples.label[index]), int(samples.prediction[index])
+        maps = tuple(_gallery_map(samples, index, column) for column in range(len(samples.method)))
+        named, below = class_name(label) if label >= 0 else "", caption(label, prediction).replace("\n", " ")
+        uri = _data_uri(pixels, _IMAGE_QUALITY)
+        found.append(GalleryImage(f"i{number}-{index}", uri, named, below, str(image_id), maps))
+    return found
+
+
+def _gallery_map(samples: Samples, index: int, column: int) -> GalleryMap:
+    mu, uri = float(samples.mu[index, column]), None
+    if samples.made[index, column]:
+        colored = mpl.colormaps[COLORS](samples.maps[index, column], bytes=True)[..., :3]
+        uri = _data_uri(colored, _MAP_QUALITY)
+    return GalleryMap(str(samples.method[column]), uri, None if np.isnan(mu) else f"{100 * mu:.1f}")
+
+
+def _data_uri(pixels: NDArray[np.uint8], quality: int) -> str:
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels)).save(file, "WEBP", quality=quality)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

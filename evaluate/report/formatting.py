@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import pandas as pd
 
 from stackwalls.evaluate.mu_metric import Summary
 from stackwalls.evaluate.statistics import Interval, PairedDifference
@@ -29,9 +29,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 def ratio(value: float, signed: bool = False) -> str:
     """`0.46`, or `+0.46`."""
-    if math.isnan(value):
-        return UNDEFINED
-    return f"{value:{'+' if signed else ''}.2f}".replace("inf", "∞")
+    return UNDEFINED if math.isnan(value) else f"{value:{'+' if signed else ''}.2f}".replace("inf", "∞")
 
 
 def mean_and_std(summary: Summary) -> str:
@@ -70,32 +68,25 @@ def aligned(lines: Sequence[Sequence[str]], left: int = 0) -> list[str]:
 
 
 def markdown_table(lines: Sequence[Sequence[str]], left: int = 1, align: bool = False) -> str:
-    """Rows of cells to a GitHub table whose first row is its heading.
+    """Rows of cells to a GitHub table whose first row is its heading, the first `left` columns left-aligned.
 
-    Args:
-        lines: the rows.
-        left: how many of the first columns are left-aligned.
-        align: whether to pad the cells, for readers of the source.
+    With `align`, cells are padded, for readers of the source.
     """
     escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
-    columns = range(len(lines[0]))
-    widths = [max(len(line[i]) for line in escaped) if align else 0 for i in columns]
-    rule = [f"{'':->{widths[i] or 3}}" if i < left else f"{':':->{widths[i] or 4}}" for i in columns]
+    widths = [max(map(len, column)) if align else 0 for column in zip(*escaped, strict=True)]
+    rule = [f"{'':->{width or 3}}" if i < left else f"{':':->{width or 4}}" for i, width in enumerate(widths)]
     return "\n".join(f"| {' | '.join(_padded(line, widths, left))} |" for line in [escaped[0], rule, *escaped[1:]])
 
 
 def _padded(line: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
-    return [
-        cell.ljust(width) if i < left else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-    ]
+    sides = [str.ljust] * left + [str.rjust] * len(line)
+    return [pad(cell, width) for pad, cell, width in zip(sides, line, widths, strict=False)]
 
 
 def side_by_side(blocks: Sequence[Sequence[str]]) -> list[str]:
     """Blocks of equally many lines next to each other, a rule between them."""
     widths = [max(map(len, block)) for block in blocks]
-    rows = zip(*blocks, strict=True)
-    return [" | ".join(map(str.ljust, parts, widths)).rstrip() for parts in rows]
+    return [" | ".join(map(str.ljust, parts, widths)).rstrip() for parts in zip(*blocks, strict=True)]
 
 
 def fitting(first: Sequence[str], blocks: Sequence[Sequence[str]], width: int) -> Iterator[list[Sequence[str]]]:
@@ -111,9 +102,5 @@ def fitting(first: Sequence[str], blocks: Sequence[Sequence[str]], width: int) -
 
 
 def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
-    """A heading and one line per record, numbers at full precision."""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return file.getvalue()
+    """A heading and one line per record, numbers at full precision; `nan` where a number does not exist."""
+    return pd.DataFrame(records).to_csv(index=False, lineterminator="\n", na_rep="nan")

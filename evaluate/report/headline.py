@@ -25,7 +25,8 @@ def headline(table: Table, model: str, blind: bool = True) -> str:
             f"{model} is NOT BLIND: it sees the band, so saliency there is not an error, and mu does not judge "
             f"methods. For comparison, mean mu × 100 {_range(table, rows)}; a uniform map has {100 * table.chance:.1f}."
         )
-    methods, wrong = _methods(rows), _methods([row for row in rows if _native_mean(row) > 0])
+    native = [row.mu.mean if math.isnan(row.mu_native.mean) else row.mu_native.mean for row in rows]
+    methods, wrong = _methods(rows), _methods([row for row, mean in zip(rows, native, strict=True) if mean > 0])
     sentences = [_verdict(methods, wrong, model)]
     if wrong:
         whose = "Its" if len(wrong) == 1 else "Their"
@@ -40,10 +41,6 @@ def headline(table: Table, model: str, blind: bool = True) -> str:
 
 def _methods(rows: Sequence[TableRow]) -> list[str]:
     return list(dict.fromkeys(row.method for row in rows))
-
-
-def _native_mean(row: TableRow) -> float:
-    return row.mu.mean if math.isnan(row.mu_native.mean) else row.mu_native.mean
 
 
 def _verdict(methods: Sequence[str], wrong: Sequence[str], model: str) -> str:
@@ -61,23 +58,18 @@ def _range(table: Table, rows: Sequence[TableRow]) -> str:
     low, high = (pick(rows, key=lambda row: row.mu.mean) for pick in (min, max))
     if low is high:
         return f"is {100 * low.mu.mean:.1f}"
-    ends = []
-    for row in (low, high):
-        name = f"{row.method}, {row.dataset}" if len(table.datasets) > 1 else row.method
-        ends.append(f"{100 * row.mu.mean:.1f} ({name})")
-    return f"ranges from {ends[0]} to {ends[1]}"
+    of = "{0.method}, {0.dataset}" if len(table.datasets) > 1 else "{0.method}"
+    return "ranges from " + " to ".join(f"{100 * row.mu.mean:.1f} ({of.format(row)})" for row in (low, high))
 
 
 def _no_better(table: Table, rows: Sequence[TableRow]) -> list[str]:
     """Methods whose mean is not below chance, with the datasets unless that is so on all of them."""
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        if row.mu.mean >= table.chance * (1 - _ROUNDING):
-            found.setdefault(row.method, []).append(row.dataset)
-    return [
-        method if len(names) == sum(row.method == method for row in rows) else f"{method} (on {_listed(names)})"
-        for method, names in found.items()
-    ]
+    lost, found = [row for row in rows if row.mu.mean >= table.chance * (1 - _ROUNDING)], []
+    for method in _methods(lost):
+        names = [row.dataset for row in lost if row.method == method]
+        everywhere = len(names) == sum(row.method == method for row in rows)
+        found.append(method if everywhere else f"{method} (on {_listed(names)})")
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -12,26 +12,18 @@ SPLIT = "test"
 
 
 def model_index(results: Measurements) -> dict[str, Any]:
-    """Table 1 for a model card.
+    """Table 1 for a model card, in Markdown ("table"), and as arguments of huggingface_hub's `EvalResult` ("results").
 
-    Returns:
-        "results": a list of arguments of huggingface_hub's `EvalResult`: mu of every method on every dataset (with its
-        standard deviation, count and chance level), and top-1 accuracy; undefined numbers are left out. "table":
-        Table 1 in Markdown.
+    The results are mu of every method on every dataset (with its standard deviation, count and chance level), and top-1
+    accuracy; undefined numbers are left out.
     """
     wall, entries = results.wall, []
     for row in results.summary.rows:
         if not math.isnan(row.mu.mean):
-            counts = {
-                "method": row.method,
-                "wall": str(wall),
-                "chance": wall.chance,
-                "maps": row.mu.n,
-                "nan": row.mu.nan,
-            }
+            args = {"method": row.method, "wall": str(wall), "chance": wall.chance, "maps": row.mu.n, "nan": row.mu.nan}
             std = {} if math.isnan(row.mu.std) else {"std": row.mu.std}
             name = f"mu of {row.method} (lower is better)"
-            entries.append(_entry(row.dataset, "mu", name, row.mu.mean, counts | std))
+            entries.append(_entry(row.dataset, "mu", name, row.mu.mean, args | std))
     for dataset, accuracy in results.summary.accuracy.items():
         if accuracy.labelled:
             share, counts = accuracy.correct / accuracy.labelled, {"images": accuracy.labelled}

@@ -6,6 +6,7 @@ name, and write the template, `templates/NAME.html.jinja`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -22,9 +23,8 @@ from markupsafe import Markup
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
-from stackwalls.evaluate.report.figures import results_figures, write_figure
+from stackwalls.evaluate.report.figures import Gallery, galleries, results_figures, write_figure
 from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
-from stackwalls.evaluate.report.gallery import Gallery, galleries
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.run.provenance import notes
@@ -39,14 +39,8 @@ RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES})
 
 _FIGURE = re.compile(r"(teaser|overlays|more-overlays)-.*\.(png|pdf)")
 
-BINS = 40
-"""Of the histograms over [0, 1]."""
-
-MOST_POINTS = 300
-"""Images shown one by one below a histogram; of more, some at equal distances of the sorted values."""
-
-MOST_LISTED = 6
-"""Of a setting's values."""
+BINS, MOST_POINTS, MOST_LISTED = 40, 300, 6
+"""Of the histograms over [0, 1]; of the images shown one by one below one; of the listed values of a setting."""
 
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -56,14 +50,7 @@ _SURE = 0.95
 
 @dataclass(frozen=True)
 class Shown:
-    """What the sections draw from.
-
-    Attributes:
-        results: of one evaluation.
-        comparison: with another network on the same images.
-        texts: more sections, title → text, shown as it is.
-        galleries: one per dataset.
-    """
+    """What the sections draw from (see `render_report`), with one gallery per dataset."""
 
     results: Measurements
     comparison: BaselineComparison | None
@@ -79,15 +66,10 @@ def render(
     comparison: BaselineComparison | None = None,
     sections: Mapping[str, str] | None = None,
 ) -> None:
-    """Write tables, figures and report into a results folder; the same bytes for the same results.
+    """Write tables, figures and report (see `render_report`) into a results folder; same results, same bytes.
 
-    Args:
-        results: of one evaluation.
-        folder: where to write; older tables, figures and reports are replaced, an older comparison only by a new one.
-        pdf: whether to write the figures as PDF too; if there are PDFs already, they are always rewritten.
-        method: whose map the teaser shows; by default GradCAM's, or that of the first method that has mu.
-        comparison: with another network.
-        sections: more sections of the report, title → text, shown as it is.
+    Older tables, figures and reports are replaced, an older comparison only by a new one. With `pdf`, or if there are
+    PDFs already, the figures are written as PDF too. `method`: whose map the teaser shows (see `results_figures`).
 
     Raises:
         InputError: if there are no maps of `method`.
@@ -129,21 +111,15 @@ def render_report(
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
     parts = []
     for name, values_of in SECTIONS.items():
-        values = values_of(shown)
-        if values is not None:
+        if (values := values_of(shown)) is not None:
             parts.append(Markup(environment.get_template(f"{name}.html.jinja").render(values)))  # noqa: S704 - escaped
     return environment.get_template("report.html.jinja").render(sections=parts, galleries=shown.galleries)
 
 
 def html_environment(templates: Path) -> Environment:
     """Templates that escape every value, and fail on one that is missing."""
-    return Environment(
-        loader=FileSystemLoader(templates),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    blocks = {"trim_blocks": True, "lstrip_blocks": True}
+    return Environment(loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, **blocks)
 
 
 def wall_in_words(wall: Wall) -> str:
@@ -177,10 +153,9 @@ def _dot(row: TableRow | None) -> dict[str, float] | None:
 
 
 def _distributions(shown: Shown) -> dict[str, Any]:
-    found = {}
-    for dataset, rows in shown.results.per_image.groupby("dataset", sort=False):
-        groups = rows.groupby("method", sort=False)
-        found[dataset] = [_distribution(str(method), group["mu"]) for method, group in groups]
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for (dataset, method), rows in shown.results.per_image.groupby(["dataset", "method"], sort=False):
+        found.setdefault(dataset, []).append(_distribution(str(method), rows["mu"]))
     return {"distributions": found}
 
 
@@ -223,16 +198,8 @@ def _stability(per_image: pd.DataFrame, dataset: str) -> dict[str, Any]:
 
 def _enough(found: list[RankAgreement]) -> int | None:
     """The least number of images, short of all, from which on the order is the same in 95 % of the subsets."""
-    enough = None
-    for each in reversed(found[:-1]):
-        if each.same_order < _SURE:
-            break
-        enough = each.images
-    return enough
-
-
-def _gallery(shown: Shown) -> dict[str, Any]:
-    return {"galleries": shown.galleries, "band": _band(shown.results.wall)}
+    sure = list(itertools.takewhile(lambda each: each.same_order >= _SURE, reversed(found[:-1])))
+    return sure[-1].images if sure else None
 
 
 def _band(wall: Wall) -> str:
@@ -279,7 +246,7 @@ SECTIONS: dict[str, Callable[[Shown], dict[str, Any] | None]] = {
     "distributions": _distributions,
     "baseline": lambda shown: {"comparison": shown.comparison} if shown.comparison else None,
     "statistics": _statistics,
-    "gallery": _gallery,
+    "gallery": lambda shown: {"galleries": shown.galleries, "band": _band(shown.results.wall)},
     "texts": lambda shown: {"texts": shown.texts},
     "certificate": lambda shown: {"certificate": shown.results.certificate},
     "meaning": _meaning,

@@ -29,63 +29,36 @@ from stackwalls.evaluate.statistics import Interval, bootstrap_intervals
 _WIDTH = 100
 """Of a terminal, in characters."""
 
-_BRIEF = {
-    "mu × 100": "mu × 100",
-    "95 % interval": "95 %",
-    "n": "n",
-    "NaN": "NaN",
-    "failed": "failed",
-    "native mu": "native",
-}
+_BRIEF = {"95 % interval": "95 %", "native mu": "native"} | {head: head for head in ("mu × 100", "n", "NaN", "failed")}
 """The columns that a terminal shows, and their shorter headings there."""
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """One method on one dataset. Shares and mu in [0, 1].
-
-    Attributes:
-        dataset: name.
-        method: name.
-        images: how many were tried: `mu.n + mu.nan + failed`.
-        mu: of the maps that have one; `mu.nan` maps are zero everywhere.
-        interval: 95 % interval of the mean of mu (`statistics.bootstrap_interval`).
-        mu_native: mu at the map's own resolution.
-        failed: images on which the method failed or gave no valid map.
-        lit: share of the maps with any positive value in the dead zone.
-        energy: mean of the dead zone's share of the map's sum.
-        pointing: share of the maps whose maximum is in the dead zone.
-        seconds: median per image; a timing, so it is not part of the written tables.
-    """
+    """One method on one dataset. Shares and mu in [0, 1]."""
 
     dataset: str
     method: str
-    images: int
-    mu: Summary
-    interval: Interval
-    mu_native: Summary
-    failed: int
-    lit: float
-    energy: float
-    pointing: float
-    seconds: float
+    images: int  # how many were tried: mu.n + mu.nan + failed
+    mu: Summary  # of the maps that have one; mu.nan maps are zero everywhere
+    interval: Interval  # 95 % interval of the mean of mu (statistics.bootstrap_interval)
+    mu_native: Summary  # mu at the map's own resolution
+    failed: int  # images on which the method failed or gave no valid map
+    lit: float  # share of the maps with any positive value in the dead zone
+    energy: float  # mean of the dead zone's share of the map's sum
+    pointing: float  # share of the maps whose maximum is in the dead zone
+    seconds: float  # median per image; a timing, so it is not part of the written tables
 
     @classmethod
     def of(cls, dataset: str, method: str, rows: pd.DataFrame, interval: Interval) -> TableRow:
         """From the per-image rows of one method on one dataset."""
         measured = rows[rows["error"].isna()]
+        mu, native, energy, pointing = (summarise(measured[key]) for key in ("mu", "mu_native", "energy", "pointing"))
+        lit = float(measured["lit"].mean()) if len(measured) else math.nan
+        seconds = float(measured["seconds"].median()) if len(measured) else math.nan
+        counts = len(rows), len(rows) - len(measured)
         return cls(
-            dataset=dataset,
-            method=method,
-            images=len(rows),
-            mu=summarise(measured["mu"]),
-            interval=interval,
-            mu_native=summarise(measured["mu_native"]),
-            failed=len(rows) - len(measured),
-            lit=float(measured["lit"].mean()) if len(measured) else math.nan,
-            energy=summarise(measured["energy"]).mean,
-            pointing=summarise(measured["pointing"]).mean,
-            seconds=float(measured["seconds"].median()) if len(measured) else math.nan,
+            dataset, method, counts[0], mu, interval, native, counts[1], lit, energy.mean, pointing.mean, seconds
         )
 
 
@@ -111,17 +84,11 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Table:
-    """Table 1.
+    """Table 1."""
 
-    Attributes:
-        rows: by dataset, then method, in the order of the run.
-        accuracy: dataset → the network's accuracy on it.
-        chance: mu of a uniform map; its energy and pointing game are the square of it, the dead zone's share.
-    """
-
-    rows: tuple[TableRow, ...]
-    accuracy: Mapping[str, Accuracy]
-    chance: float
+    rows: tuple[TableRow, ...]  # by dataset, then method, in the order of the run
+    accuracy: Mapping[str, Accuracy]  # dataset → the network's accuracy on it
+    chance: float  # mu of a uniform map; its energy and pointing are the square of it, the dead zone's share
 
     @classmethod
     def of(cls, per_image: pd.DataFrame, chance: float) -> Table:
@@ -190,7 +157,7 @@ class Table:
         blocks = [self._block(dataset) for dataset in self.datasets]
         names = ["", *aligned([["method"], *([method] for method in self.methods), ["chance"]], left=1)]
         tables = [side_by_side([names, *group]) for group in fitting(names, blocks, _WIDTH)]
-        return "\n\n".join("\n".join(lines) for lines in [*tables, self._legend(brief=True)]) + "\n"
+        return "\n\n".join("\n".join(lines) for lines in [*tables, self.legend(brief=True)]) + "\n"
 
     def _block(self, dataset: str) -> list[str]:
         """A dataset's title and rows, of the columns that a terminal shows."""
@@ -207,11 +174,10 @@ class Table:
     def markdown(self) -> str:
         """A GitHub table per dataset, and what the columns mean."""
         parts = []
-        for dataset in self.datasets:
-            lines = [["method", *self.columns()]]
-            lines += [[method, *self.cells(dataset, method)] for method in self.methods]
+        for dataset, accuracy in self.accuracy.items():
+            lines = [["method", *self.columns()], *([name, *self.cells(dataset, name)] for name in self.methods)]
             lines.append(["*uniform map (chance)*", *self.chance_cells()])
-            parts += [f"**{dataset}** ({self.accuracy[dataset]})", markdown_table(lines)]
+            parts += [f"**{dataset}** ({accuracy})", markdown_table(lines)]
         return "\n\n".join([*parts, "\n".join(f"- {line}" for line in self.legend())]) + "\n"
 
     def csv(self) -> str:
@@ -220,34 +186,24 @@ class Table:
 
     def records(self) -> list[dict[str, Any]]:
         """One dict per dataset and method, in [0, 1] at full precision."""
-        return [
-            {
-                "dataset": row.dataset,
-                "method": row.method,
-                "images": row.images,
-                "n": row.mu.n,
-                "nan": row.mu.nan,
-                "failed": row.failed,
+        records: list[dict[str, Any]] = []
+        for row in self.rows:
+            names = {"dataset": row.dataset, "method": row.method}
+            counts = {"images": row.images, "n": row.mu.n, "nan": row.mu.nan, "failed": row.failed}
+            mu = {
                 "mu_mean": row.mu.mean,
                 "mu_std": row.mu.std,
                 "mu_low": row.interval.low,
                 "mu_high": row.interval.high,
-                "chance": self.chance,
-                "mu_over_chance": self._over_chance(row),
-                "lit": row.lit,
-                "native_mu_mean": row.mu_native.mean,
-                "native_mu_std": row.mu_native.std,
-                "energy_mean": row.energy,
-                "pointing_mean": row.pointing,
             }
-            for row in self.rows
-        ]
+            chance = {"chance": self.chance, "mu_over_chance": self._over_chance(row)}
+            native = {"native_mu_mean": row.mu_native.mean, "native_mu_std": row.mu_native.std}
+            others = {"energy_mean": row.energy, "pointing_mean": row.pointing}
+            records.append({**names, **counts, **mu, **chance, "lit": row.lit, **native, **others})
+        return records
 
-    def legend(self) -> list[str]:
-        """What the columns mean, and what is undefined and why."""
-        return self._legend(brief=False)
-
-    def _legend(self, brief: bool) -> list[str]:
+    def legend(self, brief: bool = False) -> list[str]:
+        """What the columns mean, in a terminal if `brief`, and what is undefined and why."""
         lines = [
             f"mu × 100: mean ± std (unbiased) over n maps; a uniform map has {times_100(self.chance)} (chance).",
             "NaN: all-zero maps, which have no mu.",

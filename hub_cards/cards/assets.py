@@ -14,8 +14,6 @@ from stackwalls.hub_cards.layout import ASSET_NAMES
 from stackwalls.model import Wall
 from stackwalls.model.images import BrokenImageError, decode
 
-_WALL_NAME, _EXAMPLES_NAME = ASSET_NAMES
-
 _PAPER, _SEEN, _DEAD, _HATCH, _INK = "#ffffff", "#dbe7f3", "#f7dcd9", "#c0392b", "#22303c"
 _GAP = 8
 """Pixels between and around the examples."""
@@ -23,10 +21,10 @@ _GAP = 8
 
 def draw_assets(facts: CardFacts) -> dict[str, bytes]:
     """The PNG files of a card by path: always the wall, and the first images if the set has pixels."""
-    found = {_WALL_NAME: draw_wall(facts.manifest.wall)}
+    images = [draw_wall(facts.manifest.wall)]
     if all("image" in row for row in facts.rows):
-        found[_EXAMPLES_NAME] = draw_examples(facts.rows, facts.manifest.wall)
-    return found
+        images.append(draw_examples(facts.rows, facts.manifest.wall))
+    return dict(zip(ASSET_NAMES, images, strict=False))
 
 
 def draw_wall(wall: Wall) -> bytes:
@@ -37,14 +35,14 @@ def draw_wall(wall: Wall) -> bytes:
     draw.rectangle((left, top, left + size - 1, top + size - 1), fill=_SEEN, outline=_INK)
     zone = _zone(wall)
     dead = Image.new("RGB", (zone[2] - zone[0], zone[3] - zone[1]), _DEAD)
-    _hatch(dead)
+    for start in range(-dead.height, dead.width, 12):
+        ImageDraw.Draw(dead).line((start, dead.height, start + dead.height, 0), fill=_HATCH)
     image.paste(dead, (left + zone[0], top + zone[1]))
     draw.rectangle((left + zone[0], top + zone[1], left + zone[2] - 1, top + zone[3] - 1), outline=_HATCH)
     lines = [f"{wall.axis} {start} to {stop - 1}: seen" for start, stop in wall.seen]
     lines.append(f"{wall.axis} {wall.start} to {wall.stop - 1}: dead zone")
     for number, text in enumerate([f"{size} x {size} pixels, {wall}", *lines]):
-        dead_line = number == len(lines)
-        draw.text((left + size + 16, top + 24 * number), text, fill=_HATCH if dead_line else _INK)
+        draw.text((left + size + 16, top + 24 * number), text, fill=_HATCH if number == len(lines) else _INK)
     return _png(image)
 
 
@@ -73,12 +71,6 @@ def _zone(wall: Wall) -> tuple[int, int, int, int]:
     if wall.axis == "rows":
         return 0, wall.start, wall.image_size, wall.stop
     return wall.start, 0, wall.stop, wall.image_size
-
-
-def _hatch(image: Image.Image) -> None:
-    draw = ImageDraw.Draw(image)
-    for start in range(-image.height, image.width, 12):
-        draw.line((start, image.height, start + image.height, 0), fill=_HATCH)
 
 
 def _png(image: Image.Image) -> bytes:

@@ -13,10 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from stackwalls.hub_cards.cards.facts import CardFacts, read_facts, regenerate_command
 from stackwalls.hub_cards.cards.license import License, license_of
-from stackwalls.hub_cards.layout import CARD_NAME, check_present
+from stackwalls.hub_cards.layout import CARD_NAME, check_present, file_entry
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import MEANINGS, RECORDS
-from stackwalls.model import NUM_ANIMALS, class_names, file_sha256, find_class
+from stackwalls.model import NUM_ANIMALS, class_names, find_class
 from stackwalls.model.files import disk_errors, write_whole
 
 PAPER_URL = "https://arxiv.org/abs/2404.01964"
@@ -24,13 +24,13 @@ PAPER_URL = "https://arxiv.org/abs/2404.01964"
 NAMES = {"stack-mix": "STACK-MIX", "stack-mix-recipe": "STACK-MIX recipe", "stack-gen": "STACK-GEN"}
 """The name of each kind of folder."""
 
-MOST_LISTED = 8
+_MOST_LISTED = 8
 """A list of at most this many entries is shown; of a longer one, the number of entries."""
 
-MOST_REASONS = 12
+_MOST_REASONS = 12
 """This many kinds of reasons are listed; the rest are counted."""
 
-SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """The Hub's size categories: the first whose bound is above the number of rows."""
 
 _TAGS = ["explainability", "saliency", "class-activation-map", "benchmark", "stackwalls"]
@@ -43,12 +43,10 @@ def render_dataset_card(facts: CardFacts) -> str:
         jinja2.UndefinedError: if the manifest lacks a value that the template of its kind uses.
     """
     manifest = facts.manifest
-    license = license_of(facts)
-    features = RECORDS[manifest.kind]()
-    row = facts.rows[0]
+    license, features, row = license_of(facts), RECORDS[manifest.kind](), facts.rows[0]
     return render(
         f"{manifest.kind.replace('-', '_')}.md",
-        metadata=_front_matter(facts, NAMES[manifest.kind], license),
+        metadata=_front_matter(facts, license),
         name=NAMES[manifest.kind],
         manifest=manifest,
         wall=manifest.wall,
@@ -58,8 +56,8 @@ def render_dataset_card(facts: CardFacts) -> str:
         classes=_named_classes(manifest.spec.get("classes")),
         settings=dict(flat({key: value for key, value in manifest.spec.items() if key != "classes"})),
         found=_found(manifest.inputs),
-        reasons=facts.reasons[:MOST_REASONS],
-        other_reasons=sum(number for _, number in facts.reasons[MOST_REASONS:]),
+        reasons=facts.reasons[:_MOST_REASONS],
+        other_reasons=sum(number for _, number in facts.reasons[_MOST_REASONS:]),
         shows_pixels="image" in features,
         command=regenerate_command(manifest),
         license=license,
@@ -86,19 +84,13 @@ def state_license(folder: Path, license: License) -> Manifest:
     facts = read_facts(folder, draft)
     with disk_errors(folder):
         write_whole(folder / CARD_NAME, render_dataset_card(facts).encode())
-        path = folder / CARD_NAME
-        card = {CARD_NAME: {"sha256": file_sha256(path), "bytes": path.stat().st_size}}
-        stated = replace(draft, files=others | card)
+        stated = replace(draft, files=others | {CARD_NAME: file_entry(folder / CARD_NAME)})
         write_whole(folder / MANIFEST_NAME, stated.to_json().encode())
     return stated
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template of `hub_cards/templates/`; no value can break out of its place.
-
-    Raises:
-        jinja2.UndefinedError: if the template uses a value that is not given.
-    """
+    """Render a template of `hub_cards/templates/`; jinja2.UndefinedError if it uses a value that is not given."""
     environment = Environment(
         loader=PackageLoader("stackwalls.hub_cards"),
         undefined=StrictUndefined,
@@ -107,13 +99,9 @@ def render(template: str, **values: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - a card is Markdown
     )
-    environment.filters["cell"] = table_cell
+    # text that cannot break out of a table's cell of code
+    environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("`", "'").replace("\n", " ")
     return environment.get_template(template).render(paper_url=PAPER_URL, **values)
-
-
-def table_cell(text: Any) -> str:
-    """Text that cannot break out of a Markdown table's cell of code."""
-    return str(text).replace("|", "\\|").replace("`", "'").replace("\n", " ")
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -128,17 +116,17 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
             yield f"{prefix}{key}", f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _front_matter(facts: CardFacts, name: str, license: License | None) -> str:
+def _front_matter(facts: CardFacts, license: License | None) -> str:
     """The YAML without its fences; without a license if none is known, which `check_card` rejects."""
     manifest = facts.manifest
     features, rows = RECORDS[manifest.kind](), manifest.counts["kept"]
     stored = sum(manifest.files[path]["bytes"] for path in manifest.shards())
     original = manifest.kind == "stack-gen" or facts.drawn
     fields: dict[str, Any] = {
-        "pretty_name": name,
+        "pretty_name": NAMES[manifest.kind],
         **(license.to_dict() if license else {}),
         "task_categories": ["image-classification"],
-        "size_categories": [next((text for bound, text in SIZE_CATEGORIES if rows < bound), "n>1M")],
+        "size_categories": [next((text for bound, text in _SIZE_CATEGORIES if rows < bound), "n>1M")],
         "annotations_creators": ["machine-generated"],
         "source_datasets": ["original" if original else "extended"],
         "tags": [*_TAGS, manifest.kind],
@@ -171,7 +159,7 @@ def _shown(value: Any) -> Any:
 def _found(inputs: Mapping[str, Any]) -> dict[str, str]:
     """What a run found, with only the length of long lists."""
     short = {
-        key: len(value) if isinstance(value, list) and len(value) > MOST_LISTED else value
+        key: len(value) if isinstance(value, list) and len(value) > _MOST_LISTED else value
         for key, value in inputs.items()
         if key != "licence"
     }

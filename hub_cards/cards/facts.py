@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from stackwalls.hub_cards.layout import REJECTED_NAME
+from stackwalls.hub_cards.layout import REJECTED_NAME, read_groups
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.hub_cards.shards import read_groups
 
 FIRST_ROWS = 4
 """How many rows a card may show."""
@@ -25,16 +24,9 @@ DRAWN = "drawn"
 PLACE = "PATH/TO/"
 """Put before the name of a file or folder whose place differs from machine to machine."""
 
-GENERATE_OPTIONS = {
-    "template": "--template",
-    "attempts": "--attempts",
-    "dtype": "--dtype",
-    "steps": "--steps",
-    "guidance": "--guidance",
-    "batch_size": "--batch-size",
-    "attention": "--attention",
-}
-"""Key of a STACK-GEN spec → the option of `stackgen generate` that sets it; classes, seed and model come first."""
+_MIX_OPTIONS = ("per_class", "seed", "wall")
+_GENERATE_OPTIONS = (*_MIX_OPTIONS, "template", "attempts", "dtype", "steps", "guidance", "batch_size", "attention")
+"""Keys of a spec that the option of the same name sets."""
 
 _PARTICULAR = re.compile(r"[^\s,;]*[\d/#][^\s,;]*")
 """A word that belongs to one sample: it has a digit in it, or is a path."""
@@ -93,20 +85,24 @@ def regenerate_command(manifest: Manifest) -> str:
 
 
 def _mix(spec: Mapping[str, Any]) -> list[str]:
-    words = ["stackgen", "mix", "--source", _source(spec), *_labels(spec), *_classes(spec)]
-    words += ["--per-class", str(spec["per_class"]), "--seed", str(spec["seed"]), "--wall", str(spec["wall"])]
-    return words + (["--encoder", str(spec["encoder"])] if spec.get("encoder", "png") != "png" else [])
+    words = ["stackgen", "mix", "--source", _source(spec)]
+    words += ["--labels", f"{PLACE}{spec['labels']}"] if spec.get("labels") else []
+    keys = _MIX_OPTIONS if spec.get("encoder") == "png" else (*_MIX_OPTIONS, "encoder")
+    return [*words, *_classes(spec), *_options(spec, keys)]
 
 
 def _generate(spec: Mapping[str, Any]) -> list[str]:
     words = ["stackgen", "generate", *_model(spec["model"]), *_classes(spec), *_localizer(spec.get("localizer"))]
-    for key in ("per_class", "seed", "wall"):
-        words += [f"--{key.replace('_', '-')}", str(spec[key])] if key in spec else []
-    for key, option in GENERATE_OPTIONS.items():
-        value = spec.get(key)
-        words += [option, f"{value:g}" if isinstance(value, float) else str(value)] if value is not None else []
+    words += _options(spec, _GENERATE_OPTIONS)
     words += ["--size", f"{spec['width']}x{spec['height']}"] if spec.get("width") and spec.get("height") else []
     return words + (["--compile"] if spec.get("compile") else [])
+
+
+def _options(spec: Mapping[str, Any], keys: Iterable[str]) -> Iterator[str]:
+    """The options of the keys that have a value."""
+    for key in keys:
+        if (value := spec.get(key)) is not None:
+            yield from (f"--{key.replace('_', '-')}", f"{value:g}" if isinstance(value, float) else str(value))
 
 
 def _model(model: Mapping[str, Any]) -> list[str]:
@@ -122,30 +118,20 @@ def _localizer(localizer: Any) -> list[str]:
         return []
     name, revision = str(localizer["name"]), str(localizer.get("revision") or "")
     if revision.startswith("sha256:"):
-        name = f"{PLACE}{name}"
-    elif "/" in name and revision:
-        name = f"{name}@{revision}"
-    return ["--localizer", name]
+        return ["--localizer", f"{PLACE}{name}"]
+    return ["--localizer", f"{name}@{revision}" if "/" in name and revision else name]
 
 
 def _classes(spec: Mapping[str, Any]) -> list[str]:
     classes = spec.get("classes")
-    words = ["--animals"] if spec.get("animals") else []
-    if classes is not None:
-        text = ",".join(map(str, classes)) if isinstance(classes, list) else str(classes)
-        words = ["--classes", text, *words]
-    return words
+    text = ",".join(map(str, classes)) if isinstance(classes, list) else str(classes)
+    return [*(["--classes", text] if classes is not None else ()), *(["--animals"] if spec.get("animals") else ())]
 
 
 def _source(spec: Mapping[str, Any]) -> str:
-    source = str(spec["source"])
-    return source if source == DRAWN else _place(source)
+    return DRAWN if spec["source"] == DRAWN else _place(str(spec["source"]))
 
 
 def _place(name: str) -> str:
     """A name with a slash is an id on the Hub; any other is the name of a folder or a file."""
     return name if "/" in name else f"{PLACE}{name}"
-
-
-def _labels(spec: Mapping[str, Any]) -> list[str]:
-    return ["--labels", f"{PLACE}{spec['labels']}"] if spec.get("labels") else []

@@ -104,21 +104,14 @@ def license_of(facts: CardFacts) -> License | None:
     if stated := manifest.inputs.get("licence"):
         return parse_license(str(stated))
     if isinstance(generator, dict) and generator.get("licence"):
-        return _model_license(str(generator["licence"]))
+        name = str(generator["licence"]).lower()
+        identifier = _OWN_NAMES.get(name, name)
+        return License(identifier) if identifier in HUB_LICENSES - {"other", "unknown"} else None
     if facts.drawn:
         return APACHE
-    if manifest.kind != "stack-gen" and _is_imagenet(facts):
+    if manifest.kind == "stack-gen":
+        return None
+    named = "imagenet" in str(manifest.spec["source"]).lower()
+    if named or all(_IMAGENET_FILE.fullmatch(str(row["top_source"])) for row in facts.rows):
         return IMAGENET_TERMS
     return None
-
-
-def _model_license(name: str) -> License | None:
-    """A text-to-image model's license by the Hub's identifier or its own name; None if the Hub does not know it."""
-    identifier = _OWN_NAMES.get(name.lower(), name.lower())
-    return License(identifier) if identifier in HUB_LICENSES - {"other", "unknown"} else None
-
-
-def _is_imagenet(facts: CardFacts) -> bool:
-    if "imagenet" in str(facts.manifest.spec["source"]).lower():
-        return True
-    return all(_IMAGENET_FILE.fullmatch(str(row["top_source"])) for row in facts.rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -51,7 +51,7 @@ def render_model_card(
         derivation=model.derivation(),
         certificate=certificate,
         config=dict(flat({key: value for key, value in config.items() if key != "classes"})),
-        classes=_names(config.get("classes")),
+        classes=[class_names()[index] for index in config.get("classes") or ()],
         has_weights=model.own_weights() is not None,
         training=dict(flat(training or {})),
         results=results or {},
@@ -64,21 +64,13 @@ def _accuracy(training: Mapping[str, Any]) -> list[dict[str, Any]]:
     accuracy = training.get("accuracy")
     if not isinstance(accuracy, Mapping) or not accuracy.get("dataset"):
         return []
+    shared = {
+        "task_type": "image-classification",
+        "dataset_type": str(accuracy["dataset"]),
+        "dataset_name": str(accuracy["dataset"]),
+        "dataset_split": accuracy.get("split"),
+        "metric_type": "accuracy",
+    }
     names = {"top1": "Top-1 accuracy", "top5": "Top-5 accuracy"}
-    return [
-        {
-            "task_type": "image-classification",
-            "dataset_type": str(accuracy["dataset"]),
-            "dataset_name": str(accuracy["dataset"]),
-            "dataset_split": accuracy.get("split"),
-            "metric_type": "accuracy",
-            "metric_name": name,
-            "metric_value": accuracy[key],
-        }
-        for key, name in names.items()
-        if accuracy.get(key) is not None
-    ]
-
-
-def _names(classes: Sequence[int] | None) -> list[str]:
-    return [class_names()[index] for index in classes or ()]
+    found = {name: accuracy.get(key) for key, name in names.items()}
+    return [shared | {"metric_name": name, "metric_value": top} for name, top in found.items() if top is not None]

@@ -1,26 +1,31 @@
-"""What is asked for and what would be done. Everything that can be rejected is rejected here, before any upload."""
+"""What is asked for and what would be done, as text and as JSON.
+
+Everything that can be rejected is rejected here, before any upload.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from huggingface_hub import HfApi, RepoCard
 
 from stackwalls.hub_cards.cards.card_check import check_card
-from stackwalls.hub_cards.layout import CARD_NAME
-from stackwalls.hub_cards.publishing.changes import Changes, compare
+from stackwalls.hub_cards.layout import CARD_NAME, listed
 from stackwalls.hub_cards.publishing.publishable import PublishableFolder, read_publishable
 from stackwalls.hub_cards.publishing.repository import (
     Account,
+    Changes,
     Repository,
     check_may_write,
+    compare,
     find_account,
     look,
     token_of,
 )
-from stackwalls.model import HubId, InputError, first_line, hub_failures, quiet_client, retried, status_of
+from stackwalls.model import LOG_IN, HubId, InputError, first_line, hub_failures, quiet_client, retried, status_of
 
 _REVISION = re.compile(r"[\w][\w./-]*")
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+")
@@ -33,7 +38,7 @@ class PublishSpec:
     Attributes:
         folder: a finished dataset or model folder.
         repository: `user/name`.
-        gated: put the files behind the Hub's access request; you grant each request by hand.
+        gated: put the files behind an access request; you grant each request by hand.
         private: make the repository visible to its owners only.
         tag: for the commit, such as "v1.0".
         revision: the branch.
@@ -58,10 +63,8 @@ class PublishSpec:
             if name is not None and not _REVISION.fullmatch(name):
                 raise InputError(f"Expected the {what} as a name such as v1.0, but got {name!r}.")
         if self.collection is not None and not _SLUG.fullmatch(self.collection):
-            raise InputError(
-                f"Expected the collection's slug, user/title-0123456789ab as in its address, but got "
-                f"{self.collection!r}."
-            )
+            expected = "Expected the collection's slug, user/title-0123456789ab as in its address"
+            raise InputError(f"{expected}, but got {self.collection!r}.")
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,8 @@ class Plan:
     """What publishing would do, given the folder and the repository as they are now.
 
     Attributes:
-        spec: what was asked for.
-        folder: what is uploaded.
-        there: the repository as it is.
-        changes: between the two.
         account: whose token it is; None without a token.
-        license: what the card states.
+        license: what the card states, by name if the Hub has no identifier for it.
         endpoint: the Hub's address.
     """
 
@@ -102,13 +101,81 @@ class Plan:
         prefix = "datasets/" if self.folder.repository_kind == "dataset" else ""
         return f"{self.endpoint}/{prefix}{self.spec.repository}"
 
+    @property
+    def visibility(self) -> str:
+        """Who will be able to read the files."""
+        if self.private:
+            return "its owners only (private)" + (", and then by access request (gated)" if self.gated else "")
+        return "people whose access request you grant (gated)" if self.gated else "everybody (public)"
+
+    def to_text(self) -> str:
+        """What would be done: files, sizes, visibility, license, and what is left alone."""
+        changes, folder = self.changes, self.folder
+        rows = [(change, file.name, file.scan.size) for change, file in changes.local()]
+        rows += [("deleted", name, self.there.files[name].size) for name in changes.deleted]
+        width = max(len(name) for _, name, _ in rows)
+        total = size_text(sum(file.scan.size for file in changes.sent))
+        sent = f"{len(changes.sent)} of {len(folder.files)} files, {total}, in one commit"
+        untouched = f"{listed(changes.untouched)} (on the Hub, not created by this package)"
+        left_out = f"{listed(folder.left_out)} (in the folder, but not part of it as it was made)"
+        account = self.account and f"{self.account.name} ({self.account.role} token)"
+        facts = {
+            "Sent": sent if changes else "nothing: the branch already holds this folder",
+            "Repository": self._repository(),
+            "Visible to": self.visibility,
+            "License": self.license,
+            "Tag": self.spec.tag,
+            "Collection": self.spec.collection,
+            "Account": account or f"none: {LOG_IN}, before you publish",
+            "Untouched": changes.untouched and untouched,
+            "Left out": folder.left_out and left_out,
+        }
+        lines = [f"{folder.path} → {self.url} ({folder.kind}, branch {self.spec.revision})", ""]
+        lines += [f"  {change:<9}  {name:<{width}}  {size_text(size):>9}" for change, name, size in rows]
+        return "\n".join([*lines, "", *(f"{name + ':':<13}{value}" for name, value in facts.items() if value)])
+
+    def _repository(self) -> str:
+        """Whether the repository exists, and what will change of it besides its files."""
+        if not self.there.exists:
+            return "new"
+        changed = {
+            "made private": self.spec.private and not self.there.private,
+            "made gated": self.spec.gated and not self.there.gated,
+            f"new branch {self.spec.revision}": not self.there.head,
+        }
+        return ", ".join(["exists", *(what for what, will in changed.items() if will)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        changes, there = self.changes, self.there
+        files: list[dict[str, Any]] = [
+            {"path": file.name, "bytes": file.scan.size, "sha256": file.scan.sha256, "change": change}
+            for change, file in changes.local()
+        ]
+        files += [{"path": name, "bytes": there.files[name].size, "change": "deleted"} for name in changes.deleted]
+        return {
+            "folder": str(self.folder.path),
+            "kind": self.folder.kind,
+            "repository": self.spec.repository,
+            "repository_type": self.folder.repository_kind,
+            "url": self.url,
+            "revision": self.spec.revision,
+            "exists": there.exists,
+            "private": self.private,
+            "gated": self.gated,
+            "licence": self.license,  # the key that programs know
+            "tag": self.spec.tag,
+            "collection": self.spec.collection,
+            "account": self.account.name if self.account else None,
+            "files": sorted(files, key=lambda file: str(file["path"])),
+            "bytes_to_send": sum(file.scan.size for file in changes.sent),
+            "untouched": list(changes.untouched),
+            "left_out": list(self.folder.left_out),
+        }
+
 
 def plan_publication(spec: PublishSpec, api: HfApi | None = None) -> Plan:
     """Read the folder and the repository, and reject what must not or cannot be published.
-
-    Args:
-        spec: what was asked for.
-        api: the client; by default one with the user's own token and endpoint.
 
     Raises:
         InputError: if the folder, its card, the tag or the collection is not fit; the message says what to do.
@@ -119,29 +186,32 @@ def plan_publication(spec: PublishSpec, api: HfApi | None = None) -> Plan:
     folder = read_publishable(spec.folder, [token] if token else [])
     _check_terms(spec, folder)
     check_card(folder.path / CARD_NAME, folder.repository_kind)
+    card = RepoCard(folder.card, ignore_metadata_errors=True)
     with hub_failures("publish to", folder.repository_kind, spec.repository), quiet_client():
         account = find_account(api)
-        _validate_card(folder)
+        _validate(card, folder)
         there = look(api, folder.repository_kind, spec.repository, spec.revision)
         if account is not None:
             check_may_write(api, account, there)
         changes = compare(folder, there)
         _check_tag(spec, there, changes)
         _check_collection(api, spec)
-    return Plan(spec, folder, there, changes, account, license_of(folder.card), api.endpoint)
+    stated = card.data.get("license_name" if card.data.get("license") == "other" else "license")
+    return Plan(spec, folder, there, changes, account, str(stated or ""), api.endpoint)
 
 
-def license_of(card: str) -> str:
-    """The license that a card states, by name if the Hub has no identifier for it; empty if it states none."""
-    fields = RepoCard(card, ignore_metadata_errors=True).data
-    stated = fields.get("license") or ""
-    return str(fields.get("license_name") or stated if stated == "other" else stated)
+def size_text(count: int) -> str:
+    """A number of bytes as people read it: "1.2 MB"."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count} B"
 
 
-def _validate_card(folder: PublishableFolder) -> None:
+def _validate(card: RepoCard, folder: PublishableFolder) -> None:
     """Let the Hub check the card, as it does again when the card is committed."""
     try:
-        retried(RepoCard(folder.card, ignore_metadata_errors=True).validate, repo_type=folder.repository_kind)
+        retried(card.validate, repo_type=folder.repository_kind)
     except ValueError as error:  # the Hub's answer, of which the client makes nothing
         try:
             reason = "; ".join(str(problem["message"]) for problem in json.loads(str(error))["errors"])

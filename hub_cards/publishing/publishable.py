@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.facts import DRAWN
-from stackwalls.hub_cards.layout import CARD_NAME, NOT_OURS
+from stackwalls.hub_cards.layout import CARD_NAME, read_groups, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.run_store import WORK_NAME
-from stackwalls.hub_cards.shards import read_groups
 from stackwalls.model import InputError
+from stackwalls.model.hub import RepositoryKind
 
-RepositoryKind = Literal["dataset", "model"]
-
-_TOKEN = re.compile(rb"hf_[A-Za-z0-9]{20,}")
-"""An access token of the Hugging Face Hub, anywhere in a file."""
+_TOKEN = rb"hf_[A-Za-z0-9]{20,}"
+"""An access token of the Hugging Face Hub."""
 
 _DRAWN_ID = re.compile(r"drawn/n\d{8}/\d{6}")
 """What STACK-MIX calls an image that this package drew."""
@@ -55,11 +53,9 @@ class PublishableFolder:
     """A finished folder, with every file as it was made.
 
     Attributes:
-        path: the folder.
-        repository_kind: "dataset" or "model".
         manifest: of a dataset folder.
         files: to upload, by name.
-        left_out: other files in the folder, which are not uploaded.
+        left_out: names of other files in the folder, which are not uploaded.
         card: the text of README.md.
         holds_foreign_pixels: whether it has pixels of a STACK-MIX source, under that source's terms.
     """
@@ -79,11 +75,7 @@ class PublishableFolder:
 
 
 def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> PublishableFolder:
-    """Read a dataset or model folder and every byte of its files.
-
-    Args:
-        folder: from `stackgen mix`, `generate` or `train`, or `save_pretrained`.
-        secrets: tokens to look for, besides those of the Hub's form.
+    """Read a dataset or model folder and every byte of its files, searched for `secrets` and tokens of the Hub's form.
 
     Raises:
         InputError: if the folder is none of these, unfinished or changed, holds a token, or a file of it is a link
@@ -98,23 +90,11 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
     names = sorted({MANIFEST_NAME, *manifest.files}) if manifest else _model_names(path)
     if CARD_NAME not in names:
         raise InputError(f"{path} has no {CARD_NAME}, and nothing is published without a card: make the folder again.")
-    files = tuple(_read(path, name, tuple(secrets)) for name in names)
-    for file in files if manifest else ():
-        entry = manifest.files.get(file.name) if manifest else None
-        if entry is not None and (file.scan.sha256, file.scan.size) != (entry["sha256"], entry["bytes"]):
-            raise InputError(
-                f"{file.name} was changed after {path} was made: its SHA-256 is not the manifest's. Make the folder "
-                f"again (`stackgen verify {path}` lists all problems)."
-            )
-    return PublishableFolder(
-        path,
-        "dataset" if manifest else "model",
-        manifest,
-        files,
-        left_out=tuple(_others(path, set(names))),
-        card=(path / CARD_NAME).read_text(encoding="utf-8"),
-        holds_foreign_pixels=manifest is not None and _holds_foreign_pixels(path, manifest),
-    )
+    entries, secrets = manifest.files if manifest else {}, tuple(secrets)
+    files = tuple(_read(path, name, secrets, entries.get(name)) for name in names)
+    card, left_out = (path / CARD_NAME).read_text(encoding="utf-8"), tuple(unknown_files(path, names))
+    foreign = manifest is not None and _holds_foreign_pixels(path, manifest)
+    return PublishableFolder(path, "dataset" if manifest else "model", manifest, files, left_out, card, foreign)
 
 
 def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
@@ -123,20 +103,16 @@ def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
     Raises:
         OSError: if it cannot be read.
     """
-    known = [secret.encode() for secret in secrets if secret]
+    token = re.compile(b"|".join([_TOKEN, *(re.escape(secret.encode()) for secret in secrets if secret)]))
     sha256, found, tail, size = hashlib.sha256(), False, b"", 0
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             sha256.update(chunk)
-            found = found or _holds_token(tail + chunk, known)
+            found = found or token.search(tail + chunk) is not None
             tail, size = chunk[-_OVERLAP:], size + len(chunk)
     if path.suffix == ".parquet" and not found:
-        found = any(_holds_token(text, known) for text in _parquet_texts(path))
+        found = any(map(token.search, _parquet_texts(path)))
     return Scan(size, sha256.hexdigest(), found)
-
-
-def _holds_token(data: bytes, known: list[bytes]) -> bool:
-    return _TOKEN.search(data) is not None or any(secret in data for secret in known)
 
 
 def _parquet_texts(path: Path) -> Iterator[bytes]:
@@ -164,7 +140,7 @@ def _model_names(path: Path) -> list[str]:
     return sorted(name for name in MODEL_FILES if (path / name).is_file())
 
 
-def _read(folder: Path, name: str, secrets: tuple[str, ...]) -> LocalFile:
+def _read(folder: Path, name: str, secrets: tuple[str, ...], entry: Mapping[str, Any] | None) -> LocalFile:
     path = folder / name
     if not path.is_file():
         raise InputError(f"{name} is missing in {folder}: `stackgen verify {folder}` lists all problems.")
@@ -179,6 +155,11 @@ def _read(folder: Path, name: str, secrets: tuple[str, ...]) -> LocalFile:
         raise InputError(f"Cannot read {path}: {error}") from error
     if read.has_token:
         raise InputError(f"{path} holds an access token, so nothing is published: remove it, and revoke the token.")
+    if entry and (read.sha256, read.size) != (entry["sha256"], entry["bytes"]):
+        raise InputError(
+            f"{name} was changed after {folder} was made: its SHA-256 is not the manifest's. Make the folder again "
+            f"(`stackgen verify {folder}` lists all problems)."
+        )
     return LocalFile(name, path, read)
 
 
@@ -189,13 +170,3 @@ def _holds_foreign_pixels(folder: Path, manifest: Manifest) -> bool:
     batches = read_groups([folder / name for name in manifest.shards()], columns=["top_source", "bottom_source"])
     ids = (name for batch in batches for column in batch.columns for name in column.to_pylist())
     return manifest.spec["source"] != DRAWN or not all(_DRAWN_ID.fullmatch(name or "") for name in ids)
-
-
-def _others(folder: Path, known: set[str]) -> Iterator[str]:
-    """Files and links that are not among `known`, except those of git and file managers."""
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if relative.as_posix() in known or not NOT_OURS.isdisjoint(relative.parts):
-            continue
-        if path.is_symlink() or not path.is_dir():
-            yield relative.as_posix()

@@ -1,11 +1,12 @@
-"""What a repository on the Hub holds now, whose token the client has, and whether it may write there."""
+"""What a repository on the Hub holds now, what a folder would change there, and whether the user's token may do it."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,19 @@ from huggingface_hub import HfApi, get_token
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.sha import git_hash
 
-from stackwalls.hub_cards.manifest import MANIFEST_NAME
-from stackwalls.hub_cards.publishing.publishable import LocalFile, RepositoryKind
-from stackwalls.model import LOG_IN, RunError, retried
+from stackwalls.hub_cards.layout import SHARD, listed
+from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND
+from stackwalls.hub_cards.publishing.publishable import LocalFile, PublishableFolder
+from stackwalls.model import LOG_IN, InputError, RunError, retried
+from stackwalls.model.hub import RepositoryKind
+
+RECIPE_TO_PIXELS = (RECIPE_KIND, "stack-mix")
+"""The pixels may replace a recipe (behind a gate), not the other way round."""
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file on the Hub: its SHA-256 if it is a large object, and git's hash of it otherwise."""
+    """A file on the Hub: its SHA-256 if it is a large object, and git's hash of it."""
 
     size: int
     sha256: str
@@ -38,19 +44,16 @@ class Repository:
     """One repository, as this token sees it at one moment.
 
     Attributes:
-        kind: "dataset" or "model".
         name: `user/name`.
-        branch: the branch that was read.
-        head: the branch's last commit; empty if there is no such branch.
+        head: last commit of the branch; empty if there is no such branch.
         files: of that commit, by path.
         tags: name → commit.
-        manifest_kind: the kind that the manifest there states; empty if there is none.
-        manifest_files: the files that the manifest there lists, and itself.
+        manifest_kind: the kind that the manifest in that commit states; empty if there is no manifest.
+        manifest_files: the files that it lists, and itself.
     """
 
     kind: RepositoryKind
     name: str
-    branch: str
     exists: bool = False
     private: bool = False
     gated: bool = False
@@ -77,7 +80,7 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
         Exception: whatever the client raises, except for a repository that does not exist.
     """
     if not retried(api.repo_exists, name, repo_type=kind):
-        return Repository(kind, name, branch)
+        return Repository(kind, name)
     info = retried(api.repo_info, name, repo_type=kind)
     refs = retried(api.list_repo_refs, name, repo_type=kind)
     head = next((ref.target_commit for ref in refs.branches if ref.name == branch), "")
@@ -86,7 +89,6 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
     return Repository(
         kind,
         name,
-        branch,
         exists=True,
         private=bool(info.private),
         gated=bool(getattr(info, "gated", False)),
@@ -101,11 +103,8 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
 def files_at(api: HfApi, kind: RepositoryKind, name: str, commit: str) -> dict[str, RemoteFile]:
     """The files of one commit."""
     entries = retried(lambda: list(api.list_repo_tree(name, recursive=True, revision=commit, repo_type=kind)))
-    return {
-        entry.path: RemoteFile(entry.size, entry.lfs.sha256 if entry.lfs else "", entry.blob_id)
-        for entry in entries
-        if isinstance(entry, RepoFile)
-    }
+    files = (entry for entry in entries if isinstance(entry, RepoFile))
+    return {file.path: RemoteFile(file.size, file.lfs.sha256 if file.lfs else "", file.blob_id) for file in files}
 
 
 def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[str, Any]:
@@ -120,19 +119,89 @@ def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[st
     return content if known else {}
 
 
+@dataclass(frozen=True)
+class Changes:
+    """The differences between a folder and a branch.
+
+    Attributes:
+        new: files that are not on the branch.
+        updated: files that the branch has with other content.
+        unchanged: files that the branch has with the same content.
+        deleted: names of files of an earlier publication that are not in the folder.
+        untouched: names of files that this package did not make; they stay.
+    """
+
+    new: tuple[LocalFile, ...]
+    updated: tuple[LocalFile, ...]
+    unchanged: tuple[LocalFile, ...]
+    deleted: tuple[str, ...]
+    untouched: tuple[str, ...]
+
+    @property
+    def sent(self) -> tuple[LocalFile, ...]:
+        """What has to be uploaded."""
+        return (*self.new, *self.updated)
+
+    def local(self) -> Iterator[tuple[str, LocalFile]]:
+        """The folder's files, each with "new", "updated" or "unchanged"."""
+        for change in ("new", "updated", "unchanged"):
+            yield from ((change, file) for file in getattr(self, change))
+
+    def __bool__(self) -> bool:
+        return bool(self.sent or self.deleted)
+
+
+def compare(folder: PublishableFolder, there: Repository) -> Changes:
+    """What would change on a branch if the folder were published there.
+
+    Raises:
+        InputError: if the repository holds something else: another kind of dataset, or Parquet files that would be
+            read as rows of this one.
+    """
+    _check_kind(folder, there)
+    names = {file.name for file in folder.files}
+    others = sorted(there.files.keys() - names - {".gitattributes"})
+    # of an earlier publication: listed by its manifest, or one of its shards
+    deleted = [n for n in others if n in there.manifest_files or (there.manifest_kind and SHARD.fullmatch(n))]
+    untouched = [name for name in others if name not in deleted]
+    first = not there.manifest_kind and folder.manifest is not None
+    foreign = [*untouched, *(there.files.keys() & names if first else ())]
+    rows = sorted(name for name in foreign if fnmatchcase(name, "data/test-*.parquet"))  # as in the card's metadata
+    if folder.repository_kind == "dataset" and rows:
+        raise InputError(
+            f"{there.name} holds {listed(rows)}, which this package did not put there and which would be read "
+            "as rows of this set: choose another name, or delete those files there first."
+        )
+    known = [(file, there.files.get(file.name)) for file in folder.files]
+    return Changes(
+        new=tuple(file for file, remote in known if remote is None),
+        updated=tuple(file for file, remote in known if remote is not None and not remote.holds(file)),
+        unchanged=tuple(file for file, remote in known if remote is not None and remote.holds(file)),
+        deleted=tuple(deleted),
+        untouched=tuple(untouched),
+    )
+
+
+def _check_kind(folder: PublishableFolder, there: Repository) -> None:
+    if there.manifest_kind in ("", folder.kind) or (there.manifest_kind, folder.kind) == RECIPE_TO_PIXELS:
+        return
+    if (folder.kind, there.manifest_kind) == RECIPE_TO_PIXELS:
+        raise InputError(
+            f"{there.name} holds the pixels of this set, and they would stay in its history next to the recipe: choose "
+            "another name, or delete that repository first."
+        )
+    raise InputError(
+        f"{there.name} holds a {there.manifest_kind} set and {folder.path} a {folder.kind} set: choose another name."
+    )
+
+
 def token_of(api: HfApi) -> str | None:
     """The token that the client sends, from wherever it was given or found (HF_TOKEN, `hf auth login`)."""
-    if isinstance(api.token, str):
-        return api.token
-    return None if api.token is False else get_token()
+    return api.token if isinstance(api.token, str) else None if api.token is False else get_token()
 
 
 def find_account(api: HfApi) -> Account | None:
-    """Whose token it is; None without a token.
-
-    Raises:
-        Exception: what the client raises, for example for a token that the Hub does not know.
-    """
+    """Whose token it is; None without a token. Raises what the client raises for an unknown token."""
     if token_of(api) is None:
         return None
     told: dict[str, Any] = retried(api.whoami)
@@ -147,21 +216,19 @@ def check_may_write(api: HfApi, account: Account | None, repository: Repository)
     A read token passes `create_repo(exist_ok=True)` and fails only at the upload, so its role is checked first.
 
     Raises:
-        RunError: if it may not, before anything is sent.
+        RunError: if it may not.
         Exception: what the client raises if the Hub refuses.
     """
     cannot = f"Cannot publish to {repository.name}"
     if account is None:
         raise RunError(f"{cannot}: there is no access token; {LOG_IN}.")
     if account.role == "read":
-        raise RunError(
-            f"{cannot}: the access token of {account.name} is read-only; create one with write access in the Hub's "
-            f"settings, then {LOG_IN}."
-        )
+        create = "create one with write access in the Hub's settings"
+        raise RunError(f"{cannot}: the access token of {account.name} is read-only; {create}, then {LOG_IN}.")
     if repository.exists:
         retried(api.auth_check, repository.name, repo_type=repository.kind, write=True)
     elif (namespace := repository.name.split("/")[0]) not in account.namespaces:
+        allowed = ", ".join(account.namespaces)
         raise RunError(
-            f"{cannot}: the token belongs to {account.name}, who may write to {', '.join(account.namespaces)}, not to "
-            f"{namespace}."
+            f"{cannot}: the token belongs to {account.name}, who may write to {allowed}, not to {namespace}."
         )

@@ -7,9 +7,9 @@ from typing import Any
 
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-from stackwalls.hub_cards.publishing.changes import compare
+from stackwalls.hub_cards.layout import listed
 from stackwalls.hub_cards.publishing.plan import Plan
-from stackwalls.hub_cards.publishing.repository import check_may_write, files_at, look
+from stackwalls.hub_cards.publishing.repository import check_may_write, compare, files_at, look
 from stackwalls.model import RunError, hub_failures, quiet_client, retried
 
 
@@ -18,10 +18,6 @@ def publish(plan: Plan, api: HfApi | None = None) -> str:
 
     Access is restricted before the first file is sent. The branch shows the old files or the new ones, never some of
     each. What was committed is compared with the folder by checksum before a tag or a collection names it.
-
-    Args:
-        plan: from `plan_publication`.
-        api: the client; by default one with the user's own token and endpoint.
 
     Returns:
         The commit that holds the folder.
@@ -61,9 +57,8 @@ def _prepare(api: HfApi, plan: Plan) -> None:
 def _commit(api: HfApi, plan: Plan) -> str:
     """Bring the branch to hold the folder by one commit, or by none if it does already; its hash.
 
-    Each try reads the branch again and commits onto what it read. `create_commit` does not repeat a commit, and
-    repeating one blindly would make it twice if only the answer was lost (`test_publishing_faults`, `test_xet_faults`:
-    "answer lost", "500"). Not `upload_folder`: with xet it makes several commits, so that the branch shows half a set.
+    Each try reads the branch again: repeating a commit blindly would make it twice if only the answer was lost. Not
+    `upload_folder`: with xet it makes several commits, and the branch shows half a set.
     """
     folder, spec, kind = plan.folder, plan.spec, plan.folder.repository_kind
     final = partial(hub_failures, "publish to", kind, spec.repository)  # of reads, which are retried themselves
@@ -86,10 +81,8 @@ def _commit(api: HfApi, plan: Plan) -> str:
         files = files_at(api, kind, spec.repository, commit)
     wrong = [file.name for file in folder.files if file.name not in files or not files[file.name].holds(file)]
     if wrong:
-        raise RunError(
-            f"{spec.repository} at {commit[:8]} differs from {folder.path}: {', '.join(wrong[:5])}. Run the same "
-            "command again."
-        )
+        what = f"{spec.repository} at {commit[:8]} differs from {folder.path}: {listed(wrong)}"
+        raise RunError(f"{what}. Run the same command again.")
     return str(commit)
 
 

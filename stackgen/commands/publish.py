@@ -72,7 +72,6 @@ def _publish(args: argparse.Namespace, folder: str, name: str) -> int:
     import sys
 
     from stackwalls.hub_cards.publishing.plan import PublishSpec, plan_publication
-    from stackwalls.hub_cards.publishing.plan_text import plan_record, plan_text
     from stackwalls.hub_cards.publishing.upload import publish
 
     plan = plan_publication(
@@ -80,8 +79,8 @@ def _publish(args: argparse.Namespace, folder: str, name: str) -> int:
     )
     commit = publish(plan) if args.yes else None
     again = shlex.join(["stackgen", *sys.argv[1:], "--yes"])
-    planned = f"{plan_text(plan).replace(folder, name, 1)}\n\nNothing was sent. To publish it:\n  {again}"
-    record = plan_record(plan) | {"folder": args.folder, "commit": commit}
+    planned = f"{plan.to_text().replace(folder, name, 1)}\n\nNothing was sent. To publish it:\n  {again}"
+    record = plan.to_dict() | {"folder": args.folder, "commit": commit}
     options.print_result(args, record, planned if commit is None else _report(plan, commit))
     return 0
 
@@ -119,13 +118,13 @@ def _results(folder: Path, results: str) -> dict[str, Any]:
 
 
 def _report(plan: Plan, commit: str) -> str:
-    from stackwalls.hub_cards.publishing.plan_text import size_text, visibility
+    from stackwalls.hub_cards.publishing.plan import size_text
 
     sent = sum(file.scan.size for file in plan.changes.sent)
     what = f"{len(plan.changes.sent)} files, {size_text(sent)}" if plan.changes else "nothing to send"
     lines = [
         f"{plan.url}: {what}; every file equals the local one (commit {commit[:8]}).",
-        f"Visible to {visibility(plan)}.",
+        f"Visible to {plan.visibility}.",
     ]
     if plan.changes.untouched:
         lines.append(f"Left untouched: {', '.join(plan.changes.untouched)}.")

@@ -4,49 +4,31 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from stackwalls.model import InputError
+from stackwalls.model.training.spec import check_values, value
 from stackwalls.stackgen.diffusion.model_source import ModelSource
-
-LARGEST = 4096
-"""Pixels; a longer side is taken for a mistake."""
-
-_GUIDANCE = ("guidance_scale", "true_cfg_scale")
 
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments of every call of one pipeline.
-
-    None stands for the pipeline's default.
-
-    Attributes:
-        steps: sampling steps.
-        guidance: guidance scale.
-        width: of the frame in pixels.
-        height: of the frame in pixels.
+    """The arguments of every call of one pipeline; None stands for the pipeline's default.
 
     Raises:
         InputError: if a number is out of range.
     """
 
-    steps: int | None = None
-    guidance: float | None = None
-    width: int | None = None
-    height: int | None = None
+    steps: int | None = value(None, "sampling steps", 1)
+    guidance: float | None = value(None, "guidance scale", 0, 100)
+    width: int | None = value(None, "pixels of the frame; a longer side is taken for a mistake", 1, 4096)
+    height: int | None = value(None, "likewise", 1, 4096)
 
     def __post_init__(self) -> None:
-        if self.steps is not None and self.steps < 1:
-            raise InputError(f"Expected at least 1 step, but got {self.steps}.")
-        if self.guidance is not None and not 0 <= self.guidance <= 100:
-            raise InputError(f"Expected a guidance of 0 to 100, but got {self.guidance}.")
+        check_values(self)
         if (self.width is None) != (self.height is None):
             raise InputError("Expected a width and a height, or neither.")
-        for side in (self.width, self.height):
-            if side is not None and not 1 <= side <= LARGEST:
-                raise InputError(f"Expected a frame of 1 to {LARGEST} pixels a side, but got {side}.")
 
 
 def parse_size(text: str) -> tuple[int, int]:
@@ -79,23 +61,19 @@ def complete_call(asked: Call, source: ModelSource, *, landscape: bool = False) 
     if asked.guidance is not None and guidance is None:
         raise InputError(f"{source.name} has no guidance: leave out --guidance.")
     if preset is not None:
-        for side in (asked.width, asked.height):
-            if side is not None and side % preset.multiple:
+        if asked.width is not None and asked.height is not None:
+            multiple, sides = preset.multiple, (asked.width, asked.height)
+            nearest = tuple(max(multiple, round(side / multiple) * multiple) for side in sides)
+            if nearest != sides:
                 raise InputError(
-                    f"{preset.name} requires sides divisible by {preset.multiple}, but got "
-                    f"{asked.width} × {asked.height}: the nearest is {_nearest(asked.width, preset.multiple)}x"
-                    f"{_nearest(asked.height, preset.multiple)}."
+                    f"{preset.name} requires sides divisible by {multiple}, but got {sides[0]} × {sides[1]}: the "
+                    f"nearest is {nearest[0]}x{nearest[1]}."
                 )
         size = (preset.height, preset.width) if landscape else (preset.width, preset.height)
         own = Call(preset.steps, preset.guidance, *size)
     else:
         own = Call(_default(parameters, "num_inference_steps"), _default(parameters, guidance))
-    return Call(
-        own.steps if asked.steps is None else asked.steps,
-        own.guidance if asked.guidance is None else asked.guidance,
-        own.width if asked.width is None else asked.width,
-        own.height if asked.height is None else asked.height,
-    )
+    return replace(own, **{name: given for name, given in asdict(asked).items() if given is not None})
 
 
 def call_arguments(call: Call, source: ModelSource) -> dict[str, Any]:
@@ -111,7 +89,7 @@ def call_arguments(call: Call, source: ModelSource) -> dict[str, Any]:
     }
     if name := _guidance_argument(source, parameters):
         wanted[name] = call.guidance
-    return {name: value for name, value in wanted.items() if value is not None and name in parameters}
+    return {name: given for name, given in wanted.items() if given is not None and name in parameters}
 
 
 def call_parameters(source: ModelSource) -> dict[str, inspect.Parameter]:
@@ -124,10 +102,8 @@ def call_parameters(source: ModelSource) -> dict[str, inspect.Parameter]:
 
     pipeline = getattr(diffusers, source.pipeline, None)
     if pipeline is None:
-        raise InputError(
-            f"{source.name} is a {source.pipeline}, which diffusers {diffusers.__version__} does not have: install a "
-            "newer diffusers, or choose another model."
-        )
+        missing = f"{source.pipeline}, which diffusers {diffusers.__version__} does not have"
+        raise InputError(f"{source.name} is a {missing}: install a newer diffusers, or choose another model.")
     parameters = dict(inspect.signature(pipeline.__call__).parameters)
     needed = [
         name
@@ -143,15 +119,10 @@ def call_parameters(source: ModelSource) -> dict[str, inspect.Parameter]:
 
 
 def _guidance_argument(source: ModelSource, parameters: dict[str, inspect.Parameter]) -> str | None:
-    if source.preset is not None:
-        return source.preset.guidance_argument if source.preset.guidance_argument in parameters else None
-    return next((name for name in _GUIDANCE if name in parameters), None)
+    names = (source.preset.guidance_argument,) if source.preset else ("guidance_scale", "true_cfg_scale")
+    return next((name for name in names if name in parameters), None)
 
 
 def _default(parameters: dict[str, inspect.Parameter], name: str | None) -> Any:
     default = parameters[name].default if name in parameters else None
     return default if isinstance(default, int | float) else None
-
-
-def _nearest(side: int | None, multiple: int) -> int:
-    return max(multiple, round((side or 0) / multiple) * multiple)

@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from stackwalls.model import InputError, RunError, file_sha256, hub_failures
 from stackwalls.stackgen.diffusion.presets import AUTO, DEFAULT, MINIATURE, Preset, find_preset
@@ -17,31 +16,20 @@ INDEX_NAME = "model_index.json"
 OTHERWISE = "download it elsewhere and give its folder with --model"
 """What to do if the Hub does not provide a model."""
 
-_WEIGHTS = (".json", ".safetensors", ".txt", ".model", ".jinja")
-"""Suffixes of the files that a pipeline's frames depend on."""
+_SUFFIXES = (".json", ".safetensors", ".txt", ".model", ".jinja")  # of the files that a pipeline's frames depend on
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A pinned text-to-image model.
+    """A pinned text-to-image model."""
 
-    Attributes:
-        name: the repository, or the folder's name.
-        revision: the commit, or "sha256:…" over a folder's files.
-        pipeline: the class that the model names, such as "Flux2KleinPipeline".
-        preset: how it is called; None for other models.
-        folder: of a local model; None if it is on the Hub.
-        synsets: the only classes that it can draw; None for any.
-        instead: why it replaces the default model of `auto`, if it does.
-    """
-
-    name: str
-    revision: str
-    pipeline: str
-    preset: Preset | None = None
-    folder: Path | None = None
-    synsets: tuple[str, ...] | None = None
-    instead: str | None = field(default=None, compare=False)
+    name: str  # the repository, or the folder's name
+    revision: str  # the commit, or "sha256:…" over a folder's files
+    pipeline: str  # the class that the model names, such as "Flux2KleinPipeline"
+    preset: Preset | None = None  # how it is called
+    folder: Path | None = None  # None if it is on the Hub
+    synsets: tuple[str, ...] | None = None  # the only classes that it can draw; None for any
+    instead: str | None = field(default=None, compare=False)  # why it replaces the default model of `auto`, if it does
 
 
 def find_model(preset: str, model: str | None, revision: str | None, device: str) -> ModelSource:
@@ -57,11 +45,11 @@ def find_model(preset: str, model: str | None, revision: str | None, device: str
         InputError: if there is no such model, or it is not a diffusers pipeline.
         RunError: if the Hub refuses access or cannot be reached.
     """
-    if model is None:
-        if preset == MINIATURE and revision is not None:
+    if model is None and preset == MINIATURE:
+        if revision is not None:
             raise InputError(f"The miniature in this package has no revisions: leave out --revision {revision}.")
-        if preset == MINIATURE:
-            return _miniature()
+        return _miniature()
+    if model is None:
         return _find_auto(revision, device) if preset == AUTO else _on_hub(find_preset(preset), revision)
     if preset != AUTO:
         raise InputError(f"Expected --preset or --model, but got both ({preset} and {model}): leave one out.")
@@ -92,10 +80,8 @@ def _find_auto(revision: str | None, device: str) -> ModelSource:
 def _miniature(instead: str | None = None) -> ModelSource:
     from stackwalls.stackgen.diffusion.miniature.spec import PIPELINE, miniature_synsets
 
-    found = _in_folder(PIPELINE)
-    return replace(
-        found, name="stackwalls-mini", preset=find_preset(MINIATURE), synsets=miniature_synsets(), instead=instead
-    )
+    known = {"preset": find_preset(MINIATURE), "synsets": miniature_synsets(), "instead": instead}
+    return replace(_in_folder(PIPELINE), name="stackwalls-mini", **known)
 
 
 def _in_folder(folder: Path) -> ModelSource:
@@ -111,16 +97,10 @@ def _in_folder(folder: Path) -> ModelSource:
             "the pipeline again with save_pretrained(…, safe_serialization=True)."
         )
     pipeline = _pipeline_class(index, str(folder))
-    return ModelSource(folder.resolve().name, f"sha256:{_folder_sha256(folder)}", pipeline, None, folder)
-
-
-def _folder_sha256(folder: Path) -> str:
-    """SHA-256 over the names and contents of the pipeline's files."""
-    total = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in _WEIGHTS:
-            total.update(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n".encode())
-    return total.hexdigest()
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in _SUFFIXES]
+    lines = "".join(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n" for path in files)
+    revision = f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
+    return ModelSource(folder.resolve().name, revision, pipeline, None, folder)
 
 
 def _on_hub(preset: Preset | None, revision: str | None, repository: str = "") -> ModelSource:
@@ -148,8 +128,7 @@ def _on_hub(preset: Preset | None, revision: str | None, repository: str = "") -
 
 def _pipeline_class(index: Path, name: str) -> str:
     try:
-        content: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
-        found = content["_class_name"]
+        found = json.loads(index.read_text(encoding="utf-8"))["_class_name"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{name} has no readable pipeline ({INDEX_NAME}: {error}).") from error
     if not isinstance(found, str):

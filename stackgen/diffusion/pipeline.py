@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,23 +21,16 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 OFFLOADS = ("none", "model", "sequential")
 """The choices of `--offload`, besides the default: all on the GPU; one model at a time; one layer at a time (slow)."""
 
-ROOM = 4e9
-"""Bytes needed to draw a frame, besides the weights: the decoder's activations at about a megapixel."""
+_ROOM = 4e9  # bytes needed to draw a frame, besides the weights: the decoder's activations at about a megapixel
 
 
 @dataclass(frozen=True)
 class Placement:
-    """A device and the number type of the weights on it.
+    """A device and the number type of the weights on it."""
 
-    Attributes:
-        device: "cuda:0", "mps", "cpu".
-        dtype: one of `DTYPES`.
-        hardware: the device's name, such as "NVIDIA H200" or "cpu x86_64"; the frames' last bits depend on it.
-    """
-
-    device: str
-    dtype: str
-    hardware: str
+    device: str  # "cuda:0", "mps", "cpu"
+    dtype: str  # one of `DTYPES`
+    hardware: str  # its name, such as "NVIDIA H200" or "cpu x86_64"; the frames' last bits depend on it
 
 
 def place(device: str, wanted: str | None = None, forced: str | None = None) -> Placement:
@@ -73,9 +67,9 @@ def choose_offload(weights: int, largest: int, free: int) -> str:
         largest: bytes of the largest of them.
         free: free bytes on the GPU.
     """
-    if weights + ROOM <= free:
+    if weights + _ROOM <= free:
         return "none"
-    return "model" if largest + ROOM <= free else "sequential"
+    return "model" if largest + _ROOM <= free else "sequential"
 
 
 def memory_advice(device: str) -> str:
@@ -92,7 +86,7 @@ def load_pipeline(source: ModelSource, placement: Placement, offload: str | None
 
     Args:
         source: which weights.
-        placement: where, and in which number type.
+        placement: as `place` gives it.
         offload: one of `OFFLOADS`; by default chosen by the free memory.
 
     Returns:
@@ -123,19 +117,18 @@ def prepare(pipeline: Any, *, compiled: bool, attention: str | None) -> None:
         try:
             network.set_attention_backend(attention)
         except (ValueError, RuntimeError, AttributeError, ImportError) as error:
-            raise InputError(f"{name} cannot use the attention backend {attention!r}: {_line(error)}") from error
+            raise InputError(f"{name} cannot use the attention backend {attention!r}: {one_line(error)}") from error
     if compiled:
         try:
             network.compile_repeated_blocks()
         except (ValueError, AttributeError) as error:
-            raise InputError(
-                f"{name} has no blocks that can be compiled ({_line(error)}): leave --compile out."
-            ) from error
+            wrong = f"{name} has no blocks that can be compiled ({one_line(error)})"
+            raise InputError(f"{wrong}: leave --compile out.") from error
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Let diffusers and transformers log only errors inside; restores their verbosity afterwards."""
+    """Let diffusers and transformers log only errors inside."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
@@ -173,7 +166,7 @@ def _read(source: ModelSource, placement: Placement) -> Any:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
             if is_out_of_memory(error):
                 raise
-            raise InputError(f"The pipeline in {source.folder} cannot be loaded: {_line(error)}") from error
+            raise InputError(f"The pipeline in {source.folder} cannot be loaded: {one_line(error)}") from error
     if source.preset is not None and source.preset.variant and dtype is torch.float16:
         options["variant"] = source.preset.variant
     try:
@@ -183,7 +176,7 @@ def _read(source: ModelSource, placement: Placement) -> Any:
         # a number: the operating system's, such as a full disk; none: diffusers', such as weights in another format
         if isinstance(error, StackwallsError) or getattr(error, "errno", None) is not None:
             raise
-        raise InputError(f"The pipeline {source.name} cannot be loaded: {_line(error)}") from error
+        raise InputError(f"The pipeline {source.name} cannot be loaded: {one_line(error)}") from error
 
 
 def _move(pipeline: Any, device: str, offload: str | None) -> str:
@@ -205,6 +198,6 @@ def _move(pipeline: Any, device: str, offload: str | None) -> str:
     return offload
 
 
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return f"{text[:300]}{'…' if len(text) > 300 else ''}"
+def one_line(error: BaseException) -> str:
+    """What a library said, in one line of at most 300 characters."""
+    return textwrap.shorten(str(error), 300, placeholder="…") or type(error).__name__

@@ -18,41 +18,23 @@ MINIATURE = "mini"
 
 @dataclass(frozen=True)
 class Preset:
-    """One text-to-image model and its authors' recommended settings (November 2026).
-
-    Attributes:
-        name: of the preset.
-        repository: on the Hugging Face Hub; empty for the one in this package.
-        dtype: of its weights on a GPU: "float16", "bfloat16" or "float32".
-        steps: sampling steps.
-        guidance: guidance scale.
-        width: of the frame in pixels; a portrait frame suits a stack.
-        height: of the frame in pixels.
-        multiple: both sides must be divisible by this.
-        licence: of the weights, as the Hub's identifier.
-        memory: gigabytes of GPU memory.
-        guidance_argument: the pipeline's name for `guidance`.
-        negative_prompt: needed by some pipelines to use guidance at all.
-        variant: of the weight files that are already in `dtype`.
-        localizer: finds the animals in its frames by default.
-        stacks_only: whether it draws animals only on top of each other, not side by side.
-    """
+    """One text-to-image model and its authors' recommended settings (November 2026)."""
 
     name: str
-    repository: str
-    dtype: str
-    steps: int
-    guidance: float
-    width: int
+    repository: str  # on the Hugging Face Hub; empty for the one in this package
+    dtype: str  # of its weights on a GPU: "float16", "bfloat16" or "float32"
+    steps: int  # of sampling
+    guidance: float  # its scale
+    width: int  # of the frame in pixels; a portrait frame suits a stack
     height: int
-    multiple: int
-    licence: str
-    memory: str
-    guidance_argument: str = "guidance_scale"
-    negative_prompt: str | None = None
-    variant: str | None = None
-    localizer: str = "owlv2"
-    stacks_only: bool = False
+    multiple: int  # both sides must be divisible by this
+    licence: str  # of the weights, as the Hub's identifier
+    memory: str  # gigabytes of GPU memory
+    guidance_argument: str = "guidance_scale"  # the pipeline's name for `guidance`
+    negative_prompt: str | None = None  # needed by some pipelines to use guidance at all
+    variant: str | None = None  # of the weight files that are already in `dtype`
+    localizer: str = "owlv2"  # finds the animals in its frames by default
+    stacks_only: bool = False  # whether it draws animals only on top of each other, not side by side
 
 
 # fmt: off
@@ -79,7 +61,7 @@ def find_preset(name: str) -> Preset:
     """Find a preset by name.
 
     Raises:
-        InputError: if it is unknown; the message lists the valid names and suggests the nearest.
+        InputError: if it is unknown; the message lists the valid names.
     """
     if name in PRESETS:
         return PRESETS[name]

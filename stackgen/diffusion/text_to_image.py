@@ -8,13 +8,19 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 
 from stackwalls.model import InputError, memory_errors
 from stackwalls.stackgen.diffusion.call import Call, call_arguments
 from stackwalls.stackgen.diffusion.model_source import ModelSource
-from stackwalls.stackgen.diffusion.pipeline import Placement, load_pipeline, memory_advice, prepare, quiet_libraries
+from stackwalls.stackgen.diffusion.pipeline import (
+    Placement,
+    load_pipeline,
+    memory_advice,
+    one_line,
+    prepare,
+    quiet_libraries,
+)
 
 FLAT = 8
 """A frame with a smaller range of values (of 0 to 255) is blank."""
@@ -43,19 +49,16 @@ class FrameMaker(Protocol):
 class TextToImage:
     """A diffusers pipeline on its device.
 
-    The noise of each frame comes from a new generator on the CPU with the frame's own seed, so it is the same on every
-    device. Frames are reproducible with the same weights, number type, kind of device, library versions, options and
-    batch size; another batch size or device may change a frame's last bits.
+    The noise of each frame comes from a generator on the CPU with the frame's own seed, so it is the same everywhere.
+    Frames are reproducible with the same weights, number type, kind of device, versions, options and batch size;
+    another batch size or device may change a frame's last bits.
 
     Attributes:
         described: model, device, number type and offloading, in words.
     """
 
     def __init__(self, pipeline: Any, call: Call, source: ModelSource, device: str) -> None:
-        self._pipeline = pipeline
-        self._call = call
-        self._source = source
-        self._device = device
+        self._pipeline, self._call, self._source, self._device = pipeline, call, source, device
         self._arguments = call_arguments(call, source)
         self._negative = self._arguments.pop("negative_prompt", None)
         self.described = source.name
@@ -75,8 +78,8 @@ class TextToImage:
 
         Args:
             source: which weights.
-            call: how the pipeline is called, as `complete_call` gives it.
-            placement: where it runs, and in which number type.
+            call: as `complete_call` gives it.
+            placement: as `place` gives it.
             offload: what stays in main memory; by default chosen by the free memory.
             compiled: compile the repeated blocks (pays off from about 50 images).
             attention: an attention backend of diffusers.
@@ -106,35 +109,28 @@ class TextToImage:
             try:
                 made = self._pipeline(prompt=list(prompts), generator=generators, **negative, **self._arguments).images
             except ValueError as error:
-                said = " ".join(str(error).split())[:300]
-                raise InputError(
-                    f"{self._source.pipeline} rejects the call ({said}): change --size, --steps or --guidance."
-                ) from error
+                wrong = f"{self._source.pipeline} rejects the call ({one_line(error)})"
+                raise InputError(f"{wrong}: change --size, --steps or --guidance.") from error
             frames = [_as_frame(image) for image in made]
-        asked = (self._call.width, self._call.height)
+        width, height = self._call.width, self._call.height
         for frame in frames:
-            if isinstance(frame, Flaw) or asked[0] is None or frame.size == asked:
-                continue
-            raise InputError(
-                f"{self._source.pipeline} returns {frame.width} × {frame.height} instead of {asked[0]} × {asked[1]}: "
-                f"use --size {frame.width}x{frame.height}."
-            )
+            if isinstance(frame, Image.Image) and width is not None and frame.size != (width, height):
+                raise InputError(
+                    f"{self._source.pipeline} returns {frame.width} × {frame.height} instead of {width} × {height}: "
+                    f"use --size {frame.width}x{frame.height}."
+                )
         return frames
 
 
 def _as_frame(image: Any) -> Image.Image | Flaw:
     """Convert a pipeline's output, `(3, H, W)` in [0, 1] or an image or `(H, W, 3)`, unless it is blank."""
-    pixels: NDArray[np.uint8]
     if isinstance(image, Image.Image):
         pixels = np.asarray(image.convert("RGB"))
     else:
-        is_tensor = isinstance(image, torch.Tensor)
-        values = (
-            image.detach().float().permute(1, 2, 0) if is_tensor else torch.as_tensor(np.asarray(image, np.float32))
-        )
+        values = image.detach().permute(1, 2, 0) if isinstance(image, torch.Tensor) else torch.as_tensor(image)
         if not bool(torch.isfinite(values).all()):
             return Flaw("the frame holds values that are no numbers (NaN)")
-        pixels = (values * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+        pixels = (values.float() * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     darkest, brightest = int(pixels.min()), int(pixels.max())
     if brightest < FLAT:
         return Flaw("the frame is black")

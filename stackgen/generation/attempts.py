@@ -17,8 +17,7 @@ from stackwalls.model import Wall, memory_errors
 from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, frame_seed
 from stackwalls.stackgen.localising.cropping import best_crop, cut
-from stackwalls.stackgen.localising.localizer import Detections, Localizer
-from stackwalls.stackgen.localising.outcome import Crop, Pair, Rejection
+from stackwalls.stackgen.localising.localizer import Detections, Localizer, Rejection
 from stackwalls.stackgen.localising.pairing import pick_pair
 from stackwalls.stackgen.prompts.prompt import Prompt, prompt_for
 
@@ -27,12 +26,7 @@ AHEAD = 1
 
 _ATTEMPT = " attempt "
 
-_PNG = {"compress_level": 1}
-"""Three times as fast as Pillow's default for 6 % more bytes."""
-
 Row = dict[str, Any]
-
-Write = Callable[[ItemRecord, Row | None], None]
 
 
 @dataclass(frozen=True)
@@ -54,27 +48,21 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Attempts:
-    """Makes attempts until every image is done; a record is written after each of them.
+    """Makes attempts until every image is done.
 
     Attributes:
-        spec: the run.
-        frames: draws the frames.
-        localizer: finds the animals in them.
         hardware: the device's kind, for the records.
-        write: stores a record, and the row if there is one; called from another thread.
+        write: stores the record after an attempt, and the row if there is one; called from another thread.
     """
 
     spec: GenerateSpec
     frames: FrameMaker
     localizer: Localizer
     hardware: str
-    write: Write
+    write: Callable[[ItemRecord, Row | None], None]
 
     def run(self, items: Iterator[tuple[WorkItem, ItemRecord]]) -> Iterator[ItemRecord]:
-        """Work through images that are not done.
-
-        Args:
-            items: each with what is known of it; taken as they are needed.
+        """Work through images that are not done, each with what is known of it; they are taken as they are needed.
 
         Yields:
             The record after each attempt, in the order of the attempts.
@@ -87,7 +75,8 @@ class Attempts:
                 batch = [again.popleft() for _ in range(min(len(again), self.spec.batch_size))]
                 batch += islice(fresh, self.spec.batch_size - len(batch))
                 if batch:
-                    inspected.append(pool.submit(self._inspect, batch, self._draw(batch)))
+                    texts, seeds = [each.prompt.text for each in batch], [each.seed for each in batch]
+                    inspected.append(pool.submit(self._inspect, batch, self.frames.draw(texts, seeds)))
                 elif not inspected:
                     return
                 while len(inspected) > (AHEAD if batch else 0):
@@ -96,29 +85,22 @@ class Attempts:
                             again.append(found)
                         yield found.record if isinstance(found, Attempt) else found
 
-    def _draw(self, batch: Sequence[Attempt]) -> list[Image.Image | Flaw]:
-        return self.frames.draw([attempt.prompt.text for attempt in batch], [attempt.seed for attempt in batch])
-
     def _inspect(self, batch: Sequence[Attempt], frames: Sequence[Image.Image | Flaw]) -> list[Attempt | ItemRecord]:
         """Judge and store each frame: the next attempt at its image, or the image's record if it is done."""
-        good = [
-            (attempt, frame) for attempt, frame in zip(batch, frames, strict=True) if isinstance(frame, Image.Image)
-        ]
-        nouns = [attempt.prompt.nouns for attempt, _ in good]
+        good = [frame for frame in frames if not isinstance(frame, Flaw)]
+        nouns = [each.prompt.nouns for each, frame in zip(batch, frames, strict=True) if not isinstance(frame, Flaw)]
         with memory_errors(memory_advice(self.hardware)):
-            located = self.localizer.locate([frame for _, frame in good], nouns) if good else []
-        outcomes = {
-            attempt.item: inspect_frame(frame, detections, self.spec.wall)
-            for (attempt, frame), detections in zip(good, located, strict=True)
-        }
+            located = iter(self.localizer.locate(good, nouns) if good else [])
         found: list[Attempt | ItemRecord] = []
         for attempt, frame in zip(batch, frames, strict=True):
-            outcome = Rejection(frame.reason, "flaw") if isinstance(frame, Flaw) else outcomes[attempt.item]
+            if isinstance(frame, Flaw):
+                outcome: Row | Rejection = Rejection(frame.reason, "flaw")
+            else:
+                outcome = inspect_frame(frame, next(located), self.spec.wall)
             record, row = self._judged(attempt, outcome)
             self.write(record, row)
-            found.append(
-                record if is_done(record, self.spec.attempts) else Attempt.next(attempt.item, record, self.spec)
-            )
+            done = is_done(record, self.spec.attempts)
+            found.append(record if done else Attempt.next(attempt.item, record, self.spec))
         return found
 
     def _judged(self, attempt: Attempt, outcome: Row | Rejection) -> tuple[ItemRecord, Row | None]:
@@ -144,13 +126,8 @@ class Attempts:
 def inspect_frame(frame: Image.Image, detections: Detections, wall: Wall) -> Row | Rejection:
     """Find the pair, find the crop, cut it out.
 
-    Args:
-        frame: RGB.
-        detections: in that frame.
-        wall: the dead zone.
-
     Returns:
-        The columns that follow from the frame, `image` as the bytes of a PNG; or why there are none.
+        The columns that follow from the (RGB) frame, `image` as the bytes of a PNG; or why there are none.
     """
     pair = pick_pair(detections, frame.size, wall)
     if isinstance(pair, Rejection):
@@ -159,24 +136,18 @@ def inspect_frame(frame: Image.Image, detections: Detections, wall: Wall) -> Row
     if isinstance(crop, Rejection):
         return crop
     file = io.BytesIO()
-    cut(frame, crop).save(file, "PNG", **_PNG)
-    return {"image": file.getvalue(), **_columns(pair, crop)}
-
-
-def _columns(pair: Pair, crop: Crop) -> Row:
+    cut(frame, crop).save(file, "PNG", compress_level=1)  # 3 times as fast as Pillow's default for 6 % more bytes
     return {
-        "seen_box": [float(edge) for edge in pair.seen],
-        "hidden_box": [float(edge) for edge in pair.hidden],
-        "crop": [int(edge) for edge in crop.box],
-        "seen_score": float(pair.seen_score),
-        "hidden_score": float(pair.hidden_score),
-        "seen_share": float(crop.seen_share),
-        "hidden_share": float(crop.hidden_share),
-        "background": float(crop.background),
+        "image": file.getvalue(),
+        "seen_box": list(pair.seen),
+        "hidden_box": list(pair.hidden),
+        "crop": list(crop.box),
+        "seen_score": pair.seen_score,
+        "hidden_score": pair.hidden_score,
+        "seen_share": crop.seen_share,
+        "hidden_share": crop.hidden_share,
+        "background": crop.background,
     }
-
-
-# What is known of an image: attempts are made one after the other until one is kept.
 
 
 def kept_record(name: str, rejected: Sequence[dict[str, str]], row: Row, devices: Sequence[str]) -> ItemRecord:
@@ -201,10 +172,8 @@ def is_done(record: ItemRecord, attempts: int) -> bool:
 
     After an image was rejected in review there are as many attempts again.
     """
-    if record.rows:
-        return True
-    reviewed = [number for number, entry in enumerate(record.rejected) if entry["reason"].startswith(REVIEWED)]
-    return len(record.rejected) >= attempts + (reviewed[-1] + 1 if reviewed else 0)
+    reviewed = [number for number, entry in enumerate(record.rejected, 1) if entry["reason"].startswith(REVIEWED)]
+    return record.rows > 0 or len(record.rejected) >= attempts + max(reviewed, default=0)
 
 
 def after_review(record: ItemRecord, decisions: Mapping[str, Decision]) -> ItemRecord:
@@ -217,9 +186,8 @@ def after_review(record: ItemRecord, decisions: Mapping[str, Decision]) -> ItemR
     decision = decisions.get(record.name)
     if not record.rows or decision is None or not decision.rejected:
         return record
-    if decision.picture_sha256 != record.notes["image_sha256"]:
-        return record
-    return with_rejected(record, review_reason(decision.comment))
+    same = decision.picture_sha256 == record.notes["image_sha256"]
+    return with_rejected(record, review_reason(decision.comment)) if same else record
 
 
 def summarize(records: Iterator[ItemRecord], attempts: int) -> dict[str, Any] | None:

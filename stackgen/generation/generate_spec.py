@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from stackwalls.model import (
@@ -19,91 +19,51 @@ from stackwalls.model import (
     class_order,
     parse_classes,
 )
+from stackwalls.model.training.spec import check_values, value
 from stackwalls.stackgen.diffusion import Call, ModelSource
 from stackwalls.stackgen.localising.cropping import check_wall
 from stackwalls.stackgen.prompts.prompt import check_template
 
-MAX_PER_CLASS = 100_000
-"""Most images of a class: their number has five digits in the image's id."""
-
-MAX_ATTEMPTS = 1_000
-MAX_BATCH = 256
-
-_SEED_BITS = 63
-"""Seeds are positive 64-bit integers, as the column holds them."""
-
-_COUNTS = ("per_class", "attempts")
-"""What may grow in an existing folder, besides the classes."""
+_COUNTS = ("per_class", "attempts")  # what may grow in an existing folder, besides the classes
 
 
 @dataclass(frozen=True)
 class GenerateSpec:
     """One STACK-GEN set.
 
-    Attributes:
-        model: the text-to-image model, pinned.
-        call: how it is called, complete (see `complete_call`).
-        dtype: the number type of its weights.
-        localizer: the name of what finds the animals.
-        localizer_revision: and its revision.
-        classes: how many, sampled by the seed from the 398 animals; or which ones, by index, synset or name (kept as
-            synsets), others than animals too.
-        per_class: images of each class.
-        seed: what the classes and the noise of every frame follow from, 0 or more.
-        wall: the dead zone, on 224 × 224.
-        template: of the prompts.
-        attempts: most frames that are drawn for one image.
-        batch_size: frames that are drawn at once; another size may change a frame's last bits.
-        compiled: whether the model's blocks are compiled.
-        attention: the model's attention back end, or None.
-
     Raises:
-        InputError: if a value is out of its range, a class is unknown or named twice.
+        InputError: if a value is out of range, a class is unknown or named twice, or the model cannot draw it.
     """
 
     model: ModelSource
-    call: Call
-    dtype: str
-    localizer: str
+    call: Call  # complete (see `complete_call`)
+    dtype: str  # of the model's weights
+    localizer: str  # by name
     localizer_revision: str | None = None
+    # how many, sampled by the seed from the 398 animals; or which ones, by index, synset or name (kept as synsets)
     classes: int | tuple[str | int, ...] = 100
-    per_class: int = 1
-    seed: int = 0
+    per_class: int = value(1, "images per class; their number has five digits in the id", 1, 100_000)
+    seed: int = 0  # of the classes and the noise of every frame
     wall: Wall = VGG16_WALL
-    template: str = "refined"
-    attempts: int = 8
-    batch_size: int = 1
+    template: str = "refined"  # of the prompts
+    attempts: int = value(8, "maximum number of frames per image", 1, 1000)
+    batch_size: int = value(1, "frames per call; another size may change a frame's last bits", 1, 256)
     compiled: bool = False
-    attention: str | None = None
+    attention: str | None = None  # a backend of diffusers
 
     def __post_init__(self) -> None:
-        if isinstance(self.classes, tuple):
-            if not self.classes:
-                raise InputError("Expected at least one class, but the list of classes is empty.")
-            object.__setattr__(self, "classes", tuple(entry.synset for entry in parse_classes(self.classes)))
-        elif not 1 <= self.classes <= NUM_ANIMALS:
-            raise InputError(
-                f"Expected 1 to {NUM_ANIMALS} classes, the animals, but got {self.classes}: name others one by one."
-            )
+        object.__setattr__(self, "classes", _checked_classes(self.classes, self.seed, self.model))
+        check_values(self)
+        check_seed(self.seed)
         preset = self.model.preset
         if preset is not None and preset.stacks_only and self.wall.axis == "columns":
             raise InputError(
                 f"{self.model.name} draws one animal on top of the other, but the wall {self.wall} divides left from "
                 "right: take a wall of rows, or another preset."
             )
-        object.__setattr__(self, "classes", _drawable(self.classes, self.seed, self.model))
-        for name, value, most in (
-            ("images of each class", self.per_class, MAX_PER_CLASS),
-            ("attempts", self.attempts, MAX_ATTEMPTS),
-            ("frames at once", self.batch_size, MAX_BATCH),
-        ):
-            if not 1 <= value <= most:
-                raise InputError(f"Expected 1 to {most} {name}, but got {value}.")
-        check_seed(self.seed)
         if self.wall.image_size != IMAGE_SIZE:
-            raise InputError(
-                f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."
-            )
+            asked = f"{IMAGE_SIZE} × {IMAGE_SIZE} pixels"
+            raise InputError(f"Expected a wall on {asked}, but got one on {self.wall.image_size}.")
         check_wall(self.wall)
         check_template(self.template, self.wall)
 
@@ -112,7 +72,7 @@ class GenerateSpec:
         return chosen_classes(self.classes, self.seed)
 
     def to_dict(self) -> dict[str, Any]:
-        """For the manifest: all that the rows follow from, and the device's kind apart."""
+        """For the manifest: everything that determines the rows, except the device's kind."""
         preset = self.model.preset
         return {
             "classes": list(self.classes) if isinstance(self.classes, tuple) else self.classes,
@@ -130,10 +90,7 @@ class GenerateSpec:
                 "licence": preset.licence if preset else None,
             },
             "dtype": self.dtype,
-            "steps": self.call.steps,
-            "guidance": self.call.guidance,
-            "width": self.call.width,
-            "height": self.call.height,
+            **asdict(self.call),  # steps, guidance, width, height
             "batch_size": self.batch_size,
             "compile": self.compiled,
             "attention": self.attention,
@@ -142,39 +99,39 @@ class GenerateSpec:
 
 
 def chosen_classes(classes: int | tuple[str | int, ...], seed: int) -> tuple[ImageNetClass, ...]:
-    """The classes that were named, or so many animals in the order that the seed draws them in.
-
-    More classes never change the first. The order is that of `stackgen mix --animals`: with the same seed both sets
-    have the same classes.
-    """
+    """The classes that were named, or a number of animals sampled by the seed as `stackgen mix --animals` does."""
     if isinstance(classes, tuple):
         return parse_classes(classes)
     return parse_classes(class_order((entry.synset for entry in animals()), seed)[:classes])
 
 
-def _drawable(classes: int | tuple[str | int, ...], seed: int, model: ModelSource) -> int | tuple[str | int, ...]:
-    """The classes, of a model that draws only some: named, and no more than it has.
+def _checked_classes(asked: int | tuple[str | int, ...], seed: int, model: ModelSource) -> int | tuple[str | int, ...]:
+    """The classes: named, if they were or if the model draws only some; as many as it has if it stands in for another.
 
     Raises:
-        InputError: if it is asked for others; or for more, unless it stands in for a model that draws all.
+        InputError: if it cannot draw one, or not so many.
     """
     known = model.synsets
-    if known is None:
-        return classes
-    if isinstance(classes, tuple):
-        others = [entry.name for entry in parse_classes(classes) if entry.synset not in known]
-        if others:
+    if isinstance(asked, tuple):
+        if not asked:
+            raise InputError("Expected at least one class, but the list of classes is empty.")
+        entries = parse_classes(asked)
+        if others := [entry.name for entry in entries if known is not None and entry.synset not in known]:
             raise InputError(
-                f"{model.name} draws {len(known)} animals, and {others[0]} is none of them: "
+                f"{model.name} draws {len(known or ())} animals, and {others[0]} is none of them: "
                 "`stackgen prompts --preset mini` lists them; --preset klein draws any."
             )
-        return classes
-    if classes > len(known) and model.instead is None:
+        return tuple(entry.synset for entry in entries)
+    if not 1 <= asked <= NUM_ANIMALS:
+        raise InputError(f"Expected 1 to {NUM_ANIMALS} classes, the animals, but got {asked}: name others one by one.")
+    if known is None:
+        return asked
+    if asked > len(known) and model.instead is None:
         raise InputError(
-            f"{model.name} draws {len(known)} animals, but got --classes {classes}: ask for {len(known)} or fewer, or "
+            f"{model.name} draws {len(known)} animals, but got --classes {asked}: ask for {len(known)} or fewer, or "
             "take --preset klein, which draws any."
         )
-    return drawable(model, seed)[:classes]
+    return drawable(model, seed)[:asked]
 
 
 def drawable(model: ModelSource, seed: int) -> tuple[str, ...]:
@@ -185,17 +142,14 @@ def drawable(model: ModelSource, seed: int) -> tuple[str, ...]:
 
 def grows(there: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether the spec `now` asks for all that `there` asks for, with the same settings."""
-    settings = {key: value for key, value in now.items() if key not in ("classes", *_COUNTS)}
-    if settings != {key: value for key, value in there.items() if key not in ("classes", *_COUNTS)}:
-        return False
-    if any(there[key] > now[key] for key in _COUNTS):
-        return False
-    return set(_classes_of(there)) <= set(_classes_of(now))
 
+    def classes(spec: Mapping[str, Any]) -> set[ImageNetClass]:
+        asked = spec["classes"]
+        return set(chosen_classes(tuple(asked) if isinstance(asked, list) else asked, spec["seed"]))
 
-def _classes_of(spec: Mapping[str, Any]) -> tuple[ImageNetClass, ...]:
-    classes = spec["classes"]
-    return chosen_classes(tuple(classes) if isinstance(classes, list) else classes, spec["seed"])
+    settings = now.keys() - {"classes", *_COUNTS}
+    same = there.keys() == now.keys() and all(there[key] == now[key] for key in settings)
+    return same and all(there[key] <= now[key] for key in _COUNTS) and classes(there) <= classes(now)
 
 
 @dataclass(frozen=True)
@@ -220,4 +174,4 @@ def frame_seed(seed: int, item: WorkItem, attempt: int) -> int:
     """The seed of one frame's noise, 0 to 2**63 - 1: a hash of (the run's seed, class, image, attempt)."""
     parts = ("stack-gen", "frame", seed, item.entry.synset, item.number, attempt)
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> (64 - _SEED_BITS)
+    return int.from_bytes(digest[:8], "big") >> 1  # the column holds signed 64-bit integers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,6 @@ from stackwalls.hub_cards import (
     Succession,
     read_decisions,
     rejected_images,
-    stack_gen_features,
 )
 from stackwalls.model import InputError, Launch
 from stackwalls.stackgen.diffusion import FrameMaker
@@ -38,8 +37,6 @@ from stackwalls.stackgen.localising.localizer import Localizer
 VERSIONED = ("diffusers", "opencv-python-headless", "torch", "transformers")
 """Packages that a set's images depend on, besides those of every folder."""
 
-_HINT = "A set can grow, by more classes, images per class or attempts with the same settings and versions. "
-
 
 def generate(
     spec: GenerateSpec,
@@ -52,12 +49,11 @@ def generate(
     redo: bool = False,
     progress: bool = False,
 ) -> Manifest | None:
-    """Make this process's share of the set that `spec` describes, and finish the folder if nothing else is missing.
+    """Make this process's share of a set, and finish the folder if nothing else is missing.
 
-    Process r of W makes the images r, r + W, …; each image's record is written whole after every attempt. The process
-    that finds all images done finishes the folder. What comes out follows from the spec alone (on one kind of device,
-    at one batch size): not from the number of processes, nor from kills. A folder that was finished with a smaller
-    request grows, its rows unchanged.
+    Process r of W makes the images r, r + W, …; each image's record is written whole after every attempt. The result
+    follows from the spec alone (on one kind of device), whatever the number of processes and kills. A folder that was
+    finished with a smaller request grows, its rows unchanged.
 
     Args:
         spec: what to make.
@@ -110,22 +106,19 @@ def generate(
 
 def _open(spec: GenerateSpec, out: Path, launch: Launch, redo: bool) -> FolderWriter:
     revised = (lambda: bool(rejected_images(out))) if redo else None
+    hint = "A set can grow, by more classes, images per class or attempts with the same settings and versions. "
     return FolderWriter.open(
         out,
         kind="stack-gen",
         spec=spec.to_dict(),
-        features=stack_gen_features(),
         versions={name: version(name) for name in VERSIONED},
-        succession=Succession(grows, revised, hint=_HINT),
+        succession=Succession(grows, revised, hint=hint),
         launch=launch,
     )
 
 
 def _take_over(folder: FolderWriter, names: set[str], redo: bool) -> None:
-    """Records for what the finished set that is replaced has of these images; those rejected in review without a row.
-
-    What is there already stays, except that an image which was rejected since loses its row.
-    """
+    """Write records for these images of the finished set that is replaced; those rejected in review lose their row."""
     decisions = read_decisions(folder.path) if redo else {}
     for name in names if redo else ():
         record = folder.record(name)
@@ -135,8 +128,7 @@ def _take_over(folder: FolderWriter, names: set[str], redo: bool) -> None:
         for record, row in _former(folder.path, names):
             if folder.record(record.name) is None:
                 revised = after_review(record, decisions)
-                rows: Sequence[Row] = [row] if row is not None and revised.rows else []
-                folder.write(record.name, rows, revised.rejected, revised.notes)
+                folder.write(record.name, [row] if row and revised.rows else [], revised.rejected, revised.notes)
 
 
 def _former(folder: Path, names: set[str]) -> Iterator[tuple[ItemRecord, Row | None]]:

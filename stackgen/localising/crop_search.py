@@ -8,57 +8,39 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stackwalls.stackgen.localising.outcome import Box
+from stackwalls.stackgen.localising.localizer import Box
 
 Array = NDArray[np.float64]
 
 MIN_SIDE = 384
 """Smallest side of a crop in pixels: 1.7 times the network's input."""
 
+# in a frame with a shorter side (a miniature's 192 × 288) no crop needs to be that large; there its side must be …
 _SMALL = 512
-"""In a frame with a shorter side (a miniature's 128 × 128) no crop is that large; there the side must be …"""
-
-_OF_SMALL = MIN_SIDE / 832
-"""… at least this share of it, as in the 832 × 1216 frames that most models draw."""
+_OF_SMALL = MIN_SIDE / 832  # … at least this share of it, as in the 832 × 1216 frames that most models draw
 
 AT_LEAST = ("hidden_share", "seen_share", "seen_whole", "fill", "hidden_whole")
 """The shares with a lower limit; only the background has an upper one."""
 
 _TINY = 1e-9
-
+# for missing the limits by 1 in total; the objective is at most 4.1, so missing by 0.01 outweighs a good score
 _PENALTY = 100.0
-"""For missing the limits by 1 in total. The objective is at most 4.1, so missing by 0.01 outweighs a good score."""
-
+# for a crop a frame's width away from the pair's center: breaks ties in favor of the central crop
 _OFF_CENTER = 1e-6
-"""Penalty for a crop a frame's width away from the pair's center: breaks ties in favor of the central crop."""
-
-_SIDES, _ROWS = 36, 36
-"""Grid points over sides and over places."""
-
-_STARTS = 6
-"""The local search starts from this many of the best grid points, each with a different side."""
-
-_REACH = 4
-"""Steps in each direction of one round of the local search."""
+_SIDES, _ROWS = 36, 36  # grid points over sides and over places
+_STARTS = 6  # the local search starts from this many of the best grid points, each with a different side
+_REACH = 4  # steps in each direction of one round of the local search
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A pair in canonical position: the dead zone is a band of rows, the seen animal belongs above it.
-
-    Attributes:
-        seen: x0, y0, x1, y1 in pixels.
-        hidden: the same of the animal that belongs in the dead zone.
-        width: of the frame in pixels.
-        height: of the frame in pixels.
-        dead: start and stop of the dead zone, as shares of the crop's side.
-    """
+    """A pair in canonical position: the dead zone is a band of rows, the seen animal belongs above it."""
 
     seen: Box
     hidden: Box
-    width: int
+    width: int  # of the frame in pixels
     height: int
-    dead: tuple[float, float]
+    dead: tuple[float, float]  # start and stop of the dead zone, as shares of the crop's side
 
     @property
     def shared(self) -> Box:
@@ -80,32 +62,19 @@ class Scene:
 
 @dataclass(frozen=True)
 class Shares:
-    """What crops show, each a number in [0, 1] or an array of them. The overlap counts for the seen animal.
+    """What crops show: shares in [0, 1] of one or many. The overlap of the two counts for the seen animal."""
 
-    Attributes:
-        hidden_share: share of the visible hidden animal that is in the dead zone.
-        seen_share: share of the visible seen animal that is outside the dead zone.
-        seen_whole: share of the whole seen animal that is in the crop and outside the dead zone.
-        fill: share of the dead zone that the hidden animal covers.
-        hidden_whole: share of the whole hidden animal that is in the crop.
-        background: share of the crop that neither covers.
-    """
-
-    hidden_share: Array
-    seen_share: Array
-    seen_whole: Array
-    fill: Array
-    hidden_whole: Array
-    background: Array
+    hidden_share: Array  # of the visible hidden animal: in the dead zone
+    seen_share: Array  # of the visible seen animal: outside the dead zone
+    seen_whole: Array  # of the whole seen animal: in the crop and outside the dead zone
+    fill: Array  # of the dead zone: covered by the hidden animal
+    hidden_whole: Array  # of the whole hidden animal: in the crop
+    background: Array  # of the crop: covered by neither
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What an accepted crop must meet: `background` is at most, all others at least (names as in `Shares`).
-
-    Attributes:
-        side: of the crop in pixels.
-    """
+    """What an accepted crop must meet: `background` is at most, all others are at least (names as in `Shares`)."""
 
     hidden_share: float = 0.60
     seen_share: float = 0.90
@@ -113,11 +82,11 @@ class Limits:
     fill: float = 0.40
     hidden_whole: float = 0.20
     background: float = 0.45
-    side: int = MIN_SIDE
+    side: int = MIN_SIDE  # of the crop in pixels
 
     @classmethod
     def of_frame(cls, size: tuple[int, int]) -> Limits:
-        """The limits for a frame of (width, height): small frames allow smaller crops."""
+        """The limits for a frame of this width and height: small frames allow smaller crops."""
         return cls(side=MIN_SIDE if min(size) >= _SMALL else max(1, round(_OF_SMALL * min(size))))
 
     def excess(self, found: Shares) -> dict[str, Array]:
@@ -134,8 +103,7 @@ def shares(scene: Scene, x: Array, y: Array, side: Array) -> Shares:
     """
     dead0, dead1 = y + scene.dead[0] * side, y + scene.dead[1] * side
 
-    def inside(box: Box) -> tuple[Array, Array]:
-        """Square pixels of a box in the crop, and in its dead zone."""
+    def inside(box: Box) -> tuple[Array, Array]:  # square pixels in the crop, and in its dead zone
         across = _overlap(x, x + side, box[0], box[2])
         return across * _overlap(y, y + side, box[1], box[3]), across * _overlap(dead0, dead1, box[1], box[3])
 
@@ -158,9 +126,8 @@ def shares(scene: Scene, x: Array, y: Array, side: Array) -> Shares:
 def objective(found: Shares, side: Array, largest: int) -> Array:
     """What is maximized, at most 4.1.
 
-    hidden_share + seen_whole + fill + (1 − background) / 2 + hidden_whole / 2 + side / largest / 10: the first three
-    are the purpose of a sample; little background and a recognizable hidden animal count half; the last term prefers
-    resolution among equals.
+    The first three terms are the purpose of a sample; little background and a recognizable hidden animal count half;
+    the last term prefers resolution among equals.
     """
     main = found.hidden_share + found.seen_whole + found.fill
     return np.asarray(main + 0.5 * (1 - found.background) + 0.5 * found.hidden_whole + 0.1 * side / largest)
@@ -170,12 +137,12 @@ def search(scene: Scene, limits: Limits, *, within: bool) -> tuple[int, int, int
     """Find the best crop of the frame with a side of at least `limits.side`, on a grid and then to the pixel.
 
     Args:
-        scene: two boxes, a frame no shorter than `limits.side`, and the dead zone.
-        limits: the smallest side and the limits.
+        scene: its frame is no shorter than `limits.side`.
+        limits: of the side, and of the shares if `within`.
         within: penalize missing the limits so much that any crop that meets them wins.
 
     Returns:
-        Left, top and side in the scene's pixels.
+        Left, top and side in pixels.
     """
     largest = min(scene.width, scene.height)
     center = (min(scene.seen[0], scene.hidden[0]) + max(scene.seen[2], scene.hidden[2])) / 2
@@ -197,17 +164,14 @@ def search(scene: Scene, limits: Limits, *, within: bool) -> tuple[int, int, int
     while True:
         points, score = _round(scene, limits.side, points, step, value)
         if step <= 1:
-            break
+            x_, y_, side = points[:, score.argmax()]
+            return int(x_), int(y_), int(side)
         step = max(1.0, step / 3)
-    at = int(score.argmax())
-    return int(points[0, at]), int(points[1, at]), int(points[2, at])
 
 
 def _columns(scene: Scene, side: Array) -> Array:
-    """`(S, 1, X)` left edges at which an edge or the center of the crop meets that of a box.
-
-    Between those the shares are linear in x (the hidden share nearly), so the best x is one of them.
-    """
+    """`(S, 1, X)` left edges at which an edge or the center of the crop meets that of a box."""
+    # between those the shares are linear in x (the hidden share nearly), so the best x is one of them
     edges = np.array([scene.seen[0], scene.seen[2], scene.hidden[0], scene.hidden[2]])
     centers = np.array([scene.seen[0] + scene.seen[2], scene.hidden[0] + scene.hidden[2], edges.min() + edges.max()])
     ends = np.concatenate([np.broadcast_to(edges, (*side.shape[:2], 4)), edges - side, centers / 2 - side / 2], axis=2)
@@ -215,10 +179,8 @@ def _columns(scene: Scene, side: Array) -> Array:
 
 
 def _rows(scene: Scene, side: Array) -> Array:
-    """`(S, Y, 1)` top edges: those at which a line of the crop meets an edge of a box, and a grid between.
-
-    The hidden share is a quotient in y, whose maximum can be between the edges.
-    """
+    """`(S, Y, 1)` top edges: those at which a line of the crop meets an edge of a box, and a grid between."""
+    # the hidden share is a quotient in y, whose maximum can be between the edges
     edges = np.array([scene.seen[1], scene.seen[3], scene.hidden[1], scene.hidden[3]])
     lines = np.array([0.0, scene.dead[0], scene.dead[1], 1.0])
     meeting = (edges[None, :, None] - lines[None, None, :] * side).reshape(len(side), -1, 1)

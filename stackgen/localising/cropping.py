@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL.Image import Resampling
 
 from stackwalls.model import IMAGE_SIZE, InputError, Wall
-from stackwalls.stackgen.localising.crop_search import AT_LEAST, Limits, Scene, Shares, objective, search, shares
-from stackwalls.stackgen.localising.outcome import Crop, Pair, Rejection, Square
+from stackwalls.stackgen.localising.crop_search import AT_LEAST, Limits, Scene, objective, search, shares
+from stackwalls.stackgen.localising.localizer import Crop, Pair, PixelBox, Rejection
 from stackwalls.stackgen.localising.pairing import hidden_comes_last
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+# width over height of the flattest animals (a crocodile from the side): what a thin band can still hold
 _FLATTEST = 4.0
-"""Width over height of the flattest animals (a crocodile from the side): what a thin band can still hold."""
-
-_REDUCING_GAP = 3.0
-"""A crop of more than 2 × 3 times the target is first averaged down to about three times the target. From there on
-Lanczos gives visually the same image, and the cost no longer grows with the frame (Pillow's manual, `Image.resize`)."""
-
-_SHARES = tuple(field.name for field in fields(Shares))
 
 
 def best_crop(pair: Pair, size: tuple[int, int], wall: Wall, limits: Limits | None = None) -> Crop | Rejection:
@@ -48,13 +42,16 @@ def best_crop(pair: Pair, size: tuple[int, int], wall: Wall, limits: Limits | No
     scene, back = _canonical(pair, size, wall)
     if min(scene.seen_area, scene.hidden_area) < 1:
         return Rejection("the seen animal covers all of the hidden one", "covered")
-    crop = _measured(scene, search(scene, limits, within=False), back)
-    if not _missed(crop, limits):
-        return crop
-    crop = _measured(scene, search(scene, limits, within=True), back)
-    missed = _missed(crop, limits)
-    if not missed:
-        return crop
+    for within in (False, True):
+        found = search(scene, limits, within=within)
+        x, y, side = (np.array(value, dtype=np.float64) for value in found)
+        of = shares(scene, x, y, side)
+        score = float(objective(of, side, min(scene.width, scene.height)))
+        crop = Crop(box=back(*found), score=score, **{name: float(share) for name, share in vars(of).items()})
+        excess = {name: float(value) for name, value in limits.excess(of).items() if value > 0}
+        if not excess:
+            return crop
+    missed = sorted(excess, key=lambda name: -excess[name])
     reasons = [
         f"{name} {getattr(crop, name):.2f}, {'at least' if name in AT_LEAST else 'at most'} {getattr(limits, name):.2f}"
         for name in missed
@@ -62,15 +59,15 @@ def best_crop(pair: Pair, size: tuple[int, int], wall: Wall, limits: Limits | No
     return Rejection(f"no crop keeps to the limits (the nearest: {'; '.join(reasons)})", missed[0], crop)
 
 
-def cut(frame: Image, crop: Crop, size: int = IMAGE_SIZE) -> Image:
-    """Cut out a crop of a frame as `(size, size)` RGB.
+def cut(frame: Image, crop: Crop) -> Image:
+    """Cut out a crop of a frame as `(224, 224)` RGB.
 
     Lanczos is the sharpest of Pillow's filters that does not alias when an image shrinks (its window widens with the
-    factor, 1.7 to 3.7 for crops of 832 × 1216); bicubic blurs more. The crop is cut out first, because `resize(box=…)`
-    would let the filter read pixels outside it.
+    factor, 1.7 to 3.7 for crops of 832 × 1216); bicubic blurs more.
     """
-    part = frame.crop(crop.box).convert("RGB")
-    return part.resize((size, size), Resampling.LANCZOS, reducing_gap=_REDUCING_GAP)
+    part = frame.crop(crop.box).convert("RGB")  # first, because with `resize(box=…)` the filter reads pixels outside it
+    # the gap: from about three times the target on, averaging first gives visually the same image for a bounded cost
+    return part.resize((IMAGE_SIZE, IMAGE_SIZE), Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def check_wall(wall: Wall) -> None:
@@ -83,36 +80,22 @@ def check_wall(wall: Wall) -> None:
         InputError: if the dead zone, or the larger part next to it, is too thin.
     """
     limits = Limits()
-    at_edge = len(wall.seen) == 1
-    thinnest = limits.fill * limits.hidden_share / _FLATTEST
-    needed = thinnest * limits.hidden_whole if at_edge else thinnest
-    if wall.share < needed:
-        where = "at an edge of the image" if at_edge else "as a band in the middle"
+    thinnest = limits.fill * limits.hidden_share / _FLATTEST * wall.image_size
+    where, needed = "as a band in the middle", thinnest
+    if len(wall.seen) == 1:
+        where, needed = "at an edge of the image", thinnest * limits.hidden_whole
+    if wall.size < needed:
         raise InputError(
-            f"No animal can be hidden behind the wall {wall}: {where} it must be "
-            f"{int(np.ceil(needed * wall.image_size))} pixels or more."
+            f"No animal can be hidden behind the wall {wall}: {where} it must be {math.ceil(needed)} pixels or more."
         )
-    if max(stop - start for start, stop in wall.seen) < thinnest * wall.image_size:
+    if max(stop - start for start, stop in wall.seen) < thinnest:
         raise InputError(
-            f"The wall {wall} leaves too little visible: one part next to it must be "
-            f"{int(np.ceil(thinnest * wall.image_size))} pixels or more."
+            f"The wall {wall} leaves too little visible: one part next to it must be {math.ceil(thinnest)} pixels or "
+            "more."
         )
 
 
-def _missed(crop: Crop, limits: Limits) -> list[str]:
-    """Names of the limits that a crop misses, worst first."""
-    excess = limits.excess(Shares(**{name: np.asarray(getattr(crop, name)) for name in _SHARES}))
-    return sorted((name for name, value in excess.items() if value > 0), key=lambda name: -float(excess[name]))
-
-
-def _measured(scene: Scene, found: tuple[int, int, int], back: Callable[[int, int, int], Square]) -> Crop:
-    x, y, side = (np.array(value, dtype=np.float64) for value in found)
-    of = shares(scene, x, y, side)
-    score = float(objective(of, side, min(scene.width, scene.height)))
-    return Crop(box=back(*found), score=score, **{name: float(getattr(of, name)) for name in _SHARES})
-
-
-def _canonical(pair: Pair, size: tuple[int, int], wall: Wall) -> tuple[Scene, Callable[[int, int, int], Square]]:
+def _canonical(pair: Pair, size: tuple[int, int], wall: Wall) -> tuple[Scene, Callable[[int, int, int], PixelBox]]:
     """Rotate and mirror a pair into the position that is searched; also gives the way back for crops."""
     transposed = wall.axis == "columns"
     width, height = size[::-1] if transposed else size
@@ -127,7 +110,7 @@ def _canonical(pair: Pair, size: tuple[int, int], wall: Wall) -> tuple[Scene, Ca
     if in_mirror:
         seen, hidden = mirrored
 
-    def back(x: int, y: int, side: int) -> Square:
+    def back(x: int, y: int, side: int) -> PixelBox:
         x = width - x - side if in_mirror else x
         y = height - y - side if upside_down else y
         x, y = (y, x) if transposed else (x, y)

@@ -1,4 +1,4 @@
-"""`Localizer`: anything that finds animals in frames; `Detections`: what it finds in one."""
+"""`Localizer`: anything that finds animals in frames. Its `Detections` become a `Pair`, a `Crop` or a `Rejection`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from stackwalls.model import InputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
     from PIL.Image import Image
+
+# x0, y0, x1, y1 in pixels, half-open
+Box = tuple[float, float, float, float]
+PixelBox = tuple[int, int, int, int]
 
 MAX_OVERLAP = 0.6
 """Boxes with a larger intersection over union show the same object (non-maximum suppression)."""
@@ -59,7 +63,7 @@ class Localizer(Protocol):
 
     Attributes:
         name: as `load_localizer` takes it.
-        revision: identifies the weights: the commit on the Hub, a hash of a folder's files, or a version.
+        revision: of the weights: the commit on the Hub, a hash of a folder's files, or a version.
     """
 
     name: str
@@ -73,7 +77,7 @@ class Localizer(Protocol):
             nouns: what to look for in each frame; detections of all its nouns are pooled.
 
         Raises:
-            InputError: if there are not as many lists of nouns as frames.
+            InputError: if there are not as many lists of nouns as frames, or one is empty.
         """
         ...
 
@@ -84,3 +88,44 @@ def check_nouns(frames: Sequence[Image], nouns: Sequence[Sequence[str]]) -> None
         raise InputError(f"Expected a list of nouns for each of {len(frames)} frames, but got {len(nouns)}.")
     if not all(nouns):
         raise InputError("Expected at least one noun to look for in each frame, but got an empty list.")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The boxes (in frame pixels) and detection scores of two animals, one for each side of the wall."""
+
+    seen: Box  # the animal that the network should see
+    hidden: Box  # the one that goes behind the wall
+    seen_score: float
+    hidden_score: float
+    animals: int = 2  # number found in the frame, 2 or 3
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of a frame, and what it shows (see `crop_search.Shares`)."""
+
+    box: PixelBox  # in frame pixels, inside the frame
+    hidden_share: float
+    seen_share: float
+    seen_whole: float
+    fill: float
+    hidden_whole: float
+    background: float
+    score: float  # the maximized objective, at most 4.1; for comparing attempts
+
+    @property
+    def side(self) -> int:
+        """In frame pixels."""
+        return self.box[2] - self.box[0]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """Why a frame gives no image."""
+
+    reason: str  # for people, with the numbers: "no crop keeps to the limits (the nearest: fill 0.31, at least 0.40)"
+    # one word to count by: "none", "one", "many", "apart" or "inside" (from pairing); the limit of a crop that is
+    # missed; "side" if the frame is too small; "covered" if nothing of the hidden animal is visible
+    cause: str
+    crop: Crop | None = None  # the best one found

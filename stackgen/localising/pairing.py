@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model import Wall
-from stackwalls.stackgen.localising.localizer import Detections
-from stackwalls.stackgen.localising.outcome import Box, Pair, Rejection
+from stackwalls.stackgen.localising.localizer import Detections, Pair, Rejection
 
 Array = NDArray[np.float64]
 
@@ -22,41 +22,23 @@ MIN_AREA = 0.02
 MAX_ANIMALS = 3
 """Of three, the best two are taken (a third in a corner, or one animal detected in halves); more are a crowd."""
 
-_INSIDE = 0.8
-"""A box counts as inside another if at least this share of it is."""
-
-_APART = 0.3
-"""Two boxes inside a third are two animals, and the third a group, if they overlap by less than this …"""
-
-_GROUP = 0.5
-"""… and together cover more than this share of it."""
-
-_PART = 0.35
-"""A box inside another with less than this share of its area is a part: a head, a limb."""
-
-_STEP = 0.35
-"""Across the wall's line, centers of a pair are apart by at least this share of the smaller extent."""
-
-_ABREAST = 0.4
-"""Along the wall's line, extents of a pair overlap by at least this share of the smaller extent."""
-
-_COVERED = 0.75
-"""If more than this share of one box is inside the other, both show one animal."""
+_INSIDE = 0.8  # a box counts as inside another if at least this share of it is
+_APART = 0.3  # two boxes inside a third are two animals, and the third a group, if they overlap by less than this …
+_GROUP = 0.5  # … and together cover more than this share of it
+_PART = 0.35  # a box inside another with less than this share of its area is a part: a head, a limb
+_COVERED = 0.75  # if more than this share of one box is inside the other, both show one animal
+# of the smaller extent of a pair: its centers are apart by this share or more across the wall's line, and its extents
+# overlap by this share or more along the line
+_STEP, _ABREAST = 0.35, 0.4
 
 
 @dataclass(frozen=True)
 class _Boxes:
-    """Boxes of a frame with their scores, and what each two have in common.
+    """Boxes of a frame, and what each two have in common."""
 
-    Attributes:
-        boxes: `(K, 4)`.
-        scores: `(K,)`.
-        shared: `(K, K)` square pixels; the diagonal holds the areas. torchvision.ops has the IoU, but not this.
-    """
-
-    boxes: Array
-    scores: Array
-    shared: Array
+    boxes: Array  # (K, 4)
+    scores: Array  # (K,)
+    shared: Array  # (K, K) square pixels; the diagonal holds the areas. torchvision.ops has the IoU, but not this
 
     @classmethod
     def of(cls, detections: Detections) -> _Boxes:
@@ -68,12 +50,11 @@ class _Boxes:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, kept: list[int]) -> _Boxes:
+    def __getitem__(self, kept: NDArray[np.bool]) -> _Boxes:
         return _Boxes(self.boxes[kept], self.scores[kept], self.shared[kept][:, kept])
 
     @property
     def areas(self) -> Array:
-        """`(K,)` square pixels."""
         return self.shared.diagonal()
 
     @property
@@ -107,8 +88,7 @@ def pick_pair(detections: Detections, size: tuple[int, int], wall: Wall) -> Pair
         The pair; or a `Rejection` whose cause is "none", "one", "many", "inside" or "apart".
     """
     found = _Boxes.of(detections)
-    kept = (found.scores >= MIN_SCORE) & (found.areas >= MIN_AREA * size[0] * size[1])
-    found = found[np.flatnonzero(kept).tolist()]
+    found = found[(found.scores >= MIN_SCORE) & (found.areas >= MIN_AREA * size[0] * size[1])]
     found = _without_parts(_without_groups(found))
     if len(found) == 0:
         return Rejection("no animal was found (expected two)", "none")
@@ -127,11 +107,10 @@ def _without_groups(found: _Boxes) -> _Boxes:
         separate = overlap[one, other] < _APART and max(inside[one, other], inside[other, one]) < _COVERED
         return bool(separate and area[one] + area[other] - shared[one, other] > _GROUP * area[outer])
 
-    kept = []
+    kept = np.ones(len(found), dtype=bool)
     for outer in range(len(found)):
-        held = [i for i in range(len(found)) if i != outer and inside[outer, i] >= _INSIDE and area[i] < area[outer]]
-        if not any(is_group(outer, one, other) for one in held for other in held if one < other):
-            kept.append(outer)
+        held = np.flatnonzero((inside[outer] >= _INSIDE) & (area < area[outer]))
+        kept[outer] = not any(is_group(outer, one, other) for one, other in combinations(held, 2))
     return found[kept]
 
 
@@ -139,7 +118,7 @@ def _without_parts(found: _Boxes) -> _Boxes:
     """Drop boxes that are a small piece of another one."""
     inside, area = found.inside, found.areas
     part = (inside >= _INSIDE) & (area[None, :] < _PART * area[:, None])  # [i, j]: j is a part of i
-    return found[np.flatnonzero(~part.any(axis=0)).tolist()]
+    return found[~part.any(axis=0)]
 
 
 def _best_pair(found: _Boxes, wall: Wall) -> Pair | Rejection:
@@ -147,8 +126,7 @@ def _best_pair(found: _Boxes, wall: Wall) -> Pair | Rejection:
     inside, overlap, scores = found.inside, found.overlap, found.scores
     low, high = found.boxes[:, :2], found.boxes[:, 2:]
     center, extent = (low + high) / 2, high - low
-    best: tuple[float, int, int] | None = None
-    nested = False
+    best, nested = (0.0, -1, -1), False
     for first, second in np.argwhere(center[None, :, across] > center[:, None, across]).tolist():
         if max(inside[first, second], inside[second, first]) > _COVERED:
             nested = True
@@ -159,19 +137,13 @@ def _best_pair(found: _Boxes, wall: Wall) -> Pair | Rejection:
         if step < _STEP * min(extent[first, across], extent[second, across]) or abreast < _ABREAST:
             continue
         quality = min(scores[first], scores[second]) * abreast * (1 - overlap[first, second])
-        if best is None or quality > best[0]:
-            best = (float(quality), first, second)
-    if best is None:
+        best = max(best, (quality, first, second), key=lambda found: found[0])
+    if best[1] < 0:
         if nested:
-            return Rejection(
-                "one of the two boxes lies in the other: one animal, or one in front of the other", "inside"
-            )
+            why = "one of the two boxes lies in the other: one animal, or one in front of the other"
+            return Rejection(why, "inside")
         how = "one above the other" if wall.axis == "rows" else "side by side"
         return Rejection(f"{len(found)} animals were found, but no two of them {how}", "apart")
-    seen, hidden = best[1:] if hidden_comes_last(wall) else best[:0:-1]
-    return Pair(_box(found, seen), _box(found, hidden), float(scores[seen]), float(scores[hidden]), len(found))
-
-
-def _box(found: _Boxes, index: int) -> Box:
-    x0, y0, x1, y1 = found.boxes[index].tolist()
-    return x0, y0, x1, y1
+    pair = list(best[1:] if hidden_comes_last(wall) else best[:0:-1])
+    (seen, hidden), (seen_score, hidden_score) = found.boxes[pair].tolist(), scores[pair].tolist()
+    return Pair(tuple(seen), tuple(hidden), seen_score, hidden_score, len(found))

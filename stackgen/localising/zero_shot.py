@@ -30,17 +30,11 @@ LOCALIZERS: dict[str, str | None] = {
 BATCH = 8
 """Frames per forward pass, all of one size."""
 
-_OWL = ("owlvit", "owlv2")
-"""Model types trained with one query per noun, a sentence of at most 16 tokens."""
-
+_OWL = ("owlvit", "owlv2")  # model types trained with one query per noun, a sentence of at most 16 tokens
+# lowest scores, by model type: above 0.15, OWLv2's boxes are objects rather than texture …
 _THRESHOLDS = {"owlvit": 0.10, "owlv2": 0.15}
-"""Lowest scores, by model type: above 0.15, OWLv2's boxes are objects rather than texture."""
-
-_THRESHOLD = 0.25
-"""For all others: Grounding DINO's own default for boxes."""
-
-_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
-"""Configurations, vocabularies and weights; never a pickle or a program."""
+_THRESHOLD = 0.25  # … and for all others, Grounding DINO's own default
+_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]  # never a pickle or a program
 
 
 def load_localizer(name: str, device: str = "cpu") -> Localizer:
@@ -70,8 +64,7 @@ def load_localizer(name: str, device: str = "cpu") -> Localizer:
 class ZeroShot:
     """A zero-shot detector (OWLv2, Grounding DINO, …), always in single precision.
 
-    All nouns of a frame are queried together, and their detections are pooled. Longer texts than the model reads (16
-    tokens with OWLv2) are truncated.
+    All nouns of a frame are queried together. Texts longer than the model reads (16 tokens with OWLv2) are truncated.
 
     Attributes:
         name: as the user gave it.
@@ -97,11 +90,10 @@ class ZeroShot:
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
         folder = Path(source) if Path(source).is_dir() else _fetch(source)
+        weights = {"dtype": torch.float32, "use_safetensors": True}
         try:
             processor = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
-            model = AutoModelForZeroShotObjectDetection.from_pretrained(
-                folder, dtype=torch.float32, use_safetensors=True
-            )
+            model = AutoModelForZeroShotObjectDetection.from_pretrained(folder, **weights)
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise InputError(
                 f"{source} is not a zero-shot object detection model of transformers with a processor and safetensors "
@@ -115,8 +107,11 @@ class ZeroShot:
     def locate(self, frames: Sequence[Image], nouns: Sequence[Sequence[str]]) -> list[Detections]:
         """Detect the nouns in each frame; see `Localizer`."""
         check_nouns(frames, nouns)
+        alike: dict[tuple[int, int], list[int]] = {}  # padding a frame to its neighbors' size would change its boxes
+        for index, frame in enumerate(frames):
+            alike.setdefault(frame.size, []).append(index)
         found: dict[int, Detections] = {}
-        for batch in _batches([frame.size for frame in frames]):
+        for batch in (group[at : at + BATCH] for group in alike.values() for at in range(0, len(group), BATCH)):
             here = self._locate_batch([frames[i] for i in batch], [nouns[i] for i in batch])
             found.update(zip(batch, here, strict=True))
         return [found[i] for i in range(len(frames))]
@@ -133,9 +128,8 @@ class ZeroShot:
         ).to(self._model.device)
         with torch.inference_mode():
             outputs = self._model(**inputs)
-        sizes = [(frame.height, frame.width) for frame in frames]
         results = self._processor.post_process_grounded_object_detection(
-            outputs, threshold=self.threshold, target_sizes=sizes
+            outputs, threshold=self.threshold, target_sizes=[frame.size[::-1] for frame in frames]
         )
         return [
             Detections.of(result["boxes"].float().cpu().numpy(), result["scores"].float().cpu().numpy(), frame.size)
@@ -157,14 +151,13 @@ class ZeroShot:
         return frame.resize(shape, Resampling.BICUBIC, reducing_gap=3.0)
 
     def _texts(self, nouns: Sequence[Sequence[str]]) -> list[list[str]]:
-        """The same number of texts for each frame: its last noun is repeated, as OWLv2 would query an empty text."""
-        most = max(len(words) for words in nouns)
         # Grounding DINO's texts are separated by full stops
         lists = [[word.lower().replace(".", "") for word in words] for words in nouns]
-        lists = [words + words[-1:] * (most - len(words)) for words in lists]
         if self._kind not in _OWL:
             return [list(dict.fromkeys(words)) for words in lists]
-        return [[f"a photo of a {word}" for word in words] for words in lists]
+        # the same number of texts for each frame: its last noun is repeated, as OWLv2 would query an empty text
+        most = max(map(len, lists))
+        return [[f"a photo of a {word}" for word in words + words[-1:] * (most - len(words))] for words in lists]
 
     def _padding(self) -> dict[str, Any]:
         """How the tokenizer pads: OWLv2 always reads 16 tokens."""
@@ -174,11 +167,8 @@ class ZeroShot:
 
 
 def _fetch(source: str) -> Path:
-    """Download `owner/name[@revision]`, or find it in the cache; the folder's name is the commit.
-
-    This is done before loading: transformers requests the files one by one, and retries each for 23 seconds if there
-    is no connection.
-    """
+    """Download `owner/name[@revision]`, or find it in the cache; the folder's name is the commit."""
+    # not left to transformers, which requests the files one by one, and retries each for 23 s without a connection
     from huggingface_hub import snapshot_download
 
     found = HubId.parse(source)
@@ -186,21 +176,11 @@ def _fetch(source: str) -> Path:
         raise InputError(f"There is no folder {source}, and it is not owner/name[@revision] either.")
     otherwise = "pass a folder that contains one, or use the localizer 'foreground', which needs no weights"
     with hub_failures("load the detector", "model", found.repository, found.revision, otherwise=otherwise):
-        return Path(snapshot_download(found.repository, revision=found.revision, allow_patterns=list(_FILES)))
-
-
-def _batches(sizes: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Indices of up to `BATCH` frames of one size: padding a frame to its neighbors' size would change its boxes."""
-    alike: dict[tuple[int, int], list[int]] = {}
-    for index, size in enumerate(sizes):
-        alike.setdefault(size, []).append(index)
-    return [group[start : start + BATCH] for group in alike.values() for start in range(0, len(group), BATCH)]
+        return Path(snapshot_download(found.repository, revision=found.revision, allow_patterns=_FILES))
 
 
 def _folder_revision(folder: Path) -> str:
     """SHA-256 over the names and contents of the files that the detections depend on."""
-    names = sorted(path for pattern in ("*.json", "*.safetensors", "*.txt") for path in folder.glob(pattern))
-    digest = hashlib.sha256()
-    for path in names:
-        digest.update(f"{path.name} {file_sha256(path)}\n".encode())
-    return f"sha256:{digest.hexdigest()}"
+    paths = sorted(path for pattern in ("*.json", "*.safetensors", "*.txt") for path in folder.glob(pattern))
+    lines = "".join(f"{path.name} {file_sha256(path)}\n" for path in paths)
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"

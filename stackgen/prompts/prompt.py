@@ -1,4 +1,4 @@
-"""`prompt_for`: the prompt for a class, an attempt and a wall; `noun_of`: what to call a class in it."""
+"""`TEMPLATES`; `prompt_for`: the prompt for a class, an attempt and a wall; `noun_of`: what to call a class in it."""
 
 from __future__ import annotations
 
@@ -8,23 +8,68 @@ from functools import lru_cache
 from importlib import resources
 
 from stackwalls.model import VGG16_WALL, InputError, Wall, imagenet_classes
-from stackwalls.stackgen.prompts.sentences import TEMPLATES, Template
 
 PLACEHOLDER = "{animal}"
 """Stands for the noun in a custom sentence."""
 
 
 @dataclass(frozen=True)
-class Noun:
-    """What to call a class.
+class Template:
+    """Sentences that the attempts use in turn.
 
-    Attributes:
-        text: an unambiguous noun for the class: "rooster" for cock, "crane bird", "boxer dog".
-        kind: a common word that covers it ("bird", "dog"), which detectors know best; None if it is not an animal.
+    In a sentence, `{animal}` is the noun, `{a}` the noun with its article, and `{things}` "animals", or "objects" for
+    other classes.
     """
 
-    text: str
-    kind: str | None
+    rows: tuple[str, ...]  # for walls of rows: one animal above the other
+    columns: tuple[str, ...]  # for walls of columns: side by side; may be empty
+    by_class_name: bool = False  # use the plain ImageNet name, as in the paper, instead of the unambiguous noun
+
+
+_STACKED = (
+    "A photo of {a} stacked on top of another {animal}, exactly two {things} of the same kind, one directly above "
+    "the other, both fully visible, close-up filling the frame, plain background.",
+    "Vertical close-up photo of {a} standing on the back of a second, identical {animal}. Two {things} only, tightly "
+    "framed, plain blurred background, natural light.",
+    "A tower of two: one {animal} on top and one {animal} directly below it, photographed from the side, the same "
+    "size, filling the whole picture, soft grey studio background.",
+    "Studio photo, portrait format: in the upper half {a}, sitting on the {animal} in the lower half. Two {things}, "
+    "equally large, seamless backdrop.",
+    "Wildlife magazine photo of {a} lying on top of another {animal}, the two touching, both seen whole and "
+    "very close, nothing else in the picture.",
+    "{a} balancing on {a}, stacked vertically, two {things} in all, full bodies, edge to edge in the frame, out of "
+    "focus background.",
+)
+
+_SIDE_BY_SIDE = (
+    "A photo of {a} next to another {animal}, exactly two {things} of the same kind, side by side and touching, both "
+    "fully visible, close-up filling the frame, plain background.",
+    "Close-up photo of two {things} side by side: {a} on the left and a second, identical {animal} on the right, "
+    "tightly framed, plain blurred background, natural light.",
+    "A pair: one {animal} on the left and one {animal} on the right, next to each other, photographed from the front, "
+    "the same size, filling the whole picture, soft grey studio background.",
+    "Studio photo, landscape format: in the left half {a}, leaning on the {animal} in the right half. Two {things}, "
+    "equally large, seamless backdrop.",
+    "Wildlife magazine photo of {a} beside another {animal}, the two touching, both seen whole and very "
+    "close, nothing else in the picture.",
+    "{a} and {a} next to each other, shoulder to shoulder, two {things} in all, full bodies, edge to edge in the "
+    "frame, out of focus background.",
+)
+
+TEMPLATES: dict[str, Template] = {
+    "refined": Template(rows=_STACKED, columns=_SIDE_BY_SIDE),
+    "paper": Template(rows=("A photo of {animal} stacked on top of {animal}.",), columns=(), by_class_name=True),
+}
+"""Name → sentences. `paper`: Taimeskhanov, Sicre, Garreau (ECML PKDD 2024, arXiv 2404.01964), section 4.1, before
+they were refined with a chat model; those are not published. `refined`, the default, is this project's."""
+
+
+@dataclass(frozen=True)
+class Noun:
+    """What to call a class."""
+
+    text: str  # unambiguous: "rooster" for cock, "crane bird", "boxer dog"
+    kind: str | None  # a common word that covers it ("bird", "dog"), which detectors know best; None if not an animal
 
     @property
     def article(self) -> str:
@@ -41,25 +86,18 @@ def noun_of(label: int) -> Noun:
     Raises:
         InputError: if `label` is not an index from 0 to 999.
     """
-    if not 0 <= label < len(imagenet_classes()):
-        raise InputError(f"Expected a class index from 0 to {len(imagenet_classes()) - 1}, but got {label}.")
-    entry = imagenet_classes()[label]
-    return _table().get(entry.synset, Noun(entry.name, None))
+    classes = imagenet_classes()
+    if not 0 <= label < len(classes):
+        raise InputError(f"Expected a class index from 0 to {len(classes) - 1}, but got {label}.")
+    return _table().get(classes[label].synset, Noun(classes[label].name, None))
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """The prompt of one attempt.
-
-    Attributes:
-        text: the sentence.
-        template: its template by name, or the custom sentence.
-        nouns: what a detector looks for in the frame, the specific word first: ("Border terrier", "dog").
-    """
+    """The prompt of one attempt."""
 
     text: str
-    template: str
-    nouns: tuple[str, ...]
+    nouns: tuple[str, ...]  # what a detector looks for in the frame, the specific word first: ("Border terrier", "dog")
 
 
 def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall = VGG16_WALL) -> Prompt:
@@ -69,7 +107,7 @@ def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall =
     modulo their number. Walls of rows ask for one animal on top of the other, walls of columns for two side by side.
 
     Args:
-        label: ImageNet-1k index, 0 to 999. For classes that are not animals (398 and up) the class name is the noun.
+        label: ImageNet-1k index, 0 to 999.
         attempt: 0 for the first.
         template: a name in `TEMPLATES`, or a custom sentence with `{animal}` in it.
         wall: its axis decides how the two should be placed.
@@ -82,9 +120,11 @@ def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall =
     sentences = check_template(template, wall)
     noun = noun_of(label)
     nouns = (noun.text,) if noun.kind is None else (noun.text, noun.kind)
-    named = TEMPLATES.get(template, _OWN)
-    shown = Noun(imagenet_classes()[label].name, noun.kind) if named.by_class_name else noun
-    return Prompt(_fill(sentences[attempt % len(sentences)], shown), template, nouns)
+    if template in TEMPLATES and TEMPLATES[template].by_class_name:
+        noun = Noun(imagenet_classes()[label].name, noun.kind)
+    text = sentences[attempt % len(sentences)].replace("{a}", f"{noun.article} {noun.text}")
+    text = text.replace(PLACEHOLDER, noun.text).replace("{things}", "objects" if noun.kind is None else "animals")
+    return Prompt(text[:1].upper() + text[1:], nouns)
 
 
 def check_template(template: str, wall: Wall) -> tuple[str, ...]:
@@ -110,17 +150,6 @@ def check_template(template: str, wall: Wall) -> tuple[str, ...]:
             "from right: use the template 'refined', which asks for two side by side."
         )
     return sentences
-
-
-_OWN = Template(rows=(), columns=())
-"""A custom sentence uses the unambiguous noun."""
-
-
-def _fill(sentence: str, noun: Noun) -> str:
-    """Fill in the placeholders and capitalize the first letter; other braces stay."""
-    text = sentence.replace("{a}", f"{noun.article} {noun.text}").replace(PLACEHOLDER, noun.text)
-    text = text.replace("{things}", "objects" if noun.kind is None else "animals")
-    return text[:1].upper() + text[1:]
 
 
 @lru_cache(maxsize=1)

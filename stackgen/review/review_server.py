@@ -6,6 +6,8 @@ import hmac
 import json
 import re
 import secrets
+import sys
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from typing import Any
@@ -16,7 +18,7 @@ from stackwalls.stackgen.review.review_session import ReviewSession
 LOOPBACK = "127.0.0.1"
 
 MOST_BODY = 16_384
-"""Bytes of a decision; longer requests are rejected unread."""
+"""Most bytes of a decision; longer requests are rejected unread."""
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -62,10 +64,8 @@ class ReviewServer(ThreadingHTTPServer):
         try:
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
-            raise RunError(
-                f"Cannot listen on port {port} of {LOOPBACK} ({error.strerror or error}): choose another --port, or "
-                "leave it out to use any free one."
-            ) from error
+            wrong = f"Cannot listen on port {port} of {LOOPBACK} ({error.strerror or error})"
+            raise RunError(f"{wrong}: choose another --port, or leave it out to use any free one.") from error
 
     @property
     def address(self) -> str:
@@ -74,8 +74,6 @@ class ReviewServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore browsers that disconnect in the middle of a response."""
-        import sys
-
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
             super().handle_error(request, client_address)
 
@@ -89,6 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 60
 
     def do_GET(self) -> None:
+        session = self.server.session
         path = self._allowed()
         if path is None:
             return
@@ -96,15 +95,10 @@ class _Handler(BaseHTTPRequestHandler):
             name, media_type = PAGE[path]
             self._send(200, (files("stackwalls.stackgen.review") / "templates" / name).read_bytes(), media_type)
         elif path == "set":
-            self._answer(self.server.session.overview)
+            self._answer(session.overview)
         elif match := _NUMBERED.fullmatch(path):
-            number = int(match[2])
-            if match[1] == "row":
-                self._answer(lambda: self.server.session.row(number))
-            elif match[1] == "rejected":
-                self._answer(lambda: self.server.session.rejected(number))
-            else:
-                self._answer(lambda: self.server.session.image(number))
+            asked = {"row": session.row, "image": session.image, "rejected": session.rejected}[match[1]]
+            self._answer(asked, int(match[2]))
         else:
             self._refuse(404, "Not found.")
 
@@ -120,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.headers.get_content_type() != "application/json":
             self._refuse(415, "Expected a decision as application/json.")
         elif (body := self._body()) is not None:
-            self._answer(lambda: self._decide(body))
+            self._answer(self._decide, body)
 
     def _decide(self, body: bytes) -> dict[str, Any]:
         try:
@@ -153,10 +147,10 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         return path
 
-    def _answer(self, ask: Any) -> None:
+    def _answer(self, ask: Callable[..., Any], *arguments: Any) -> None:
         """Send what `ask` returns: an image with its media type, or JSON values."""
         try:
-            answer = ask()
+            answer = ask(*arguments)
         except IndexError:
             self._refuse(404, "There is no such row.")
         except InputError as error:

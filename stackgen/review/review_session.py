@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from stackwalls.hub_cards import (
     KEPT,
@@ -28,15 +27,11 @@ REJECTED_AT_ONCE = 100
 COMMANDS = {"stack-mix": "mix", "stack-gen": "generate"}
 """The command that makes each kind of set with images."""
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-
-
 Mark = dict[str, float]
 """left, top, width, height as shares of the image's side, 0 to 1."""
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """How many images were kept, rejected, and neither."""
 
     kept: int
@@ -44,7 +39,7 @@ class Counts:
     undecided: int
 
 
-class ReviewSession:
+class ReviewSession(AbstractContextManager["ReviewSession"]):
     """One review of a finished folder, from `ReviewSession.open`. Safe to use from several threads."""
 
     def __init__(self, folder: Path, rows: RowReader, log: DecisionLog) -> None:
@@ -53,8 +48,7 @@ class ReviewSession:
         self._rows = rows
         self._log = log
         columns = rows.columns("image_id", "label")
-        self._ids: list[str] = columns["image_id"]
-        self._labels: list[int] = columns["label"]
+        self._ids, self._labels = columns["image_id"], columns["label"]
         self._rejected = rows.rejected()
         self._decisions = current_decisions(folder, rows)
         self._lock = Lock()
@@ -85,17 +79,17 @@ class ReviewSession:
 
     def overview(self) -> dict[str, Any]:
         """What the page needs of all rows: JSON values, without the images."""
-        names = class_names()
+        names, wall = class_names(), self._rows.manifest.wall
         with self._lock:
-            decided = dict(self._decisions)
+            verdicts = {image_id: decision.verdict for image_id, decision in self._decisions.items()}
         return {
             "name": self.folder.resolve().name,
             "kind": self.kind,
-            "wall": {"text": str(self._rows.manifest.wall), **wall_mark(self._rows.manifest.wall)},
+            "wall": {"text": str(wall), **wall_mark(wall)},
             "ids": self._ids,
             "labels": self._labels,
             "classes": {label: names[label] for label in sorted(set(self._labels))},
-            "verdicts": {image_id: decision.verdict for image_id, decision in decided.items()},
+            "verdicts": verdicts,
             "rejected": len(self._rejected),
             "redo": self.redo_command(),
         }
@@ -106,11 +100,9 @@ class ReviewSession:
         Raises:
             IndexError: if there is no such row.
         """
-        row = self._rows[number]
-        image_id = self._ids[number]
+        row, image_id = self._rows[number], self._ids[number]
         with self._lock:
             decision = self._decisions.get(image_id)
-        shown = ("image", "label", "image_id")
         return {
             "row": number,
             "image_id": image_id,
@@ -119,7 +111,7 @@ class ReviewSession:
             "caption": [
                 {"name": name, "value": _text(value), "meaning": MEANINGS.get(name, "")}
                 for name, value in row.items()
-                if name not in shown and value is not None
+                if name not in ("image", "label", "image_id") and value is not None
             ],
             "verdict": decision.verdict if decision else UNDECIDED,
             "comment": decision.comment if decision else "",
@@ -132,7 +124,7 @@ class ReviewSession:
             IndexError: if there is no such row.
         """
         encoded: bytes = self._rows[number]["image"]["bytes"]
-        return encoded, "image/png" if encoded.startswith(_PNG) else "image/webp"
+        return encoded, "image/png" if encoded.startswith(b"\x89PNG") else "image/webp"
 
     def rejected(self, start: int) -> dict[str, Any]:
         """Some of the samples rejected while the set was made, from entry `start` on."""
@@ -164,17 +156,8 @@ class ReviewSession:
         """The command that replaces the rejected images; … stands for the options that made the set."""
         return f"stackgen {COMMANDS[self.kind]} … --out {self.folder} --redo-rejected"
 
-    def close(self) -> None:
-        """Release the folder."""
+    def __exit__(self, *_: object) -> None:
         self._log.close()
-
-    def __enter__(self) -> ReviewSession:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def wall_mark(wall: Wall) -> Mark:
@@ -190,20 +173,17 @@ def box_marks(row: Mapping[str, Any]) -> dict[str, Mark]:
 
     Boxes and crop are left, top, right, bottom in the generated frame.
     """
-    crop = row.get("crop")
-    if crop is None:
+    if row.get("crop") is None:
         return {}
-    boxes = {name.removesuffix("_box"): box for name, box in row.items() if name.endswith("_box") and box is not None}
-    marks = {name: _inside(box, crop) for name, box in boxes.items()}
-    return {name: mark for name, mark in marks.items() if mark["width"] > 0 and mark["height"] > 0}
-
-
-def _inside(box: Sequence[float], crop: Sequence[float]) -> Mark:
-    left, top, right, bottom = crop
-    width, height = right - left, bottom - top
-    x0, x1 = (min(max((x - left) / width, 0.0), 1.0) for x in (box[0], box[2]))
-    y0, y1 = (min(max((y - top) / height, 0.0), 1.0) for y in (box[1], box[3]))
-    return {"left": x0, "top": y0, "width": x1 - x0, "height": y1 - y0}
+    left, top, right, bottom = row["crop"]
+    marks = {}
+    for name, box in row.items():
+        if name.endswith("_box") and box is not None:
+            x0, x1 = (min(max((x - left) / (right - left), 0.0), 1.0) for x in box[::2])
+            y0, y1 = (min(max((y - top) / (bottom - top), 0.0), 1.0) for y in box[1::2])
+            if x1 > x0 and y1 > y0:
+                marks[name.removesuffix("_box")] = {"left": x0, "top": y0, "width": x1 - x0, "height": y1 - y0}
+    return marks
 
 
 def _text(value: Any) -> str:

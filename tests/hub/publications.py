@@ -11,7 +11,7 @@ from card_cases import STACK_GEN, gen_row
 from dataset_maker import contents, make_row, open_writer
 from loopback_hub import LoopbackHub
 
-from stackwalls.hub_cards import FolderWriter, Manifest, stack_gen_features
+from stackwalls.hub_cards import FolderWriter, Manifest
 from stackwalls.hub_cards.publishing.plan import Plan, PublishSpec, plan_publication
 from stackwalls.hub_cards.publishing.upload import publish
 
@@ -70,7 +70,7 @@ def drawn(
 
 def generated(path: Path, rows: int = 3) -> Path:
     """A STACK-GEN folder with its own card, of the same pictures as `drawn`."""
-    with FolderWriter.open(path, kind="stack-gen", spec=STACK_GEN.spec, features=stack_gen_features()) as writer:
+    with FolderWriter.open(path, kind="stack-gen", spec=STACK_GEN.spec) as writer:
         made = [gen_row(number) for number in range(rows)]
         writer.write("all", made)
         writer.finish(requested=rows, inputs={"attempts": rows, "given_up": [], "turned_down": 0, "devices": ["cuda"]})

@@ -11,7 +11,6 @@ from dataset_maker import make_row, open_writer, resealed
 from loopback_hub import WRITE_TOKEN, LoopbackHub
 from publications import drawn, published, put
 
-from stackwalls.hub_cards.publishing.plan_text import plan_text
 from stackwalls.hub_cards.publishing.publishable import read_publishable, scan
 from stackwalls.model import InputError, file_sha256
 
@@ -40,7 +39,7 @@ def test_only_what_the_manifest_lists_goes_up(folder: Path, tmp_path: Path, hub:
     done = put(folder, "user/stack-mix")
     assert hub.files("user/stack-mix") == expected
     assert done.plan.folder.left_out == ("data/test-00001-of-00002.parquet", "linked", "linked.txt", "notes.txt")
-    assert "notes.txt (in the folder, but not part of it as it was made)" in plan_text(done.plan)
+    assert "notes.txt (in the folder, but not part of it as it was made)" in done.plan.to_text()
 
 
 def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ from publications import drawn, published, put
 
 from stackwalls.hub_cards import Manifest
 from stackwalls.hub_cards.publishing.plan import PublishSpec, plan_publication
-from stackwalls.hub_cards.publishing.plan_text import plan_record, plan_text
 from stackwalls.hub_cards.publishing.upload import publish
 from stackwalls.model import InputError, RunError
 from stackwalls.stackgen import cli
@@ -34,7 +33,7 @@ def writes(hub: LoopbackHub) -> list[tuple[str, str]]:
 
 def test_a_plan_sends_nothing(hub: LoopbackHub, folder: Path) -> None:
     plan = plan_publication(PublishSpec(str(folder), "user/stack-mix", tag="v1.0"))
-    text, record = plan_text(plan), plan_record(plan)
+    text, record = plan.to_text(), plan.to_dict()
     assert writes(hub) == []
     assert hub.state.repositories == {}
     for name, data in published(folder).items():
@@ -61,7 +60,7 @@ def test_the_second_time_nothing_is_sent(hub: LoopbackHub, folder: Path) -> None
     assert writes(hub) == []
     assert second.commit == first.commit
     assert not second.plan.changes
-    assert "nothing: the branch already holds this folder" in plan_text(second.plan)
+    assert "nothing: the branch already holds this folder" in second.plan.to_text()
 
 
 def test_an_update_replaces_what_is_ours_and_leaves_the_rest(
@@ -79,7 +78,7 @@ def test_an_update_replaces_what_is_ours_and_leaves_the_rest(
     plan = plan_publication(PublishSpec(str(new), "user/stack-mix"))
     assert plan.changes.deleted == tuple(f"data/test-{n:05d}-of-00003.parquet" for n in range(3))
     assert plan.changes.untouched == ("data/notes.txt", "paper.pdf")
-    assert "Untouched:   data/notes.txt, paper.pdf" in plan_text(plan)
+    assert "Untouched:   data/notes.txt, paper.pdf" in plan.to_text()
     publish(plan)
     assert hub.files("user/stack-mix") == {**published(new), **theirs}
 
@@ -154,7 +153,7 @@ def test_whose_token_it_is(hub: LoopbackHub, folder: Path, monkeypatch: pytest.M
         assert token not in repr(caught.value)
     monkeypatch.delenv("HF_TOKEN")
     plan = plan_publication(PublishSpec(str(folder), "user/stack-mix"))
-    assert "Account:     none: log in" in plan_text(plan)
+    assert "Account:     none: log in" in plan.to_text()
     with pytest.raises(RunError, match="there is no access token; log in"):
         publish(plan)
     assert writes(hub) == []

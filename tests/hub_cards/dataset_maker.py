@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from stackwalls.hub_cards import Card, FolderWriter, Manifest, Succession, stack_mix_features
+from stackwalls.hub_cards import Card, FolderWriter, Manifest, Succession
 
 SPEC: dict[str, Any] = {
     "source": "val",
@@ -51,7 +51,7 @@ def make_row(number: int) -> dict[str, Any]:
 
 def open_writer(path: Path, *, succession: Succession | None = None, **changes: Any) -> FolderWriter:
     spec = SPEC | changes
-    return FolderWriter.open(path, kind="stack-mix", spec=spec, features=stack_mix_features(), succession=succession)
+    return FolderWriter.open(path, kind="stack-mix", spec=spec, succession=succession)
 
 
 def parts_of(rows: int, size: int) -> Iterator[Sequence[int]]:

@@ -13,9 +13,9 @@ from dataset_maker import SPEC, contents, make_row, open_writer, parts_of, pixel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackwalls.hub_cards import FolderWriter, ItemRecord, Manifest, stack_gen_features, stack_mix_features, verify
+from stackwalls.hub_cards import FolderWriter, ItemRecord, Manifest, stack_mix_features, verify
+from stackwalls.hub_cards.finishing import regrouped, write_shards
 from stackwalls.hub_cards.record import encode_rows
-from stackwalls.hub_cards.shards import regrouped, write_shards
 from stackwalls.model import InputError, RunError, class_names
 
 SHARD = "data/test-00000-of-00001.parquet"
@@ -100,10 +100,10 @@ def test_shards_stay_below_the_limit(tmp_path: Path) -> None:
     rows = [make_row(n) | {"image": {"bytes": noise[n * 100_000 :][:100_000], "path": "a.png"}} for n in range(20)]
     table = encode_rows(rows, stack_mix_features())
     shards = write_shards([table.slice(start, 2) for start in range(0, 20, 2)], tmp_path, 700_000)
-    assert [shard.rows for shard in shards] == [6, 6, 6, 2], "three tables of 200 kB fit, a fourth would not"
-    assert all(shard.path.stat().st_size < 700_000 for shard in shards)
-    assert pa.concat_tables(pq.read_table(shard.path) for shard in shards).equals(table)
-    assert [shard.rows for shard in write_shards([table], tmp_path, 1)] == [20], "a single table is never cut"
+    assert [rows for _, rows in shards] == [6, 6, 6, 2], "three tables of 200 kB fit, a fourth would not"
+    assert all(path.stat().st_size < 700_000 for path, _ in shards)
+    assert pa.concat_tables(pq.read_table(path) for path, _ in shards).equals(table)
+    assert [rows for _, rows in write_shards([table], tmp_path, 1)] == [20], "a single table is never cut"
 
 
 def test_several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,8 +168,7 @@ def test_other_settings_are_named_with_both_values(tmp_path: Path) -> None:
 
 def test_another_origin_is_refused_in_the_middle_of_a_run(tmp_path: Path) -> None:
     def opened(**origin: str) -> FolderWriter:
-        features = stack_mix_features()
-        return FolderWriter.open(tmp_path, kind="stack-mix", spec=SPEC, features=features, origin=origin)
+        return FolderWriter.open(tmp_path, kind="stack-mix", spec=SPEC, origin=origin)
 
     with opened(recipe="1") as writer:
         writer.write("all", [make_row(0)])
@@ -236,9 +235,7 @@ def test_a_file_or_a_wrong_call_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "new", "absolute path", source="/data/val")
     refused(tmp_path / "new", "JSON", seed=object())
     with pytest.raises(InputError, match="stack-gen"):
-        FolderWriter.open(tmp_path / "new", kind="other", spec=SPEC, features=stack_mix_features())
-    with pytest.raises(InputError, match="top_source"):
-        FolderWriter.open(tmp_path / "new", kind="stack-mix", spec=SPEC, features=stack_gen_features())
+        FolderWriter.open(tmp_path / "new", kind="other", spec=SPEC)
     assert not (tmp_path / "new").exists()
 
 

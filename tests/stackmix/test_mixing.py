@@ -168,7 +168,7 @@ def test_the_same_file_twice_is_one_picture(image_folder: FolderMaker, tmp_path:
     reasons = rejected_of(tmp_path / "out")
     assert len(reasons) == 2
     assert all(reason.startswith("the same file as") for reason in reasons.values())
-    with pytest.raises(RunError, match=r"2 of its 4 pictures can be used, which makes 2 pairs instead of 3"):
+    with pytest.raises(RunError, match=r"2 of its 4 images can be used, which makes 2 pairs instead of 3"):
         mix(MixSpec(str(root), per_class=3), tmp_path / "more")
     assert not (tmp_path / "more").exists()
 

@@ -157,10 +157,9 @@ def test_a_recipe_cannot_reach_out_of_the_source(pictures: Path, tmp_path: Path)
 
 
 def test_a_folder_that_was_begun_otherwise(recipe: Recipe, pictures: Path, tmp_path: Path) -> None:
-    from stackwalls.hub_cards import FolderWriter, stack_mix_features
+    from stackwalls.hub_cards import FolderWriter
 
-    features = stack_mix_features()
-    with FolderWriter.open(tmp_path / "a", kind="stack-mix", spec=recipe.manifest.spec, features=features) as writer:
+    with FolderWriter.open(tmp_path / "a", kind="stack-mix", spec=recipe.manifest.spec) as writer:
         writer.write("n01440764", [], [{"item": "x", "reason": "y"}])
     with pytest.raises(InputError, match="not from a recipe"):
         rebuild(recipe, str(pictures), tmp_path / "a")

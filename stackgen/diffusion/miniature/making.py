@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from stackwalls.model import InputError
 from stackwalls.model.files import put_in_place, temporary_path, write_whole
 from stackwalls.model.training.history import HISTORY_NAME
-from stackwalls.stackgen.diffusion.miniature.frames import HEIGHT, WIDTH, frames
+from stackwalls.stackgen.diffusion.miniature.examples import HEIGHT, WIDTH, frames, sentences_of, word_tokenizer
 from stackwalls.stackgen.diffusion.miniature.networks import (
     assemble,
     new_autoencoder,
@@ -26,20 +27,14 @@ from stackwalls.stackgen.diffusion.miniature.networks import (
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, Projection
 from stackwalls.stackgen.diffusion.miniature.spec import DESCRIPTION, MiniatureSpec
 from stackwalls.stackgen.diffusion.miniature.tasks import DecoderTask, DenoiserTask, TaskLoop
-from stackwalls.stackgen.diffusion.miniature.words import sentences_of, word_tokenizer
 from stackwalls.stackgen.diffusion.pipeline import quiet_libraries
 
 STAGES = ("frames", "decoder", "denoiser", "pipeline")
 """In this order; decoder and denoiser may run side by side."""
 
-_FRAMES = "frames.json"
-"""Written when all frames are there: which ones."""
-
-_FITTED = 256
-"""Number of frames that the projection is fitted to."""
-
-_BLOCK = 64
-"""Number of frames that are encoded at once."""
+_FRAMES = "frames.json"  # written when all frames are there: which ones
+_FITTED = 256  # frames that the projection is fitted to
+_BLOCK = 64  # frames that are encoded at once
 
 Report = Callable[[str], None]
 
@@ -53,10 +48,10 @@ def make_miniature(
 
     Args:
         spec: what to make.
-        out: `latents.npy`, `projection.pt` and `frames.json`, which describes them; a folder for each training; and
-            finally `pipeline/`.
+        out: gets `latents.npy`, `projection.pt` and `frames.json`, which describes them; a folder for each training;
+            and finally `pipeline/`.
         stages: some of `STAGES`.
-        report: called with one line about progress at a time.
+        report: called with each line about progress.
 
     Raises:
         InputError: if `out` holds a training with other settings, or the result of an earlier stage is missing.
@@ -94,15 +89,13 @@ def _draw(spec: MiniatureSpec, out: Path, report: Report) -> None:
     temporary = temporary_path(out / "latents.npy")
     shape = (count, CHANNELS, HEIGHT // PATCH, WIDTH // PATCH)
     latents = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float16, shape=shape)
-    block: list[Any] = []
-    for number, frame in enumerate(frames(labels, spec.per_class), start=1):
-        block.append(frame)
-        if len(block) == _BLOCK or number == count:
-            images = torch.from_numpy(np.stack(block)).permute(0, 3, 1, 2).float() / 255.0
-            latents[number - len(block) : number] = projection(images).numpy().astype(np.float16)
-            block.clear()
-        if number % 2_000 == 0:
-            report(f"drew {number} of {count} frames")
+    drawn = frames(labels, spec.per_class)
+    for done in range(0, count, _BLOCK):
+        block = np.stack(list(islice(drawn, _BLOCK)))
+        images = torch.from_numpy(block).permute(0, 3, 1, 2).float() / 255.0
+        latents[done : done + len(block)] = projection(images).numpy().astype(np.float16)
+        if done and done % (32 * _BLOCK) == 0:
+            report(f"drew {done} of {count} frames")
     latents.flush()
     put_in_place(temporary, out / "latents.npy")
     write_whole(out / _FRAMES, (json.dumps(_described_frames(spec), indent=1) + "\n").encode())
@@ -113,7 +106,6 @@ def _described_frames(spec: MiniatureSpec) -> dict[str, Any]:
 
 
 def _check_frames(spec: MiniatureSpec, out: Path) -> None:
-    """Check that the drawn frames are those of the spec."""
     path = out / _FRAMES
     if not path.exists():
         raise InputError(f"{out} has no drawn frames yet. Run the stage `frames` first.")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from stackwalls.stackgen.diffusion.miniature.frames import HEIGHT, WIDTH
+from stackwalls.stackgen.diffusion.miniature.examples import HEIGHT, MAX_TOKENS, WIDTH
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, SCALING, Projection
 from stackwalls.stackgen.diffusion.miniature.projection import WIDTH as ENCODER_WIDTH
-from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS
 
 TEXT_WIDTH = 96
 DECODER_WIDTH = 48

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-PATCH = 16
-"""Side in pixels of the patch that becomes one latent position."""
-
-CHANNELS = 16
-"""Latent channels: the principal components that are kept of a patch's 768 numbers."""
+PATCH = 16  # side in pixels of the patch that becomes one latent position
+CHANNELS = 16  # of the latents: the principal components that are kept of a patch's 768 numbers
+WIDTH = 48  # channels of the encoder: the numbers in a 4 × 4 patch, and the components that are kept of an 8 × 8 one
 
 SCALING = 2.0
 """Factor from the autoencoder's latents to the denoiser's. The decoder softly clamps its input at 3, so the latents of
 the autoencoder have a standard deviation of about 0.5."""
-
-WIDTH = 48
-"""Channels of the encoder: the numbers in a 4 × 4 patch, and the components that are kept of an 8 × 8 one."""
 
 _HALF = PATCH // 2
 
@@ -66,22 +62,18 @@ class Projection:
     def encoder_state(self) -> dict[str, torch.Tensor]:
         """The same map as weights of the encoder of an `AutoencoderTiny` without blocks: four convolutions of stride 2.
 
-        The first two gather 2 × 2 positions into channels, so each position has all numbers of its 4 × 4 patch. The
-        third applies `fine`, the fourth `coarse`.
+        Two gather 2 × 2 positions into channels, up to all numbers of a 4 × 4 patch; then come `fine` and `coarse`.
         """
         weights = [torch.zeros(WIDTH, before, 3, 3) for before in (3, WIDTH, WIDTH, WIDTH, WIDTH)]
         weights.append(torch.zeros(CHANNELS, WIDTH, 3, 3))
         weights[0][:3, :, 1, 1] = torch.eye(3)
-        for layer, channels in ((1, 3), (2, 12)):
-            for down in range(2):
-                for right in range(2):
-                    first = (2 * down + right) * channels
-                    weights[layer][first : first + channels, :channels, 1 + down, 1 + right] = torch.eye(channels)
-        for down in range(_HALF):
-            for right in range(_HALF):
-                # the channels of a pixel of a 4 × 4 patch: which 2 × 2 patch, and where in that
-                first = 12 * (2 * (down % 4 // 2) + right % 4 // 2) + 3 * (2 * (down % 2) + right % 2)
-                weights[3][:, first : first + 3, 1 + down // 4, 1 + right // 4] = self.fine[:, :, down, right]
+        for (layer, channels), down, right in product(((1, 3), (2, 12)), range(2), range(2)):
+            first = (2 * down + right) * channels
+            weights[layer][first : first + channels, :channels, 1 + down, 1 + right] = torch.eye(channels)
+        for down, right in product(range(_HALF), repeat=2):
+            # the channels of a pixel of a 4 × 4 patch: which 2 × 2 patch, and where in that
+            first = 12 * (2 * (down % 4 // 2) + right % 4 // 2) + 3 * (2 * (down % 2) + right % 2)
+            weights[3][:, first : first + 3, 1 + down // 4, 1 + right // 4] = self.fine[:, :, down, right]
         weights[4][:CHANNELS, :, 1:, 1:] = self.coarse
         weights[5][:, :CHANNELS, 1, 1] = torch.eye(CHANNELS)
         biases = {"0.bias": torch.zeros(WIDTH), "5.bias": self.offset.clone()}

@@ -51,7 +51,7 @@ class MiniatureSpec:
         object.__setattr__(self, "classes", tuple(entry.synset for entry in entries))
 
     def labels(self) -> list[int]:
-        """The ImageNet-1k indices of the classes, in their order."""
+        """The ImageNet-1k indices of the classes."""
         from stackwalls.model import parse_classes
 
         return [entry.index for entry in parse_classes(self.classes)]

@@ -15,39 +15,27 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from stackwalls.model.device import memory_errors
 from stackwalls.model.training import Running, StepLoop
-from stackwalls.stackgen.diffusion.miniature.frames import HEIGHT, WIDTH, draw_frame, is_stacked
+from stackwalls.stackgen.diffusion.miniature.examples import HEIGHT, WIDTH, draw_frame, is_stacked, sentences_of
 from stackwalls.stackgen.diffusion.miniature.projection import PATCH, SCALING, Projection
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
-from stackwalls.stackgen.diffusion.miniature.words import sentences_of
 
 # learning rate; a longer training changes nothing before the last part
-_WARM_UP = 200
-"""Steps in which it rises."""
-_FALL = 0.35
-"""Share of the steps, at the end, in which it falls linearly to `_LAST`."""
-_LAST = 0.02
+_WARM_UP = 200  # steps in which it rises
+_FALL = 0.35  # share of the steps, at the end, in which it falls linearly …
+_LAST = 0.02  # … to this share of the highest
 
-_AVERAGE = 0.999
-"""Share of the averaged weights that a step keeps."""
-_RUNNING = Running(log_steps=100, checkpoint_minutes=2)
+_AVERAGE = 0.999  # share of the averaged weights that a step keeps
 
 # of the decoder
-_BATCH = 16
-"""Crops per step and process."""
-_CROP = 6
-"""Side of a crop in latent positions: 96 pixels."""
-_CROPS = 4
-"""Crops of one drawn frame: drawing costs a quarter of what learning from a crop does."""
-_NOISE = 0.08
-"""Largest standard deviation of the noise on the latents (their own is 0.5), since the denoiser's are not exact."""
-_EDGES = 0.5
-"""Weight of the differences between neighboring pixels, relative to the pixels."""
-_FRAMES = 1 << 20
-"""Number of frames to choose from, numbered after those of the denoiser."""
+_BATCH = 16  # crops per step and process
+_CROP = 6  # side of a crop in latent positions: 96 pixels
+_CROPS = 4  # of one drawn frame: drawing costs a quarter of what learning from a crop does
+_NOISE = 0.08  # largest standard deviation on the latents (their own is 0.5), since the denoiser's are not exact
+_EDGES = 0.5  # weight of the differences between neighboring pixels, relative to the pixels
+_FRAMES = 1 << 20  # number of frames to choose from, numbered after those of the denoiser
 
-# of the denoiser
+# of the denoiser: share of frames without their prompt, for classifier-free guidance (Ho and Salimans 2022)
 _WITHOUT_PROMPT = 0.1
-"""Share of the frames that come without their prompt, for classifier-free guidance (Ho and Salimans 2022)."""
 
 
 def rate_at(step: int, steps: int) -> float:
@@ -61,7 +49,7 @@ class TaskLoop(StepLoop):
     Everything random in a step comes from a generator seeded by the seed, the step and the process.
 
     Attributes:
-        task: what is trained, in place.
+        task: trained in place.
         average: the same module with exponentially averaged weights: the result.
     """
 
@@ -76,7 +64,7 @@ class TaskLoop(StepLoop):
         spec: MiniatureSpec,
         report: Callable[[str], None],
     ) -> None:
-        super().__init__(folder, _RUNNING, "auto", report)
+        super().__init__(folder, Running(log_steps=100, checkpoint_minutes=2), "auto", report)
         self.task, self.described, self.steps, self._spec = task, described, steps, spec
         parameters = [each for each in task.parameters() if each.requires_grad]
         optimizer = torch.optim.AdamW(parameters, spec.learning_rate, betas=(0.9, 0.99), weight_decay=1e-2, fused=True)
@@ -163,11 +151,11 @@ class DenoiserTask(nn.Module):
     """Text encoder and denoiser learn which latents a prompt asks for.
 
     Args:
-        tokenizer: sentences to token numbers.
+        tokenizer: from `word_tokenizer`.
         text_encoder: token numbers to embeddings.
         denoiser: the UNet.
         scheduler: defines the noise levels.
-        latents: `(per_class * classes, 16, h, w)` float16 of frames, in the order of `frames.frames`.
+        latents: `(per_class * classes, 16, h, w)` float16, in the order of `examples.frames`.
         labels: the classes.
         batch: frames per step and process.
     """

@@ -109,7 +109,7 @@ def test_the_summary() -> None:
         ({"wall": Wall.parse("bottom:100", 448)}, "on 224 × 224"),
         ({"wall": Wall.parse("bottom:1")}, "No animal can be hidden"),
         ({"wall": Wall.parse("left:54"), "template": "paper"}, "side by side"),
-        ({"batch_size": 300}, "1 to 256 frames"),
+        ({"batch_size": 300}, "`batch_size` to be 1 to 256"),
     ],
 )
 def test_a_spec_that_is_none(changes: dict[str, Any], said: str) -> None:

@@ -30,14 +30,13 @@ from stackwalls.hub_cards import (
     image_sha256,
     parse_license,
     stack_gen_features,
-    stack_mix_features,
     state_license,
     verify,
 )
 from stackwalls.model import InputError, RunError, parse_class
 from stackwalls.stackgen.diffusion import Flaw
 from stackwalls.stackgen.localising.cropping import best_crop, cut
-from stackwalls.stackgen.localising.outcome import Crop
+from stackwalls.stackgen.localising.localizer import Crop
 from stackwalls.stackgen.localising.pairing import pick_pair
 from stackwalls.stackgen.prompts.prompt import prompt_for
 from stackwalls.stackmix import MixSpec, mix
@@ -271,7 +270,7 @@ def test_a_mix_does_not_take_the_place_of_what_was_begun(tmp_path: Path) -> None
     before = contents(tmp_path / "a")
     spec = {"source": "val", "per_class": 1, "seed": 0, "wall": "bottom:54"}
     with pytest.raises(InputError, match="an unfinished stack-gen set, and this would be a stack-mix set: choose"):
-        FolderWriter.open(tmp_path / "a", kind="stack-mix", spec=spec, features=stack_mix_features())
+        FolderWriter.open(tmp_path / "a", kind="stack-mix", spec=spec)
     assert contents(tmp_path / "a") == before
 
 

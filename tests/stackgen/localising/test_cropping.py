@@ -10,7 +10,7 @@ from planted_scenes import HEIGHT, WIDTH, planted
 from stackwalls.model import VGG16_WALL, InputError, Wall
 from stackwalls.stackgen.localising.crop_search import Limits, Scene, objective, shares
 from stackwalls.stackgen.localising.cropping import best_crop, check_wall
-from stackwalls.stackgen.localising.outcome import Crop, Pair, Rejection
+from stackwalls.stackgen.localising.localizer import Crop, Pair, Rejection
 
 SIZE = (WIDTH, HEIGHT)
 DEAD = (170 / 224, 1.0)

@@ -4,7 +4,7 @@ from PIL import Image
 from PIL.Image import Resampling
 
 from stackwalls.stackgen.localising.cropping import cut
-from stackwalls.stackgen.localising.outcome import Crop
+from stackwalls.stackgen.localising.localizer import Crop
 
 
 def crop_of(*box: int) -> Crop:

@@ -5,7 +5,7 @@ from PIL import Image
 from stackwalls.model import VGG16_WALL, InputError, Wall
 from stackwalls.model.images.drawn import draw_scene, drawn_classes
 from stackwalls.stackgen.localising.foreground import Foreground
-from stackwalls.stackgen.localising.outcome import Pair
+from stackwalls.stackgen.localising.localizer import Pair
 from stackwalls.stackgen.localising.pairing import pick_pair
 
 Box = tuple[float, ...]

@@ -4,8 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackwalls.model import Wall
-from stackwalls.stackgen.localising.localizer import Detections
-from stackwalls.stackgen.localising.outcome import Pair, Rejection
+from stackwalls.stackgen.localising.localizer import Detections, Pair, Rejection
 from stackwalls.stackgen.localising.pairing import pick_pair
 
 SIZE = (832, 1216)

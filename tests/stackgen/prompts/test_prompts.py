@@ -4,8 +4,7 @@ from importlib import resources
 import pytest
 
 from stackwalls.model import InputError, Wall, animals, imagenet_classes
-from stackwalls.stackgen.prompts.prompt import noun_of, prompt_for
-from stackwalls.stackgen.prompts.sentences import TEMPLATES
+from stackwalls.stackgen.prompts.prompt import TEMPLATES, noun_of, prompt_for
 
 COLUMNS = Wall.parse("left:54")
 OWLV2_WORDS = 16 - 2 - 4

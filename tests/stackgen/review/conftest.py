@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stackwalls.hub_cards import FolderWriter, stack_gen_features, stack_mix_features
+from stackwalls.hub_cards import FolderWriter
 from stackwalls.model import imagenet_classes
 from stackwalls.stackgen.review.review_server import ReviewServer
 from stackwalls.stackgen.review.review_session import ReviewSession
@@ -43,7 +43,7 @@ def make_mix(folder: Path, rows: int = 6, wall: str = "bottom:54", encoder: str 
         }
         for number in range(rows)
     ]
-    with FolderWriter.open(folder, kind="stack-mix", spec=spec, features=stack_mix_features()) as writer:
+    with FolderWriter.open(folder, kind="stack-mix", spec=spec) as writer:
         writer.write("all", made, REJECTED)
         writer.finish(requested=rows + len(REJECTED), inputs={})
     return folder
@@ -74,7 +74,7 @@ def make_gen(folder: Path, rows: int = 3) -> Path:
         GEN_ROW | {"image": {"bytes": picture(number), "path": f"{number}.png"}, "image_id": f"n01443537_{number:05d}"}
         for number in range(rows)
     ]
-    with FolderWriter.open(folder, kind="stack-gen", spec=spec, features=stack_gen_features()) as writer:
+    with FolderWriter.open(folder, kind="stack-gen", spec=spec) as writer:
         writer.write("all", made)
         writer.finish(requested=rows, inputs={}, card=lambda _manifest, _row: "a card")
     return folder

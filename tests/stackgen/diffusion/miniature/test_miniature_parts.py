@@ -8,11 +8,19 @@ import torch
 
 from stackwalls.model import InputError, animals
 from stackwalls.model.images.drawn import draw_scene
-from stackwalls.stackgen.diffusion.miniature.frames import FIRST_SEED, draw_frame, frames, is_stacked
+from stackwalls.stackgen.diffusion.miniature.examples import (
+    FIRST_SEED,
+    MAX_TOKENS,
+    UNKNOWN,
+    draw_frame,
+    frames,
+    is_stacked,
+    sentences_of,
+    word_tokenizer,
+)
 from stackwalls.stackgen.diffusion.miniature.networks import new_autoencoder
 from stackwalls.stackgen.diffusion.miniature.projection import CHANNELS, PATCH, SCALING, WIDTH, Projection
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec
-from stackwalls.stackgen.diffusion.miniature.words import MAX_TOKENS, UNKNOWN, sentences_of, word_tokenizer
 from stackwalls.stackgen.prompts.prompt import prompt_for
 
 LABELS = (0, 7, 207)

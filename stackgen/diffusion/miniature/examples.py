@@ -1,18 +1,47 @@
-"""The prompts of the miniature, and a tokenizer to which each of their words is one token."""
+"""What the miniature learns from: frames of the drawn world, their prompts, and a tokenizer of the prompts' words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stackwalls.model import imagenet_classes
-from stackwalls.stackgen.prompts.prompt import noun_of, prompt_for
-from stackwalls.stackgen.prompts.sentences import TEMPLATES
+from stackwalls.model.images.drawn import draw_scene
+from stackwalls.stackgen.prompts.prompt import TEMPLATES, noun_of, prompt_for
+
+WIDTH, HEIGHT = 192, 288
+"""Of a frame, in pixels: portrait, for a stack."""
+
+FIRST_SEED = 2_000_000
+"""Of the training frames. Smaller seeds are left to the classifiers and to STACK-MIX."""
 
 MAX_TOKENS = 64
 """Of a prompt with its two marks; longer ones are cut. The longest of the refined sentences has 50."""
 
 START, END, UNKNOWN = "<|startoftext|>", "<|endoftext|>", "<|unknown|>"
+
+
+def is_stacked(number: int) -> bool:
+    """Whether frame `number` of a class shows two animals; every fifth shows one."""
+    return number % 5 != 0
+
+
+def draw_frame(label: int, number: int) -> NDArray[np.uint8]:
+    """`(288, 192, 3)` uint8 RGB: frame `number`, counted from 0, of a class (ImageNet-1k index).
+
+    All animals face right: with mirrored ones, small models draw two heads.
+    """
+    animals = 2 if is_stacked(number) else 1
+    seed = FIRST_SEED + number
+    return draw_scene(label, seed, size=WIDTH, height=HEIGHT, animals=animals, mirror=False, tilt=3.0).image
+
+
+def frames(labels: Sequence[int], per_class: int) -> Iterator[NDArray[np.uint8]]:
+    """`per_class` frames of each class, the classes in turn."""
+    return (draw_frame(label, number) for number in range(per_class) for label in labels)
 
 
 def sentences_of(label: int) -> tuple[list[str], list[str]]:
@@ -35,11 +64,7 @@ def sentences_of(label: int) -> tuple[list[str], list[str]]:
 def word_tokenizer(sentences: Iterable[str]) -> Any:
     """A tokenizer of whole words, in lower case, with each punctuation mark by itself.
 
-    A model of this size has no use for pieces of words. It knows the words that it was trained with; `UNKNOWN` stands
-    for any other.
-
-    Args:
-        sentences: whose words it knows.
+    A model of this size has no use for pieces of words. `UNKNOWN` stands for any word that is not in `sentences`.
 
     Returns:
         A `PreTrainedTokenizerFast` of transformers; like CLIP's, it pads with `END` to `MAX_TOKENS`.
