@@ -21,7 +21,7 @@ from .finishing import Card
 from .folder_writer import FolderWriter, ItemRecord
 from .layout import Succession, unfinished_spec
 from .manifest import KINDS, MANIFEST_FORMAT, MANIFEST_NAME, RECIPE_KIND, Manifest
-from .model_folder import MODEL_FILES, check_model_folder, complete_model_folder, is_model_folder, save_model_folder
+from .model_folder import MODEL_FILES, check_model_folder, complete_model_folder, save_model_folder
 from .reading import dataset_classes, open_dataset
 from .recipe import Recipe, open_recipe, recipe_folder
 from .record import MEANINGS, encode_rows, stack_gen_features, stack_mix_features, stack_mix_recipe_features
@@ -61,7 +61,6 @@ __all__ = [
     "dataset_classes",
     "encode_rows",
     "image_sha256",
-    "is_model_folder",
     "license_of",
     "open_dataset",
     "open_recipe",

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout
 
@@ -23,10 +22,10 @@ from stackwalls.model.files import disk_errors, sync_folder
 
 KEPT, REJECTED, UNDECIDED = "keep", "turned down", "undecided"
 VERDICTS = (KEPT, REJECTED, UNDECIDED)
-"""What a reviewer can decide, as the file of decisions has it; an image that nobody looked at is undecided."""
+"""What a reviewer can decide, in the words of the file."""
 
 REVIEWED = "turned down in review"
-"""How the reason in rejected.parquet begins for what a reviewer rejected."""
+"""Start of the reason in rejected.parquet for an image that a reviewer rejected."""
 
 MOST_COMMENT = 1000
 """Characters of a comment."""
@@ -41,9 +40,9 @@ class Decision:
     """What was decided about one image.
 
     Attributes:
-        image_id: the row's.
-        picture_sha256: SHA-256 (hexadecimal) of the row's encoded image: a decision is about that image, and does
-            not apply to another one that replaces it under the same id.
+        image_id: of the row.
+        picture_sha256: SHA-256 (hexadecimal) of the row's encoded image. The decision does not apply to another image
+            that replaces it under the same id.
         verdict: one of `VERDICTS`.
         comment: the reviewer's words; published with the reason if the image is replaced.
 
@@ -99,17 +98,13 @@ def read_decisions(folder: Path) -> dict[str, Decision]:
 def current_decisions(folder: Path, rows: RowReader | None = None) -> dict[str, Decision]:
     """The decisions about images that a finished folder has now, by image_id, in the order of the rows.
 
-    Args:
-        folder: the dataset folder.
-        rows: its rows, if they are open already. Only row groups with a decided row are read.
+    Only row groups with a decided row are read, from `rows` if they are open already.
 
     Raises:
         InputError: if the folder is not finished, or the file of decisions was damaged.
         RunError: if a shard cannot be read.
     """
-    stored: dict[tuple[str, str], Decision] = {}
-    for decision in _stored(folder):
-        stored[decision.image_id, decision.picture_sha256] = decision
+    stored = {(decision.image_id, decision.picture_sha256): decision for decision in _stored(folder)}
     if not stored:
         return {}
     rows = rows or RowReader(folder)
@@ -117,9 +112,8 @@ def current_decisions(folder: Path, rows: RowReader | None = None) -> dict[str, 
     current: dict[str, Decision] = {}
     for number, image_id in enumerate(rows.columns("image_id")["image_id"]):
         if image_id in decided:
-            found = stored.get((image_id, image_sha256(rows[number]["image"]["bytes"])))
-            if found is not None:
-                current[image_id] = found
+            key = image_id, image_sha256(rows[number]["image"]["bytes"])
+            current |= {image_id: stored[key]} if key in stored else {}
     return current
 
 
@@ -129,10 +123,7 @@ def rejected_images(folder: Path) -> dict[str, Decision]:
 
 
 class DecisionLog:
-    """The one writer of a folder's decisions; made by `DecisionLog.open`. Each is on the disk when `record` returns.
-
-    While it is open, no other review of the folder can start. The set itself is not touched.
-    """
+    """The only writer of a folder's decisions, from `DecisionLog.open`; while it is open, no other review can start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -145,7 +136,7 @@ class DecisionLog:
 
         Raises:
             InputError: if it is not a finished dataset folder, or the file of decisions was damaged.
-            RunError: if another process holds them, or the disk refuses.
+            RunError: if another process has them open, or writing fails.
         """
         Manifest.read(folder)
         log = cls(folder)
@@ -168,11 +159,11 @@ class DecisionLog:
         return log
 
     def record(self, decision: Decision) -> None:
-        """Store a decision, down to the disk.
+        """Store a decision on disk.
 
         Raises:
             InputError: if the log is closed.
-            RunError: if the disk refuses; the decision is not stored then, the earlier ones are.
+            RunError: if writing fails; earlier decisions are kept.
         """
         if not self._lock.is_locked:
             raise InputError(f"The review of {self._folder} is closed: open it again to decide.")
@@ -193,15 +184,13 @@ class DecisionLog:
                 sync_folder(self._path.parent)
 
     def close(self) -> None:
-        """Let go of the decisions."""
+        """Release the folder."""
         self._lock.release()
 
     def __enter__(self) -> DecisionLog:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _drop_torn_line(self) -> None:

@@ -35,14 +35,14 @@ _ABSOLUTE = re.compile(r"/|~/|file:|[A-Za-z]:[\\/]|\\\\")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a dataset folder was made from and contains. Without dates, timings or paths: it is the same on every run.
+    """What a dataset folder was made from and contains, without dates, timings or paths: every run gives the same one.
 
     Attributes:
         format: version of this layout.
-        kind: "stack-mix", "stack-mix-recipe" (the same without pixels) or "stack-gen".
+        kind: one of `KINDS`.
         spec: the settings; the same spec gives the same folder.
         versions: of the packages that the bytes depend on.
-        inputs: what was found: hashes of the sources, revisions of models.
+        inputs: hashes of the sources, revisions of models.
         counts: "requested", "kept" (rows) and "rejected" (entries of rejected.parquet). STACK-MIX counts draws:
             requested = kept + rejected. STACK-GEN counts images, each with any number of rejected attempts:
             kept <= requested <= kept + rejected, so that every missing image has a reason.
@@ -62,10 +62,8 @@ class Manifest:
 
     def __post_init__(self) -> None:
         if self.format != MANIFEST_FORMAT:
-            raise InputError(
-                f"The manifest has format {self.format!r}, but this version of stackwalls reads {MANIFEST_FORMAT}: "
-                "use the version that wrote it."
-            )
+            found = f"The manifest has format {self.format!r}, but this version of stackwalls reads {MANIFEST_FORMAT}"
+            raise InputError(f"{found}: use the version that wrote it.")
         if self.kind not in KINDS:
             raise InputError(f"Expected the manifest's kind to be one of {', '.join(KINDS)}, but got {self.kind!r}.")
         if missing := [key for key in SPEC_KEYS[self.kind] if key not in self.spec]:
@@ -92,9 +90,9 @@ class Manifest:
             content = json.loads(text)
             seal = content.pop(_SEAL)
             manifest = cls(**content)
+        except InputError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
             raise InputError(f"It is not a manifest of this package: {error!r}") from error
         if manifest.seal() != seal or manifest.to_json() != text:
             raise InputError("The manifest was changed after it was written: its content does not match its seal.")
@@ -111,10 +109,9 @@ class Manifest:
         try:
             return cls.from_json(path.read_bytes().decode())
         except FileNotFoundError as error:
-            raise InputError(
-                f"There is no finished dataset folder {folder} (no {MANIFEST_NAME} in it): name one on this disk that "
-                "`stackgen mix` or `generate` made."
-            ) from error
+            missing = f"There is no finished dataset folder {folder} (no {MANIFEST_NAME} in it)"
+            advice = "name one on this disk that `stackgen mix` or `generate` made"
+            raise InputError(f"{missing}: {advice}.") from error
         except (InputError, OSError, UnicodeDecodeError) as error:
             raise InputError(f"Cannot read {path}: {error}") from error
 
@@ -167,10 +164,8 @@ def check_publishable(values: Mapping[str, Any]) -> None:
                 where = without_tokens(_spelled(path))
                 raise InputError(f"A manifest is published and must not contain an access token (in {where}).")
             if isinstance(text, str) and _ABSOLUTE.match(text):
-                raise InputError(
-                    f"A manifest is published and must not contain the absolute path {text!r} (in {_spelled(path)}): "
-                    "use a name instead."
-                )
+                found = f"the absolute path {text!r} (in {_spelled(path)})"
+                raise InputError(f"A manifest is published and must not contain {found}: use a name instead.")
 
 
 def differences(there: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -213,15 +208,11 @@ def _check_counts(kind: str, counts: Mapping[str, int]) -> None:
         raise InputError(f"Expected the manifest's counts to be whole numbers for {COUNTS}, but got {counts}.")
     requested, kept, rejected = (counts[name] for name in COUNTS)
     if kind != "stack-gen" and requested != kept + rejected:
-        raise InputError(
-            f"The counts disagree: {requested} were requested, but {kept} kept + {rejected} rejected are "
-            f"{kept + rejected}."
-        )
+        wrong = f"{kept} kept + {rejected} rejected are {kept + rejected}"
+        raise InputError(f"The counts disagree: {requested} were requested, but {wrong}.")
     if not kept <= requested <= kept + rejected:
-        raise InputError(
-            f"The counts disagree: {kept} of {requested} requested were kept, and {rejected} rejected do not account "
-            "for the rest."
-        )
+        wrong = f"{kept} of {requested} requested were kept, and {rejected} rejected do not account for the rest"
+        raise InputError(f"The counts disagree: {wrong}.")
 
 
 def _check_entry(path: str, entry: Mapping[str, Any]) -> None:

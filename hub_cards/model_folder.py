@@ -46,14 +46,14 @@ def save_model_folder(
 ) -> Path:
     """Write a network as a folder that `load_model` loads and `stackgen publish` publishes.
 
-    Each file appears whole; `config.json`, which identifies the folder, is written last.
+    Each file appears whole and replaces an earlier one; `config.json`, which identifies the folder, comes last.
 
     Args:
-        model: the network.
-        out: the folder; files of an earlier call are replaced.
+        model: with or without a wall.
+        out: the folder.
         certificate: of its blindness; computed by default. A baseline has none.
         results: from `evaluate.model_index`, for the card.
-        training: what is known about its training, as JSON values.
+        training: JSON values about its training.
         license: of the weights; without one the folder cannot be published.
 
     Raises:
@@ -77,12 +77,8 @@ def complete_model_folder(
 ) -> None:
     """Rewrite the certificate and the card of a folder from `save_pretrained` or `save_model_folder`.
 
-    Weights, configuration and training stay; results and license stay if no others are given.
-
-    Args:
-        folder: the model folder.
-        results: from `evaluate.model_index`.
-        license: of the weights.
+    Weights, configuration and training stay; results (from `evaluate.model_index`) and the license of the weights stay
+    unless given.
 
     Raises:
         NotBlindError: if the network is not blind behind its wall.
@@ -90,8 +86,11 @@ def complete_model_folder(
         RunError: if the disk refuses.
     """
     path = Path(folder)
-    if not is_model_folder(path):
-        raise InputError(f"{path} is not a model folder of this package: write one with save_pretrained.")
+    try:
+        find_pretrained(path).config()
+    except InputError as error:
+        message = f"{path} is not a model folder of this package: write one with save_pretrained."
+        raise InputError(message) from error
     model = load_model(str(path))
     if not isinstance(model, MaskedVGG16 | Walled):
         raise InputError(f"{path} holds a network that has no card.")
@@ -114,7 +113,10 @@ def _write_metadata(
     if model.wall is not None:
         certificate = certificate or require_certificate(model)
     if certificate is not None:
-        _check_certificate(certificate, model)
+        claimed, own = f"{certificate.model} behind {certificate.wall}", f"{model.name} behind {model.wall}"
+        if claimed != own or not certificate.passed:
+            what = "is not passed" if claimed == own else f"is for {claimed}, not for {own}"
+            raise InputError(f"The certificate {what}: leave it out to compute it.")
     files = {
         CERTIFICATE_NAME: certificate.to_json().encode() if certificate else b"",
         TRAINING_NAME: canonical_json(dict(training)).encode() if training else b"",
@@ -149,15 +151,6 @@ def _stated(card: Path) -> License | None:
     return License(*(str(data.get(key) or "") for key in keys)) if data.get("license") else None
 
 
-def is_model_folder(path: str | Path) -> bool:
-    """Whether a folder has a `config.json` of this package."""
-    try:
-        find_pretrained(Path(path)).config()
-    except InputError:
-        return False
-    return True
-
-
 def check_model_folder(path: str | Path) -> None:
     """Reject a model folder that is incomplete, or whose network is not certified blind.
 
@@ -170,9 +163,8 @@ def check_model_folder(path: str | Path) -> None:
     if config["architecture"] == MaskedVGG16.__name__ and (
         not weights.is_file() or file_sha256(weights) != config["weights_sha256"]
     ):
-        raise InputError(
-            f"{weights} is missing, or is not the file that {CONFIG_NAME} describes: save the model again."
-        )
+        wrong = f"is missing, or is not the file that {CONFIG_NAME} describes"
+        raise InputError(f"{weights} {wrong}: save the model again.")
     if config["wall"] is None:
         return
     try:
@@ -184,14 +176,5 @@ def check_model_folder(path: str | Path) -> None:
             "published: write the folder with hub_cards.save_model_folder."
         ) from error
     if passed is not True or wall != config["wall"]:
-        raise InputError(
-            f"{folder / CERTIFICATE_NAME} does not certify this network behind {config['wall']}: write it again with "
-            "hub_cards.save_model_folder."
-        )
-
-
-def _check_certificate(certificate: Certificate, model: MaskedVGG16 | Walled) -> None:
-    claimed, own = f"{certificate.model} behind {certificate.wall}", f"{model.name} behind {model.wall}"
-    if claimed != own or not certificate.passed:
-        what = "is not passed" if claimed == own else f"is for {claimed}, not for {own}"
-        raise InputError(f"The certificate {what}: leave it out to compute it.")
+        wrong = f"does not certify this network behind {config['wall']}"
+        raise InputError(f"{folder / CERTIFICATE_NAME} {wrong}: write it again with hub_cards.save_model_folder.")

@@ -1,4 +1,4 @@
-"""Open what `evaluate` reads: a finished dataset folder, here or on the Hub, or any other labelled images."""
+"""Open what `evaluate` reads: a finished dataset folder, here or on the Hub, or any other labeled images."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from pathlib import Path
 
 import datasets
 import huggingface_hub
-import pyarrow as pa
 import pyarrow.parquet as pq
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.row_reader import shard_rows
+from stackwalls.hub_cards.row_reader import RowReader, reading, shard_rows
 from stackwalls.hub_cards.run_store import WORK_NAME
 from stackwalls.hub_cards.stack_dataset import StackDataset
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
@@ -40,10 +39,10 @@ def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
 
     Args:
         source: one of
-            - a finished dataset folder: every file of its manifest must be there with its size;
-            - `user/name[@revision]` on the Hugging Face Hub, split `test` unless `:split` follows, which is streamed;
-              a local path of that name is read instead, unless `hf://datasets/` is in front;
-            - whatever else `open_images` opens; images without a label are kept, with the label -1.
+            - a finished dataset folder, whose files must all be present with the sizes in its manifest;
+            - `user/name[@revision]` on the Hugging Face Hub, which is streamed (split `test` unless `:split` follows);
+              a local path of that name is read instead, unless it starts with `hf://datasets/`;
+            - whatever else `open_images` opens; images without a label get the label -1.
 
     Raises:
         InputError: if it is none of these, is unfinished or incomplete; the message says what was tried.
@@ -76,10 +75,7 @@ def dataset_classes(source: str | Path) -> tuple[int, ...]:
     """
     folder = Path(source)
     if (folder / MANIFEST_NAME).is_file():
-        manifest = Manifest.read(folder)
-        check_present(folder, manifest)
-        batches = read_groups([folder / name for name in manifest.shards()], columns=["label"])
-        return tuple(sorted({label for batch in batches for label in batch.column("label").to_pylist()}))
+        return tuple(sorted(set(RowReader(folder).columns("label")["label"])))
     hub = None if folder.exists() else HubId.parse(str(source))
     if hub is None:
         raise InputError(
@@ -89,12 +85,11 @@ def dataset_classes(source: str | Path) -> tuple[int, ...]:
     labels: set[int] = set()
     with opening(hub):
         commit = _commit(hub)
-        found = _manifest_at(hub.repository, commit)
-        if found is None:
-            raise InputError(
-                f"{hub} has no {MANIFEST_NAME}, so it is not a set of this package: name its classes one by one."
-            )
-        for name in found.shards():
+        manifest = _manifest_at(hub.repository, commit)
+        if manifest is None:
+            why = f"it has no {MANIFEST_NAME}, so it is not a set of this package"
+            raise InputError(f"Cannot read the classes of {hub}: {why}. Name them one by one.")
+        for name in manifest.shards():
             with _opened_shard(hub.repository, commit, name) as file:
                 labels.update(file.read(columns=["label"], use_threads=False).column("label").to_pylist())
     return tuple(sorted(labels))
@@ -117,10 +112,11 @@ def _open_finished(folder: Path) -> StackDataset:
     manifest = Manifest.read(folder)
     _check_has_pixels(str(folder), manifest)
     check_present(folder, manifest)
-    return _of_manifest(folder.resolve().name, manifest, partial(_rows_on_disk, folder, manifest))
+    return _on_disk(folder.resolve().name, folder, manifest)
 
 
-def _of_manifest(name: str, manifest: Manifest, rows: partial[Iterator[ImageRow]]) -> StackDataset:
+def _on_disk(name: str, folder: Path, manifest: Manifest) -> StackDataset:
+    rows = partial(shard_rows, manifest, partial(_shard_on_disk, folder))
     return StackDataset(name, rows, manifest.counts["kept"], manifest.wall, manifest)
 
 
@@ -136,26 +132,17 @@ def _check_has_pixels(name: str, manifest: Manifest) -> None:
         )
 
 
-def _rows_on_disk(folder: Path, manifest: Manifest, start: int = 0) -> Iterator[ImageRow]:
-    """The rows of a folder's shards, one row group in memory at a time."""
-    path = folder
-
-    def opened(name: str) -> pq.ParquetFile:
-        nonlocal path
-        path = folder / name
-        return pq.ParquetFile(path)
-
-    try:
-        yield from shard_rows(manifest, opened, start)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.") from error
+@contextmanager
+def _shard_on_disk(folder: Path, name: str) -> Iterator[pq.ParquetFile]:
+    with reading(folder / name), pq.ParquetFile(folder / name) as file:
+        yield file
 
 
 def _open_hub(hub: HubId) -> StackDataset:
     """A dataset on the Hub, pinned to the commit that its revision names now.
 
-    One that was published from a folder of this package is read a row group at a time, and from any row on; any other
-    is streamed by `datasets`. With HF_HUB_OFFLINE set, what an earlier download left in the cache is read.
+    A set of this package is read a row group at a time, from any row on; any other is streamed by `datasets`. With
+    HF_HUB_OFFLINE set, the cache is read.
     """
     with opening(hub):
         try:
@@ -165,7 +152,8 @@ def _open_hub(hub: HubId) -> StackDataset:
         manifest = _manifest_at(hub.repository, commit)
     if manifest is not None:
         _check_has_pixels(str(hub), manifest)
-        return _of_manifest(str(hub), manifest, partial(_streamed, hub.repository, commit, manifest))
+        rows = partial(_streamed, hub.repository, commit, manifest)
+        return StackDataset(str(hub), rows, manifest.counts["kept"], manifest.wall, manifest)
     pinned = HubId(hub.repository, commit, hub.split)
     stream = stream_hub(pinned, SPLIT, unlabelled=True)
     if stream.size:
@@ -228,7 +216,7 @@ def _open_cached(hub: HubId) -> StackDataset:
         folder = Path(cached(hub.repository, revision=hub.revision))
         manifest = Manifest.read(folder)
         check_present(folder, manifest)
-        return _of_manifest(str(hub), manifest, partial(_rows_on_disk, folder, manifest))
+        return _on_disk(str(hub), folder, manifest)
     except (InputError, LocalEntryNotFoundError, FileNotFoundError):
         pass  # not a set of this package, or not all of it
     try:

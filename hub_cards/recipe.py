@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.license import License
 from stackwalls.hub_cards.folder_writer import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
+from stackwalls.hub_cards.row_reader import RowReader, reading
 from stackwalls.model import (
     IMAGE_SIZE,
     RESIZE,
@@ -52,10 +52,10 @@ class Recipe:
         """The "inputs", "versions" and "files" of the set's manifest, and its "manifest_sha256"."""
         return dict(self.manifest.inputs["dataset"])
 
-    def rows(self, start: int = 0) -> Iterator[dict[str, Any]]:
-        """The rows in order, from number `start` on."""
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The rows in order."""
         groups = read_groups([self.folder / name for name in self.manifest.shards()])
-        return islice((row for batch in groups for row in batch.to_pylist()), start, None)
+        return (row for batch in groups for row in batch.to_pylist())
 
     def rejected(self) -> list[dict[str, str]]:
         """{"item", "reason"} of each sample that was rejected when the set was made."""
@@ -76,10 +76,10 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
         RunError: if a file of the set is damaged, or the disk refuses.
     """
     folder, out = Path(folder), Path(out)
-    manifest = Manifest.read(folder)
+    reader = RowReader(folder)
+    manifest = reader.manifest
     if manifest.kind != "stack-mix":
         raise InputError(f"{folder} is a {manifest.kind} folder: a recipe can only be made of a stack-mix folder.")
-    check_present(folder, manifest)
     inputs: dict[str, Any] = {
         "dataset": {
             "inputs": manifest.inputs,
@@ -97,32 +97,21 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
             if writer.manifest.inputs != inputs:
                 raise InputError(f"{out} holds the recipe of another set: choose another folder, or delete this one.")
             return out
-        _write_rows(folder, manifest, writer)
-        rejected = pq.read_table(folder / REJECTED_NAME).to_pylist()
-        writer.finish(requested=manifest.counts["requested"], inputs=inputs, rejected=rejected)
+        rows = _set_rows(folder, manifest)
+        for number, part in enumerate(iter(lambda: list(islice(rows, _PART_ROWS)), [])):
+            if writer.record(name := f"part-{number:06d}") is None:
+                writer.write(name, [_hashed(row) for row in part])
+        writer.finish(requested=manifest.counts["requested"], inputs=inputs, rejected=reader.rejected())
     return out
-
-
-def _write_rows(folder: Path, manifest: Manifest, writer: FolderWriter) -> None:
-    """Hash what is missing, part by part."""
-    rows = _set_rows(folder, manifest)
-    for number in count():
-        part = list(islice(rows, _PART_ROWS))
-        if not part:
-            return
-        if writer.record(name := f"part-{number:06d}") is None:
-            writer.write(name, [_hashed(row) for row in part])
 
 
 def _set_rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:
     for path in (folder / name for name in manifest.shards()):
         if file_sha256(path) != manifest.files[path.relative_to(folder).as_posix()]["sha256"]:
             raise RunError(f"{path} was changed after it was made: `stackgen verify {folder}` says more.")
-        try:
+        with reading(path):
             for batch in read_groups([path]):
                 yield from batch.to_pylist()
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise RunError(f"Cannot read {path} ({error}).") from error
 
 
 def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,20 +125,18 @@ def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def open_recipe(source: str | Path) -> Recipe:
-    """Open a recipe in a folder, or on the Hugging Face Hub as `user/name[@revision]`, and check every hash.
+    """Open a recipe, a folder or `user/name[@revision]` on the Hugging Face Hub, and check every hash.
 
     Raises:
         InputError: if there is no such recipe, it is a set with pixels, or a file was changed.
         RunError: if the Hub refuses or cannot be reached.
     """
     text, path = str(source), Path(source)
-    if is_hub_url(text) or not path.exists():
-        found = HubId.parse(text)
+    if is_hub_url(text) or not path.is_dir():
+        found = None if path.exists() else HubId.parse(text)
         if found is None or found.split is not None:
             raise InputError(f"There is no recipe {text}: expected a folder, or user/name[@revision] on the Hub.")
         path = _download(found, text)
-    if not path.is_dir():
-        raise InputError(f"{text} is not a recipe: expected a folder, or user/name[@revision] on the Hub.")
     manifest = _manifest(path, text)
     check_present(path, manifest)
     for name in (*manifest.shards(), REJECTED_NAME):
@@ -161,9 +148,8 @@ def open_recipe(source: str | Path) -> Recipe:
 def _manifest(folder: Path, text: str) -> Manifest:
     manifest = Manifest.read(folder)
     if manifest.kind != RECIPE_KIND:
-        raise InputError(
-            f"{text} is not a recipe but a finished {manifest.kind} set: load it directly (`datasets.load_dataset`)."
-        )
+        finished = f"a finished {manifest.kind} set: load it directly (`datasets.load_dataset`)"
+        raise InputError(f"{text} is not a recipe but {finished}.")
     return manifest
 
 

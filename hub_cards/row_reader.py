@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -23,12 +21,25 @@ from stackwalls.model.images import ImageRow
 HELD_GROUPS = 4
 """Row groups that are kept in memory: 60 MB of images at most."""
 
+UNREADABLE = (pa.ArrowException, OSError, ValueError)
+"""What Arrow raises for a damaged file."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Translate what reading a Parquet file raises.
+
+    Raises:
+        RunError: naming the file.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.") from error
+
 
 class RowReader:
     """The rows of a finished folder by number, from 0, in the order of the set. May be used from several threads.
-
-    Args:
-        folder: a finished dataset folder.
 
     Attributes:
         manifest: the folder's.
@@ -42,29 +53,23 @@ class RowReader:
         self.manifest = Manifest.read(folder)
         check_present(folder, self.manifest)
         self._folder = folder
-        self._shards = [folder / name for name in self.manifest.shards()]
         self._groups: list[tuple[Path, int]] = []
         sizes: list[int] = []
-        for path in self._shards:
-            try:
+        for path in self._shards():
+            with reading(path):
                 metadata = pq.read_metadata(path)
-            except (pa.ArrowException, OSError, ValueError) as error:
-                raise _unreadable(path, error) from error
             self._groups += [(path, group) for group in range(metadata.num_row_groups)]
             sizes += [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
         self._ends = list(accumulate(sizes))
-        self._held: OrderedDict[int, pa.Table] = OrderedDict()
-        self._lock = Lock()
+        self._group = lru_cache(HELD_GROUPS)(self._read_group)
 
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
     def columns(self, *names: str) -> dict[str, list[Any]]:
         """Whole columns, without the images; for those that are short."""
-        try:
-            batches = list(read_groups(self._shards, columns=list(names)))
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise _unreadable(self._shards[0].parent, error) from error
+        with reading(self._folder / "data"):
+            batches = list(read_groups(self._shards(), columns=list(names)))
         return {name: [value for batch in batches for value in batch.column(name).to_pylist()] for name in names}
 
     def __getitem__(self, number: int) -> dict[str, Any]:
@@ -82,30 +87,19 @@ class RowReader:
         return row
 
     def rejected(self) -> list[dict[str, str]]:
-        """What was turned down while the set was made: {"item", "reason"}, in order."""
+        """{"item", "reason"} of each sample that was rejected while the set was made, in order."""
         path = self._folder / REJECTED_NAME
-        try:
-            return [entry for batch in read_groups([path]) for entry in batch.to_pylist()]
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise _unreadable(path, error) from error
+        with reading(path):
+            found: list[dict[str, str]] = pq.read_table(path).to_pylist()
+        return found
 
-    def _group(self, group: int) -> pa.Table:
-        with self._lock:
-            if group not in self._held:
-                path, number = self._groups[group]
-                try:
-                    with pq.ParquetFile(path) as file:
-                        self._held[group] = file.read_row_group(number, use_threads=False)
-                except (pa.ArrowException, OSError, ValueError) as error:
-                    raise _unreadable(path, error) from error
-            self._held.move_to_end(group)
-            while len(self._held) > HELD_GROUPS:
-                self._held.popitem(last=False)
-            return self._held[group]
+    def _shards(self) -> list[Path]:
+        return [self._folder / name for name in self.manifest.shards()]
 
-
-def _unreadable(path: Path, error: Exception) -> RunError:
-    return RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.")
+    def _read_group(self, group: int) -> pa.Table:
+        path, number = self._groups[group]
+        with reading(path), pq.ParquetFile(path) as file:
+            return file.read_row_group(number, use_threads=False)
 
 
 def shard_rows(
@@ -132,4 +126,3 @@ def shard_rows(
                     for row in table.to_pylist():
                         yield ImageRow(row["image_id"], row["label"], partial(bytes, row["image"]["bytes"] or b""))
                 start = max(0, start - size)
-        start = 0

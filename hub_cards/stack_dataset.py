@@ -1,4 +1,4 @@
-"""Labelled square images in batches, whatever they come from: what `evaluate` reads."""
+"""Labeled square images in batches, from any source: what `evaluate` reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WORTH_A_JUMP = 100
-"""Rows to be skipped above which the rows are read anew from behind them: the row group they are in."""
+"""To skip more rows than this, reading starts again behind them: they fill a row group."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Batch:
     """Some rows of a dataset.
 
     Attributes:
-        image_ids: N names.
+        image_ids: N ids.
         labels: `(N,)` int64, ImageNet-1k indices, -1 where unknown.
         images: `(N, 224, 224, 3)` uint8 RGB.
     """
@@ -42,16 +42,15 @@ class Batch:
 
 
 class StackDataset:
-    """Labelled images that are read batch by batch; never more than a batch is in memory.
+    """Labeled images that are read batch by batch; never more than a batch is in memory.
 
     Args:
-        name: what reports call it.
+        name: its name in reports.
         rows: returns a new iterator over the rows, from the given row on.
-        length: how many rows there are.
-        wall: the wall that the images were made for, if they were made for one.
+        length: number of rows.
+        wall: the wall that the images were made for, if any.
         manifest: of a dataset folder, or of a dataset on the Hub that was published from one.
-        contents: what distinguishes its rows from others if there is no manifest, such as a commit; or a call that
-            returns it.
+        contents: without a manifest, what identifies the rows, such as a commit; or a function that returns it.
     """
 
     def __init__(
@@ -75,9 +74,7 @@ class StackDataset:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of what distinguishes its rows from other rows.
-
-        That is the manifest, which has every file's hash, or else the length and what the reader knows of the contents.
+        """SHA-256 of the manifest, which has every file's hash, or else of the length and the reader's `contents`.
 
         Raises:
             RunError: if a file that is to be hashed cannot be read.
@@ -87,19 +84,15 @@ class StackDataset:
         return hashlib.sha256(f"{len(self)}\n{known}".encode()).hexdigest()
 
     def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:
-        """The images in order, `batch_size` at a time; the last batch may be smaller. Each call starts anew.
-
-        Images of 224 × 224 are used as they are (greyscale and others converted to RGB); all others go through the
-        evaluation transform, `resize_and_crop`.
+        """The images in order, as RGB. Images of other sizes than 224 × 224 go through `resize_and_crop`.
 
         Args:
-            batch_size: images a batch.
-            spans: (start, stop) of the rows that are wanted, in order and apart; others are skipped without being
-                decoded. No batch reaches from one span into the next. All rows by default.
+            batch_size: images per batch; the last one of a span may be smaller.
+            spans: (start, stop) of the wanted rows, in order and disjoint; all by default. Other rows are not decoded.
 
         Raises:
             InputError: if `batch_size` is less than 1, or the spans are out of order.
-            RunError: if an image cannot be decoded; the message names it. None is left out silently.
+            RunError: if an image cannot be decoded; the message names it.
         """
         if batch_size < 1:
             raise InputError(f"Expected a batch size of at least 1, but got {batch_size}.")
@@ -137,9 +130,7 @@ def _pixels(row: ImageRow, dataset: str) -> NDArray[np.uint8]:
     try:
         pixels = decode(row.read())
     except (BrokenImageError, OSError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or error
-        raise RunError(
-            f"The image {row.image_id} in {dataset} cannot be read ({reason}): replace it, or remove it from the "
-            "dataset."
-        ) from error
+        reason = getattr(error, "strerror", None) or error
+        advice = "replace it, or remove it from the dataset"
+        raise RunError(f"The image {row.image_id} in {dataset} cannot be read ({reason}): {advice}.") from error
     return pixels if pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE) else resize_and_crop(Image.fromarray(pixels))

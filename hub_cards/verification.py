@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from huggingface_hub import DatasetCard
 from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, read_groups, shard_name, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
+from stackwalls.hub_cards.row_reader import UNREADABLE
 from stackwalls.hub_cards.run_store import WORK_NAME
 from stackwalls.model import IMAGE_SIZE, InputError, class_names, file_sha256
 from stackwalls.model.images.decoding import BrokenImageError, load_image
@@ -67,36 +68,36 @@ def _file_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 def _row_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Row counts, columns and images of the existing shards, and of rejected.parquet."""
-    columns = RECORDS[manifest.kind]().arrow_schema
-    rows: list[int] = []
+    columns, shards = RECORDS[manifest.kind]().arrow_schema, manifest.shards()
+    counts: list[int] = []
     ids: set[str] = set()
-    for name in manifest.shards():
-        path = folder / name
-        read, problem = _read_footer(path)
-        if read is None:
-            yield from [f"{name} {problem}."] if path.is_file() else []
-            continue
-        count, schema = read
-        rows.append(count)
-        if count != manifest.files[name].get("rows"):
-            yield f"{name} has {count} rows, but the manifest says {manifest.files[name].get('rows')}."
-        if not schema.equals(columns):
-            yield f"{name} has the columns {_columns(schema)} instead of {_columns(columns)}."
-        elif schema.metadata != columns.metadata:  # not `check_metadata`: Parquet has its own name for list elements
-            yield f"The metadata of {name} has other features than a {manifest.kind} folder."
-        yield from _image_problems(path, name, manifest, ids)
-    if len(rows) == len(manifest.shards()) and sum(rows) != manifest.counts["kept"]:
-        yield f"The shards have {sum(rows)} rows, but by the manifest {manifest.counts['kept']} were kept."
-    yield from _rejected_problems(folder / REJECTED_NAME, manifest)
+    for name in shards:
+        count = yield from _table_problems(folder, name, manifest.files[name].get("rows"), columns)
+        if count is not None:
+            counts.append(count)
+            yield from _image_problems(folder / name, name, manifest, ids)
+    if len(counts) == len(shards) and sum(counts) != manifest.counts["kept"]:
+        yield f"The shards have {sum(counts)} rows, but by the manifest {manifest.counts['kept']} were kept."
+    yield from _table_problems(folder, REJECTED_NAME, manifest.counts["rejected"], REJECTED_SCHEMA)
 
 
-def _read_footer(path: Path) -> tuple[tuple[int, pa.Schema] | None, str]:
-    """Row count and schema of a Parquet file, or why it cannot be read."""
+def _table_problems(folder: Path, name: str, rows: int | None, columns: pa.Schema) -> Generator[str, None, int | None]:
+    """Compare a Parquet file's footer; returns its row count, None if the file is missing or cannot be read."""
+    if not (folder / name).is_file():
+        return None
     try:
-        metadata = pq.read_metadata(path)
-        return (metadata.num_rows, metadata.schema.to_arrow_schema()), ""
-    except (pa.ArrowException, OSError, ValueError) as error:
-        return None, f"cannot be read as Parquet: {error}"
+        metadata = pq.read_metadata(folder / name)
+        schema = metadata.schema.to_arrow_schema()
+    except UNREADABLE as error:
+        yield f"{name} cannot be read as Parquet: {error}."
+        return None
+    if metadata.num_rows != rows:
+        yield f"{name} has {metadata.num_rows} rows, but the manifest says {rows}."
+    if not schema.equals(columns):
+        yield f"{name} has the columns {_columns(schema)} instead of {_columns(columns)}."
+    elif schema.metadata != columns.metadata:  # not `check_metadata`: Parquet has its own name for list elements
+        yield f"{name} has other features in its metadata than such a file of this package."
+    return int(metadata.num_rows)
 
 
 def _columns(schema: pa.Schema) -> str:
@@ -113,7 +114,7 @@ def _image_problems(path: Path, name: str, manifest: Manifest, ids: set[str]) ->
                 if problem and (wrong := wrong + 1) <= MOST_ROWS_NAMED:
                     yield f"{name}, row {number} ({row.get('image_id')}): {problem}."
                 number += 1
-    except (pa.ArrowException, OSError, ValueError) as error:
+    except UNREADABLE as error:
         yield f"{name} cannot be read from row {number} on: {error}."
     if wrong > MOST_ROWS_NAMED:
         yield f"{name}: {wrong - MOST_ROWS_NAMED} more rows are wrong."
@@ -138,18 +139,6 @@ def _row_problem(row: dict[str, Any], manifest: Manifest, ids: set[str]) -> str 
         size = f"{found[2][0]} x {found[2][1]}"
         return f"its image is {found[0]} {found[1]} {size} instead of {expected} RGB {IMAGE_SIZE} x {IMAGE_SIZE}"
     return None
-
-
-def _rejected_problems(path: Path, manifest: Manifest) -> Iterator[str]:
-    read, problem = _read_footer(path)
-    if read is None:
-        yield from [f"{REJECTED_NAME} {problem}."] if path.is_file() else []
-        return
-    count, schema = read
-    if not schema.equals(REJECTED_SCHEMA):
-        yield f"{REJECTED_NAME} has the columns {schema.names} instead of {REJECTED_SCHEMA.names}."
-    if count != manifest.counts["rejected"]:
-        yield f"{REJECTED_NAME} has {count} rows, but by the manifest {manifest.counts['rejected']} were rejected."
 
 
 def _card_problems(folder: Path, manifest: Manifest) -> Iterator[str]:

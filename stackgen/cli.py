@@ -12,7 +12,6 @@ import importlib
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from types import ModuleType
 from typing import NoReturn
 
 from stackwalls.model.errors import StackwallsError
@@ -37,6 +36,9 @@ COMMANDS = (
 )
 """Sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
 
+RESUMED = frozenset({"mix", "generate", "miniature", "evaluate", "walls", "publish"})
+"""The commands that resume a run that was stopped."""
+
 _EPILOG = """\
 A first run, offline:
   stackgen demo --out demo
@@ -45,10 +47,6 @@ The check on any network:
   stackgen mix --source /path/to/imagenet/val --classes 100 --out stack-mix
   stackgen evaluate stack-mix --model walled:resnet50 --out results
 """
-
-
-def _load(name: str) -> ModuleType:
-    return importlib.import_module(f"stackwalls.stackgen.commands.{name}")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,14 +69,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"stackwalls {version('stackwalls')}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name in COMMANDS:
-        module = _load(name)
-        summary, _, description = (module.__doc__ or "").partition("\n")
-        command = commands.add_parser(
-            name,
-            help=summary,
-            description=f"{summary}\n{description}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+        module = importlib.import_module(f"stackwalls.stackgen.commands.{name}")
+        about = module.__doc__ or ""
+        layout = argparse.RawDescriptionHelpFormatter
+        command = commands.add_parser(name, help=about.splitlines()[0], description=about, formatter_class=layout)
         module.add_arguments(command)
         command.add_argument("--debug", action="store_true", help="show the traceback of an error")
         command.set_defaults(run=module.run)
@@ -93,23 +87,21 @@ def _fail(message: str, status: int) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     args = build_parser().parse_args(arguments)
-    resumes = getattr(_load(args.command), "RESUMES", False)
     try:
         status: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return _fail("stopped: the same command " + ("resumes the run." if resumes else "starts over."), 130)
+        again = "resumes the run" if args.command in RESUMED else "starts over"
+        return _fail(f"stopped: the same command {again}.", 130)
     except BrokenPipeError:
         # the reader of a pipe (`| head`) is gone: write nothing more to stdout, not even at exit
         sys.stdout = None
         return 0
-    except StackwallsError as error:
+    except (StackwallsError, OSError) as error:
         if args.debug:
             raise
-        return _fail(str(error), error.exit_status)
-    except OSError as error:
-        if args.debug:
-            raise
+        if isinstance(error, StackwallsError):
+            return _fail(str(error), error.exit_status)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         what = "The disk is full" if full else (error.strerror or str(error))
         where = f" at {error.filename}" if error.filename else ""

@@ -1,12 +1,12 @@
-"""Options that several sub-commands share, and what their values mean.
+"""What several sub-commands share: options, what their values mean, and printing.
 
-Each `add_…_arguments` declares options; each function below reads what they hold. Nothing but argparse is imported at
-the top, so that `stackgen --help` answers at once.
+Nothing but argparse is imported at the top, so that `stackgen --help` answers at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,8 +21,58 @@ if TYPE_CHECKING:
     from stackwalls.model import Wall
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `--model`, `--weights`, `--wall` and `--device`, which `find_model` and `find_device` read."""
+_SHARED: dict[str, dict[str, Any]] = {
+    "batch_size": {"type": int, "default": 8, "metavar": "B", "help": "images per forward pass (default 8)"},
+    "classes": {
+        "nargs": "+",
+        "metavar": "N|CLASS",
+        "help": "a number of classes, sampled with the seed; or the classes by synset, name or index:7; or a dataset, "
+        "as a folder or on the Hub, to use its classes (default: {})",
+    },
+    "device": {
+        "default": "auto",
+        "help": "auto (default: a GPU if there is one), cpu, cuda (one per process), cuda:1, mps",
+    },
+    "json": {"action": "store_true", "help": "print {} as JSON"},
+    "labels": {"type": Path, "metavar": "FILE", "help": "labels of a flat folder of images{}"},
+    "method": {
+        "action": "append",
+        "dest": "methods",
+        "metavar": "M",
+        "help": "GradCAM, GradCAM++, XGradCAM, ScoreCAM, AblationCAM, EigenCAM or HiResCAM (default: {}), another "
+        "grad-cam class, package.module:name, or a file or folder of maps; may be repeated; ScoreCAM=20 runs it on the "
+        "first 20 images only",
+    },
+    "overwrite": {"action": "store_true", "help": "replace existing {} in DIR"},
+    "pdf": {"action": "store_true", "help": "write the figures as PDF too"},
+    "seed": {"type": int, "default": 0, "metavar": "N", "help": "seed of {} (default 0)"},
+    "wall": {
+        "default": "bottom:54",
+        "metavar": "WALL",
+        "help": "the dead zone: a side and its pixels (top, bottom, left, right), or rows:START:STOP or "
+        "columns:START:STOP (default bottom:54, VGG16's)",
+    },
+    "weights": {"metavar": "FILE", "help": "weights of a masked VGG16: the authors' .pt or .safetensors"},
+}
+"""Options of several commands; a command's own words replace {} in the help text."""
+
+
+def add_shared(parser: argparse._ActionsContainer, **words: str) -> None:
+    """Declare options of `_SHARED` by name, each with the words that complete its help text."""
+    for name, text in words.items():
+        option = _SHARED[name]
+        parser.add_argument(f"--{name.replace('_', '-')}", **option | {"help": option["help"].format(text)})
+
+
+def add_out(parser: argparse._ActionsContainer, what: str, default: str | None = None) -> None:
+    """Declare `--out`, a folder; required without a default."""
+    shown = f"{what} (default {default})" if default else what
+    folder = Path(default) if default else None
+    parser.add_argument("--out", type=Path, default=folder, required=default is None, metavar="DIR", help=shown)
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare `--model`, `--weights`, `--wall` and `--device`, which `find_model` reads."""
     parser.add_argument(
         "--model",
         required=True,
@@ -31,68 +81,48 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "included), walled:NAME with a torchvision or timm backbone, a model folder, user/name[@revision] on the Hub, "
         "or package.module:factory",
     )
-    parser.add_argument("--weights", metavar="FILE", help="weights of a masked VGG16: the authors' .pt or .safetensors")
-    parser.add_argument(
-        "--wall",
-        metavar="WALL",
-        help="wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)",
-    )
-    add_device_argument(parser)
+    wall = "wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)"
+    add_shared(parser, weights="")
+    parser.add_argument("--wall", metavar="WALL", help=wall)
+    add_shared(parser, device="")
 
 
-def add_device_argument(parser: argparse.ArgumentParser) -> None:
-    """Declare `--device`, which `stackwalls.model.find_device` reads."""
-    parser.add_argument(
-        "--device",
-        default="auto",
-        help="auto (default: a GPU if there is one), cpu, cuda (one per process), cuda:1, mps",
-    )
+def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """The options that a call takes under their own names."""
+    return {name: getattr(args, name) for name in names}
 
 
-def add_method_arguments(parser: argparse.ArgumentParser, default: str = "these seven") -> None:
-    """Declare `--method`, which `parse_methods` reads.
+def find_model(
+    args: argparse.Namespace, dataset_wall: Wall | None, local_rank: int = 0
+) -> tuple[nn.Module, Wall | None]:
+    """Load the network of `--model` to `--device`; returns it and the wall of `--wall`.
 
     Args:
-        parser: of the command.
-        default: what the command evaluates without it, in words.
-    """
-    parser.add_argument(
-        "--method",
-        action="append",
-        dest="methods",
-        metavar="M",
-        help=f"GradCAM, GradCAM++, XGradCAM, ScoreCAM, AblationCAM, EigenCAM or HiResCAM (default: {default}), another "
-        "grad-cam class, package.module:name, or a file or folder of maps; may be repeated; ScoreCAM=20 runs it on the "
-        "first 20 images only",
-    )
-
-
-def find_model(args: argparse.Namespace, wall: Wall | None, dataset_wall: Wall | None) -> nn.Module:
-    """Load the network that `--model` names: one of this package's, or `package.module:factory`.
-
-    Args:
-        args: with `model` and `weights`.
-        wall: of `--wall`.
-        dataset_wall: for a walled backbone where `--wall` names none.
+        args: of a command with `add_model`.
+        dataset_wall: for a walled backbone without `--wall`.
+        local_rank: number of this process on its machine.
 
     Raises:
         InputError: if it is unknown, cannot be imported, or is given weights that it already includes.
     """
-    from stackwalls.evaluate.adapters import is_import_spec, model_from
-    from stackwalls.model import WALLED_PREFIX, InputError, load_model
+    import torch
 
+    from stackwalls.evaluate.adapters import is_import_spec, model_from
+    from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
+
+    wall = Wall.parse(args.wall) if args.wall else None
+    device = find_device(args.device, local_rank)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # for methods that say .cuda()
     if args.model.startswith(WALLED_PREFIX) or not is_import_spec(args.model):
-        return load_model(args.model, args.weights, wall, dataset_wall)
+        return load_model(args.model, args.weights, wall, dataset_wall).to(device), wall
     if args.weights:
         raise InputError(f"{args.model} already includes weights: leave out --weights.")
-    return model_from(args.model)
+    return model_from(args.model).to(device), wall
 
 
 def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:
-    """Split `["GradCAM", "my.module:f=20"]` into methods, and limits by the names of their rows.
-
-    Returns:
-        The methods (None for the default ones), and the most images for those that have a limit.
+    """Split `["GradCAM", "my.module:f=20"]` into methods (None for the default ones), and limits by row name.
 
     Raises:
         InputError: if what follows an equals sign is not a number of at least 1, or a method is named twice.
@@ -119,10 +149,7 @@ def add_field_arguments(
 ) -> None:
     """Declare a flag for each field of a dataclass of settings that has a help text (`model.training.spec.value`).
 
-    Args:
-        group: of the command's parser.
-        settings: the dataclass.
-        default_of: the default of a field, in words, unless it is the field's own.
+    `default_of` says a field's default in words, where it is not the field's own.
     """
     for entry in fields(settings):
         if "help" not in entry.metadata:
@@ -148,45 +175,6 @@ def given_fields(args: argparse.Namespace, settings: type) -> dict[str, Any]:
     return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
 
 
-def add_classes_argument(parser: argparse._ActionsContainer, default: str) -> None:
-    """Declare `--classes`, which `parse_classes_option` reads; `default` says in words what it is without."""
-    parser.add_argument(
-        "--classes",
-        nargs="+",
-        metavar="N|CLASS",
-        help="a number of classes, sampled with the seed; or the classes by synset, name or index:7; or a dataset, as "
-        f"a folder or on the Hub, to use its classes (default: {default})",
-    )
-
-
-def add_seed_argument(parser: argparse._ActionsContainer, what: str) -> None:
-    """Declare `--seed`; `what` says what it decides."""
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=f"seed of {what} (default 0)")
-
-
-def add_dead_zone_argument(parser: argparse._ActionsContainer) -> None:
-    """Declare `--wall` for a set that is made; `Wall.parse` reads it."""
-    parser.add_argument(
-        "--wall",
-        default="bottom:54",
-        metavar="WALL",
-        help="the dead zone: a side and its pixels (top, bottom, left, right), or rows:START:STOP or "
-        "columns:START:STOP (default bottom:54, VGG16's)",
-    )
-
-
-def add_out_argument(parser: argparse._ActionsContainer, what: str, default: str | None = None) -> None:
-    """Declare `--out`, a folder; required without a default."""
-    shown = f"{what} (default {default})" if default else what
-    folder = Path(default) if default else None
-    parser.add_argument("--out", type=Path, default=folder, required=default is None, metavar="DIR", help=shown)
-
-
-def add_json_argument(parser: argparse._ActionsContainer, what: str = "the result") -> None:
-    """Declare `--json`; `print_json` prints."""
-    parser.add_argument("--json", action="store_true", help=f"print {what} as JSON")
-
-
 def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...] | None:
     """Read `--classes`: a count, classes (indices as integers, the rest as given), or None for the default.
 
@@ -210,16 +198,10 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
     if len(values) == 1 and values[0].isdecimal():
         return int(values[0])
     if numbers := [value for value in values if value.isdecimal()]:
-        raise InputError(
-            f"In a list of classes, an index is written index:{numbers[0]}. A number is how many classes to sample, "
-            "and must be the only value."
-        )
-
-    def read(value: str) -> str | int:
-        kind, _, number = value.partition(":")
-        return int(number) if kind == "index" and number.isdecimal() else value
-
-    return tuple(map(read, values))
+        count = "A number is how many classes to sample, and must be the only value."
+        raise InputError(f"In a list of classes, an index is written index:{numbers[0]}. {count}")
+    indices = [re.fullmatch(r"index:(\d+)", value) for value in values]
+    return tuple(int(index[1]) if index else value for index, value in zip(indices, values, strict=True))
 
 
 def say(line: str) -> None:
@@ -231,28 +213,23 @@ def print_json(content: Any) -> None:
     """Print a command's result for programs; JSON has no NaN, so an undefined number is null."""
     import json
 
-    print(json.dumps(_without_nan(content), indent=2, ensure_ascii=False))
+    strict = json.loads(json.dumps(content), parse_constant=lambda _: None)
+    print(json.dumps(strict, indent=2, ensure_ascii=False))
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and value != value else value
+def print_result(args: argparse.Namespace, content: Any, text: str) -> None:
+    """Print a result as JSON with `--json`, otherwise as text."""
+    print_json(content) if args.json else print(text)
 
 
-def set_record(out: Path, manifest: Manifest) -> dict[str, Any]:
-    """What `--json` prints about a dataset folder."""
-    return {"out": str(out), "spec": manifest.spec, "counts": manifest.counts, "inputs": manifest.inputs}
-
-
-def next_steps(out: Path) -> list[str]:
-    """Commands to run with a finished set."""
-    return [
-        f"Review:    stackgen review {out}",
-        f"Evaluate:  stackgen evaluate {out} --model walled:tf_efficientnet_lite0 --out results",
+def print_set(args: argparse.Namespace, manifest: Manifest, lines: list[str]) -> None:
+    """Print what is known about a finished set with `--json`; otherwise the lines, and the commands to run next."""
+    steps = [
+        f"Review:    stackgen review {args.out}",
+        f"Evaluate:  stackgen evaluate {args.out} --model walled:tf_efficientnet_lite0 --out results",
     ]
+    known = {"out": str(args.out), "spec": manifest.spec, "counts": manifest.counts, "inputs": manifest.inputs}
+    print_result(args, known, "\n".join([*lines, *steps]))
 
 
 def first_names(names: list[str], most: int = 5) -> str:

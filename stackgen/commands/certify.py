@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 
+import stackwalls.stackgen.commands._options as options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -16,12 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="masked-vgg16 with --weights, mini-masked-vgg16 (weights in the package), walled:NAME with a backbone of "
         "torchvision or timm, a model folder, or user/name[@revision] on the Hub",
     )
-    parser.add_argument(
-        "--weights", metavar="FILE", help="weights of a masked VGG16: .pt of the authors, or .safetensors"
-    )
+    options.add_shared(parser, weights="")
     parser.add_argument("--wall", metavar="WALL", help="the claimed wall, such as bottom:64 (default: the model's own)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the noise that the checks use (default 0)")
-    parser.add_argument("--json", action="store_true", help="print the certificate as JSON")
+    options.add_shared(parser, seed="the noise that the checks use", json="the certificate")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,19 +11,15 @@ from __future__ import annotations
 
 import argparse
 
-from stackwalls.stackgen.commands._options import (
-    add_model_arguments,
-    add_out_argument,
-    add_seed_argument,
-    find_model,
-    plain_warnings,
-)
+import stackwalls.stackgen.commands._options as options
+
+_DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("dataset", metavar="DATASET", help="images to check on")
-    add_model_arguments(parser)
+    options.add_model(parser)
     parser.add_argument(
         "--method",
         action="append",
@@ -33,13 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "may be repeated (default: the paper's seven except ScoreCAM and AblationCAM, and the references)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
-    add_seed_argument(parser, "the certificate's noise")
-    add_out_argument(parser, "new or empty folder for the findings")
-    parser.add_argument("--overwrite", action="store_true", help="replace existing findings in DIR")
-
-
-_DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
+    options.add_shared(parser, batch_size="", seed="the certificate's noise")
+    options.add_out(parser, "new or empty folder for the findings")
+    options.add_shared(parser, overwrite="findings")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,26 +40,23 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.checks import REFERENCES, beyond_mu
     from stackwalls.evaluate.checks.findings import FINDINGS_NAME, check_findings_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import InputError, Wall, disk_errors, find_device
+    from stackwalls.model import InputError, disk_errors
 
     names = args.methods or _DEFAULT
-    methods = named_methods([name for name in names if name != "references"]) if set(names) != {"references"} else {}
-    if "references" in names:
-        methods = {**methods, **REFERENCES}
+    own = [name for name in names if name != "references"]
+    methods = (named_methods(own) if own else {}) | (REFERENCES if "references" in names else {})
     check_findings_folder(args.out)
     if (args.out / FINDINGS_NAME).exists() and not args.overwrite:
         raise InputError(f"{args.out} already contains findings: choose another folder, or replace them (--overwrite).")
-    with plain_warnings():
+    with options.plain_warnings():
         source = open_dataset(args.dataset)
-    wall = Wall.parse(args.wall) if args.wall else None
-    model = find_model(args, wall, source.wall).to(find_device(args.device))
+    model, wall = options.find_model(args, source.wall)
     new = not args.out.exists()
     with disk_errors(args.out, resumes=False):  # before anything is computed
         args.out.mkdir(parents=True, exist_ok=True)
     try:
-        findings = beyond_mu(
-            model, source, methods, wall=wall, batch_size=args.batch_size, limit=args.limit, seed=args.seed
-        )
+        settings = options.values(args, "batch_size", "limit", "seed")
+        findings = beyond_mu(model, source, methods, wall=wall, **settings)
     except Exception:
         if new:
             args.out.rmdir()

@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.stackgen.commands._options import add_out_argument, add_seed_argument
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _MASKED, _BASELINE, _WALLED = "mini-masked-vgg16", "mini-baseline-vgg16", "walled:tf_efficientnet_lite0"
 
 _CLASSES = 24
-"""Animals, with one image each in both sets."""
-
 _WALLED_IMAGES, _SCORE_CAM_IMAGES = 8, 2
 """For the large network, which takes almost a second per image, and seconds with ScoreCAM, which runs it on up to 1,280
 masked copies."""
@@ -43,15 +41,10 @@ stackgen evaluate stack-mix stack-gen --model walled:resnet50 --method GradCAM -
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_out_argument(parser, "folder to write", "demo")
-    parser.add_argument(
-        "--classes",
-        type=int,
-        default=_CLASSES,
-        metavar="N",
-        help=f"number of animals, with one image each in both sets (default {_CLASSES})",
-    )
-    add_seed_argument(parser, "the images and the pairs")
+    options.add_out(parser, "folder to write", "demo")
+    animals = f"number of animals, with one image each in both sets (default {_CLASSES})"
+    parser.add_argument("--classes", type=int, default=_CLASSES, metavar="N", help=animals)
+    options.add_shared(parser, seed="the images and the pairs")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _make_sets(args: argparse.Namespace) -> list[Path]:
     """Make STACK-MIX and STACK-GEN of the same classes, which all parts of the package know."""
+    from functools import partial
+
     from stackwalls.model import InputError
     from stackwalls.stackgen.diffusion import Call, TextToImage, complete_call, find_model, place
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec, drawable
@@ -78,7 +73,7 @@ def _make_sets(args: argparse.Namespace) -> list[Path]:
     from stackwalls.stackgen.localising.zero_shot import load_localizer
     from stackwalls.stackmix import MixSpec, mix
 
-    source, placement, localizer = find_model("mini", None, None, "cpu"), place("cpu"), load_localizer("foreground")
+    source, placement, finder = find_model("mini", None, None, "cpu"), place("cpu"), load_localizer("foreground")
     classes = drawable(source, args.seed)
     if not 1 <= args.classes <= len(classes):
         raise InputError(f"Expected 1 to {len(classes)} classes, but got {args.classes}.")
@@ -86,23 +81,9 @@ def _make_sets(args: argparse.Namespace) -> list[Path]:
     mixed, generated = args.out / "stack-mix", args.out / "stack-gen"
     mix(MixSpec(source="drawn", classes=classes, seed=args.seed), mixed, progress=True)
     call = complete_call(Call(), source)
-    spec = GenerateSpec(
-        model=source,
-        call=call,
-        dtype=placement.dtype,
-        localizer=localizer.name,
-        localizer_revision=localizer.revision,
-        classes=classes,
-        seed=args.seed,
-    )
-    generate(
-        spec,
-        generated,
-        frames=lambda: TextToImage.load(source, call, placement),
-        localizer=localizer,
-        hardware=placement.hardware,
-        progress=True,
-    )
+    spec = GenerateSpec(source, call, placement.dtype, finder.name, finder.revision, classes, seed=args.seed)
+    load, hardware = partial(TextToImage.load, source, call, placement), placement.hardware
+    generate(spec, generated, frames=load, localizer=finder, hardware=hardware, progress=True)
     return [mixed, generated]
 
 

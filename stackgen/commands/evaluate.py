@@ -19,73 +19,40 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.stackgen.commands._options import (
-    add_json_argument,
-    add_method_arguments,
-    add_model_arguments,
-    add_out_argument,
-    add_seed_argument,
-    find_model,
-    parse_methods,
-    plain_warnings,
-    print_json,
-)
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from stackwalls.evaluate import Results
     from stackwalls.hub_cards import StackDataset
     from stackwalls.model import Launch, Wall
-
-RESUMES = True
-"""The same command resumes where it stopped."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("datasets", nargs="+", metavar="DATASET", help="one or more, side by side in the table")
-    add_model_arguments(parser)
-    add_method_arguments(parser)
-    _add_spec_arguments(parser)
-    parser.add_argument(
-        "--not-blind",
-        action="store_true",
-        help="accept a network that is not blind, such as baseline-vgg16, for comparison; the results say so",
+    add = parser.add_argument
+    add("datasets", nargs="+", metavar="DATASET", help="one or more, side by side in the table")
+    options.add_model(parser)
+    options.add_shared(parser, method="these seven")
+    add("--limit", type=int, metavar="N", help="use only the first N images of each dataset")
+    add("--target", choices=("predicted", "label"), default="predicted", help="class to explain (default predicted)")
+    add("--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)")
+    add("--memory", metavar="SIZE", help="memory budget for activations, such as 4GB; batches shrink to fit")
+    backend = (
+        "auto (default): this package's engine for the methods that it supports, equal and faster; grad-cam: that "
+        "package for all"
     )
-    add_out_argument(parser, "folder for the results")
-    parser.add_argument("--overwrite", action="store_true", help="replace existing results in DIR")
-    parser.add_argument("--pdf", action="store_true", help="write the figures as PDF too")
-    add_json_argument(parser, "the table and the run")
-
-
-def _add_spec_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the settings of `EvaluationSpec`."""
-    parser.add_argument("--limit", type=int, metavar="N", help="use only the first N images of each dataset")
-    parser.add_argument(
-        "--target", choices=("predicted", "label"), default="predicted", help="class to explain (default predicted)"
+    add("--backend", choices=("auto", "grad-cam"), default="auto", help=backend)
+    precision = (
+        "of ScoreCAM's masked passes only: exact (default), float32; tf32x3, three TF32 products for one of float32, "
+        "on NVIDIA GPUs; fast, 16 bits"
     )
-    parser.add_argument(
-        "--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)"
-    )
-    parser.add_argument(
-        "--memory", metavar="SIZE", help="memory budget for activations, such as 4GB: smaller batches where it is short"
-    )
-    parser.add_argument(
-        "--backend",
-        choices=("auto", "grad-cam"),
-        default="auto",
-        help="auto (default): this package's engine for the methods that it supports, equal and faster; grad-cam: "
-        "that package for all",
-    )
-    parser.add_argument(
-        "--precision",
-        choices=("exact", "tf32x3", "fast"),
-        default="exact",
-        help="of ScoreCAM's masked passes only: exact (default), float32; tf32x3, three TF32 products for one of "
-        "float32, on NVIDIA GPUs; fast, 16 bits",
-    )
-    add_seed_argument(parser, "the certificate's noise and of random methods")
+    add("--precision", choices=("exact", "tf32x3", "fast"), default="exact", help=precision)
+    options.add_shared(parser, seed="the certificate's noise and of random methods")
+    not_blind = "accept a network that is not blind, such as baseline-vgg16, for comparison; the results say so"
+    add("--not-blind", action="store_true", help=not_blind)
+    options.add_out(parser, "folder for the results")
+    options.add_shared(parser, overwrite="results", pdf="", json="the table and the run")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,11 +62,11 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import Launch
 
-    methods, limits = parse_methods(args.methods)
+    methods, limits = options.parse_methods(args.methods)
     settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory")
-    spec = EvaluationSpec(limits=limits, **{name: getattr(args, name) for name in settings})
+    spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
-    with plain_warnings():
+    with options.plain_warnings():
         sources = [open_dataset(name) for name in args.datasets]
     launch = Launch.of()
     model, wall = _model_and_wall(args, sources, launch)
@@ -110,16 +77,12 @@ def run(args: argparse.Namespace) -> int:
         spec=spec,
         wall=wall,
         require_blind=not args.not_blind,
-        out=args.out,
-        overwrite=args.overwrite,
         launch=launch,
-        pdf=args.pdf,
         provenance=_provenance(args, model, sources),
+        **options.values(args, "out", "overwrite", "pdf"),
     )
-    if args.json:
-        print_json({"table": results.summary.records(), "run": results.run, "certificate": results.certificate})
-    else:
-        print(as_text(results, args.out))
+    found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
+    options.print_result(args, found, f"{results.report_text()}\n\nLook at:  {args.out / 'report.html'}")
     return 0 if results.per_image["error"].isna().any() else 1
 
 
@@ -127,19 +90,13 @@ def _model_and_wall(
     args: argparse.Namespace, sources: Sequence[StackDataset], launch: Launch
 ) -> tuple[nn.Module, Wall | None]:
     """The network on its device, and the wall by which maps are judged if it is not the network's own."""
-    import torch
+    from stackwalls.model import VGG16_WALL, InputError
 
-    from stackwalls.model import VGG16_WALL, InputError, Wall, find_device
-
-    wall = Wall.parse(args.wall) if args.wall else None
     walls = {source.wall for source in sources if source.wall is not None}
-    if wall is None and len(walls) > 1:
+    if not args.wall and len(walls) > 1:
         listed = ", ".join(sorted(map(str, walls)))
         raise InputError(f"The datasets were made for different walls ({listed}): name one with --wall.")
-    device = find_device(args.device, launch.local_rank)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)  # for methods that say .cuda()
-    model = find_model(args, wall, next(iter(walls), None)).to(device)
+    model, wall = options.find_model(args, next(iter(walls), None), launch.local_rank)
     if args.not_blind and wall is None and getattr(model, "wall", None) is None:
         wall = next(iter(walls), VGG16_WALL)
     return model, wall
@@ -160,8 +117,3 @@ def _provenance(args: argparse.Namespace, model: nn.Module, sources: Sequence[St
     for source in sources:
         about[f"contents of {source.name}"] = f"SHA-256 {source.identity}"
     return about
-
-
-def as_text(results: Results, folder: Path) -> str:
-    """Table 1, what it says, and where the report is."""
-    return f"{results.report_text()}\n\nLook at:  {folder / 'report.html'}"

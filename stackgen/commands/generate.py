@@ -22,19 +22,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackwalls.stackgen.commands._options import (
-    add_classes_argument,
-    add_dead_zone_argument,
-    add_json_argument,
-    add_out_argument,
-    add_seed_argument,
-    first_names,
-    next_steps,
-    parse_classes_option,
-    print_json,
-    say,
-    set_record,
-)
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
@@ -42,36 +30,21 @@ if TYPE_CHECKING:
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
     from stackwalls.stackgen.localising.localizer import Localizer
 
-RESUMES = True
-"""The same command resumes a run that was stopped."""
-
 _CLASSES = 100
 """As in the paper; all classes of a model that draws fewer."""
-
-_LOCALIZER = "owlv2"
-"""Finds the animals in the frames of a model without a preset."""
-
-_NAMED = 10
-"""At most this many images that could not be made are listed."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
-    add_classes_argument(parser, f"{_CLASSES} of the 398 animals")
+    options.add_shared(parser, classes=f"{_CLASSES} of the 398 animals")
     add("--per-class", type=int, default=1, metavar="K", help="images per class (default 1)")
-    add_seed_argument(parser, "the classes and all frames")
-    add_dead_zone_argument(parser)
+    options.add_shared(parser, seed="the classes and all frames", wall="")
     add("--preset", default="auto", metavar="PRESET", help="the text-to-image model (default auto; see above)")
     add("--model", metavar="MODEL", help="another model instead of a preset (see above)")
     add("--revision", metavar="REV", help="branch, tag or commit of the model on the Hub")
-    add(
-        "--template",
-        default="refined",
-        metavar="NAME",
-        help="template of the prompts: refined (default), paper, or a sentence with {animal} in it (see `stackgen "
-        "prompts`)",
-    )
+    template = "template of the prompts: refined (default), paper, or a sentence with {animal} in it"
+    add("--template", default="refined", metavar="NAME", help=f"{template} (see `stackgen prompts`)")
     add("--attempts", type=int, default=8, metavar="N", help="maximum number of frames per image (default 8)")
     add(
         "--localizer",
@@ -88,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dtype", metavar="TYPE", help="float32, bfloat16 or float16 (default: the best that the device supports)")
     add("--offload", metavar="HOW", help="none, model or sequential (default: chosen by the GPU's free memory)")
     add("--redo-rejected", action="store_true", help="make new attempts for images rejected in `stackgen review`")
-    add_out_argument(parser, "dataset folder to write", "stack-gen")
-    add_json_argument(parser)
+    options.add_out(parser, "dataset folder to write", "stack-gen")
+    options.add_shared(parser, json="the result")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -112,13 +85,12 @@ def run(args: argparse.Namespace) -> int:
         redo=args.redo_rejected,
         progress=True,
     )
-    if manifest is None:
-        say(
-            f"process {launch.rank} of {launch.world} has made its share of {args.out}; the last process finishes the "
-            "folder. If no other process is running, run the same command again."
-        )
-    else:
-        _print(args, manifest)
+    if manifest is not None:
+        options.print_set(args, manifest, _lines(args.out, manifest))
+        return 0
+    share = f"process {launch.rank} of {launch.world} has made its share of {args.out}"
+    finish = "the last process finishes the folder. If no other process is running, run the same command again."
+    options.say(f"{share}; {finish}")
     return 0
 
 
@@ -129,21 +101,16 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 
     width, height = parse_size(args.size) if args.size else (None, None)
-    classes = parse_classes_option(args.classes)
+    classes = options.parse_classes_option(args.classes)
     return GenerateSpec(
         model=ModelSource("", "", ""),
         call=Call(args.steps, args.guidance, width, height),
         dtype="",
         localizer="",
         classes=_CLASSES if classes is None else classes,
-        per_class=args.per_class,
-        seed=args.seed,
         wall=Wall.parse(args.wall),
-        template=args.template,
-        attempts=args.attempts,
-        batch_size=args.batch_size,
         compiled=args.compile,
-        attention=args.attention,
+        **options.values(args, "per_class", "seed", "template", "attempts", "batch_size", "attention"),
     )
 
 
@@ -157,7 +124,7 @@ def _found(args: argparse.Namespace, asked: GenerateSpec, device: str) -> tuple[
     source = find_model(args.preset, args.model, args.revision, device)
     preset, synsets = source.preset, source.synsets
     placement = place(device, preset.dtype if preset else None, args.dtype)
-    name = args.localizer or (preset.localizer if preset else _LOCALIZER)
+    name = args.localizer or (preset.localizer if preset else "owlv2")
     localizer = load_localizer(name, device)
     spec = replace(
         asked,
@@ -175,48 +142,45 @@ def _load(args: argparse.Namespace, spec: GenerateSpec, placement: Placement) ->
     """Load the model and say on stderr what runs where."""
     from stackwalls.stackgen.diffusion import TextToImage
 
-    model = TextToImage.load(
-        spec.model, spec.call, placement, offload=args.offload, compiled=spec.compiled, attention=spec.attention
-    )
-    say(f"{model.described}.")
+    how = {"offload": args.offload, "compiled": spec.compiled, "attention": spec.attention}
+    model = TextToImage.load(spec.model, spec.call, placement, **how)
+    options.say(f"{model.described}.")
     return model
 
 
 def _warn(spec: GenerateSpec, asked: int | tuple[str | int, ...]) -> None:
     """Warn if the miniature replaces the default model, and about classes that are not animals."""
+    from stackwalls.hub_cards.layout import listed
+
     classes = spec.entries()
     if spec.model.instead is not None:
         less = isinstance(asked, int) and len(classes) < asked
         fewer = f" It draws {len(classes)} animals instead of {asked}." if less else ""
-        say(
+        options.say(
             f"NO PHOTOGRAPHS: {spec.model.instead}, so the miniature in this package makes drawings.{fewer} For "
             "photographs, use a GPU and the Hugging Face Hub or its cache, or name a model (--preset sd15 is the "
             "smallest; on a CPU it takes minutes per image)."
         )
-    others = [entry.name for entry in classes if not entry.is_animal]
-    if others:
-        say(
-            f"{len(others)} of the classes are not animals ({first_names(others)}); their prompts use the plain "
-            "class names."
-        )
+    if others := [entry.name for entry in classes if not entry.is_animal]:
+        named = f"{len(others)} of the classes are not animals ({listed(others)})"
+        options.say(f"{named}; their prompts use the plain class names.")
 
 
-def _print(args: argparse.Namespace, manifest: Manifest) -> None:
-    """Print what was made, and the commands to run next."""
+def _lines(out: Path, manifest: Manifest) -> list[str]:
+    """What was made."""
+    from stackwalls.hub_cards.layout import listed
     from stackwalls.model import parse_class
 
-    if args.json:
-        print_json(set_record(args.out, manifest))
-        return
-    out, counts, spec, inputs = args.out, manifest.counts, manifest.spec, manifest.inputs
-    print(
+    counts, spec, inputs = manifest.counts, manifest.spec, manifest.inputs
+    lines = [
         f"{out}: {counts['kept']} of {counts['requested']} images, wall {spec['wall']}, by {spec['model']['name']} in "
         f"{inputs['attempts']} attempts, seed {spec['seed']}."
-    )
+    ]
     if counts["rejected"]:
-        print(f"{counts['rejected']} attempts were rejected; see {out / 'rejected.parquet'}.")
+        lines.append(f"{counts['rejected']} attempts were rejected; see {out / 'rejected.parquet'}.")
     if given_up := inputs["given_up"]:
         names = [f"{parse_class(image_id.partition('_')[0]).name} ({image_id})" for image_id in given_up]
-        print(f"Given up after {spec['attempts']} attempts each: {first_names(names, _NAMED)}.")
-        print(f"To try again, run the same command with --attempts {2 * spec['attempts']}; existing images stay.")
-    print(*next_steps(out), sep="\n")
+        lines.append(f"Given up after {spec['attempts']} attempts each: {listed(names)}.")
+        again = f"--attempts {2 * spec['attempts']}"
+        lines.append(f"To try again, run the same command with {again}; existing images stay.")
+    return lines

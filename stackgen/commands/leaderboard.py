@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import stackwalls.stackgen.commands._options as options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -20,20 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page and say where it is."""
-    import json
     from dataclasses import asdict
 
     from stackwalls.evaluate.checks import read_scores, render_leaderboard, score_schema
     from stackwalls.model import InputError, disk_errors, write_whole
 
     if args.schema:
-        print(json.dumps(score_schema(), indent=2))
+        options.print_json(score_schema())
         return 0
     if args.folder is None:
         raise InputError("No folder was named: expected one with results folders or score files.")
     scores = read_scores(args.folder)
     if args.json:
-        print(json.dumps([asdict(score) for score in scores], indent=2, ensure_ascii=False))
+        options.print_json([asdict(score) for score in scores])
         return 0
     page = args.out or args.folder / "leaderboard.html"
     if page.is_dir():

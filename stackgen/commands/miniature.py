@@ -11,31 +11,17 @@ from __future__ import annotations
 
 import argparse
 
-from stackwalls.stackgen.commands._options import (
-    add_classes_argument,
-    add_field_arguments,
-    add_out_argument,
-    given_fields,
-    parse_classes_option,
-    say,
-)
+import stackwalls.stackgen.commands._options as options
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec, miniature_synsets
-
-RESUMES = True
-"""The same command resumes a run that was stopped."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_classes_argument(parser, "those of the miniature in this package")
-    add_field_arguments(parser, MiniatureSpec)
-    parser.add_argument(
-        "--stage",
-        nargs="+",
-        metavar="STAGE",
-        help="run only these of frames, decoder, denoiser, pipeline, in this order",
-    )
-    add_out_argument(parser, "output folder", "miniature")
+    options.add_shared(parser, classes="those of the miniature in this package")
+    options.add_field_arguments(parser, MiniatureSpec)
+    stage = "run only these of frames, decoder, denoiser, pipeline, in this order"
+    parser.add_argument("--stage", nargs="+", metavar="STAGE", help=stage)
+    options.add_out(parser, "output folder", "miniature")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,9 +32,9 @@ def run(args: argparse.Namespace) -> int:
     stages = STAGES if args.stage is None else tuple(args.stage)
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise InputError(f"Unknown stage {unknown[0]!r}: expected {', '.join(STAGES)}.")
-    given = given_fields(args, MiniatureSpec)
+    given = options.given_fields(args, MiniatureSpec)
     spec = MiniatureSpec(_classes(args.classes, given.get("seed", 0)), **given)
-    make_miniature(spec, args.out, stages, say)
+    make_miniature(spec, args.out, stages, options.say)
     if "pipeline" in stages and Launch.of().rank == 0:
         print(f"{args.out / 'pipeline'}: draws {len(spec.classes)} animals.")
         print(f"Next:  stackgen generate --model {args.out / 'pipeline'} --localizer foreground --out stack-gen")
@@ -58,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 def _classes(values: list[str] | None, seed: int) -> tuple[str | int, ...]:
     from stackwalls.model import animals, class_order
 
-    asked = parse_classes_option(values)
+    asked = options.parse_classes_option(values)
     if asked is None:
         return miniature_synsets()
     if isinstance(asked, int):

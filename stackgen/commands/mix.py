@@ -35,27 +35,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackwalls.stackgen.commands._options import (
-    add_classes_argument,
-    add_dead_zone_argument,
-    add_json_argument,
-    add_out_argument,
-    add_seed_argument,
-    first_names,
-    next_steps,
-    parse_classes_option,
-    plain_warnings,
-    print_json,
-    say,
-    set_record,
-)
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
     from stackwalls.stackmix import Rebuilt, Redone
-
-RESUMES = True
-"""The same command resumes a run that was stopped."""
 
 _RECIPE_SAYS = {"per_class": 1, "seed": 0, "wall": "bottom:54", "encoder": "png"}
 """Options that a recipe determines, with their defaults: none of them goes with --recipe."""
@@ -63,31 +47,25 @@ _RECIPE_SAYS = {"per_class": 1, "seed": 0, "wall": "bottom:54", "encoder": "png"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--source", metavar="SOURCE", help="where the images come from (see above)")
-    parser.add_argument("--recipe", metavar="RECIPE", help="rebuild the set of this recipe (see above)")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="labels of a flat folder of images (see above)")
-    add_classes_argument(parser, "all classes with enough images")
-    parser.add_argument("--animals", action="store_true", help="sample only from the 398 animals, as the paper does")
-    parser.add_argument("--per-class", type=int, default=1, metavar="K", help="pairs per class (default 1)")
-    add_seed_argument(parser, "the classes and the pairs")
-    add_dead_zone_argument(parser)
-    parser.add_argument(
-        "--encoder", default="png", metavar="FORMAT", help="png (default), or webp: faster, smaller; both are lossless"
-    )
-    parser.add_argument(
-        "--redo-rejected", action="store_true", help="replace what was rejected in a review of DIR (see above)"
-    )
-    parser.add_argument(
+    add = parser.add_argument
+    add("--source", metavar="SOURCE", help="where the images come from (see above)")
+    add("--recipe", metavar="RECIPE", help="rebuild the set of this recipe (see above)")
+    options.add_shared(parser, labels=" (see above)", classes="all classes with enough images")
+    add("--animals", action="store_true", help="sample only from the 398 animals, as the paper does")
+    add("--per-class", type=int, default=1, metavar="K", help="pairs per class (default 1)")
+    options.add_shared(parser, seed="the classes and the pairs", wall="")
+    add("--encoder", default="png", metavar="FORMAT", help="png (default), or webp: faster, smaller; both are lossless")
+    add("--redo-rejected", action="store_true", help="replace what was rejected in a review of DIR (see above)")
+    add(
         "--license",
         "--licence",
-        dest="license",
         metavar="ID|NAME=URL",
         help="license of the images, for the card: one of the Hub's identifiers, such as cc-by-4.0, or another one by "
         "name and address (default: ImageNet's for ImageNet; otherwise none, and the set cannot be published)",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="threads (default: one per core); same result")
-    add_out_argument(parser, "dataset folder to write")
-    add_json_argument(parser)
+    add("--workers", type=int, metavar="N", help="threads (default: one per core); same result")
+    options.add_out(parser, "dataset folder to write")
+    options.add_shared(parser, json="the result")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,26 +79,19 @@ def run(args: argparse.Namespace) -> int:
     if args.source is None:
         raise InputError("--source is missing: name a folder of images, a dataset on the Hub, or drawn.")
     license = parse_license(args.license) if args.license else None
-    spec = MixSpec(
-        source=args.source,
-        classes=parse_classes_option(args.classes),
-        per_class=args.per_class,
-        seed=args.seed,
-        wall=Wall.parse(args.wall),
-        encoder=args.encoder,
-        labels=args.labels,
-        animals=args.animals,
-    )
-    with plain_warnings():
+    classes, wall = options.parse_classes_option(args.classes), Wall.parse(args.wall)
+    plain = options.values(args, "source", "per_class", "seed", "encoder", "labels", "animals")
+    spec = MixSpec(classes=classes, wall=wall, **plain)
+    with options.plain_warnings():
         if args.redo_rejected:
             redone = redo_rejected(spec, args.out, workers=args.workers, progress=True)
-            say(_what_changed(args.out, redone))
+            options.say(_what_changed(args.out, redone))
             manifest = redone.manifest
         else:
             manifest = mix(spec, args.out, workers=args.workers, progress=True)
         if license is not None and manifest.inputs.get("licence") != str(license):
             manifest = state_license(args.out, license)
-    _print(args, manifest)
+    options.print_set(args, manifest, _lines(args.out, manifest))
     return 0
 
 
@@ -137,26 +108,23 @@ def _rebuild(args: argparse.Namespace) -> int:
     if given := [f"--{name.replace('_', '-')}" for name, value in asked.items() if value]:
         raise InputError(f"The recipe determines the set: leave out {', '.join(given)}.")
     recipe = open_recipe(args.recipe)
-    spec = recipe.manifest.spec
-    source = args.source or (spec["source"] if spec["source"] == "drawn" or "/" in spec["source"] else None)
+    origin = recipe.manifest.spec["source"]
+    source = args.source or (origin if origin == "drawn" or "/" in origin else None)
     if source is None:
-        raise InputError(f"--source is missing: name the folder with your copy of the images ({spec['source']}).")
-    with plain_warnings():
+        raise InputError(f"--source is missing: name the folder with your copy of the images ({origin}).")
+    with options.plain_warnings():
         made = rebuild(recipe, source, args.out, workers=args.workers, progress=True)
     if made.manifest is None:
-        problems = made.not_rebuilt
-        if args.json:
-            print_json({"not_rebuilt": [asdict(problem) for problem in problems]})
-        else:
-            for problem in problems:
-                print(problem.image_id, problem.picture, problem.reason, sep="\t")
-        images = len({problem.image_id for problem in problems})
+        problems = [asdict(problem) for problem in made.not_rebuilt]
+        text = "\n".join("\t".join(problem.values()) for problem in problems)
+        options.print_result(args, {"not_rebuilt": problems}, text)
+        images = len({problem["image_id"] for problem in problems})
         raise RunError(
             f"{images} of {made.images} images cannot be rebuilt from {source} (listed on stdout); {args.out} is not "
             f"finished. Add the missing images and repeat the command: it keeps the {made.kept} that are done."
         )
-    _print(args, made.manifest)
-    say(_sameness(made))
+    options.print_set(args, made.manifest, _lines(args.out, made.manifest))
+    options.say(_sameness(made))
     return 0
 
 
@@ -165,40 +133,35 @@ def _sameness(made: Rebuilt) -> str:
     if made.same_bytes:
         return "Every file is identical to the original, byte for byte."
     if made.other_files:
-        return (
-            f"All pixels are identical to the original. The files of {made.other_files} of {made.images} images "
-            "differ, because this version of Pillow encodes them differently."
-        )
-    return (
-        "Every image is identical to the original, byte for byte. The card and the manifest differ, because they name "
-        "other package versions."
-    )
+        some = f"The files of {made.other_files} of {made.images} images differ"
+        why = "because this version of Pillow encodes them differently"
+        return f"All pixels are identical to the original. {some}, {why}."
+    why = "because they name other package versions"
+    return f"Every image is identical to the original, byte for byte. The card and the manifest differ, {why}."
 
 
 def _what_changed(out: Path, redone: Redone) -> str:
     """What became of the rejected images."""
+    from stackwalls.hub_cards.layout import listed
+
     if not redone.replaced and not redone.gone:
         return f"No image in {out} is rejected, so nothing changed. `stackgen review {out}` shows them."
-    parts = [f"{len(redone.replaced)} rejected images were replaced by another pair"]
-    if redone.gone:
-        names = first_names(list(redone.gone))
-        parts.append(f"{len(redone.gone)} were removed, because their class has no other pair left ({names})")
-    return f"{'; '.join(parts)}. `stackgen review {out}` shows the new ones as undecided."
+    replaced = f"{len(redone.replaced)} rejected images were replaced by another pair"
+    why = f"because their class has no other pair left ({listed(list(redone.gone))})"
+    gone = f"; {len(redone.gone)} were removed, {why}" if redone.gone else ""
+    return f"{replaced}{gone}. `stackgen review {out}` shows the new ones as undecided."
 
 
-def _print(args: argparse.Namespace, manifest: Manifest) -> None:
-    """Print what was made, and the commands to run next."""
+def _lines(out: Path, manifest: Manifest) -> list[str]:
+    """What was made, and how to load it."""
     from stackwalls.hub_cards import dataset_classes
 
-    out, spec, rejected = args.out, manifest.spec, manifest.counts["rejected"]
-    if args.json:
-        print_json(set_record(out, manifest))
-        return
-    counted = f"{manifest.counts['kept']} images of {len(dataset_classes(out))} classes"
-    print(f"{out}: {counted}, wall {spec['wall']}, from {spec['source']}, seed {spec['seed']}.")
+    spec, kept, rejected = manifest.spec, manifest.counts["kept"], manifest.counts["rejected"]
+    counted = f"{kept} images of {len(dataset_classes(out))} classes"
+    lines = [f"{out}: {counted}, wall {spec['wall']}, from {spec['source']}, seed {spec['seed']}."]
     if rejected:
         what = "images, pairs or classes" if spec.get("redone") else "images or classes"
-        print(f"{rejected} {what} were skipped; see {out / 'rejected.parquet'}.")
+        lines.append(f"{rejected} {what} were skipped; see {out / 'rejected.parquet'}.")
     local = out if out.is_absolute() else f"./{out}"
     load = f"from datasets import load_dataset; print(load_dataset('{local}', split='test')[0])"
-    print(f'Load:      python -c "{load}"', *next_steps(out), sep="\n")
+    return [*lines, f'Load:      python -c "{load}"']

@@ -15,12 +15,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.stackgen.commands._options import (
-    add_dead_zone_argument,
-    add_json_argument,
-    parse_classes_option,
-    print_json,
-)
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.model import ImageNetClass
@@ -28,17 +23,13 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--classes",
-        nargs="+",
-        metavar="CLASS",
-        help="classes by synset, name or index:7; or a dataset, to use its classes (default: the 398 animals)",
-    )
-    parser.add_argument("--preset", metavar="PRESET", help="without --classes: the classes that this model can draw")
-    parser.add_argument("--template", default="refined", metavar="TEMPLATE", help="see above (default refined)")
-    parser.add_argument("--attempts", type=int, default=1, metavar="N", help="attempts per class (default 1)")
-    add_dead_zone_argument(parser)
-    add_json_argument(parser, "a list of objects")
+    add = parser.add_argument
+    classes = "classes by synset, name or index:7; or a dataset, to use its classes (default: the 398 animals)"
+    add("--classes", nargs="+", metavar="CLASS", help=classes)
+    add("--preset", metavar="PRESET", help="without --classes: the classes that this model can draw")
+    add("--template", default="refined", metavar="TEMPLATE", help="see above (default refined)")
+    add("--attempts", type=int, default=1, metavar="N", help="attempts per class (default 1)")
+    options.add_shared(parser, wall="", json="a list of objects")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,11 +46,9 @@ def run(args: argparse.Namespace) -> int:
             prompt = prompt_for(entry.index, attempt, args.template, wall)
             known = {"index": entry.index, "synset": entry.synset, "class": entry.name, "attempt": attempt}
             rows.append(known | {"prompt": prompt.text, "nouns": list(prompt.nouns)})
-    if args.json:
-        print_json(rows)
-        return 0
-    for row in rows:
-        print(row["index"], row["class"], row["attempt"], row["prompt"], ", ".join(row["nouns"]), sep="\t")
+    line = "{index}\t{class}\t{attempt}\t{prompt}\t{nouns}"
+    lines = [line.format_map(row | {"nouns": ", ".join(row["nouns"])}) for row in rows]
+    options.print_result(args, rows, "\n".join(lines))
     return 0
 
 
@@ -69,7 +58,7 @@ def _classes(values: list[str] | None, preset: str | None) -> tuple[ImageNetClas
     from stackwalls.stackgen.diffusion.miniature.spec import miniature_synsets
 
     drawn = preset is not None and find_preset(preset).name == MINIATURE
-    asked = parse_classes_option(values)
+    asked = options.parse_classes_option(values)
     if asked is None:
         return parse_classes(miniature_synsets()) if drawn else animals()
     if isinstance(asked, int):

@@ -17,58 +17,57 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from stackwalls.hub_cards.publishing.plan import Plan
+import stackwalls.stackgen.commands._options as options
 
-RESUMES = True
-"""A run that was stopped resumes."""
+if TYPE_CHECKING:
+    from stackwalls.hub_cards import License
+    from stackwalls.hub_cards.publishing.plan import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("folder", metavar="FOLDER", help="a finished dataset folder, or a model folder")
-    parser.add_argument("repository", metavar="USER/NAME", help="the repository; created if it does not exist")
-    parser.add_argument("--yes", action="store_true", help="do it (default: show what would be done)")
+    add = parser.add_argument
+    add("folder", metavar="FOLDER", help="a finished dataset folder, or a model folder")
+    add("repository", metavar="USER/NAME", help="the repository; created if it does not exist")
+    add("--yes", action="store_true", help="do it (default: show what would be done)")
     pixels = parser.add_mutually_exclusive_group()
     pixels.add_argument("--recipe", action="store_true", help="publish STACK-MIX without pixels: ids, crops and hashes")
     pixels.add_argument("--gated", action="store_true", help="publish behind an access request; you grant each one")
-    parser.add_argument("--private", action="store_true", help="make the repository visible to its owners only")
-    parser.add_argument(
-        "--license",
-        "--licence",
-        dest="license",
-        metavar="ID",
-        help="first write this license into FOLDER's card, even without --yes: cc-by-4.0, or NAME=URL",
-    )
-    parser.add_argument(
-        "--results", metavar="DIR", help="first write a model's results of `stackgen evaluate` into its card, likewise"
-    )
-    parser.add_argument("--tag", metavar="TAG", help="tag the commit, for example v1.0")
-    parser.add_argument("--revision", default="main", metavar="BRANCH", help="the branch (default main)")
-    parser.add_argument("--collection", metavar="SLUG", help="add the repository to this collection of yours")
-    parser.add_argument("--json", action="store_true", help="print the plan, or what was done, as JSON")
+    add("--private", action="store_true", help="make the repository visible to its owners only")
+    license = "first write this license into FOLDER's card, even without --yes: cc-by-4.0, or NAME=URL"
+    add("--license", "--licence", metavar="ID", help=license)
+    add("--results", metavar="DIR", help="first write a model's results of `stackgen evaluate` into its card, likewise")
+    add("--tag", metavar="TAG", help="tag the commit, for example v1.0")
+    add("--revision", default="main", metavar="BRANCH", help="the branch (default main)")
+    add("--collection", metavar="SLUG", help="add the repository to this collection of yours")
+    options.add_shared(parser, json="the plan, or what was done,")
 
 
 def run(args: argparse.Namespace) -> int:
     """Show the plan; with --yes, carry it out."""
+    import re
     import tempfile
 
+    from stackwalls.hub_cards import parse_license, recipe_folder
     from stackwalls.model import StackwallsError
 
+    license = parse_license(args.license) if args.license else None
     if not args.recipe:
-        return _run(args, str(_prepared(args)), args.folder)
+        return _publish(args, str(_prepared(args, license)), args.folder)
     name = f"recipe of {args.folder}"
     with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch:
         folder = f"{scratch}/recipe"
         try:
-            return _run(args, _recipe(args, folder), name)
-        except StackwallsError as error:  # the scratch folder is gone when its name is read
-            raise type(error)(_by_name(str(error), folder, f"the {name}")) from error
+            recipe_folder(args.folder, folder, license)
+            return _publish(args, folder, name)
+        except StackwallsError as error:  # the scratch folder is gone when the message is read
+            files, the = rf"{re.escape(folder)}/([\w./-]*\w)", f"the {name}"
+            message = re.sub(files, lambda found: f"{found[1]} of {the}", str(error)).replace(folder, the)
+            raise type(error)(message) from error
 
 
-def _run(args: argparse.Namespace, folder: str, name: str) -> int:
+def _publish(args: argparse.Namespace, folder: str, name: str) -> int:
     """Plan and publish a folder that messages call by its name."""
-    import json
     import shlex
     import sys
 
@@ -79,53 +78,28 @@ def _run(args: argparse.Namespace, folder: str, name: str) -> int:
         PublishSpec(folder, args.repository, args.gated, args.private, args.tag, args.revision, args.collection)
     )
     commit = publish(plan) if args.yes else None
-    if args.json:
-        print(json.dumps(plan.to_dict() | {"folder": args.folder, "commit": commit}, indent=2))
-    elif commit is None:
-        print(f"{plan.to_text().replace(folder, name, 1)}\n\nNothing was sent. To publish it:")
-        print(f"  {shlex.join(['stackgen', *sys.argv[1:], '--yes'])}")
-    else:
-        print(_report(plan, commit))
+    again = shlex.join(["stackgen", *sys.argv[1:], "--yes"])
+    planned = f"{plan.to_text().replace(folder, name, 1)}\n\nNothing was sent. To publish it:\n  {again}"
+    record = plan.to_dict() | {"folder": args.folder, "commit": commit}
+    options.print_result(args, record, planned if commit is None else _report(plan, commit))
     return 0
 
 
-def _by_name(message: str, folder: str, name: str) -> str:
-    """`message` with the name in place of the folder, and `README.md of NAME` in place of `FOLDER/README.md`."""
-    import re
-
-    files = rf"{re.escape(folder)}/([\w./-]*\w)"
-    return re.sub(files, lambda found: f"{found[1]} of {name}", message).replace(folder, name)
-
-
-def _recipe(args: argparse.Namespace, out: str) -> str:
-    """The recipe of the folder, made for this publication."""
-    from stackwalls.hub_cards import parse_license, recipe_folder
-
-    return str(recipe_folder(args.folder, out, parse_license(args.license) if args.license else None))
-
-
-def _prepared(args: argparse.Namespace) -> Path:
-    """The folder, after the given license and results were written into it: it is uploaded as it is on disk.
-
-    Raises:
-        InputError: if results are given for a dataset, or are those of another network.
-    """
-    import sys
-
-    from stackwalls.hub_cards import complete_model_folder, parse_license, state_license
+def _prepared(args: argparse.Namespace, license: License | None) -> Path:
+    """The folder, after the given license and results were written into it: it is uploaded as it is on disk."""
+    from stackwalls.hub_cards import complete_model_folder, state_license
     from stackwalls.model import InputError
 
     folder = Path(args.folder)
-    if not args.license and not args.results:
+    if license is None and not args.results:
         return folder
-    license = parse_license(args.license) if args.license else None
     if not (folder / "manifest.json").is_file() and (folder / "config.json").is_file():
         complete_model_folder(folder, results=_results(folder, args.results) if args.results else None, license=license)
     elif args.results or license is None:
         raise InputError(f"--results needs a model folder, but {folder} is not one.")
     else:
         state_license(folder, license)
-    print(f"stackgen: updated the card of {folder}.", file=sys.stderr)
+    options.say(f"updated the card of {folder}.")
     return folder
 
 
@@ -157,8 +131,8 @@ def _report(plan: Plan, commit: str) -> str:
     revision = plan.spec.tag or (plan.spec.revision if plan.spec.revision != "main" else None)
     name = f"{plan.spec.repository}@{revision}" if revision else plan.spec.repository
     uses = {
-        "model": f"Look at it:  stackgen certify {name}",
-        "stack-mix-recipe": f"Rebuild it:  stackgen mix --recipe {name} --source … --out stack-mix",
+        "model": "Look at it:  stackgen certify {}",
+        "stack-mix-recipe": "Rebuild it:  stackgen mix --recipe {} --source … --out stack-mix",
     }
-    other = f"Look at it:  stackgen evaluate {name} --model walled:tf_efficientnet_lite0 --out results"
-    return "\n".join([*lines, uses.get(plan.folder.kind, other)])
+    other = "Look at it:  stackgen evaluate {} --model walled:tf_efficientnet_lite0 --out results"
+    return "\n".join([*lines, uses.get(plan.folder.kind, other).format(name)])

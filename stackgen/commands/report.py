@@ -12,17 +12,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import stackwalls.stackgen.commands._options as options
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="a folder that `stackgen evaluate` wrote")
-    parser.add_argument(
-        "baseline", type=Path, nargs="?", metavar="BASELINE", help="results of the network to compare with"
-    )
-    parser.add_argument("--pdf", action="store_true", help="write the figures as PDF too")
-    parser.add_argument(
-        "--method", metavar="M", help="method in the teaser figure (default: GradCAM, or the first one that has mu)"
-    )
+    add = parser.add_argument
+    add("results", type=Path, metavar="RESULTS", help="a folder that `stackgen evaluate` wrote")
+    add("baseline", type=Path, nargs="?", metavar="BASELINE", help="results of the network to compare with")
+    options.add_shared(parser, pdf="")
+    add("--method", metavar="M", help="method in the teaser figure (default: GradCAM, or the first one that has mu)")
 
 
 def run(args: argparse.Namespace) -> int:

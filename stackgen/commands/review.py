@@ -17,6 +17,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import stackwalls.stackgen.commands._options as options
+
 if TYPE_CHECKING:
     from stackwalls.stackgen.review.review_session import ReviewSession
 
@@ -38,11 +40,8 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"Expected a port from 1 to 65535, or 0 for any free one, but got {args.port}.")
     with ReviewSession.open(args.folder) as session, ReviewServer(session, args.port) as server:
         print(server.address, flush=True)
-        print(
-            f"stackgen: {len(session)} images in {args.folder}. Every decision is saved immediately; press Ctrl-C to "
-            "end the review.",
-            file=sys.stderr,
-        )
+        saved = "Every decision is saved immediately; press Ctrl-C to end the review."
+        options.say(f"{len(session)} images in {args.folder}. {saved}")
         if not args.no_browser and _has_browser():
             import webbrowser
 
@@ -51,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
             server.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
             print(file=sys.stderr)
-        print(_summary(session), file=sys.stderr)
+        options.say(_summary(session))
     return 0
 
 
@@ -63,7 +62,7 @@ def _has_browser() -> bool:
 def _summary(session: ReviewSession) -> str:
     """The decisions, and the commands to run next."""
     counts = session.counts()
-    lines = [f"stackgen: {counts.kept} kept, {counts.rejected} rejected, {counts.undecided} undecided."]
+    lines = [f"{counts.kept} kept, {counts.rejected} rejected, {counts.undecided} undecided."]
     if counts.rejected:
         lines.append(f"Replace the rejected images (… stands for the set's options):  {session.redo_command()}")
     if counts.undecided:

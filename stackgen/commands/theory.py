@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.stackgen.commands._options import add_json_argument, add_out_argument, add_seed_argument
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     import torch
@@ -29,15 +29,14 @@ _TOLERANCE = 4.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    add_out_argument(parser, "output folder", "figures")
+    options.add_out(parser, "output folder", "figures")
     parser.add_argument("--draws", type=int, default=_DRAWS, metavar="N", help=f"random networks (default {_DRAWS:,})")
-    add_seed_argument(parser, "the networks")
+    options.add_shared(parser, seed="the networks")
     image = parser.add_mutually_exclusive_group()
     image.add_argument("--digit", type=int, default=_DIGIT, help=f"scikit-learn's digit, 0 to 9 (default {_DIGIT})")
-    image.add_argument(
-        "--mnist", type=int, metavar="INDEX", help="instead, an image of MNIST's test set, from the Hugging Face Hub"
-    )
-    add_json_argument(parser)
+    mnist = "instead, an image of MNIST's test set, from the Hugging Face Hub"
+    image.add_argument("--mnist", type=int, metavar="INDEX", help=mnist)
+    options.add_shared(parser, json="the result")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,8 +44,18 @@ def run(args: argparse.Namespace) -> int:
     import json
     from importlib.metadata import version
 
+    from tqdm import tqdm
+
     from stackwalls.model import InputError, write_whole
-    from stackwalls.model.theory import OneConvolution, estimate_gradcam, mnist_digit, padded, small_digit
+    from stackwalls.model.theory import (
+        SWEEPS,
+        OneConvolution,
+        estimate_gradcam,
+        mnist_digit,
+        padded,
+        small_digit,
+        sweep,
+    )
 
     if args.out.exists() and not args.out.is_dir():
         raise InputError(f"Expected --out to be a folder, but {args.out} is a file.")
@@ -54,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
     spec = OneConvolution()
     image = padded(digit, spec.kernel)
     estimate = estimate_gradcam(spec, image, args.draws, args.seed)
-    points = _sweep_all(digit, args.draws, args.seed)
+    swept = (point for parameter in SWEEPS for point in sweep(parameter, digit, args.draws, args.seed))
+    count = sum(map(len, SWEEPS.values()))
+    points = list(tqdm(swept, total=count, desc="sweeps", unit="shape", disable=None))
     summary = _summary(spec, image, estimate, points)
     result = {
         "picture": {"digit": args.digit} if args.mnist is None else {"mnist_test": args.mnist},
@@ -65,21 +76,11 @@ def run(args: argparse.Namespace) -> int:
         "sweeps": [point.to_dict() for point in points],
     }
     args.out.mkdir(parents=True, exist_ok=True)
-    for name, content in _figures(image, spec, estimate, points, args.seed).items():
-        write_whole(args.out / name, content)
+    _draw(args, image, spec, estimate, points)
     text = json.dumps(result, indent=2, sort_keys=True)
     write_whole(args.out / "theory.json", text.encode() + b"\n")
     print(text if args.json else _report(args.out, summary, points))
     return 0 if summary["agrees"] else 1
-
-
-def _sweep_all(digit: torch.Tensor, draws: int, seed: int) -> list[SweepPoint]:
-    from tqdm import tqdm
-
-    from stackwalls.model.theory import SWEEPS, sweep
-
-    points = (point for parameter in SWEEPS for point in sweep(parameter, digit, draws, seed))
-    return list(tqdm(points, total=sum(map(len, SWEEPS.values())), desc="sweeps", unit="shape", disable=None))
 
 
 def _summary(spec: OneConvolution, image: torch.Tensor, estimate: Estimate, points: list[SweepPoint]) -> dict[str, Any]:
@@ -108,29 +109,26 @@ def _summary(spec: OneConvolution, image: torch.Tensor, estimate: Estimate, poin
     }
 
 
-def _figures(
-    image: torch.Tensor, spec: OneConvolution, estimate: Estimate, points: list[SweepPoint], seed: int
-) -> dict[str, bytes]:
-    """File name → PNG."""
+def _draw(
+    args: argparse.Namespace, image: torch.Tensor, spec: OneConvolution, estimate: Estimate, points: list[SweepPoint]
+) -> None:
+    """Write the figures."""
     import dataclasses
-    import io
 
     import torch
 
+    from stackwalls.model.files import whole_file
     from stackwalls.model.theory import plot_digit, plot_pixels, plot_sweeps
 
-    networks = dataclasses.replace(spec, classes=_CLASSES).draw(1, torch.Generator().manual_seed(seed))
+    networks = dataclasses.replace(spec, classes=_CLASSES).draw(1, torch.Generator().manual_seed(args.seed))
     figures = {
         "digit.png": plot_digit(networks, image, estimate),
         "pixels.png": plot_pixels(spec, image, estimate),
         "sweeps.png": plot_sweeps(points),
     }
-    contents = {}
     for name, figure in figures.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=160, bbox_inches="tight", metadata={"Software": None})
-        contents[name] = buffer.getvalue()
-    return contents
+        with whole_file(args.out / name) as file:
+            figure.savefig(file, format="png", dpi=160, bbox_inches="tight", metadata={"Software": None})
 
 
 def _report(out: Path, summary: dict[str, Any], points: list[SweepPoint]) -> str:

@@ -25,17 +25,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import stackwalls.stackgen.commands._options as options
 from stackwalls.model.training.spec import RECIPES, Recipe, Running, find_recipe
-from stackwalls.stackgen.commands._options import (
-    add_classes_argument,
-    add_field_arguments,
-    add_json_argument,
-    add_seed_argument,
-    given_fields,
-    parse_classes_option,
-    plain_warnings,
-    say,
-)
 
 if TYPE_CHECKING:
     from stackwalls.model.training import Outcome
@@ -50,26 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", choices=RECIPES, default="paper", help="defaults of the values below")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder; for --curves, a figure")
     parser.add_argument("--resume", action="store_true", help="resume from DIR's last checkpoint")
-    parser.add_argument(
-        "--curves", nargs="+", type=Path, metavar="DIR", help="do not train; draw these trainings in one figure"
-    )
-    _add_data(parser.add_argument_group("data"))
-    recipe = parser.add_argument_group("recipe (defaults: those of --recipe)")
-    add_field_arguments(recipe, Recipe, _recipes_defaults)
-    add_field_arguments(parser.add_argument_group("this machine (does not affect the weights)"), Running)
-    add_json_argument(parser)
-
-
-def _add_data(group: argparse._ArgumentGroup) -> None:
-    add_classes_argument(group, "all")
-    add = group.add_argument
-    add("--labels", type=Path, metavar="FILE", help="labels of a flat folder of images, as for `stackgen mix`")
+    curves = "do not train; draw these trainings in one figure"
+    parser.add_argument("--curves", nargs="+", type=Path, metavar="DIR", help=curves)
+    data = parser.add_argument_group("data")
+    options.add_shared(data, classes="all", labels=", as for `stackgen mix`")
+    add = data.add_argument
     add("--val-share", type=float, metavar="S", help="share of each class to validate on, if there is no val split")
     add("--streaming", action="store_true", help="read a dataset of the Hub while training")
     add("--epoch-images", type=int, metavar="N", help="images in one pass over a stream of unknown size")
     add("--drawn-pictures", type=int, default=100, metavar="N", help="images of each drawn class (default 100)")
     add("--drawn-fresh", action="store_true", help="draw new images in each epoch")
-    add_seed_argument(group, "weights, order, crops and dropout")
+    options.add_shared(data, seed="weights, order, crops and dropout")
+    recipe = parser.add_argument_group("recipe (defaults: those of --recipe)")
+    options.add_field_arguments(recipe, Recipe, _recipes_defaults)
+    options.add_field_arguments(parser.add_argument_group("this machine (does not affect the weights)"), Running)
+    options.add_shared(parser, json="the result")
 
 
 def _recipes_defaults(name: str) -> str:
@@ -82,6 +68,7 @@ def _recipes_defaults(name: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the model folder and the curves, and print where they are."""
+    from stackwalls.hub_cards import save_model_folder
     from stackwalls.model import InputError
     from stackwalls.model.training import TrainingSpec, draw_curves, open_data, train
 
@@ -91,51 +78,33 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.data is None or not (args.masked or args.baseline):
         raise InputError("Name the data (--data), and --masked or --baseline; or trainings to draw (--curves).")
-    recipe = find_recipe(args.recipe).with_values(**given_fields(args, Recipe))
+    recipe = find_recipe(args.recipe).with_values(**options.given_fields(args, Recipe))
     spec = TrainingSpec(recipe, masked=args.masked, seed=args.seed)
-    with plain_warnings():
+    with options.plain_warnings():
         data = open_data(
             args.data,
-            parse_classes_option(args.classes),
-            seed=args.seed,
-            labels=args.labels,
-            val_share=args.val_share,
-            streaming=args.streaming,
+            options.parse_classes_option(args.classes),
             drawn_per_class=args.drawn_pictures,
-            drawn_fresh=args.drawn_fresh,
             size=args.epoch_images,
+            **options.values(args, "seed", "labels", "val_share", "streaming", "drawn_fresh"),
         )
-    running = Running(**given_fields(args, Running))
-    outcome = train(data, spec, args.out, running, resume=args.resume, report=say)
+    running = Running(**options.given_fields(args, Running))
+    outcome = train(data, spec, args.out, running, resume=args.resume, report=options.say)
     if outcome is not None:  # in the first process
-        _write(outcome, args.out)
-        print(_json(outcome, args.out) if args.json else _text(outcome, args.out))
+        save_model_folder(outcome.model, args.out / "model", outcome.certificate, training=outcome.training)
+        draw_curves({outcome.model.name: args.out}, args.out / "curves.png")
+        passed = None if outcome.certificate is None else outcome.certificate.passed
+        made = {"model": str(args.out / "model"), "certified": passed, **outcome.training}
+        options.print_result(args, made, _text(outcome, args.out))
     return 0
-
-
-def _write(outcome: Outcome, out: Path) -> None:
-    from stackwalls.hub_cards import save_model_folder
-    from stackwalls.model.training import draw_curves
-
-    save_model_folder(outcome.model, out / "model", outcome.certificate, training=outcome.training)
-    draw_curves({outcome.model.name: out}, out / "curves.png")
-
-
-def _json(outcome: Outcome, out: Path) -> str:
-    import json
-
-    certified = None if outcome.certificate is None else outcome.certificate.passed
-    return json.dumps({"model": str(out / "model"), "certified": certified, **outcome.training}, sort_keys=True)
 
 
 def _text(outcome: Outcome, out: Path) -> str:
     found, wall = outcome.validation, outcome.model.wall
     blind = f"certified blind behind {wall}" if wall else "sees the whole image"
-    return "\n".join(
-        [
-            f"{out / 'model'}: {outcome.model.name}, {outcome.model.num_classes} classes, {blind}; "
-            f"top-1 {found.top1:.1%}, top-5 {found.top5:.1%} of {found.images} validation images.",
-            f"Curves:   {out / 'curves.png'} (two trainings in one figure: stackgen train --curves A B --out FILE.png)",
-            f"Next:     stackgen evaluate STACK-MIX --model {out / 'model'} --out results",
-        ]
+    return (
+        f"{out / 'model'}: {outcome.model.name}, {outcome.model.num_classes} classes, {blind}; "
+        f"top-1 {found.top1:.1%}, top-5 {found.top5:.1%} of {found.images} validation images.\n"
+        f"Curves:   {out / 'curves.png'} (two trainings in one figure: stackgen train --curves A B --out FILE.png)\n"
+        f"Next:     stackgen evaluate STACK-MIX --model {out / 'model'} --out results"
     )

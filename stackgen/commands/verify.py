@@ -6,27 +6,24 @@ Prints one line per problem; the exit status is 1 if there are any.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+
+import stackwalls.stackgen.commands._options as options
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("folder", metavar="FOLDER", help="a dataset folder that `stackgen mix` or `generate` made")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    options.add_shared(parser, json="the result")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the problems; return 1 if there are any, else 0."""
-    import json
-    from pathlib import Path
-
     from stackwalls.hub_cards import Manifest, verify
 
-    problems = verify(args.folder)
-    if args.json:
-        print(json.dumps({"folder": args.folder, "ok": not problems, "problems": problems}, indent=2))
-    elif problems:
-        print("\n".join(problems))
-    else:
+    text = "\n".join(problems := verify(args.folder))
+    if not problems:
         manifest = Manifest.read(Path(args.folder))
-        print(f"{args.folder}: {len(manifest.files)} files and {manifest.counts['kept']} rows, unchanged.")
+        text = f"{args.folder}: {len(manifest.files)} files and {manifest.counts['kept']} rows, unchanged."
+    options.print_result(args, {"folder": args.folder, "ok": not problems, "problems": problems}, text)
     return 1 if problems else 0

@@ -16,22 +16,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stackwalls.stackgen.commands._options import (
-    add_device_argument,
-    add_method_arguments,
-    add_out_argument,
-    add_seed_argument,
-    parse_methods,
-)
+import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
     from stackwalls.model import Wall
 
-RESUMES = True
-"""The sets and the finished walls of an interrupted run are kept."""
-
 _OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns)(-\d+)+")
+
+_BACKBONE = "walled:tf_efficientnet_lite0"
 
 _WALLS = ("bottom:64", "top:64", "left:64", "right:64", "rows:64:128")
 
@@ -43,24 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--source", metavar="SOURCE", help="source images, as for `stackgen mix`")
     given.add_argument("--results", nargs="+", type=Path, metavar="DIR", help="results to combine, one folder per wall")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="labels of a flat folder, as for `stackgen mix`")
-    parser.add_argument("--classes", type=int, default=24, metavar="N", help="classes, one image each (default 24)")
-    parser.add_argument("--animals", action="store_true", help="sample only among the 398 animals")
-    parser.add_argument(
-        "--model",
-        default="walled:tf_efficientnet_lite0",
-        metavar="walled:NAME",
-        help="the backbone (default walled:tf_efficientnet_lite0)",
-    )
-    parser.add_argument(
-        "--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})"
-    )
-    add_method_arguments(parser, "these seven, ScoreCAM on 3 images per wall")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="B", help="images per forward pass (default 8)")
-    add_device_argument(parser)
-    add_seed_argument(parser, "the classes and pairs")
-    add_out_argument(parser, "output folder")
-    parser.add_argument("--overwrite", action="store_true", help="replace existing results in DIR")
+    options.add_shared(parser, labels=", as for `stackgen mix`")
+    add = parser.add_argument
+    add("--classes", type=int, default=24, metavar="N", help="classes, one image each (default 24)")
+    add("--animals", action="store_true", help="sample only among the 398 animals")
+    add("--model", default=_BACKBONE, metavar="walled:NAME", help=f"the backbone (default {_BACKBONE})")
+    add("--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})")
+    seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
+    options.add_shared(parser, method=seven, batch_size="", device="", seed="the classes and pairs")
+    options.add_out(parser, "output folder")
+    options.add_shared(parser, overwrite="results")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,9 +73,8 @@ def _loaded(folders: Sequence[Path]) -> dict[Wall, Results]:
     for folder in folders:
         results = Results.load(folder)
         if results.wall in found:
-            raise InputError(
-                f"Two folders have results behind {results.wall}: expected one folder per wall, not {folder} too."
-            )
+            twice = f"Two folders have results behind {results.wall}"
+            raise InputError(f"{twice}: expected one folder per wall, not {folder} too.")
         found[results.wall] = results
     return found
 
@@ -102,10 +86,9 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
     from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
 
     if not args.model.startswith(WALLED_PREFIX):
-        raise InputError(
-            f"Only a walled backbone can be evaluated behind several walls: expected walled:NAME, not {args.model}."
-        )
-    methods, limits = parse_methods(args.methods)
+        several = "Only a walled backbone can be evaluated behind several walls"
+        raise InputError(f"{several}: expected walled:NAME, not {args.model}.")
+    methods, limits = options.parse_methods(args.methods)
     named = named_methods(methods)
     if methods is None:
         limits = {"ScoreCAM": min(_SCORE_CAM_IMAGES, args.classes)}
@@ -126,16 +109,14 @@ def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, li
     from stackwalls.stackmix import MixSpec, mix
 
     folder = args.out / str(wall).replace(":", "-")
-    spec = MixSpec(args.source, args.classes, seed=args.seed, wall=wall, labels=args.labels, animals=args.animals)
+    spec = MixSpec(wall=wall, **options.values(args, "source", "classes", "seed", "labels", "animals"))
     mix(spec, folder / "stack-mix", progress=True)
     return evaluate(
         load_model(args.model, wall=wall).to(find_device(args.device)),
         folder / "stack-mix",
         methods,
         limits=limits,
-        batch_size=args.batch_size,
-        seed=args.seed,
         out=folder / "results",
-        overwrite=args.overwrite,
         provenance={"command": "stackgen walls"},
+        **options.values(args, "batch_size", "seed", "overwrite"),
     )

@@ -32,6 +32,7 @@ from stackwalls.hub_cards.cards.facts import reason_kind
 from stackwalls.hub_cards.record import RECORDS
 from stackwalls.model import InputError, Wall, imagenet_classes
 from stackwalls.stackgen.commands import mix
+from stackwalls.stackgen.commands._options import parse_classes_option
 from stackwalls.stackmix import MixSpec
 
 KINDS = [STACK_MIX, RECIPE, STACK_GEN]
@@ -296,7 +297,7 @@ def test_the_command_makes_the_same_spec(source: str, place: str, classes: Any, 
     args = parser.parse_args(words[2:])
     spec = MixSpec(
         source=args.source,
-        classes=mix.parse_classes_option(args.classes),
+        classes=parse_classes_option(args.classes),
         per_class=args.per_class,
         seed=args.seed,
         wall=Wall.parse(args.wall),

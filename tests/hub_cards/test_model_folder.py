@@ -16,7 +16,6 @@ from stackwalls.hub_cards import (
     check_card,
     check_model_folder,
     complete_model_folder,
-    is_model_folder,
     parse_license,
     save_model_folder,
 )
@@ -113,7 +112,7 @@ def test_a_certificate_of_another_network_is_refused(tiny: MaskedVGG16, tmp_path
     failed = replace(CERTIFICATE, checks=(replace(CERTIFICATE.checks[0], passed=False),))
     with pytest.raises(InputError, match="is not passed"):
         save_model_folder(tiny, tmp_path / "m", failed)
-    assert not is_model_folder(tmp_path / "m")
+    assert not (tmp_path / "m/config.json").exists()
 
 
 def test_secrets_and_places_do_not_go_out(tiny: MaskedVGG16, tmp_path: Path) -> None:
@@ -176,4 +175,4 @@ def test_a_disk_that_refuses_leaves_no_model_folder(
     monkeypatch.setattr("stackwalls.hub_cards.model_folder.write_whole", refuse)
     with pytest.raises(RunError, match="The disk is full"):
         save_model_folder(tiny, tmp_path / "m")
-    assert not is_model_folder(tmp_path / "m")
+    assert not (tmp_path / "m/config.json").exists()

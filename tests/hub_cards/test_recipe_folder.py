@@ -64,7 +64,7 @@ def test_it_says_of_which_set_it_is(dataset: Path, tmp_path: Path) -> None:
     }
     assert other.inputs["transform"] == {"resize": 256, "crop": 224}
     assert pq.read_table(folder / "rejected.parquet") == pq.read_table(dataset / "rejected.parquet")
-    assert [row["image_id"] for row in open_recipe(folder).rows(5)] == ["row0005", "row0006"]
+    assert [row["image_id"] for row in list(open_recipe(folder).rows())[5:]] == ["row0005", "row0006"]
 
 
 def test_the_same_set_gives_the_same_recipe_and_another_is_refused(dataset: Path, tmp_path: Path) -> None:

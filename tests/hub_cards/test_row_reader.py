@@ -23,7 +23,7 @@ def test_rows_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(rows) == 350
     order = [random.Random(0).randrange(350) for _ in range(60)] + [0, 99, 100, 199, 200, 349]
     assert [rows[number] for number in order] == [expected[number] for number in order]
-    assert len(rows._held) == 2
+    assert rows._group.cache_info().currsize == 2
     assert rows.columns("image_id", "label") == {
         "image_id": [row["image_id"] for row in expected],
         "label": [row["label"] for row in expected],

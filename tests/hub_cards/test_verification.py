@@ -128,7 +128,7 @@ def test_counts_that_disagree_are_found(folder: Path) -> None:
     assert verify(folder) == ["README.md states the rows {'test': 3} instead of {'test': 2}."]
     rewrite(folder, SHARD, encode_rows([make_row(n) for n in range(3)], stack_mix_features()))
     resealed(folder, counts={"requested": 6, "kept": 3, "rejected": 3})
-    assert verify(folder) == ["rejected.parquet has 2 rows, but by the manifest 3 were rejected."]
+    assert verify(folder) == ["rejected.parquet has 2 rows, but the manifest says 3."]
 
 
 def test_a_manifest_whose_counts_do_not_add_up_is_found(folder: Path) -> None:

@@ -162,7 +162,7 @@ def test_a_folder_that_was_begun_otherwise(recipe: Recipe, pictures: Path, tmp_p
     with pytest.raises(InputError, match="not from a recipe"):
         rebuild(recipe, str(pictures), tmp_path / "a")
     shutil.copytree(pictures, tmp_path / "less" / pictures.name)
-    (tmp_path / "less" / pictures.name / next(iter(recipe.rows(3)))["top_source"]).unlink()
+    (tmp_path / "less" / pictures.name / list(recipe.rows())[3]["top_source"]).unlink()
     assert rebuild(recipe, str(tmp_path / "less"), tmp_path / "b").manifest is None
     with pytest.raises(InputError, match="was begun with the same settings from a recipe, not from a source of images"):
         mix(MixSpec(str(pictures), per_class=2), tmp_path / "b")
