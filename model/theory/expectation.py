@@ -34,17 +34,8 @@ Inequality = Literal["moments", "chebyshev"]
 
 INEQUALITIES: tuple[Inequality, ...] = get_args(Inequality)
 
-SQUARE_MEAN = 1 / 2
-"""E ReLU(g)²."""
-
-SQUARE_VARIANCE = 5 / 4
-"""Var ReLU(g)² = 3/2 - 1/4."""
-
 CHEBYSHEV_THRESHOLD = 20
-"""The largest number of filters for which the bound by Chebyshev's inequality is 0: Var S_n / (n/4)² = 20/n."""
-
-
-# ---- rectified Gaussians -------------------------------------------------------------------------------------------
+"""The most filters for which the bound by Chebyshev's inequality is 0: Var S_n / (n/4)² = 20/n, as Var S_1 = 5/4."""
 
 
 def rectified_mean(sigma: float) -> float:
@@ -53,10 +44,7 @@ def rectified_mean(sigma: float) -> float:
 
 
 def rectified_norm_mean(count: int) -> float:
-    """m_n: the expected Euclidean norm of `count` independent standard Gaussians after ReLU.
-
-    Exact up to rounding; about sqrt(count / 2) if `count` is large.
-    """
+    """m_n: the expected Euclidean norm of `count` independent standard Gaussians after ReLU, about sqrt(count / 2)."""
     total = 0.0
     for positive in range(1, count + 1):
         log_binomial = math.lgamma(count + 1) - math.lgamma(positive + 1) - math.lgamma(count - positive + 1)
@@ -86,9 +74,6 @@ def dead_draw_norm(count: int) -> float:
     return math.sqrt(count) * 2.0**-count
 
 
-# ---- the expected map ----------------------------------------------------------------------------------------------
-
-
 def patch_norms(spec: OneConvolution, image: torch.Tensor) -> torch.Tensor:
     """Euclidean norm of the patch that each map cell sees: `(C, H, W)` to `(h, w)` float64."""
     norms: torch.Tensor = torch.linalg.vector_norm(spec.patches(image.to(torch.float64)), dim=0)
@@ -116,9 +101,9 @@ def conditional_expectation(spec: OneConvolution, maps: torch.Tensor) -> torch.T
     Raises:
         InputError: if `maps` has another shape.
     """
-    if maps.ndim != 4 or tuple(maps.shape[1:]) != (spec.filters, *spec.map_size):
-        expected = ("R", spec.filters, *spec.map_size)
-        raise InputError(f"Expected `maps` to be {expected}, but got {tuple(maps.shape)}.")
+    wanted = (spec.filters, *spec.map_size)
+    if maps.ndim != 4 or tuple(maps.shape[1:]) != wanted:
+        raise InputError(f"Expected `maps` to be {('R', *wanted)}, but got {tuple(maps.shape)}.")
     expected_map: torch.Tensor = _scale(spec) * torch.linalg.vector_norm(maps, dim=1)
     if spec.depth == 1:
         return expected_map

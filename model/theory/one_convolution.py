@@ -13,15 +13,15 @@ from stackwalls.model.errors import InputError
 
 @dataclass(frozen=True)
 class OneConvolution:
-    """The shape of [CNN] and the law of its weights at initialization.
+    """The shape of [CNN] and the law of its weights at initialization: independent centered Gaussians.
 
-    Filters without padding or bias, ReLU, max-pool without overlap, then `depth` dense layers without bias and with
-    ReLU between them. The first dense layer's weights on the lower half of the pooled map are zero; here they do not
-    exist, so nothing can leak. All other weights are independent centered Gaussians.
+    Filters and dense layers have no bias, the filters no padding, the windows no overlap; ReLU is between the dense
+    layers. The first dense layer's weights on the lower half of the pooled map are zero; here they do not exist, so
+    nothing can leak.
 
     Attributes:
-        height: of the input, in pixels.
-        width: of the input, in pixels.
+        height: of the input, in pixels, as is `width`.
+        width: see `height`.
         channels: of the input.
         filters: V, the number of filters and of activation maps.
         kernel: k, height and width of a filter, in pixels.
@@ -60,9 +60,7 @@ class OneConvolution:
             )
         layers = self.depth + 1
         if len(self.taus) != layers or not all(0 < tau < math.inf for tau in self.taus):
-            raise InputError(
-                f"Expected `tau` to be one positive number, or {layers}, one for each layer, but got {self.tau}."
-            )
+            raise InputError(f"Expected `tau` to be one positive number, or {layers}, by layer, but got {self.tau}.")
 
     @property
     def depth(self) -> int:
@@ -119,11 +117,11 @@ class OneConvolution:
         filters: torch.Tensor | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> Networks:
-        """Draw independent networks at initialization.
+        """Draw R = `draws` independent networks at initialization.
 
         Args:
-            draws: R, the number of networks.
-            generator: of the weights; on the CPU.
+            draws: R, at least 1.
+            generator: on the CPU.
             filters: `(V, C, k, k)`, the same for all networks; by default drawn for each.
             dtype: of the weights.
 

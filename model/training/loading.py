@@ -15,14 +15,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from stackwalls.model.errors import RunError
-from stackwalls.model.images.decoding import (
-    BrokenImageError,
-    as_tensor,
-    decode_and_crop,
-    decode_tensor,
-    gpu_decodes,
-    jpeg_size,
-)
+from stackwalls.model.images import decoding
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.tables import TableStream
 from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
@@ -35,7 +28,7 @@ _AHEAD = 4
 """Batches that each background process prepares ahead."""
 
 _THREADS = 4
-"""Threads that decode the images of a stream; torch and PIL release the interpreter meanwhile."""
+"""Threads that decode the images of a stream."""
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images `(N, 3, H, 224)` uint8 and logit positions `(N,)` int64, on the device."""
@@ -51,11 +44,11 @@ class Loader:
         data: training images and classes.
         order: which images, in which order, and this process's share.
         recipe: crops and flips.
-        steps: the steps to load for.
+        steps: to load for.
         rows: pixel rows from the top that the network sees.
-        device: where batches are needed; JPEGs are decoded there if nvJPEG is available.
+        device: where batches are needed.
         workers: background processes; 0 prepares each batch when it is needed.
-        gpu_decode: whether to decode JPEGs on the GPU if possible.
+        gpu_decode: whether to decode JPEGs on the device if nvJPEG is available.
 
     Attributes:
         waited: seconds that the caller has spent here so far.
@@ -74,7 +67,7 @@ class Loader:
         gpu_decode: bool = True,
     ) -> None:
         self._device, self._rows, self.waited = torch.device(device), rows, 0.0
-        prepare = Preparation(recipe, order.seed, rows, gpu_decode and gpu_decodes(self._device))
+        prepare = Preparation(recipe, order.seed, rows, gpu_decode and decoding.gpu_decodes(self._device))
         pin = {"pin_memory": self._device.type == "cuda"}
         if isinstance(data.train, LabelledImages):
             pieces = order.pieces(steps.start, steps.stop)
@@ -110,23 +103,22 @@ def evaluation_batches(
         data: validation images and classes.
         batch_size: images at a time.
         share: rank and number of processes; process k gets images k, k + N, k + 2N, …
-        rows: pixel rows from the top that the network sees.
-        device: where batches are needed.
-        workers: background processes.
+        rows: as for `Loader`, as are `device` and `workers`.
+        device: see `rows`.
+        workers: see `rows`.
 
     Raises:
         RunError: if an image cannot be decoded.
     """
     places = [Place(0, number, number) for number in range(share[0], len(data.val.labels), share[1])]
-    dataset = _Images(data, data.val, lambda image, _: _evaluation_pixels(image)[:, :rows])
+
+    def prepare(image: bytes, _: Place) -> torch.Tensor:
+        return torch.from_numpy(decoding.decode_and_crop(image)[:rows].copy()).permute(2, 0, 1)
+
+    dataset = _Images(data, data.val, prepare)
     batches = [places[i : i + batch_size] for i in range(0, len(places), batch_size)]
     for piece in _loader(dataset, workers, batch_sampler=batches, collate_fn=collate):
         yield to_device(Piece(*piece), rows, torch.device(device))
-
-
-def _evaluation_pixels(image: bytes) -> torch.Tensor:
-    """`(3, 224, 224)` uint8, by the evaluation transform."""
-    return torch.from_numpy(decode_and_crop(image).copy()).permute(2, 0, 1)
 
 
 def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
@@ -134,9 +126,6 @@ def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[A
         options |= {"prefetch_factor": _AHEAD, "multiprocessing_context": "fork", "worker_init_fn": _leave_signals}
     # a generator of its own: otherwise the loader draws from the global one
     return DataLoader(dataset, num_workers=workers, generator=torch.Generator(), **options)
-
-
-# ---- from an image's turn to its pixels: what the background processes do ------------------------------------------
 
 
 class Sample(NamedTuple):
@@ -167,12 +156,12 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to an image at its turn.
+    """What is done to an image at its turn, in the background processes.
 
     Attributes:
         recipe: crops and flips.
         seed: of the training.
-        rows: pixel rows from the top that the network sees; the others are dropped.
+        rows: pixel rows from the top to keep.
         undecoded: whether JPEGs are left to the GPU.
     """
 
@@ -188,9 +177,9 @@ class Preparation:
             BrokenImageError: if it cannot be decoded.
         """
         turn = (self.seed, place.epoch, place.position)
-        if self.undecoded and (size := jpeg_size(image)) is not None:
-            return as_tensor(image), random_crop(*size, self.recipe, turn)
-        pixels = decode_tensor(image)
+        if self.undecoded and (size := decoding.jpeg_size(image)) is not None:
+            return decoding.as_tensor(image), random_crop(*size, self.recipe, turn)
+        pixels = decoding.decode_tensor(image)
         height, width = pixels.shape[1:]
         return apply_crop(pixels, random_crop(height, width, self.recipe, turn))[:, : self.rows]
 
@@ -206,7 +195,7 @@ class _Images(Dataset[Sample]):
         position = int(self._positions[place.number])
         try:
             return Sample(self._prepare(self._images.read(place.number, place.epoch), place), position)
-        except (BrokenImageError, OSError) as error:
+        except (decoding.BrokenImageError, OSError) as error:
             return Sample(None, position, f"{self._images.where(place.number)} cannot be decoded ({error})")
 
 
@@ -225,7 +214,7 @@ class _Stream(IterableDataset[Piece]):
             return Sample(None, 0, f"{where} is of class {label}, which has no validation image")
         try:
             return Sample(self._prepare(image, place), position)
-        except BrokenImageError as error:
+        except decoding.BrokenImageError as error:
             return Sample(None, position, f"{where} cannot be decoded ({error})")
 
     def __iter__(self) -> Iterator[Piece]:
@@ -237,15 +226,13 @@ class _Stream(IterableDataset[Piece]):
                 for places in self._order.pieces(step, step + 1):
                     first = places[0].position % self._order.batch_size
                     read = batch[first : first + len(places)]
-                    jobs = zip(places, (p for p, _ in read), (label for _, label in read), strict=True)
-                    yield collate(list(pool.map(lambda job: self._sample(*job), jobs)))
+                    yield collate(list(pool.map(self._sample, places, *zip(*read, strict=True))))
 
 
 def _leave_signals(_worker: int) -> None:
-    """Let a background process end when the training does, not by itself.
+    """Ignore Ctrl-C and SIGTERM, which reach all processes at once: the training needs images to finish its step.
 
-    Ctrl-C and most schedulers' SIGTERM reach all processes at once, and the training still needs images to finish its
-    step. A background process whose training is gone ends by itself.
+    A background process whose training is gone ends by itself.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -1,7 +1,4 @@
-"""What describes a training: the recipe, the spec (recipe, wall, seed), and how this machine runs it.
-
-Settings are dataclasses of `value`s, from which commands make their flags.
-"""
+"""What describes a training: the recipe, the spec (recipe, wall, seed), and how this machine runs it."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ Range = tuple[float, float]
 def value(default: Any, about: str, *limits: float | str) -> Any:
     """A field of a dataclass of settings: its help text, and its choices, or its smallest and largest value.
 
-    Commands make flags of such fields; `check_values` checks them.
+    Commands make their flags of such fields.
     """
     return field(default=default, metadata={"help": about, "limits": limits})
 
@@ -64,9 +61,7 @@ class Recipe:
     learning_rate: float = value(0.03, "highest learning rate of the schedule", 1e-12, 1e3)
     momentum: float = value(0.9, "momentum of SGD, or the first beta of AdamW", 0, 0.9999)
     weight_decay: float = value(1e-4, "weight decay of all parameters; decoupled in AdamW", 0, 1e3)
-    schedule: str = value(
-        "step", "step, or one-cycle: a half cosine from --learning-rate down to 0", "step", "one-cycle"
-    )
+    schedule: str = value("step", "step, or one-cycle: half a cosine from --learning-rate to 0", "step", "one-cycle")
     warm_up: float = value(0.0, "share of all steps in which the learning rate first rises linearly", 0, 0.9)
     step_epochs: int = value(30, "epochs between two drops of --schedule step", 1, 1e6)
     step_factor: float = value(0.1, "factor of each drop of --schedule step", 1e-6, 1)

@@ -39,10 +39,6 @@ class Validation:
     top1: float
     top5: float
 
-    def to_dict(self) -> dict[str, float]:
-        """As JSON values."""
-        return asdict(self)
-
 
 def validate(
     forward: Callable[[torch.Tensor], torch.Tensor],
@@ -53,7 +49,7 @@ def validate(
 
     Args:
         forward: images `(N, 3, H, 224)` uint8 to logits `(N, classes)`.
-        batches: images and logit positions, this process's share.
+        batches: this process's share.
         reduce: adds up a `(4,)` tensor over all processes.
     """
     total = torch.zeros(4, dtype=torch.float64)  # images, sum of losses, top-1 hits, top-5 hits
@@ -113,7 +109,7 @@ def measure_outcome(
         **described,
         "data": data.name,
         "data_details": {key: value for key, value in described["data"].items() if key not in ("name", "classes")},
-        "accuracy": {"dataset": data.name, "split": "val", **found.to_dict()},
+        "accuracy": {"dataset": data.name, "split": "val", **asdict(found)},
         "best_step": best.get("step"),
         "stored": "fp16" if half else "fp32",
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",

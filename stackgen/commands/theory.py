@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "versions": {name: version(name) for name in ("stackwalls", "torch", "numpy")},
         **summary,
-        "sweeps": [point.to_dict() for point in points],
+        "sweeps": [vars(point) for point in points],
     }
     args.out.mkdir(parents=True, exist_ok=True)
     for name, content in _figures(image, spec, estimate, points, args.seed).items():

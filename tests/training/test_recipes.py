@@ -6,8 +6,9 @@ from torch import nn
 
 from stackwalls.model import InputError
 from stackwalls.model.training import RECIPES, Recipe, find_recipe, recipe_fields
-from stackwalls.model.training.optimization import build_optimizer, find_precision, learning_rate
+from stackwalls.model.training.loop import find_precision
 from stackwalls.model.training.spec import Range
+from stackwalls.model.training.trainer import build_optimizer, learning_rate
 
 
 def test_the_papers_recipe() -> None:
