@@ -97,8 +97,8 @@ class OneConvolution:
     def dead_start(self) -> int:
         """First pixel row that the network does not see; also the first map row that depends on dead pixels alone.
 
-        The last seen pooled row ends with map row seen_rows · pool - 1, which ends with pixel row dead_start - 1. The
-        first kernel - 1 of the unread map rows still reach above the wall.
+        The last map row that is read ends with pixel row dead_start - 1. The first kernel - 1 of the unread map rows
+        still reach above the wall.
         """
         return self.seen_rows * self.pool + self.kernel - 1
 
@@ -155,26 +155,18 @@ class OneConvolution:
 
 @dataclass(frozen=True)
 class Networks:
-    """R networks of one shape; their weights have a leading axis.
-
-    Attributes:
-        spec: the shape.
-        filters: `(R, V, C, k, k)`.
-        dense: the dense layers' weights; `(R, out, V, seen_rows, w')` for the first, `(R, out, in)` for the others.
-    """
+    """R networks of one shape; all weights have a leading axis."""
 
     spec: OneConvolution
-    filters: torch.Tensor
-    dense: tuple[torch.Tensor, ...]
+    filters: torch.Tensor  # (R, V, C, k, k)
+    dense: tuple[torch.Tensor, ...]  # (R, out, V, seen_rows, w') the first, (R, out, in) the others
 
     def __len__(self) -> int:
         return len(self.filters)
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
-        """The rectified activation maps, which CAM methods use: one `(C, H, W)` image to `(R, V, h, w)`.
-
-        A matrix product: four times as fast here as a convolution with R·V filters.
-        """
+        """The rectified activation maps, which CAM methods use: one `(C, H, W)` image to `(R, V, h, w)`."""
+        # a matrix product: four times as fast here as a convolution with R·V filters
         rows = self.filters.flatten(0, 1).flatten(1)  # (R·V, C·k·k)
         responses = rows @ self.spec.patches(image.to(self.filters))
         return responses.relu_().view(len(self), self.spec.filters, *self.spec.map_size)

@@ -37,8 +37,7 @@ _SMALLEST = 16
 """Side of an image, in pixels, on which even filters of 7 × 7 leave rows that depend on dead pixels alone."""
 
 _BLOCK = 16
-"""Networks drawn and evaluated together: few, so that a block's maps stay in the processor's cache. Each block has a
-seed of its own, so the result of a seed depends on this number."""
+"""Networks drawn together, from a seed of their own; few, so that their maps stay in the processor's cache."""
 
 _MNIST = "ylecun/mnist"
 
@@ -129,9 +128,7 @@ def estimate_gradcam(
     image: torch.Tensor,
     draws: int = 10_000,
     seed: int = 0,
-    *,
     filters: torch.Tensor | None = None,
-    dtype: torch.dtype = torch.float32,
 ) -> Estimate:
     """Estimate the expected GradCAM map at initialization, for class 0.
 
@@ -141,7 +138,6 @@ def estimate_gradcam(
         draws: number of networks, at least 2. The first ones are the same for any number.
         seed: not negative; the same seed gives the same result for any number of threads.
         filters: `(V, C, k, k)` to hold fixed; by default drawn for each network.
-        dtype: of the networks; sums are always in float64.
 
     Raises:
         InputError: if `draws` or `seed` is out of range, or a shape does not fit `spec`.
@@ -152,7 +148,7 @@ def estimate_gradcam(
     def simulate(block: int) -> _Moments:
         state = np.random.SeedSequence((seed, block)).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
-        networks = spec.draw(_BLOCK, generator, filters=filters, dtype=dtype)
+        networks = spec.draw(_BLOCK, generator, filters=filters, dtype=torch.float32)
         kept = min(_BLOCK, draws - block * _BLOCK)
         return _moments(gradcam_map(networks, networks.features(image))[:kept])
 
@@ -214,7 +210,7 @@ def sweep(parameter: str, image: torch.Tensor, draws: int = 10_000, seed: int = 
         unseen = patch_norms(spec, large)[spec.dead_start :]
         row, column = divmod(int(unseen.argmax()), spec.map_size[1])
         cell = spec.dead_start + row, column
-        bounds = {name: float(gradcam_lower_bound(spec, large, name)[cell]) for name in INEQUALITIES}
+        bounds: dict[str, float] = {name: float(gradcam_lower_bound(spec, large, name)[cell]) for name in INEQUALITIES}
         exact, mean, error = (
             float(scores[cell]) for scores in (expected_gradcam(spec, large), estimate.mean, estimate.standard_error)
         )

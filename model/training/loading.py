@@ -129,11 +129,10 @@ def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[A
 
 
 class Sample(NamedTuple):
-    """A prepared image and its logit position; if the image is broken, None and the reason."""
+    """A prepared image, or why there is none; and its logit position."""
 
-    image: Prepared | None
+    image: Prepared | str
     position: int
-    broken: str = ""
 
 
 class Piece(NamedTuple):
@@ -141,17 +140,15 @@ class Piece(NamedTuple):
 
     Attributes:
         pixels: `(n, 3, H, 224)` uint8, the decoded images.
-        jpegs: bytes, crop and place of each image that the GPU is to decode.
-        places: `(n,)` int64, the places of `pixels` in the piece.
+        jpegs: bytes and crop of each image that the GPU is to decode, by its place in the piece.
         positions: `(N,)` int64, logit positions.
-        broken: why an image could not be prepared, or "".
+        broken: why images could not be prepared.
     """
 
     pixels: torch.Tensor
-    jpegs: list[tuple[torch.Tensor, Crop, int]]
-    places: torch.Tensor
+    jpegs: dict[int, tuple[torch.Tensor, Crop]]
     positions: torch.Tensor
-    broken: str
+    broken: list[str]
 
 
 @dataclass(frozen=True)
@@ -196,7 +193,7 @@ class _Images(Dataset[Sample]):
         try:
             return Sample(self._prepare(self._images.read(place.number, place.epoch), place), position)
         except (decoding.BrokenImageError, OSError) as error:
-            return Sample(None, position, f"{self._images.where(place.number)} cannot be decoded ({error})")
+            return Sample(f"{self._images.where(place.number)} cannot be decoded ({error})", position)
 
 
 class _Stream(IterableDataset[Piece]):
@@ -211,11 +208,11 @@ class _Stream(IterableDataset[Piece]):
     def _sample(self, place: Place, image: bytes, label: int) -> Sample:
         position, where = int(self._positions[label]), f"image {place.position} of {self._stream.name}"
         if position < 0:
-            return Sample(None, 0, f"{where} is of class {label}, which has no validation image")
+            return Sample(f"{where} is of class {label}, which has no validation image", position)
         try:
             return Sample(self._prepare(image, place), position)
         except decoding.BrokenImageError as error:
-            return Sample(None, position, f"{where} cannot be decoded ({error})")
+            return Sample(f"{where} cannot be decoded ({error})", position)
 
     def __iter__(self) -> Iterator[Piece]:
         # a resumed run skips what it has already seen, undecoded
@@ -240,13 +237,13 @@ def _leave_signals(_worker: int) -> None:
 
 def collate(samples: Sequence[Sample]) -> Piece:
     """Samples to a piece, in their order."""
-    decoded = [(i, s.image) for i, s in enumerate(samples) if isinstance(s.image, torch.Tensor)]
+    images, positions = zip(*samples, strict=True)
+    decoded = [image for image in images if isinstance(image, torch.Tensor)]
     return Piece(
-        torch.stack([pixels for _, pixels in decoded]) if decoded else torch.empty(0, dtype=torch.uint8),
-        [(*sample.image, i) for i, sample in enumerate(samples) if isinstance(sample.image, tuple)],
-        torch.tensor([i for i, _ in decoded], dtype=torch.int64),
-        torch.tensor([sample.position for sample in samples], dtype=torch.int64),
-        next((sample.broken for sample in samples if sample.broken), ""),
+        torch.stack(decoded) if decoded else torch.empty(0, dtype=torch.uint8),
+        {place: image for place, image in enumerate(images) if isinstance(image, tuple)},
+        torch.tensor(positions),
+        [image for image in images if isinstance(image, str)],
     )
 
 
@@ -257,16 +254,16 @@ def to_device(piece: Piece, rows: int, device: torch.device) -> Batch:
         RunError: if an image was broken.
     """
     if piece.broken:
-        raise RunError(f"{piece.broken}. Repair or remove it, then run again with --resume.")
+        raise RunError(f"{piece.broken[0]}. Repair or remove it, then run again with --resume.")
     pixels = piece.pixels.to(device, non_blocking=True)
     if piece.jpegs:
         whole = torch.empty((len(piece.positions), 3, rows, IMAGE_SIZE), dtype=torch.uint8, device=device)
-        whole[piece.places.to(device)] = pixels.view(-1, 3, rows, IMAGE_SIZE)
+        whole[[place not in piece.jpegs for place in range(len(whole))]] = pixels.view(-1, 3, rows, IMAGE_SIZE)
         try:
-            found = decode_jpeg([data for data, _, _ in piece.jpegs], ImageReadMode.RGB, device)
+            found = decode_jpeg([data for data, _ in piece.jpegs.values()], ImageReadMode.RGB, device)
         except RuntimeError as error:
             raise RunError(f"A JPEG cannot be decoded on the GPU ({error}). --decode cpu tells which.") from error
-        for image, (_, crop, place) in zip(found, piece.jpegs, strict=True):
+        for image, (place, (_, crop)) in zip(found, piece.jpegs.items(), strict=True):
             whole[place] = apply_crop(image, crop)[:, :rows]
         pixels = whole
     return pixels, piece.positions.to(device, non_blocking=True)

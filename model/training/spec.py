@@ -5,12 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, get_type_hints
+from typing import Any
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.sampling import check_seed
-
-Range = tuple[float, float]
 
 
 def value(default: Any, about: str, *limits: float | str) -> Any:
@@ -94,11 +92,11 @@ class Recipe:
         Raises:
             InputError: if a name is not a field of a recipe, or a value is out of range.
         """
-        for name in values:
-            if name not in recipe_fields():
-                near = difflib.get_close_matches(name, recipe_fields(), n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise InputError(f"A recipe has no value {name!r}: expected {', '.join(recipe_fields())}.{hint}")
+        known = [entry.name for entry in fields(self)]
+        for name in values.keys() - known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"A recipe has no value {name!r}: expected {', '.join(known)}.{hint}")
         return replace(self, **values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -130,11 +128,6 @@ RECIPES: dict[str, Recipe] = {
     # for the networks of the package, which also see animals of other sizes and lighting, and enlarged small images
     "mini": replace(_TINY, epochs=6, dropout=0.1, crop_area=(0.5, 1.8), softening=(0.4, 1.0), colour=0.15),
 }
-
-
-def recipe_fields() -> dict[str, Any]:
-    """The fields of a recipe and their types, in order."""
-    return get_type_hints(Recipe)
 
 
 def find_recipe(name: str) -> Recipe:

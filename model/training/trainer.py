@@ -109,8 +109,12 @@ class _Training(StepLoop):
         self.steps = self.recipe.epochs * self.steps_per_epoch
         self.clip_norm = self.recipe.clip_norm
         self.described = {**spec.to_dict(), "precision": self.accelerator.mixed_precision, "data": data.to_dict()}
-        cores = 0 if self.accelerator.device.type == "cpu" else min(8, torch.get_num_threads())
-        self.workers = cores if running.workers is None else running.workers
+
+    def _loading(self) -> dict[str, Any]:
+        """What the batches of training and of validation have in common."""
+        device, workers = self.accelerator.device, self.running.workers
+        cores = 0 if device.type == "cpu" else min(8, torch.get_num_threads())
+        return {"rows": self.network.rows, "device": device, "workers": cores if workers is None else workers}
 
     def start(self, resume: bool) -> None:
         """Make the network and its optimizer, and restore a checkpoint."""
@@ -149,16 +153,8 @@ class _Training(StepLoop):
             "is another training."
         )
         with memory_errors(too_large):
-            self.loader = Loader(
-                self.data,
-                self.order,
-                self.recipe,
-                range(self.progress.step, self.steps),
-                rows=self.network.rows,
-                device=self.accelerator.device,
-                workers=self.workers,
-                gpu_decode=self.running.decode == "auto",
-            )
+            steps, decode = range(self.progress.step, self.steps), self.running.decode == "auto"
+            self.loader = Loader(self.data, self.order, self.recipe, steps, gpu_decode=decode, **self._loading())
             self.network.train()
             super().run()
 
@@ -174,9 +170,8 @@ class _Training(StepLoop):
     def end_epoch(self) -> None:
         """Validate, and keep the weights if they are the best so far."""
         share, device = (self.order.rank, self.order.world), self.accelerator.device
-        options: dict[str, Any] = {"rows": self.network.rows, "device": device, "workers": self.workers}
         self.network.eval()
-        batches = evaluation_batches(self.data, self.order.piece, share=share, **options)
+        batches = evaluation_batches(self.data, self.order.piece, share=share, **self._loading())
         # a process that had no images has its zeros on the CPU
         found = validate(self.network, batches, lambda total: self.accelerator.reduce(total.to(device), "sum"))
         self.network.train()

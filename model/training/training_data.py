@@ -127,8 +127,9 @@ def open_data(
     if text == DRAWN:
         return _drawn(classes, seed, drawn_per_class, drawn_fresh)
     train, val = _open_splits(text, labels, streaming, size)
-    hint = ""
+    held, hint = None, ""
     if isinstance(train, LabelledImages):
+        held = np.unique(train.labels)  # a fault in the labels comes first
         hint = ", or hold out a share of the images (--val-share 0.1)"
         if val is None and val_share is not None:
             train, val = split_by_seed(train, val_share, seed)
@@ -136,8 +137,7 @@ def open_data(
         raise InputError("A stream cannot leave classes out: drop --classes, or name data on this disk.")
     if val is None:
         raise InputError(f"{text} has no validation split ({', '.join(VAL_SPLITS)}): add one{hint}.")
-    held = train if isinstance(train, LabelledImages) else val
-    chosen = _chosen(classes, np.unique(held.labels).tolist(), seed)
+    chosen = _chosen(classes, (np.unique(val.labels) if held is None else held).tolist(), seed)
     if isinstance(train, LabelledImages) and classes is not None:  # else a class of one split alone is an error
         train, val = (images.only(np.flatnonzero(np.isin(images.labels, chosen))) for images in (train, val))
     data = TrainingData(train.name, chosen, train, val, {"val_share": val_share})

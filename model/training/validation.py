@@ -20,7 +20,6 @@ from stackwalls.model.training.training_data import TrainingData
 
 TOP = 5
 _BATCH = 64
-_VERSIONS = ("stackwalls", "torch", "torchvision", "accelerate")
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,10 @@ def measure_outcome(
     device: torch.device,
     half: bool = False,
 ) -> Outcome:
-    """Certify and measure the best weights, which `save_model` wrote to a file.
+    """Certify and measure the best weights, which `save_model` wrote to a file; `half` rounds them to 16 bits first.
 
     During training the network got only the rows that it sees, perhaps in 16 bits. Here it gets whole images in float32
-    through its own `forward`, as for anyone who loads the file. `half` rounds the weights to 16 bits first.
+    through its own `forward`, as for anyone who loads the file.
 
     Raises:
         NotBlindError: if the network sees its dead zone.
@@ -113,6 +112,6 @@ def measure_outcome(
         "best_step": best.get("step"),
         "stored": "fp16" if half else "fp32",
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-        "versions": {package: version(package) for package in _VERSIONS},
+        "versions": {name: version(name) for name in ("stackwalls", "torch", "torchvision", "accelerate")},
     }
     return Outcome(model, found, certificate, training)
