@@ -102,13 +102,6 @@ class OneConvolution:
         """
         return self.seen_rows * self.pool + self.kernel - 1
 
-    @property
-    def dense_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of the dense layers' weights: (out, V, seen_rows, w') for the first, (out, in) for the others."""
-        widths = (*self.hidden, self.classes)
-        first = (widths[0], self.filters, self.seen_rows, self.pooled_size[1])
-        return first, *zip(widths[1:], widths[:-1], strict=True)
-
     def draw(
         self,
         draws: int,
@@ -138,8 +131,11 @@ class OneConvolution:
             return torch.randn(draws, *size, generator=generator, dtype=dtype).mul_(tau)
 
         drawn = normal(self.taus[0], *shape) if filters is None else filters.to(dtype).expand(draws, *shape)
-        dense = zip(self.taus[1:], self.dense_shapes, strict=True)
-        return Networks(self, drawn, tuple(normal(tau, *size) for tau, size in dense))
+        widths = (*self.hidden, self.classes)
+        first = (widths[0], self.filters, self.seen_rows, self.pooled_size[1])
+        shapes: list[tuple[int, ...]] = [first, *zip(widths[1:], widths[:-1], strict=True)]
+        dense = tuple(normal(tau, *size) for tau, size in zip(self.taus[1:], shapes, strict=True))
+        return Networks(self, drawn, dense)
 
     def patches(self, image: torch.Tensor) -> torch.Tensor:
         """What each map cell sees: `(C, H, W)` to `(C·k·k, h·w)`, cells row by row.

@@ -235,7 +235,6 @@ def _open_local(path: Path) -> Splits:
 
 def _open_files(folder: Path, files: Mapping[str, Path]) -> Splits:
     """The Parquet files or tar shards of a folder by the split that their names say."""
-    name = folder.resolve().name
     found: dict[str | None, dict[str, Path]] = {}
     for path, file in files.items():
         found.setdefault(split_of(path), {})[path] = file
@@ -245,5 +244,5 @@ def _open_files(folder: Path, files: Mapping[str, Path]) -> Splits:
         raise InputError(
             f"{folder} has no training split: expected files whose names begin with 'train', but found {listed}."
         )
-    val = found.get("validation", found.get("test"))
+    name, val = folder.resolve().name, found.get("validation", found.get("test"))
     return open_files(train, name), None if val is None else open_files(val, name)
