@@ -5,19 +5,18 @@ STACK-MIX has a record for each class, STACK-GEN one for each image, an evaluati
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
+from stackwalls.hub_cards.item_records import ItemRecords
 from stackwalls.model import InputError, Launch, RunError, file_sha256
-from stackwalls.model.files import disk_errors, new_file, put_in_place, sync_folder, write_whole
+from stackwalls.model.files import disk_errors, sync_folder, write_whole
 
 WORK_NAME = ".unfinished"
 """Name of the work folder inside the output folder; it is gone when the run is finished."""
@@ -31,7 +30,6 @@ _FORMAT = 2
 _TRIES = 1000
 """How often to make the work folder again if other processes remove it; each of them does so once."""
 
-_SUFFIX = ".item"
 _FORMER_RUN_NAME = "asked.json"
 """Of evaluations in format 1."""
 
@@ -40,12 +38,11 @@ _RUN_NAME, _LOCK_NAME, _SHARES = "run.json", "lock", "process-*.lock"
 Found = TypeVar("Found")
 
 
-class RunStore:
+class RunStore(ItemRecords):
     """The work folder `.unfinished/` of one output folder.
 
     It holds `run.json` (what was asked for, and `base`, the hash of the marker of a finished result that the run
-    replaces), the locks, and `items/` with the records. A record is one file that appears whole: a line of JSON with
-    the header and the payload's size and hash, then the payload.
+    replaces), the locks, and `items/` with the records.
 
     Processes need not know of each other. Each writes the records of its share; the one that finds all of them present
     writes the result, under the lock. What is finished must follow from the records alone.
@@ -56,13 +53,11 @@ class RunStore:
     """
 
     def __init__(self, folder: Path, marker: str) -> None:
-        self.folder, self.path = folder, folder / WORK_NAME
-        self._items, self._marker = self.path / "items", folder / marker
+        super().__init__(folder / WORK_NAME / "items", folder)
+        self.path, self._marker = folder / WORK_NAME, folder / marker
         self._asked: dict[str, Any] = {}
         self._claim: FileLock | None = None
         self._created = False
-
-    # The run.
 
     def begin(
         self,
@@ -154,66 +149,6 @@ class RunStore:
             with suppress(InputError, RunError, OSError), self._locked(patience=1):
                 self._leave_nothing()
         self._claim = None
-
-    # The records.
-
-    def write(self, name: str, header: Mapping[str, Any], payload: bytes = b"") -> None:
-        """Store a record, over an older one if there is one.
-
-        Raises:
-            RunError: if the disk refuses; the older record is kept.
-        """
-        path = self._path(name)
-        line = {"header": header, "bytes": len(payload), "sha256": hashlib.sha256(payload).hexdigest()}
-        # another process may write the same record at the same time
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with disk_errors(self.folder):
-            with new_file(temporary) as file:
-                file.write(json.dumps(line, sort_keys=True, allow_nan=False).encode() + b"\n" + payload)
-            put_in_place(temporary, path)
-
-    def header(self, name: str) -> dict[str, Any] | None:
-        """The header of a record, without reading its payload; None if there is no whole record."""
-        try:
-            with self._path(name).open("rb") as file:
-                return dict(_read_line(file)["header"])
-        except (FileNotFoundError, ValueError):
-            return None  # not a record, or cut short: the item is made again
-
-    def read(self, name: str) -> tuple[dict[str, Any], bytes]:
-        """The header and the payload of a record.
-
-        Raises:
-            RunError: if it is damaged; it was removed.
-        """
-        path = self._path(name)
-        with disk_errors(self.folder):
-            try:
-                with path.open("rb") as file:
-                    line = _read_line(file)
-                    payload = file.read()
-                if hashlib.sha256(payload).hexdigest() != line["sha256"]:
-                    raise ValueError("its hash differs")
-            except ValueError as error:
-                path.unlink(missing_ok=True)
-                raise RunError(
-                    f"The record {path} of the unfinished run is damaged ({error}); it was removed. Run the same "
-                    "command again to rebuild it."
-                ) from error
-        return dict(line["header"]), payload
-
-    def missing(self, names: Iterable[str]) -> list[str]:
-        """Those of `names` without a record."""
-        return [name for name in names if self.header(name) is None]
-
-    def names(self) -> list[str]:
-        """Sorted names of all records."""
-        return sorted(path.name.removesuffix(_SUFFIX) for path in self._items.glob(f"*{_SUFFIX}"))
-
-    def _path(self, name: str) -> Path:
-        return self._items / f"{name}{_SUFFIX}"
-
-    # The work folder.
 
     def _run(self) -> dict[str, Any] | None:
         """The content of run.json; None if there is none."""
@@ -322,17 +257,3 @@ class RunStore:
             path.unlink(missing_ok=True)
         with suppress(OSError):  # a process that waits for the lock has made its file again
             self.path.rmdir()
-
-
-def _read_line(file: BinaryIO) -> dict[str, Any]:
-    """The first line of a record.
-
-    Raises:
-        ValueError: if it is not one, or the payload has another size.
-    """
-    line = json.loads(file.readline())
-    if not isinstance(line, dict) or not isinstance(line.get("header"), dict):
-        raise ValueError("it is not a record")
-    if os.fstat(file.fileno()).st_size - file.tell() != line.get("bytes"):
-        raise ValueError("it was cut short")
-    return line

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from stackwalls.model.files import new_file
+from stackwalls.model.files import new_file, temporary_path
 
 ROWS_PER_GROUP = 100
 """Rows of a row group: what a viewer or a stream reads at once (15 MB of images at most)."""
@@ -82,7 +82,7 @@ def write_shards(tables: Iterable[pa.Table], folder: Path, limit: int) -> list[S
     shards: list[Shard] = []
     waiting = next(iterator := iter(tables), None)
     while waiting is not None:
-        path, rows = folder / f".test-{len(shards):05d}.parquet.tmp", 0
+        path, rows = temporary_path(folder / f"test-{len(shards):05d}.parquet"), 0
         with new_file(path) as file, open_writer(file, waiting.schema) as writer:
             while waiting is not None and (not rows or file.tell() + _image_bytes(waiting) < limit):
                 writer.write_table(waiting, row_group_size=ROWS_PER_GROUP)

@@ -1,14 +1,14 @@
 """What the network sees: the wall, the networks that are blind behind it, and the proof that they are.
 
-- `images/`: labelled images, from what a user types to pixels and classes, with a drawn world for where there are none
-- `networks/`: the networks that are blind behind a wall, by name, with their certificate
+- `images/`: labeled images, from what a user types to pixels and classes, and a drawn world for where there are none
+- `networks/`: the networks that are blind behind a wall, by name, and their certificate; add a kind of wall there
 - `wall` (the dead zone in pixels), `preprocessing` (the one transform), `sampling` (what a seed draws)
-- `state` (models come back as they were), `parallel`, `launcher` (this process's share of a shared run)
+- `state` (leave models as they were), `parallel`, `launcher` (this process's share of a shared run)
 - `hub` (ids and failures of the Hugging Face Hub), `device` (which one, and when its memory runs out)
 - `files` (files that appear whole), `errors` (the two kinds of failure that a user meets)
 - `miniature/`: the two networks whose weights come with the package
 - `training/`: how the masked VGG16 and its baseline are trained
-- `theory/`: the one-convolution network in closed form, and what GradCAM expects of it at initialisation
+- `theory/`: the one-convolution network in closed form, and what GradCAM expects of it at initialization
 
 Imports none of the other folders. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

@@ -17,9 +17,9 @@ _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
 """Errors of file systems that cannot sync a folder; there a rename is as safe as they make it."""
 
 
-def temporary_path(path: Path) -> Path:
-    """The name under which `path` is written before it is renamed: `.NAME.tmp` next to it."""
-    return path.with_name(f".{path.name}.tmp")
+def temporary_path(path: Path, writer: str = "") -> Path:
+    """The name under which `path` is written before it is renamed: `.NAME.tmp` or `.NAME.WRITER.tmp` next to it."""
+    return path.with_name(f".{path.name}.{writer}.tmp" if writer else f".{path.name}.tmp")
 
 
 def is_temporary(path: Path) -> bool:

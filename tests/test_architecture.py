@@ -244,3 +244,44 @@ def test_the_readmes_tree_is_the_tree() -> None:
         folder = entry[2] if top else folder
     assert not [name for name in named if not (ROOT / name).exists()]
     assert not {relative(path) + "/" for path in PACKAGES} - named
+
+
+OWNERS: dict[str, tuple[str, set[str]]] = {
+    "decodes image files": (r"Image\.open\(|decode_jpeg\(|decode_image\(|imread\(", {"model/images/decoding.py"}),
+    "knows which files are images": (r'"\.jpe?g"', {"model/images/image_folder.py"}),
+    "knows that memory ran out": (r"OutOfMemoryError|should_reduce_batch_size", {"model/device.py"}),
+    "chooses a device": (r"mps\.is_available", {"model/device.py"}),
+    "locks a folder": (r"FileLock\(", {"hub_cards/run_store.py", "hub_cards/decisions.py"}),
+    "counts the cores of this process": (r"sched_getaffinity|cpu_count\(", {"stackmix/mixing.py"}),
+    "catches signals": (r"signal\.signal\(", {"model/training/loop.py", "model/training/loading.py"}),
+}
+"""A job → the code that shows that somebody does it, and the only files that may (DESIGN: one owner per job)."""
+
+
+@pytest.mark.parametrize("job", OWNERS)
+def test_one_job_has_one_owner(job: str) -> None:
+    pattern, owners = OWNERS[job]
+    found = {relative(path) for path in MODULES if re.search(pattern, path.read_text(encoding="utf-8"))}
+    assert found == owners, f"{sorted(found - owners)} {job} too; use {sorted(owners)}"
+
+
+def test_only_one_module_renames_files_into_place() -> None:
+    """Whole files are written by `model/files.py`: elsewhere nothing is renamed, and no temporary name is made."""
+    found = set()
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            renames = (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and (
+                    (node.func.attr in ("replace", "rename") and len(node.args) == 1 and not node.keywords)
+                    or (
+                        node.func.attr in ("replace", "rename", "renames")
+                        and ast.unparse(node.func.value) in ("os", "shutil")
+                    )
+                )
+            )
+            temporary = isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".tmp")
+            if renames or temporary:
+                found.add(relative(path))
+    assert found == {"model/files.py"}

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from stackwalls.model import InputError
+from stackwalls.model.images.decoding import decode
 
 SAMPLES_PER_DATASET = 100
 """As many as the paper's sets have images, about 8 MB on disk; none is picked for its looks."""
@@ -114,7 +115,7 @@ class Samples:
             with np.load(io.BytesIO(content), allow_pickle=False) as stored:
                 ends = np.cumsum(stored["picture_sizes"])[:-1]
                 parts = np.split(stored["pictures"], ends) if len(stored["picture_sizes"]) else []
-                images = [_decoded(part.tobytes()) for part in parts]
+                images = [decode(part.tobytes()) for part in parts]
                 shaped = np.array(images, dtype=np.uint8).reshape(-1, *stored["image_shape"])
                 others = {name: stored[name] for name in ("method", *_PER_IMAGE) if name != "images"}
                 return cls(**others, images=shaped)
@@ -171,8 +172,3 @@ def _encoded(image: NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "WEBP", lossless=True, quality=0, method=0)
     return file.getvalue()
-
-
-def _decoded(content: bytes) -> NDArray[np.uint8]:
-    with Image.open(io.BytesIO(content)) as image:
-        return np.asarray(image.convert("RGB"))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -147,6 +148,18 @@ def gpu_decodes(device: torch.device) -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def decode_on_gpu(images: Sequence[torch.Tensor], device: torch.device) -> list[torch.Tensor]:
+    """Decode plain JPEGs, `(bytes,)` uint8 each, on a device for which `gpu_decodes`: to `(3, H, W)` uint8 RGB.
+
+    Raises:
+        RuntimeError: if one is damaged, without saying which.
+    """
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    found: list[torch.Tensor] = decode_jpeg(list(images), ImageReadMode.RGB, device)
+    return found
 
 
 def _check_size(width: int, height: int) -> None:

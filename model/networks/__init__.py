@@ -1,11 +1,11 @@
 """Networks that are blind behind a wall, and the proof that they are.
 
-- the network: `blind_model` (what all of them share), `masked_vgg` (the paper's), `walled_model` (any pretrained CNN
-  behind a wall) and its `backbones`, `receptive_field` (which pixels a row of a map reaches), `seen_rows` (only those
-  are computed)
-- by name: `registry` (from a name on the command line to a network)
-- files: `checkpoints` (VGG16 weights), `weights` (safetensors, and whether they fit), `pretrained` (folders
-  and Hub repositories: save, load, push by the Hub's mixin)
+- the interface: `blind_model` (`BlindModel`: features, a head that reads the seen part, and the wall that follows)
+- the networks: `masked_vgg` (the paper's), `walled_model` (any pretrained CNN, cut at the wall) and its `backbones`. A
+  wall on a new kind of network is a module with a `BlindModel`, and a line in `registry` (from a name to a network)
+- what they see: `receptive_field` (which pixels a map row reaches), `seen_rows` (the rows that must be computed)
+- files: `checkpoints` (VGG16 weights), `weights` (safetensors, and whether they fit), `pretrained` (folders and Hub
+  repositories: save, load, push by the Hub's mixin)
 - the proof: `certificate`
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.

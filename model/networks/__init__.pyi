@@ -5,7 +5,7 @@ from .checkpoints import load_authors_checkpoint, load_model_file, save_model
 from .masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
 from .pretrained import CONFIG_NAME, WEIGHTS_NAME, Pretrained, PretrainedFiles, find_pretrained, is_hub_id
 from .receptive_field import derive_wall, map_size, pixels_reached
-from .registry import MINIATURES, MODELS, WALLED_PREFIX, ModelSpec, load_model
+from .registry import MINIATURES, MODELS, WALLED_PREFIX, load_model
 from .walled_model import Walled, walled
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Certificate",
     "Check",
     "MaskedVGG16",
-    "ModelSpec",
     "NotBlindError",
     "Pretrained",
     "PretrainedFiles",

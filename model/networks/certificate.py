@@ -22,6 +22,8 @@ from stackwalls.model.sampling import check_seed
 from stackwalls.model.state import local_arithmetic, preserved
 from stackwalls.model.wall import Wall
 
+Forward = Callable[[torch.Tensor], torch.Tensor]
+
 NUM_IMAGES = 2
 """Random images on which the checks run; two, so that each can be given the other's dead zone."""
 
@@ -140,12 +142,7 @@ def _interventions(images: torch.Tensor, wall: Wall, generator: torch.Generator)
     yield "another image's", images[zone].roll(1, dims=0)
 
 
-def _intervention(
-    forward: Callable[[torch.Tensor], torch.Tensor],
-    images: torch.Tensor,
-    wall: Wall,
-    generator: torch.Generator,
-) -> Check:
+def _intervention(forward: Forward, images: torch.Tensor, wall: Wall, generator: torch.Generator) -> Check:
     with torch.no_grad():
         before = forward(images)
         if not bool(before.isfinite().all()):
@@ -160,23 +157,14 @@ def _intervention(
                 difference = float((after - before).abs().nan_to_num(float("inf")).max())
                 worst, worst_name = max((worst, worst_name), (difference, name))
     if worst_name:
-        return Check(
-            "intervention",
-            False,
-            f"the logits move by up to {worst:.3g} (dead zone replaced by: {worst_name})",
-        )
-    return Check(
-        "intervention",
-        True,
-        f"{tried} other contents of the dead zone, on {len(images)} images: logits bit-identical",
-    )
+        found = f"the logits move by up to {worst:.3g} (dead zone replaced by: {worst_name})"
+        return Check("intervention", False, found)
+    found = f"{tried} other contents of the dead zone, on {len(images)} images: logits bit-identical"
+    return Check("intervention", True, found)
 
 
 def _gradient_checks(
-    forward: Callable[[torch.Tensor], torch.Tensor],
-    images: torch.Tensor,
-    wall: Wall,
-    generator: torch.Generator,
+    forward: Forward, images: torch.Tensor, wall: Wall, generator: torch.Generator
 ) -> tuple[Check, Check]:
     """The input gradient is exactly zero in the dead zone, and is not outside."""
     images = images.detach().clone().requires_grad_(True)

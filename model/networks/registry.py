@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,6 @@ from stackwalls.model.wall import VGG16_WALL, Wall
 WALLED_PREFIX = "walled:"
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """How a named network is loaded from a weights file, and the file name that the authors published."""
-
-    load: Callable[[Path], BlindModel]
-    authors_file: str
-
-
 def _vgg16(path: Path, masked: bool) -> BlindModel:
     if path.suffix != ".safetensors":
         return load_authors_checkpoint(path, masked=masked)
@@ -38,11 +29,8 @@ def _vgg16(path: Path, masked: bool) -> BlindModel:
     return model
 
 
-MODELS: dict[str, ModelSpec] = {
-    "masked-vgg16": ModelSpec(lambda path: _vgg16(path, masked=True), "params_vgg16_masked.pt"),
-    "baseline-vgg16": ModelSpec(lambda path: _vgg16(path, masked=False), "params_vgg16_baseline.pt"),
-}
-"""Networks that are loaded from a weights file; `walled:NAME` is any torchvision or timm backbone."""
+MODELS = {"masked-vgg16": "params_vgg16_masked.pt", "baseline-vgg16": "params_vgg16_baseline.pt"}
+"""Networks that are loaded from a weights file → the file that the authors published."""
 
 MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16"}
 """Networks whose weights are in the package → folder in `miniature/`: narrow, trained on drawn animals."""
@@ -63,14 +51,6 @@ def _unknown(spec: str) -> InputError:
         f"backbone, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] on "
         f"the Hub.{hint}"
     )
-
-
-def _walled(spec: str, wall: Wall | None, dataset_wall: Wall | None) -> Walled:
-    name = spec.removeprefix(WALLED_PREFIX)
-    if wall is not None:
-        return walled(name, wall)
-    # the smallest wall for a backbone of stride 32 that covers the dataset's
-    return walled(name, (dataset_wall or VGG16_WALL).widened(32))
 
 
 def load_model(
@@ -94,7 +74,8 @@ def load_model(
     if spec.startswith(WALLED_PREFIX):
         if weights is not None:
             raise InputError(f"{spec} uses the weights of torchvision or timm: leave out --weights.")
-        return _walled(spec, wall, dataset_wall)
+        # by default the smallest wall for a backbone of stride 32 that covers the dataset's
+        return walled(spec.removeprefix(WALLED_PREFIX), wall or (dataset_wall or VGG16_WALL).widened(32))
     if spec in MINIATURES:
         return _miniature(spec, weights, wall)
     if spec not in MODELS:
@@ -104,10 +85,10 @@ def load_model(
     if weights is None:
         hint = f" For the network in the local folder {spec}, write ./{spec}." if Path(spec).is_dir() else ""
         raise InputError(
-            f"{spec} needs its weights: --weights {MODELS[spec].authors_file} (the paper's), or a .safetensors file "
+            f"{spec} needs its weights: --weights {MODELS[spec]} (the paper's), or a .safetensors file "
             f"of this package.{hint}"
         )
-    model = MODELS[spec].load(Path(weights))
+    model = _vgg16(Path(weights), masked=spec == "masked-vgg16")
     _check_asked(spec, model, wall)
     return model
 

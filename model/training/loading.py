@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from torchvision.io import ImageReadMode, decode_jpeg
 
 from stackwalls.model.errors import RunError
 from stackwalls.model.images import decoding
@@ -258,9 +257,10 @@ def to_device(piece: Piece, rows: int, device: torch.device) -> Batch:
     pixels = piece.pixels.to(device, non_blocking=True)
     if piece.jpegs:
         whole = torch.empty((len(piece.positions), 3, rows, IMAGE_SIZE), dtype=torch.uint8, device=device)
-        whole[[place not in piece.jpegs for place in range(len(whole))]] = pixels.view(-1, 3, rows, IMAGE_SIZE)
+        decoded = torch.tensor([i for i in range(len(whole)) if i not in piece.jpegs], dtype=torch.int64, device=device)
+        whole[decoded] = pixels.view(-1, 3, rows, IMAGE_SIZE)
         try:
-            found = decode_jpeg([data for data, _ in piece.jpegs.values()], ImageReadMode.RGB, device)
+            found = decoding.decode_on_gpu([data for data, _ in piece.jpegs.values()], device)
         except RuntimeError as error:
             raise RunError(f"A JPEG cannot be decoded on the GPU ({error}). --decode cpu tells which.") from error
         for image, (place, (_, crop)) in zip(found, piece.jpegs.items(), strict=True):

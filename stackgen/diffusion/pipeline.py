@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from stackwalls.model import InputError, StackwallsError, hub_failures, memory_errors
+from stackwalls.model import InputError, StackwallsError, hub_failures, is_out_of_memory, memory_errors
 from stackwalls.stackgen.diffusion.model_source import OTHERWISE, ModelSource
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -171,7 +171,7 @@ def _read(source: ModelSource, placement: Placement) -> Any:
         try:
             return load(str(source.folder), local_files_only=True, **options)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
-            if isinstance(error, torch.OutOfMemoryError):
+            if is_out_of_memory(error):
                 raise
             raise InputError(f"The pipeline in {source.folder} cannot be loaded: {_line(error)}") from error
     if source.preset is not None and source.preset.variant and dtype is torch.float16:
