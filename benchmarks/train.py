@@ -42,7 +42,7 @@ from stackwalls.model.training import Recipe, TrainingNetwork, open_data
 from stackwalls.model.training.batch_order import BatchOrder
 from stackwalls.model.training.loading import Loader
 from stackwalls.model.training.network import compiles
-from stackwalls.model.training.optimization import build_optimizer
+from stackwalls.model.training.trainer import build_optimizer
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

@@ -9,7 +9,8 @@ the target class, and y = hL[c] the score. Then
     XGradCAM's coefficient    a_v = (sum of B_v · dy/dB_v) / (sum of B_v) = (sum of C_v · G_v) / (sum of B_v)    (3)
     HiResCAM's map            ReLU of the sum over v of C_v · G_v, each at the cell its window was largest in    (4)
 
-HiResCAM's share of the unread cells is 0, since G is; GradCAM and XGradCAM multiply all of B_v by one number.
+HiResCAM's share of the unread cells is 0, since G is; GradCAM and XGradCAM multiply all of B_v by one number. All
+functions take the same arguments as `pooled_gradient`; maps are at B's resolution, not normalized.
 
 Source: derived in docs/theory.md from the methods' definitions (Selvaraju et al. 2017; Fu et al. 2020; Draelos and
 Carin 2020); (2) is the subject of Proposition 2 of Taimeskhanov et al. 2024.
@@ -54,38 +55,34 @@ def pooled_gradient(networks: Networks, maps: torch.Tensor, target: int | torch.
 
 
 def gradcam_coefficients(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """GradCAM's coefficients alpha, equation (2): `(R, V)`. Arguments as for `pooled_gradient`."""
+    """GradCAM's coefficients alpha, equation (2): `(R, V)`."""
     rows, columns = networks.spec.map_size
     return pooled_gradient(networks, maps, target).sum(dim=(2, 3)) / (rows * columns)
 
 
 def xgradcam_coefficients(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """XGradCAM's coefficients, equation (3): `(R, V)`. Arguments as for `pooled_gradient`."""
+    """XGradCAM's coefficients, equation (3): `(R, V)`."""
     shares = networks.pool(maps)[0] * pooled_gradient(networks, maps, target)
     return shares.sum(dim=(2, 3)) / (maps.sum(dim=(2, 3)) + XGRADCAM_EPSILON)
 
 
 def _weighted(coefficients: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """ReLU of the weighted sum of the maps: `(R, V)` and `(R, V, h, w)` to `(R, h, w)`."""
-    combined = coefficients.unsqueeze(1) @ maps.flatten(2)
-    return combined.relu_().view(len(maps), *maps.shape[2:])
+    return (coefficients.unsqueeze(1) @ maps.flatten(2)).relu_().view(len(maps), *maps.shape[2:])
 
 
 def gradcam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """GradCAM's map at the maps' resolution, not normalized: `(R, h, w)`. Arguments as for `pooled_gradient`."""
+    """GradCAM's map, `(R, h, w)`."""
     return _weighted(gradcam_coefficients(networks, maps, target), maps)
 
 
 def xgradcam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """XGradCAM's map at the maps' resolution, not normalized: `(R, h, w)`. Arguments as for `pooled_gradient`."""
+    """XGradCAM's map, `(R, h, w)`."""
     return _weighted(xgradcam_coefficients(networks, maps, target), maps)
 
 
 def hirescam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """HiResCAM's map at the maps' resolution, equation (4), not normalized: `(R, h, w)`.
-
-    Arguments as for `pooled_gradient`. Rows that the head does not read are exactly 0.
-    """
+    """HiResCAM's map, equation (4): `(R, h, w)`; exactly 0 in rows that the head does not read."""
     values, cells = networks.pool(maps)
     shares = values * pooled_gradient(networks, maps, target)
     combined = maps.new_zeros(len(maps), maps.shape[2] * maps.shape[3])

@@ -11,10 +11,7 @@ where b are the activations of all maps at the cell (0 if L > 1 and no seen acti
     E[Lambda(i,j)] = K tau_0 |x(i,j)| m_V
 
 where x is the patch of the image at the cell: exactly if L = 1, else up to K tau_0 |x| sqrt(V) / 2^V. In expectation,
-GradCAM depends on the norm of the patch alone: it does not know where the wall is. Two lower bounds of m_n:
-
-    moments      m_n >= n / sqrt(2 (n + 5)), by Hölder's inequality; of order sqrt(n/2), as m_n is.
-    chebyshev    m_n >= (1 - 20/n) sqrt(n)/2, by Chebyshev's inequality; 0 for n <= 20.
+GradCAM depends on the norm of the patch alone: it does not know where the wall is.
 
 Source: derived in docs/theory.md from the paper's setting, with proofs; cf. Eq. 11 and Theorem 3 of Taimeskhanov et al.
 2024. The theorem asks for V > 20 filters, the range of "chebyshev"; whether the constants agree could not be checked.
@@ -34,17 +31,8 @@ Inequality = Literal["moments", "chebyshev"]
 
 INEQUALITIES: tuple[Inequality, ...] = get_args(Inequality)
 
-SQUARE_MEAN = 1 / 2
-"""E ReLU(g)²."""
-
-SQUARE_VARIANCE = 5 / 4
-"""Var ReLU(g)² = 3/2 - 1/4."""
-
 CHEBYSHEV_THRESHOLD = 20
-"""The largest number of filters for which the bound by Chebyshev's inequality is 0: Var S_n / (n/4)² = 20/n."""
-
-
-# ---- rectified Gaussians -------------------------------------------------------------------------------------------
+"""The most filters for which the bound by Chebyshev's inequality is 0: Var S_n / (n/4)² = 20/n, as Var S_1 = 5/4."""
 
 
 def rectified_mean(sigma: float) -> float:
@@ -53,10 +41,7 @@ def rectified_mean(sigma: float) -> float:
 
 
 def rectified_norm_mean(count: int) -> float:
-    """m_n: the expected Euclidean norm of `count` independent standard Gaussians after ReLU.
-
-    Exact up to rounding; about sqrt(count / 2) if `count` is large.
-    """
+    """m_n: the expected Euclidean norm of `count` independent standard Gaussians after ReLU, about sqrt(count / 2)."""
     total = 0.0
     for positive in range(1, count + 1):
         log_binomial = math.lgamma(count + 1) - math.lgamma(positive + 1) - math.lgamma(count - positive + 1)
@@ -66,7 +51,7 @@ def rectified_norm_mean(count: int) -> float:
 
 
 def rectified_norm_lower_bound(count: int, inequality: Inequality = "moments") -> float:
-    """A lower bound of m_n in elementary functions, at least 0.
+    """A lower bound of m_n: n / sqrt(2 (n + 5)) by Hölder's inequality, or max(0, 1 - 20/n) sqrt(n)/2 by Chebyshev's.
 
     Raises:
         InputError: if `inequality` is unknown.
@@ -81,12 +66,9 @@ def rectified_norm_lower_bound(count: int, inequality: Inequality = "moments") -
 def dead_draw_norm(count: int) -> float:
     """The most that networks without a positive seen activation contribute to m_n: sqrt(n) / 2^n.
 
-    With several dense layers such a network has gradient 0, so this share is missing from the expected map.
+    With several dense layers their gradient is 0, so this share is missing from the expected map.
     """
     return math.sqrt(count) * 2.0**-count
-
-
-# ---- the expected map ----------------------------------------------------------------------------------------------
 
 
 def patch_norms(spec: OneConvolution, image: torch.Tensor) -> torch.Tensor:
@@ -116,9 +98,9 @@ def conditional_expectation(spec: OneConvolution, maps: torch.Tensor) -> torch.T
     Raises:
         InputError: if `maps` has another shape.
     """
-    if maps.ndim != 4 or tuple(maps.shape[1:]) != (spec.filters, *spec.map_size):
-        expected = ("R", spec.filters, *spec.map_size)
-        raise InputError(f"Expected `maps` to be {expected}, but got {tuple(maps.shape)}.")
+    wanted = (spec.filters, *spec.map_size)
+    if maps.ndim != 4 or tuple(maps.shape[1:]) != wanted:
+        raise InputError(f"Expected `maps` to be {('R', *wanted)}, but got {tuple(maps.shape)}.")
     expected_map: torch.Tensor = _scale(spec) * torch.linalg.vector_norm(maps, dim=1)
     if spec.depth == 1:
         return expected_map
@@ -146,10 +128,6 @@ def expected_gradcam(spec: OneConvolution, image: torch.Tensor) -> torch.Tensor:
 
 
 def gradcam_lower_bound(spec: OneConvolution, image: torch.Tensor, inequality: Inequality = "moments") -> torch.Tensor:
-    """A lower bound of `expected_gradcam` in elementary functions of V: `(C, H, W)` to `(h, w)` float64.
-
-    Equations (7) and (8) of docs/theory.md. "moments" is positive for every V with one dense layer, and within a factor
-    that goes to 1; "chebyshev" is 0 for V <= 20.
-    """
+    """A lower bound of `expected_gradcam`, equations (7) and (8) of docs/theory.md: `(C, H, W)` to `(h, w)` float64."""
     missing = dead_draw_norm(spec.filters) if spec.depth > 1 else 0.0
     return _expected(spec, image, max(0.0, rectified_norm_lower_bound(spec.filters, inequality) - missing))

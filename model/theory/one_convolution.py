@@ -13,15 +13,15 @@ from stackwalls.model.errors import InputError
 
 @dataclass(frozen=True)
 class OneConvolution:
-    """The shape of [CNN] and the law of its weights at initialization.
+    """The shape of [CNN] and the law of its weights at initialization: independent centered Gaussians.
 
-    Filters without padding or bias, ReLU, max-pool without overlap, then `depth` dense layers without bias and with
-    ReLU between them. The first dense layer's weights on the lower half of the pooled map are zero; here they do not
-    exist, so nothing can leak. All other weights are independent centered Gaussians.
+    Filters and dense layers have no bias, the filters no padding, the windows no overlap; ReLU is between the dense
+    layers. The first dense layer's weights on the lower half of the pooled map are zero; here they do not exist, so
+    nothing can leak.
 
     Attributes:
-        height: of the input, in pixels.
-        width: of the input, in pixels.
+        height: of the input, in pixels, as is `width`.
+        width: see `height`.
         channels: of the input.
         filters: V, the number of filters and of activation maps.
         kernel: k, height and width of a filter, in pixels.
@@ -60,9 +60,7 @@ class OneConvolution:
             )
         layers = self.depth + 1
         if len(self.taus) != layers or not all(0 < tau < math.inf for tau in self.taus):
-            raise InputError(
-                f"Expected `tau` to be one positive number, or {layers}, one for each layer, but got {self.tau}."
-            )
+            raise InputError(f"Expected `tau` to be one positive number, or {layers}, by layer, but got {self.tau}.")
 
     @property
     def depth(self) -> int:
@@ -99,17 +97,10 @@ class OneConvolution:
     def dead_start(self) -> int:
         """First pixel row that the network does not see; also the first map row that depends on dead pixels alone.
 
-        The last seen pooled row ends with map row seen_rows · pool - 1, which ends with pixel row dead_start - 1. The
-        first kernel - 1 of the unread map rows still reach above the wall.
+        The last map row that is read ends with pixel row dead_start - 1. The first kernel - 1 of the unread map rows
+        still reach above the wall.
         """
         return self.seen_rows * self.pool + self.kernel - 1
-
-    @property
-    def dense_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Shapes of the dense layers' weights: (out, V, seen_rows, w') for the first, (out, in) for the others."""
-        widths = (*self.hidden, self.classes)
-        first = (widths[0], self.filters, self.seen_rows, self.pooled_size[1])
-        return first, *zip(widths[1:], widths[:-1], strict=True)
 
     def draw(
         self,
@@ -119,11 +110,11 @@ class OneConvolution:
         filters: torch.Tensor | None = None,
         dtype: torch.dtype = torch.float64,
     ) -> Networks:
-        """Draw independent networks at initialization.
+        """Draw R = `draws` independent networks at initialization.
 
         Args:
-            draws: R, the number of networks.
-            generator: of the weights; on the CPU.
+            draws: R, at least 1.
+            generator: on the CPU.
             filters: `(V, C, k, k)`, the same for all networks; by default drawn for each.
             dtype: of the weights.
 
@@ -140,8 +131,11 @@ class OneConvolution:
             return torch.randn(draws, *size, generator=generator, dtype=dtype).mul_(tau)
 
         drawn = normal(self.taus[0], *shape) if filters is None else filters.to(dtype).expand(draws, *shape)
-        dense = zip(self.taus[1:], self.dense_shapes, strict=True)
-        return Networks(self, drawn, tuple(normal(tau, *size) for tau, size in dense))
+        widths = (*self.hidden, self.classes)
+        first = (widths[0], self.filters, self.seen_rows, self.pooled_size[1])
+        shapes: list[tuple[int, ...]] = [first, *zip(widths[1:], widths[:-1], strict=True)]
+        dense = tuple(normal(tau, *size) for tau, size in zip(self.taus[1:], shapes, strict=True))
+        return Networks(self, drawn, dense)
 
     def patches(self, image: torch.Tensor) -> torch.Tensor:
         """What each map cell sees: `(C, H, W)` to `(C·k·k, h·w)`, cells row by row.
@@ -157,26 +151,18 @@ class OneConvolution:
 
 @dataclass(frozen=True)
 class Networks:
-    """R networks of one shape; their weights have a leading axis.
-
-    Attributes:
-        spec: the shape.
-        filters: `(R, V, C, k, k)`.
-        dense: the dense layers' weights; `(R, out, V, seen_rows, w')` for the first, `(R, out, in)` for the others.
-    """
+    """R networks of one shape; all weights have a leading axis."""
 
     spec: OneConvolution
-    filters: torch.Tensor
-    dense: tuple[torch.Tensor, ...]
+    filters: torch.Tensor  # (R, V, C, k, k)
+    dense: tuple[torch.Tensor, ...]  # (R, out, V, seen_rows, w') the first, (R, out, in) the others
 
     def __len__(self) -> int:
         return len(self.filters)
 
     def features(self, image: torch.Tensor) -> torch.Tensor:
-        """The rectified activation maps, which CAM methods use: one `(C, H, W)` image to `(R, V, h, w)`.
-
-        A matrix product: four times as fast here as a convolution with R·V filters.
-        """
+        """The rectified activation maps, which CAM methods use: one `(C, H, W)` image to `(R, V, h, w)`."""
+        # a matrix product: four times as fast here as a convolution with R·V filters
         rows = self.filters.flatten(0, 1).flatten(1)  # (R·V, C·k·k)
         responses = rows @ self.spec.patches(image.to(self.filters))
         return responses.relu_().view(len(self), self.spec.filters, *self.spec.map_size)

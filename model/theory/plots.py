@@ -22,9 +22,7 @@ from stackwalls.model.theory.expectation import (
 from stackwalls.model.theory.one_convolution import Networks, OneConvolution
 from stackwalls.model.theory.simulation import Estimate, SweepPoint
 
-_COLORMAP = "viridis"
-_WALL = "#e3342f"
-_SEEN = "#2b6cb0"
+_WALL, _SEEN = "#e3342f", "#2b6cb0"
 _BOUNDS = {"moments": ("#dd6b20", "--", "bound by moments"), "chebyshev": ("#718096", ":", "bound by Chebyshev")}
 """Color, line style and label of each inequality."""
 
@@ -37,8 +35,6 @@ _AXES = {
     "tau": "standard deviation of the weights",
     "depth": "dense layers L",
 }
-_LOGARITHMIC_X = ("filters", "tau")
-_LOGARITHMIC_Y = ("tau",)  # the score is a power of tau
 
 
 def plot_digit(networks: Networks, image: torch.Tensor, estimate: Estimate) -> Figure:
@@ -64,54 +60,38 @@ def plot_digit(networks: Networks, image: torch.Tensor, estimate: Estimate) -> F
     figure = Figure(figsize=(9.2, 2.9), layout="constrained")
     axes: NDArray[Any] = figure.subplots(1, len(panels))
     for panel, (title, pixels) in zip(axes, panels.items(), strict=True):
-        panel.imshow(pixels.numpy(), cmap="gray" if pixels is panels["the digit"] else _COLORMAP, vmin=0)
+        panel.imshow(pixels.numpy(), cmap="gray" if title == "the digit" else "viridis", vmin=0)
         panel.set_title(title, fontsize=9)
         panel.set_axis_off()
-        _draw_wall(panel, networks.spec.dead_start, *pixels.shape)
+        start, (rows, columns) = networks.spec.dead_start, pixels.shape
+        box = (-0.5, start - 0.5), columns, rows - start
+        panel.add_patch(Rectangle(*box, fill=False, hatch="//", edgecolor=_WALL, linewidth=0, alpha=0.6))
+        panel.axhline(start - 0.5, color=_WALL, linewidth=1.5)
     return figure
-
-
-def _draw_wall(axes: Axes, start: int, rows: int, columns: int) -> None:
-    """Hatch rows `start` to `rows`."""
-    box = (-0.5, start - 0.5), columns, rows - start
-    axes.add_patch(Rectangle(*box, fill=False, hatch="//", edgecolor=_WALL, linewidth=0, alpha=0.6))
-    axes.axhline(start - 0.5, color=_WALL, linewidth=1.5)
 
 
 def plot_pixels(spec: OneConvolution, image: torch.Tensor, estimate: Estimate) -> Figure:
     """The simulated score of every cell against the norm of its patch, with the exact line and the bounds.
 
-    Right: the difference between simulated and exact score of every cell, in standard errors.
-
-    Args:
-        spec: shape of the networks and law of their weights.
-        image: `(C, H, W)`.
-        estimate: of the expected GradCAM map.
+    Right: the difference between simulated and exact score of every cell, in standard errors. `image` is `(C, H, W)`.
     """
     figure = Figure(figsize=(9.2, 4), layout="constrained")
     scores, deviations = figure.subplots(1, 2, width_ratios=(1.4, 1))
     norms, exact = patch_norms(spec, image), expected_gradcam(spec, image)
+    style: dict[str, Any] = {"fmt": "o", "markersize": 3, "elinewidth": 0.8, "alpha": 0.5}
     for name, color, rows in (
         ("simulated, seen", _SEEN, slice(0, spec.dead_start)),
         ("simulated, unseen", _WALL, slice(spec.dead_start, None)),
     ):
-        scores.errorbar(
-            norms[rows].flatten(),
-            estimate.mean[rows].flatten(),
-            _ERRORS * estimate.standard_error[rows].flatten(),
-            fmt="o",
-            markersize=3,
-            elinewidth=0.8,
-            alpha=0.5,
-            color=color,
-            label=f"{name} (±{_ERRORS} s.e.)",
-        )
+        cells = (values[rows].flatten() for values in (norms, estimate.mean, _ERRORS * estimate.standard_error))
+        scores.errorbar(*cells, color=color, label=f"{name} (±{_ERRORS} s.e.)", **style)
     order = norms.flatten().argsort()
-    scores.plot(norms.flatten()[order], exact.flatten()[order], color="black", linewidth=1, label="exact", zorder=3)
+    rising = norms.flatten()[order]
+    scores.plot(rising, exact.flatten()[order], color="black", linewidth=1, label="exact", zorder=3)
     for inequality in INEQUALITIES:
         color, line, label = _BOUNDS[inequality]
         bound = gradcam_lower_bound(spec, image, inequality).flatten()[order]
-        scores.plot(norms.flatten()[order], bound, line, color=color, label=label)
+        scores.plot(rising, bound, line, color=color, label=label)
     scores.set(xlabel="norm of the cell's patch", ylabel="expected GradCAM score", xlim=(0, None), ylim=(0, None))
     scores.legend(fontsize=8, frameon=False)
     shown = deviations.imshow(estimate.deviation(exact).numpy(), cmap="PuOr", vmin=-_ERRORS, vmax=_ERRORS)
@@ -150,10 +130,10 @@ def _plot_sweep(axes: Axes, points: Sequence[SweepPoint]) -> None:
         color, line, label = _BOUNDS[inequality]
         axes.plot(values, [point.bounds[inequality] for point in points], line, color=color, label=label)
     axes.set(xlabel=_AXES[parameter], ylabel="expected GradCAM score")
-    if parameter in _LOGARITHMIC_X:
+    if parameter in ("filters", "tau"):
         axes.set_xscale("log")
-    if parameter in _LOGARITHMIC_Y:
-        axes.set_yscale("log")
+    if parameter == "tau":
+        axes.set_yscale("log")  # the score is a power of tau
     else:
         axes.set_ylim(0, None)
     axes.set_xticks(values, [f"{value:g}" for value in values])

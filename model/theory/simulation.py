@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,27 +30,16 @@ SWEEPS: dict[str, tuple[float, ...]] = {
 }
 """What is varied: V (up to 20, the bound by Chebyshev's inequality is 0), k, the weights' deviation, L."""
 
-_FILTERS = 64
-"""V, unless it is varied."""
-
-_HIDDEN_WIDTH = 4
-"""Width of each hidden dense layer, if there is more than one dense layer."""
+_FILTERS, _HIDDEN_WIDTH = 64, 4
+"""V, unless it is varied, and the width of each hidden dense layer, if there is more than one dense layer."""
 
 _SMALLEST = 16
 """Side of an image, in pixels, on which even filters of 7 × 7 leave rows that depend on dead pixels alone."""
 
 _BLOCK = 16
-"""Networks drawn and evaluated together: few, so that a block's maps stay in the processor's cache. Each block has a
-seed of its own, so the result of a seed depends on this number."""
-
-_SMALL_MAXIMUM = 16
-"""Brightest value of scikit-learn's digits, which are 8 × 8."""
+"""Networks drawn together, from a seed of their own; few, so that their maps stay in the processor's cache."""
 
 _MNIST = "ylecun/mnist"
-"""Dataset on the Hugging Face Hub; the test split is used."""
-
-
-# ---- digits --------------------------------------------------------------------------------------------------------
 
 
 def small_digit(digit: int = 8) -> torch.Tensor:
@@ -65,7 +53,7 @@ def small_digit(digit: int = 8) -> torch.Tensor:
     if digit not in range(10):
         raise InputError(f"Expected a digit from 0 to 9, but got {digit}.")
     digits = load_digits()
-    small = digits.images[int(np.flatnonzero(digits.target == digit)[0])].astype(np.float32) / _SMALL_MAXIMUM
+    small = digits.images[digits.target == digit][0].astype(np.float32) / 16  # their brightest value
     large = Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.asarray(large, dtype=np.float64).clip(0, 1)).unsqueeze(0)
 
@@ -100,18 +88,9 @@ def padded(image: torch.Tensor, kernel: int) -> torch.Tensor:
     return F.pad(image, (0, kernel - 1, kernel - 1, 0))
 
 
-# ---- one shape -----------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Estimate:
-    """The mean map of independent networks.
-
-    Attributes:
-        mean: `(h, w)` float64.
-        standard_error: of the mean, `(h, w)` float64.
-        draws: number of networks.
-    """
+    """The mean map of `draws` independent networks, and its standard error: `(h, w)` float64."""
 
     mean: torch.Tensor
     standard_error: torch.Tensor
@@ -149,13 +128,9 @@ def estimate_gradcam(
     image: torch.Tensor,
     draws: int = 10_000,
     seed: int = 0,
-    *,
     filters: torch.Tensor | None = None,
-    dtype: torch.dtype = torch.float32,
 ) -> Estimate:
     """Estimate the expected GradCAM map at initialization, for class 0.
-
-    Every weight of every network is drawn; every network's map is that of `closed_forms.gradcam_map`.
 
     Args:
         spec: shape of the networks and law of their weights.
@@ -163,7 +138,6 @@ def estimate_gradcam(
         draws: number of networks, at least 2. The first ones are the same for any number.
         seed: not negative; the same seed gives the same result for any number of threads.
         filters: `(V, C, k, k)` to hold fixed; by default drawn for each network.
-        dtype: of the networks; sums are always in float64.
 
     Raises:
         InputError: if `draws` or `seed` is out of range, or a shape does not fit `spec`.
@@ -174,7 +148,7 @@ def estimate_gradcam(
     def simulate(block: int) -> _Moments:
         state = np.random.SeedSequence((seed, block)).generate_state(1, np.uint64)
         generator = torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
-        networks = spec.draw(_BLOCK, generator, filters=filters, dtype=dtype)
+        networks = spec.draw(_BLOCK, generator, filters=filters, dtype=torch.float32)
         kept = min(_BLOCK, draws - block * _BLOCK)
         return _moments(gradcam_map(networks, networks.features(image))[:kept])
 
@@ -183,18 +157,15 @@ def estimate_gradcam(
     return Estimate(mean, (squares / (count - 1) / count).sqrt(), count)
 
 
-# ---- sweeps --------------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class SweepPoint:
     """One network shape, at the unseen cell with the largest patch norm.
 
     Attributes:
         parameter: what is varied, a key of `SWEEPS`.
-        value: its value.
+        value: of the parameter.
         exact: the expected GradCAM score.
-        bounds: inequality → lower bound.
+        bounds: inequality → lower bound of `exact`.
         mean: the simulated score.
         standard_error: of `mean`.
     """
@@ -205,10 +176,6 @@ class SweepPoint:
     bounds: dict[str, float]
     mean: float
     standard_error: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {**vars(self), "bounds": dict(self.bounds)}
 
 
 def sweep(parameter: str, image: torch.Tensor, draws: int = 10_000, seed: int = 0) -> Iterator[SweepPoint]:
@@ -233,25 +200,18 @@ def sweep(parameter: str, image: torch.Tensor, draws: int = 10_000, seed: int = 
     for number, value in enumerate(SWEEPS[parameter]):
         kernel = int(value) if parameter == "kernel" else 2
         large = padded(image, kernel)
-        spec = OneConvolution(
-            height=large.shape[1],
-            width=large.shape[2],
-            channels=len(large),
-            filters=int(value) if parameter == "filters" else _FILTERS,
-            kernel=kernel,
-            hidden=(_HIDDEN_WIDTH,) * (int(value) - 1) if parameter == "depth" else (),
-            tau=value if parameter == "tau" else 1.0,
-        )
+        channels, height, width = large.shape
+        filters = int(value) if parameter == "filters" else _FILTERS
+        hidden = (_HIDDEN_WIDTH,) * (int(value) - 1) if parameter == "depth" else ()
+        tau = value if parameter == "tau" else 1.0
+        spec = OneConvolution(height, width, channels, filters, kernel, hidden=hidden, tau=tau)
         own_seed = np.random.SeedSequence((seed, list(SWEEPS).index(parameter), number)).generate_state(1)[0]
         estimate = estimate_gradcam(spec, large, draws, int(own_seed))
         unseen = patch_norms(spec, large)[spec.dead_start :]
         row, column = divmod(int(unseen.argmax()), spec.map_size[1])
         cell = spec.dead_start + row, column
-        yield SweepPoint(
-            parameter=parameter,
-            value=value,
-            exact=float(expected_gradcam(spec, large)[cell]),
-            bounds={name: float(gradcam_lower_bound(spec, large, name)[cell]) for name in INEQUALITIES},
-            mean=float(estimate.mean[cell]),
-            standard_error=float(estimate.standard_error[cell]),
+        bounds: dict[str, float] = {name: float(gradcam_lower_bound(spec, large, name)[cell]) for name in INEQUALITIES}
+        exact, mean, error = (
+            float(scores[cell]) for scores in (expected_gradcam(spec, large), estimate.mean, estimate.standard_error)
         )
+        yield SweepPoint(parameter, value, exact, bounds, mean, error)

@@ -1,11 +1,11 @@
 """Training of the masked VGG16 and its baseline.
 
 - what is trained: `spec` (recipes; the spec of one training; how this machine runs it), `network` (computes only the
-  rows that reach the head; seeded dropout, first weights), `optimization` (optimizer, learning rate, precision)
+  rows that reach the head; seeded dropout, first weights)
 - images: `training_data` (from `--data` to two splits and the classes), `batch_order` (which image when),
   `augmentation` (random crops and colors), `loading` (background processes that read, decode and crop)
-- the loop: `trainer` (the training from start to end), `loop` (the steps, stops and checkpoints that every training
-  here shares), `checkpoint` (the whole state in one file, and when to write it), `history` (losses and curves)
+- the loop: `trainer` (the training from start to end; optimizer, learning rate), `loop` (the steps, precision, stops
+  and checkpoints that every training shares), `checkpoint` (the whole state in one file), `history` (losses, curves)
 - what is measured: `validation` (accuracy, and the certified network at the end)
 
 A new value of a recipe is a field of `spec.Recipe`; its flag and help text follow from it.

@@ -1,7 +1,7 @@
 from .history import History, draw_curves
 from .loop import StepLoop, Stopped
 from .network import TrainingNetwork
-from .spec import RECIPES, Recipe, Running, TrainingSpec, find_recipe, recipe_fields
+from .spec import RECIPES, Recipe, Running, TrainingSpec, find_recipe
 from .trainer import train
 from .training_data import TrainingData, open_data
 from .validation import Outcome
@@ -20,6 +20,5 @@ __all__ = [
     "draw_curves",
     "find_recipe",
     "open_data",
-    "recipe_fields",
     "train",
 ]

@@ -33,7 +33,7 @@ class BatchOrder:
         size: images per epoch.
         batch_size: images per step, over all processes.
         seed: of the permutations.
-        rank: of this process.
+        rank: of this process, out of `world`.
         world: number of processes.
         accumulation: number of parts in which a batch goes through the network.
 
@@ -50,10 +50,8 @@ class BatchOrder:
 
     def __post_init__(self) -> None:
         if self.size < self.batch_size:
-            raise InputError(
-                f"{self.size} training images do not fill a batch of {self.batch_size}. Lower --batch-size, or add "
-                "images."
-            )
+            few = f"{self.size} training images do not fill a batch of {self.batch_size}."
+            raise InputError(f"{few} Lower --batch-size, or add images.")
         if self.batch_size % (self.world * self.accumulation):
             raise InputError(
                 f"A batch of {self.batch_size} does not divide into {self.accumulation} parts for {self.world} "

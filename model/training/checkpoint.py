@@ -1,4 +1,4 @@
-"""The whole state of a training in one file, from which it resumes as if it had not been stopped; when to write it."""
+"""The whole state of a training in one file, from which it resumes as if never stopped; when to write it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,9 @@ class Checkpoint:
 
     Attributes:
         described: spec and data as JSON values; only the same training may resume.
-        step: optimizer steps done; the order of the images, the crops, the dropout and the learning rate follow from
-            it and the seed.
-        model: the state dict of the network.
-        optimizer: the state dict of the optimizer.
-        scaler: the state dict of the loss scaler (fp16 only).
+        step: optimizer steps done; the images, the crops, the dropout and the learning rate follow from it and the
+            seed.
+        model: state dict, as `optimizer` and `scaler` (the loss scaler; fp16 only) are.
         random: the states of Python's, NumPy's, torch's and CUDA's generators, of each process.
         progress: the fields of `Progress`.
     """
@@ -55,11 +53,10 @@ class Checkpoint:
         Raises:
             RunError: if the disk is full or fails; the previous checkpoint is kept.
         """
-        content = {"format": FORMAT, **{entry.name: getattr(self, entry.name) for entry in fields(self)}}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(path) as file:
-                torch.save(content, file)
+                torch.save({"format": FORMAT, **vars(self)}, file)
         except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
             raise RunError(
                 f"Cannot write the checkpoint {path} ({error}). The previous checkpoint is intact: free some space, "
@@ -90,10 +87,8 @@ class Checkpoint:
         before, now = _flat(self.described), _flat(wanted)
         different = [key for key in {**before, **now} if before.get(key) != now.get(key)]
         if different:
-            shown = "; ".join(
-                f"{key} was {before.get(key, 'absent')!s:.60}, now {now.get(key, 'absent')!s:.60}"
-                for key in different[:3]
-            )
+            pairs = ((key, before.get(key, "absent"), now.get(key, "absent")) for key in different[:3])
+            shown = "; ".join(f"{key} was {old!s:.60}, now {new!s:.60}" for key, old, new in pairs)
             more = f" and {len(different) - 3} more" if len(different) > 3 else ""
             raise InputError(
                 f"{path} is a checkpoint of another training ({shown}{more}). Use the same values, or another folder."
@@ -114,12 +109,7 @@ class SaveTimes:
         self._ended, self._took = time.monotonic(), 0.0
 
     def due(self, minutes: float, epoch: bool) -> bool:
-        """Whether it is time for the next one.
-
-        Args:
-            minutes: between two checkpoints.
-            epoch: whether an epoch just ended.
-        """
+        """Whether it is time for the next one: after so many minutes, or when an epoch has just ended."""
         since = time.monotonic() - self._ended
         return since > 60 * minutes or (epoch and (self._took < _QUICK or since >= _SHARE * self._took))
 

@@ -76,7 +76,7 @@ class History:
     def __init__(self, path: Path, after: int) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [row for row in read_history(path)[0] if row["step"] <= after] if path.is_file() else []
+        kept = [row for row in read_history(path) if row["step"] <= after] if path.is_file() else []
         write_whole(path, "".join(map(_line, kept)).encode())
 
     def add(self, row: dict[str, Any]) -> None:
@@ -85,14 +85,11 @@ class History:
             file.write(_line(row))
 
 
-def read_history(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """All lines of a history, and the validation lines alone.
-
-    Args:
-        path: a `history.jsonl`, or the folder that holds one.
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """All lines of a `history.jsonl`, or of the one in a folder.
 
     Raises:
-        InputError: if there is no history.
+        InputError: if there is no such file.
     """
     path = path / HISTORY_NAME if path.is_dir() else path
     if not path.is_file():
@@ -103,7 +100,7 @@ def read_history(path: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
             rows.append(json.loads(line))
         except ValueError:
             break  # the last line of a run that was killed while writing it
-    return rows, [row for row in rows if "top1" in row]
+    return rows
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -130,7 +127,7 @@ def draw_curves(folders: Mapping[str, Path], out: Path) -> None:
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     losses, accuracy = figure.subplots(1, 2)
     for number, (name, folder) in enumerate(folders.items()):
-        rows = read_history(folder)[1]
+        rows = [row for row in read_history(folder) if "top1" in row]
         if not rows:
             raise InputError(f"The history in {folder} has no validation yet. Each epoch ends with one.")
         epochs = [row["epoch"] for row in rows]

@@ -14,15 +14,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from stackwalls.model.errors import RunError
-from stackwalls.model.images.decoding import (
-    BrokenImageError,
-    as_tensor,
-    decode_and_crop,
-    decode_on_gpu,
-    decode_tensor,
-    gpu_decodes,
-    jpeg_size,
-)
+from stackwalls.model.images import decoding
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.tables import TableStream
 from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
@@ -35,7 +27,7 @@ _AHEAD = 4
 """Batches that each background process prepares ahead."""
 
 _THREADS = 4
-"""Threads that decode the images of a stream; torch and PIL release the interpreter meanwhile."""
+"""Threads that decode the images of a stream."""
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 """Images `(N, 3, H, 224)` uint8 and logit positions `(N,)` int64, on the device."""
@@ -51,11 +43,11 @@ class Loader:
         data: training images and classes.
         order: which images, in which order, and this process's share.
         recipe: crops and flips.
-        steps: the steps to load for.
+        steps: to load for.
         rows: pixel rows from the top that the network sees.
-        device: where batches are needed; JPEGs are decoded there if nvJPEG is available.
+        device: where batches are needed.
         workers: background processes; 0 prepares each batch when it is needed.
-        gpu_decode: whether to decode JPEGs on the GPU if possible.
+        gpu_decode: whether to decode JPEGs on the device if nvJPEG is available.
 
     Attributes:
         waited: seconds that the caller has spent here so far.
@@ -74,7 +66,7 @@ class Loader:
         gpu_decode: bool = True,
     ) -> None:
         self._device, self._rows, self.waited = torch.device(device), rows, 0.0
-        prepare = Preparation(recipe, order.seed, rows, gpu_decode and gpu_decodes(self._device))
+        prepare = Preparation(recipe, order.seed, rows, gpu_decode and decoding.gpu_decodes(self._device))
         pin = {"pin_memory": self._device.type == "cuda"}
         if isinstance(data.train, LabelledImages):
             pieces = order.pieces(steps.start, steps.stop)
@@ -110,23 +102,22 @@ def evaluation_batches(
         data: validation images and classes.
         batch_size: images at a time.
         share: rank and number of processes; process k gets images k, k + N, k + 2N, …
-        rows: pixel rows from the top that the network sees.
-        device: where batches are needed.
-        workers: background processes.
+        rows: as for `Loader`, as are `device` and `workers`.
+        device: see `rows`.
+        workers: see `rows`.
 
     Raises:
         RunError: if an image cannot be decoded.
     """
     places = [Place(0, number, number) for number in range(share[0], len(data.val.labels), share[1])]
-    dataset = _Images(data, data.val, lambda image, _: _evaluation_pixels(image)[:, :rows])
+
+    def prepare(image: bytes, _: Place) -> torch.Tensor:
+        return torch.from_numpy(decoding.decode_and_crop(image)[:rows].copy()).permute(2, 0, 1)
+
+    dataset = _Images(data, data.val, prepare)
     batches = [places[i : i + batch_size] for i in range(0, len(places), batch_size)]
     for piece in _loader(dataset, workers, batch_sampler=batches, collate_fn=collate):
         yield to_device(Piece(*piece), rows, torch.device(device))
-
-
-def _evaluation_pixels(image: bytes) -> torch.Tensor:
-    """`(3, 224, 224)` uint8, by the evaluation transform."""
-    return torch.from_numpy(decode_and_crop(image).copy()).permute(2, 0, 1)
 
 
 def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
@@ -136,15 +127,11 @@ def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[A
     return DataLoader(dataset, num_workers=workers, generator=torch.Generator(), **options)
 
 
-# ---- from an image's turn to its pixels: what the background processes do ------------------------------------------
-
-
 class Sample(NamedTuple):
-    """A prepared image and its logit position; if the image is broken, None and the reason."""
+    """A prepared image, or why there is none; and its logit position."""
 
-    image: Prepared | None
+    image: Prepared | str
     position: int
-    broken: str = ""
 
 
 class Piece(NamedTuple):
@@ -152,27 +139,25 @@ class Piece(NamedTuple):
 
     Attributes:
         pixels: `(n, 3, H, 224)` uint8, the decoded images.
-        jpegs: bytes, crop and place of each image that the GPU is to decode.
-        places: `(n,)` int64, the places of `pixels` in the piece.
+        jpegs: bytes and crop of each image that the GPU is to decode, by its place in the piece.
         positions: `(N,)` int64, logit positions.
-        broken: why an image could not be prepared, or "".
+        broken: why images could not be prepared.
     """
 
     pixels: torch.Tensor
-    jpegs: list[tuple[torch.Tensor, Crop, int]]
-    places: torch.Tensor
+    jpegs: dict[int, tuple[torch.Tensor, Crop]]
     positions: torch.Tensor
-    broken: str
+    broken: list[str]
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done to an image at its turn.
+    """What is done to an image at its turn, in the background processes.
 
     Attributes:
         recipe: crops and flips.
         seed: of the training.
-        rows: pixel rows from the top that the network sees; the others are dropped.
+        rows: pixel rows from the top to keep.
         undecoded: whether JPEGs are left to the GPU.
     """
 
@@ -188,9 +173,9 @@ class Preparation:
             BrokenImageError: if it cannot be decoded.
         """
         turn = (self.seed, place.epoch, place.position)
-        if self.undecoded and (size := jpeg_size(image)) is not None:
-            return as_tensor(image), random_crop(*size, self.recipe, turn)
-        pixels = decode_tensor(image)
+        if self.undecoded and (size := decoding.jpeg_size(image)) is not None:
+            return decoding.as_tensor(image), random_crop(*size, self.recipe, turn)
+        pixels = decoding.decode_tensor(image)
         height, width = pixels.shape[1:]
         return apply_crop(pixels, random_crop(height, width, self.recipe, turn))[:, : self.rows]
 
@@ -206,8 +191,8 @@ class _Images(Dataset[Sample]):
         position = int(self._positions[place.number])
         try:
             return Sample(self._prepare(self._images.read(place.number, place.epoch), place), position)
-        except (BrokenImageError, OSError) as error:
-            return Sample(None, position, f"{self._images.where(place.number)} cannot be decoded ({error})")
+        except (decoding.BrokenImageError, OSError) as error:
+            return Sample(f"{self._images.where(place.number)} cannot be decoded ({error})", position)
 
 
 class _Stream(IterableDataset[Piece]):
@@ -222,11 +207,11 @@ class _Stream(IterableDataset[Piece]):
     def _sample(self, place: Place, image: bytes, label: int) -> Sample:
         position, where = int(self._positions[label]), f"image {place.position} of {self._stream.name}"
         if position < 0:
-            return Sample(None, 0, f"{where} is of class {label}, which has no validation image")
+            return Sample(f"{where} is of class {label}, which has no validation image", position)
         try:
             return Sample(self._prepare(image, place), position)
-        except BrokenImageError as error:
-            return Sample(None, position, f"{where} cannot be decoded ({error})")
+        except decoding.BrokenImageError as error:
+            return Sample(f"{where} cannot be decoded ({error})", position)
 
     def __iter__(self) -> Iterator[Piece]:
         # a resumed run skips what it has already seen, undecoded
@@ -237,15 +222,13 @@ class _Stream(IterableDataset[Piece]):
                 for places in self._order.pieces(step, step + 1):
                     first = places[0].position % self._order.batch_size
                     read = batch[first : first + len(places)]
-                    jobs = zip(places, (p for p, _ in read), (label for _, label in read), strict=True)
-                    yield collate(list(pool.map(lambda job: self._sample(*job), jobs)))
+                    yield collate(list(pool.map(self._sample, places, *zip(*read, strict=True))))
 
 
 def _leave_signals(_worker: int) -> None:
-    """Let a background process end when the training does, not by itself.
+    """Ignore Ctrl-C and SIGTERM, which reach all processes at once: the training needs images to finish its step.
 
-    Ctrl-C and most schedulers' SIGTERM reach all processes at once, and the training still needs images to finish its
-    step. A background process whose training is gone ends by itself.
+    A background process whose training is gone ends by itself.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
@@ -253,13 +236,13 @@ def _leave_signals(_worker: int) -> None:
 
 def collate(samples: Sequence[Sample]) -> Piece:
     """Samples to a piece, in their order."""
-    decoded = [(i, s.image) for i, s in enumerate(samples) if isinstance(s.image, torch.Tensor)]
+    images, positions = zip(*samples, strict=True)
+    decoded = [image for image in images if isinstance(image, torch.Tensor)]
     return Piece(
-        torch.stack([pixels for _, pixels in decoded]) if decoded else torch.empty(0, dtype=torch.uint8),
-        [(*sample.image, i) for i, sample in enumerate(samples) if isinstance(sample.image, tuple)],
-        torch.tensor([i for i, _ in decoded], dtype=torch.int64),
-        torch.tensor([sample.position for sample in samples], dtype=torch.int64),
-        next((sample.broken for sample in samples if sample.broken), ""),
+        torch.stack(decoded) if decoded else torch.empty(0, dtype=torch.uint8),
+        {place: image for place, image in enumerate(images) if isinstance(image, tuple)},
+        torch.tensor(positions),
+        [image for image in images if isinstance(image, str)],
     )
 
 
@@ -270,16 +253,17 @@ def to_device(piece: Piece, rows: int, device: torch.device) -> Batch:
         RunError: if an image was broken.
     """
     if piece.broken:
-        raise RunError(f"{piece.broken}. Repair or remove it, then run again with --resume.")
+        raise RunError(f"{piece.broken[0]}. Repair or remove it, then run again with --resume.")
     pixels = piece.pixels.to(device, non_blocking=True)
     if piece.jpegs:
         whole = torch.empty((len(piece.positions), 3, rows, IMAGE_SIZE), dtype=torch.uint8, device=device)
-        whole[piece.places.to(device)] = pixels.view(-1, 3, rows, IMAGE_SIZE)
+        decoded = torch.tensor([i for i in range(len(whole)) if i not in piece.jpegs], dtype=torch.int64, device=device)
+        whole[decoded] = pixels.view(-1, 3, rows, IMAGE_SIZE)
         try:
-            found = decode_on_gpu([data for data, _, _ in piece.jpegs], device)
+            found = decoding.decode_on_gpu([data for data, _ in piece.jpegs.values()], device)
         except RuntimeError as error:
             raise RunError(f"A JPEG cannot be decoded on the GPU ({error}). --decode cpu tells which.") from error
-        for image, (_, crop, place) in zip(found, piece.jpegs, strict=True):
+        for image, (place, (_, crop)) in zip(found, piece.jpegs.items(), strict=True):
             whole[place] = apply_crop(image, crop)[:, :rows]
         pixels = whole
     return pixels, piece.positions.to(device, non_blocking=True)

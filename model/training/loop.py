@@ -10,22 +10,20 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
 
-from stackwalls.model.errors import RunError
+from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states, set_random_states
 from stackwalls.model.training.history import HISTORY_NAME, History, Progress
-from stackwalls.model.training.optimization import new_accelerator, set_learning_rate
 from stackwalls.model.training.spec import Running
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(RunError):  # noqa: N818 - not an error: the user asked for it
@@ -34,26 +32,65 @@ class Stopped(RunError):  # noqa: N818 - not an error: the user asked for it
     exit_status = 130
 
 
-class Interruption:
-    """Inside, the first Ctrl-C or SIGTERM sets `asked`; a second one interrupts at once. Restores the handlers."""
+@contextmanager
+def interruption() -> Iterator[list[int]]:
+    """The list gets the first Ctrl-C or SIGTERM; a second one interrupts at once. Restores the handlers."""
+    received: list[int] = []
 
-    def __init__(self) -> None:
-        self.asked = False
-        self._before: dict[signal.Signals, Any] = {}
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if received:
+            raise KeyboardInterrupt
+        received.append(number)
 
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # no other thread may set handlers
-            self._before = {number: signal.signal(number, self._handle) for number in _SIGNALS}
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for number, handler in self._before.items():
+    may_set = threading.current_thread() is threading.main_thread()  # no other thread may set handlers
+    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM) if may_set}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+
+def find_precision(asked: str, device: torch.device) -> str:
+    """Accelerate's name of a precision: "no", "fp16" or "bf16".
+
+    "auto" is bf16 if the device multiplies it fast, else fp16 on a GPU and full precision on a CPU.
+    """
+    if asked != "auto":
+        return "no" if asked == "fp32" else asked
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # earlier releases of torch do not tell
+    return "bf16" if device.type == "cpu" and (known.get("avx512_bf16") or known.get("amx_tile")) else "no"
+
+
+def new_accelerator(precision: str, running: Running, folder: Path) -> Any:
+    """Accelerate's `Accelerator`: device, precision, processes, accumulation, tracker.
+
+    Raises:
+        InputError: if the device or the tracker is not available.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, GradientState
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
+
+    if running.device == "cuda" and not torch.cuda.is_available():
+        raise InputError("There is no CUDA GPU that torch can use. Drop --device cuda.")
+    device = torch.device(running.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if running.tracker and running.tracker not in [str(name) for name in get_available_trackers()]:
+        known = running.tracker in LOGGER_TYPE_TO_CLASS
+        advice = f"pip install {running.tracker}" if known else f"expected {', '.join(LOGGER_TYPE_TO_CLASS)}"
+        raise InputError(f"The tracker {running.tracker!r} is not {'installed' if known else 'known'}: {advice}.")
+    # a second training in the same process may have another precision
+    AcceleratorState._reset_state()
+    GradientState._reset_state()
+    return Accelerator(
+        mixed_precision=find_precision(precision, device),
+        gradient_accumulation_steps=running.accumulate,
+        cpu=device.type == "cpu",
+        log_with=running.tracker,
+        project_dir=str(folder),
+    )
 
 
 class StepLoop(ABC):
@@ -89,8 +126,6 @@ class StepLoop(ABC):
         self._save_times = SaveTimes()
         self._unread: list[torch.Tensor] = []
 
-    # ---- what a subclass defines -----------------------------------------------------------------------------------
-
     @abstractmethod
     def learning_rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
@@ -117,8 +152,6 @@ class StepLoop(ABC):
     def end_epoch(self) -> None:  # noqa: B027 - likewise
         """Called after the last step of an epoch."""
 
-    # ---- start -----------------------------------------------------------------------------------------------------
-
     def find_checkpoint(self) -> Checkpoint | None:
         """The last checkpoint, if there is one.
 
@@ -126,10 +159,9 @@ class StepLoop(ABC):
             InputError: if it is one of another training.
         """
         path = self.folder / self.checkpoint_name
-        if not path.exists():
-            return None
-        found = Checkpoint.read(path)
-        found.check_same(self.described, path)
+        found = Checkpoint.read(path) if path.exists() else None
+        if found is not None:
+            found.check_same(self.described, path)
         return found
 
     def prepare(self, module: nn.Module, optimizer: torch.optim.Optimizer, found: Checkpoint | None) -> None:
@@ -149,8 +181,6 @@ class StepLoop(ABC):
         if self.first:
             self.history = History(self.folder / HISTORY_NAME, self.progress.step)
 
-    # ---- steps -----------------------------------------------------------------------------------------------------
-
     def run(self) -> None:
         """Take all remaining steps.
 
@@ -158,15 +188,16 @@ class StepLoop(ABC):
             RunError: if a loss or a weight is not finite, or the disk is full; the last good checkpoint is kept.
             Stopped: after Ctrl-C or SIGTERM; a checkpoint is written.
         """
-        with Interruption() as interruption:
+        with interruption() as received:
             self.restart_clock()
             while self.progress.step < self.steps:
                 self._step()
-                self._after_step(interruption)
+                self._after_step(bool(received))
 
     def _step(self) -> None:
         """One optimizer step."""
-        set_learning_rate(self.optimizer, self.learning_rate(self.progress.step))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(self.progress.step)
         losses = []
         for part in range(self.running.accumulate):
             with self.accelerator.accumulate(self.wrapped):
@@ -182,7 +213,7 @@ class StepLoop(ABC):
         self._timed_steps += 1
         self.after_update()
 
-    def _after_step(self, interruption: Interruption) -> None:
+    def _after_step(self, interrupted: bool) -> None:
         """What is due after a step: a line, the end of an epoch, a checkpoint, a stop."""
         step, running, alone = self.progress.step, self.running, self.accelerator.num_processes == 1
         last = step == self.steps
@@ -191,10 +222,10 @@ class StepLoop(ABC):
         save = running.checkpoint_steps > 0 and step % running.checkpoint_steps == 0
         due = self._save_times.due(running.checkpoint_minutes, epoch)
         # several processes agree on a stop and a checkpoint only here, where they wait for each other anyway
-        if not (line or epoch or save or (alone and (interruption.asked or due))):
+        if not (line or epoch or save or (alone and (interrupted or due))):
             return
         self._read_losses()
-        stop, due = self._any(interruption.asked, due)
+        stop, due = self._any(interrupted, due)
         if line:
             self.log()
         if epoch:
@@ -208,26 +239,19 @@ class StepLoop(ABC):
 
     def _read_losses(self) -> None:
         """Move the losses since the last reading to `progress`, averaged over the processes."""
-        losses = torch.stack(self._unread)
+        losses = self.accelerator.reduce(torch.stack(self._unread), "mean")
         self._unread = []
-        mean = self.accelerator.reduce(losses, "mean") if self.accelerator.num_processes > 1 else losses
-        self.progress.take(mean.tolist(), self._advice())
+        self.progress.take(losses.tolist(), self._advice())
 
     def _advice(self) -> str:
         """What to do if a number is not finite."""
-        kept = (
-            "there is no checkpoint yet" if self._saved is None else f"the checkpoint of step {self._saved} is intact"
-        )
-        return f"{kept}. {self.if_not_finite}"
+        kept = f"the checkpoint of step {self._saved} is intact"
+        return f"{'there is no checkpoint yet' if self._saved is None else kept}. {self.if_not_finite}"
 
     def _any(self, *flags: bool) -> list[bool]:
         """Which of the flags are set on any process."""
-        if self.accelerator.num_processes == 1:
-            return list(flags)
         here = torch.tensor(flags, dtype=torch.int64, device=self.accelerator.device)
         return [bool(flag) for flag in self.accelerator.reduce(here, "sum").tolist()]
-
-    # ---- output ----------------------------------------------------------------------------------------------------
 
     def restart_clock(self) -> None:
         """Start timing again, after a pause such as a validation."""
@@ -249,13 +273,11 @@ class StepLoop(ABC):
 
     def _save(self) -> None:
         """Write a checkpoint, provided that all weights are finite."""
+        from accelerate.utils import gather_object
+
         if not all(bool(parameter.isfinite().all()) for parameter in self.wrapped.parameters()):
             raise RunError(f"A weight is not finite after step {self.progress.step}; {self._advice()}")
-        states = [random_states()]
-        if self.accelerator.num_processes > 1:
-            from accelerate.utils import gather_object
-
-            states = gather_object(states)
+        states = gather_object([random_states()])
         if self.first:
             scaler = self.accelerator.scaler
             Checkpoint(

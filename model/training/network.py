@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from importlib.util import find_spec
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils._triton import has_triton
 
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.seen_rows import rows_needed, seen_map, seen_pixel_rows
@@ -19,10 +19,10 @@ _LAST = 0.1
 
 
 class SeededDropout(nn.Module):
-    """Dropout whose mask follows from the seed, the step and an image's place in the global batch.
+    """Dropout whose mask follows from a seed and an image's place in the global batch.
 
-    A resumed run, a run on two processes, and one that accumulates its batch in parts therefore drop the same units as
-    an uninterrupted run on one process. The mask of the whole batch is drawn; the rows that are here are taken.
+    So resumed runs, several processes and accumulated parts drop the same units as one uninterrupted process. The mask
+    of the whole batch is drawn; the rows that are here are taken.
 
     Args:
         share: of the units that are dropped, 0 to 1; the others are scaled by 1 / (1 - share).
@@ -31,7 +31,7 @@ class SeededDropout(nn.Module):
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
-        self.seed, self.first, self.total = 0, 0, 0
+        self.place(0, 0, 0)
 
     def place(self, seed: int, first: int, total: int) -> None:
         """Set what the next call's rows are: rows `first` and up of a batch of `total`, masked by `seed`."""
@@ -92,9 +92,8 @@ class TrainingNetwork(nn.Module):
 def calibrate(network: TrainingNetwork, images: torch.Tensor) -> None:
     """Scale every convolution so that its outputs on `images` have mean 0 and variance 1 in every channel.
 
-    A VGG has 13 convolutions in a row and no normalization between them; without this, a narrow one loses the signal on
-    the way. Dense layers are initialized as in He et al. (2015), the last one smaller. Draws from torch's global
-    random state.
+    Without this, a narrow VGG, which has 13 convolutions and no normalization, loses the signal on the way. Dense
+    layers are initialized as in He et al. (2015), the last one smaller. Draws from torch's global random state.
 
     Args:
         network: changed in place.
@@ -121,9 +120,10 @@ def calibrate(network: TrainingNetwork, images: torch.Tensor) -> None:
 
 
 def compiles(device: torch.device) -> bool:
-    """Whether `torch.compile` pays off on a device: on a GPU, if Triton and a C compiler are there.
+    """Whether `torch.compile` pays off on a device: on a GPU that Triton supports, with a C compiler.
 
     On two CPU cores it took five minutes and gained nothing.
     """
-    compilers = (os.environ.get("CC"), "cc", "gcc", "clang")
-    return device.type == "cuda" and has_triton() and any(shutil.which(name) for name in compilers if name)
+    if device.type != "cuda" or find_spec("triton") is None or torch.cuda.get_device_capability(device) < (7, 0):
+        return False
+    return any(shutil.which(name) for name in (os.environ.get("CC"), "cc", "gcc", "clang") if name)

@@ -1,25 +1,20 @@
-"""What describes a training: the recipe, the spec (recipe, wall, seed), and how this machine runs it.
-
-Settings are dataclasses of `value`s, from which commands make their flags.
-"""
+"""What describes a training: the recipe, the spec (recipe, wall, seed), and how this machine runs it."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, get_type_hints
+from typing import Any
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.sampling import check_seed
-
-Range = tuple[float, float]
 
 
 def value(default: Any, about: str, *limits: float | str) -> Any:
     """A field of a dataclass of settings: its help text, and its choices, or its smallest and largest value.
 
-    Commands make flags of such fields; `check_values` checks them.
+    Commands make their flags of such fields.
     """
     return field(default=default, metadata={"help": about, "limits": limits})
 
@@ -64,9 +59,7 @@ class Recipe:
     learning_rate: float = value(0.03, "highest learning rate of the schedule", 1e-12, 1e3)
     momentum: float = value(0.9, "momentum of SGD, or the first beta of AdamW", 0, 0.9999)
     weight_decay: float = value(1e-4, "weight decay of all parameters; decoupled in AdamW", 0, 1e3)
-    schedule: str = value(
-        "step", "step, or one-cycle: a half cosine from --learning-rate down to 0", "step", "one-cycle"
-    )
+    schedule: str = value("step", "step, or one-cycle: half a cosine from --learning-rate to 0", "step", "one-cycle")
     warm_up: float = value(0.0, "share of all steps in which the learning rate first rises linearly", 0, 0.9)
     step_epochs: int = value(30, "epochs between two drops of --schedule step", 1, 1e6)
     step_factor: float = value(0.1, "factor of each drop of --schedule step", 1e-6, 1)
@@ -99,11 +92,11 @@ class Recipe:
         Raises:
             InputError: if a name is not a field of a recipe, or a value is out of range.
         """
-        for name in values:
-            if name not in recipe_fields():
-                near = difflib.get_close_matches(name, recipe_fields(), n=1)
-                hint = f" Did you mean {near[0]!r}?" if near else ""
-                raise InputError(f"A recipe has no value {name!r}: expected {', '.join(recipe_fields())}.{hint}")
+        known = [entry.name for entry in fields(self)]
+        for name in values.keys() - known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"A recipe has no value {name!r}: expected {', '.join(known)}.{hint}")
         return replace(self, **values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -135,11 +128,6 @@ RECIPES: dict[str, Recipe] = {
     # for the networks of the package, which also see animals of other sizes and lighting, and enlarged small images
     "mini": replace(_TINY, epochs=6, dropout=0.1, crop_area=(0.5, 1.8), softening=(0.4, 1.0), colour=0.15),
 }
-
-
-def recipe_fields() -> dict[str, Any]:
-    """The fields of a recipe and their types, in order."""
-    return get_type_hints(Recipe)
 
 
 def find_recipe(name: str) -> Recipe:

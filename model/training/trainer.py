@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from stackwalls.model.device import memory_errors
 from stackwalls.model.errors import InputError
-from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.networks.checkpoints import save_model
 from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
 from stackwalls.model.training.batch_order import BatchOrder
@@ -21,10 +23,9 @@ from stackwalls.model.training.history import HISTORY_NAME
 from stackwalls.model.training.loading import Loader, evaluation_batches
 from stackwalls.model.training.loop import StepLoop
 from stackwalls.model.training.network import TrainingNetwork, calibrate, compiles
-from stackwalls.model.training.optimization import build_optimizer, learning_rate
-from stackwalls.model.training.spec import Running, TrainingSpec
+from stackwalls.model.training.spec import Recipe, Running, TrainingSpec
 from stackwalls.model.training.training_data import TrainingData
-from stackwalls.model.training.validation import Outcome, Validation, measure_outcome, validate
+from stackwalls.model.training.validation import Outcome, measure_outcome, validate
 
 BEST = "checkpoints/best.safetensors"
 
@@ -47,7 +48,7 @@ def train(
 
     Args:
         data: what to train and validate on.
-        spec: recipe, wall and seed; these and the data alone determine the weights.
+        spec: with the data, all that determines the weights.
         out: folder for `checkpoints/` and `history.jsonl`.
         running: how this machine runs it.
         resume: resume from the last checkpoint in `out`, if there is one.
@@ -61,23 +62,33 @@ def train(
         RunError: if the loss is not finite, memory runs out, the disk is full, or an image is broken.
         Stopped: after Ctrl-C or SIGTERM; a checkpoint is written.
     """
-    with _random_states_kept():
+    with ExitStack() as at_the_end:
+        at_the_end.callback(set_random_states, random_states())
         training = _Training(data, spec, out, running or Running(), report)
-        try:
-            training.start(resume)
-            training.run()
-            return training.outcome()
-        finally:
-            training.accelerator.end_training()
+        at_the_end.callback(training.accelerator.end_training)
+        training.start(resume)
+        training.run()
+        return training.outcome()
 
 
-@contextmanager
-def _random_states_kept() -> Iterator[None]:
-    states = random_states()
-    try:
-        yield
-    finally:
-        set_random_states(states)
+def learning_rate(recipe: Recipe, step: int, steps_per_epoch: int) -> float:
+    """The learning rate of optimizer step `step`, counted from 0."""
+    total = recipe.epochs * steps_per_epoch
+    rising = round(recipe.warm_up * total)
+    if step < rising:
+        return recipe.learning_rate * (step + 1) / (rising + 1)
+    if recipe.schedule == "step":
+        return recipe.learning_rate * recipe.step_factor ** (step // steps_per_epoch // recipe.step_epochs)
+    return recipe.learning_rate * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1))) / 2
+
+
+def build_optimizer(recipe: Recipe, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer of a recipe, with one fused kernel for all parameters if the device has it."""
+    parameters = list(parameters)
+    fused, rate, decay = parameters[0].device.type in ("cpu", "cuda"), recipe.learning_rate, recipe.weight_decay
+    if recipe.optimizer == "adamw":
+        return torch.optim.AdamW(parameters, rate, (recipe.momentum, 0.999), weight_decay=decay, fused=fused)
+    return torch.optim.SGD(parameters, rate, recipe.momentum, weight_decay=decay, fused=fused)
 
 
 class _Training(StepLoop):
@@ -90,19 +101,20 @@ class _Training(StepLoop):
     ) -> None:
         super().__init__(out, running, spec.recipe.precision, report)
         self.data, self.spec, self.recipe = data, spec, spec.recipe
-        size = len(data.train.labels) if isinstance(data.train, LabelledImages) else data.train.size
-        if size is None:
+        if data.size is None:
             raise InputError(f"{data.name} does not say how many images one pass has. Add --epoch-images N.")
         processes = (self.accelerator.process_index, self.accelerator.num_processes, running.accumulate)
-        self.order = BatchOrder(size, self.recipe.batch_size, spec.seed, *processes)
+        self.order = BatchOrder(data.size, self.recipe.batch_size, spec.seed, *processes)
         self.steps_per_epoch = self.order.steps_per_epoch
         self.steps = self.recipe.epochs * self.steps_per_epoch
         self.clip_norm = self.recipe.clip_norm
         self.described = {**spec.to_dict(), "precision": self.accelerator.mixed_precision, "data": data.to_dict()}
-        cores = 0 if self.accelerator.device.type == "cpu" else min(8, torch.get_num_threads())
-        self.workers = cores if running.workers is None else running.workers
 
-    # ---- start -----------------------------------------------------------------------------------------------------
+    def _loading(self) -> dict[str, Any]:
+        """What the batches of training and of validation have in common."""
+        device, workers = self.accelerator.device, self.running.workers
+        cores = 0 if device.type == "cpu" else min(8, torch.get_num_threads())
+        return {"rows": self.network.rows, "device": device, "workers": cores if workers is None else workers}
 
     def start(self, resume: bool) -> None:
         """Make the network and its optimizer, and restore a checkpoint."""
@@ -117,12 +129,8 @@ class _Training(StepLoop):
     def _new_network(self, calibrated: bool) -> TrainingNetwork:
         """The network on its device, with first weights that follow from the seed and the data."""
         torch.manual_seed(self.spec.seed)
-        model = MaskedVGG16(
-            visible_rows=VISIBLE_ROWS if self.spec.masked else MAP_SIZE,
-            num_classes=len(self.data.classes),
-            width=self.recipe.width,
-            classes=self.data.classes,
-        )
+        rows, classes = VISIBLE_ROWS if self.spec.masked else MAP_SIZE, self.data.classes
+        model = MaskedVGG16(rows, len(classes), width=self.recipe.width, classes=classes)
         device, compiled = self.accelerator.device, self.running.compile
         network = TrainingNetwork(model, self.recipe.dropout, compiles(device) if compiled is None else compiled)
         if self.recipe.initialisation == "calibrated" and calibrated:
@@ -137,8 +145,6 @@ class _Training(StepLoop):
     def load_state(self, state: dict[str, Any]) -> None:
         self.network.model.load_state_dict(state)
 
-    # ---- steps -----------------------------------------------------------------------------------------------------
-
     def run(self) -> None:
         parts = 2 * self.order.accumulation
         too_large = (
@@ -147,16 +153,8 @@ class _Training(StepLoop):
             "is another training."
         )
         with memory_errors(too_large):
-            self.loader = Loader(
-                self.data,
-                self.order,
-                self.recipe,
-                range(self.progress.step, self.steps),
-                rows=self.network.rows,
-                device=self.accelerator.device,
-                workers=self.workers,
-                gpu_decode=self.running.decode == "auto",
-            )
+            steps, decode = range(self.progress.step, self.steps), self.running.decode == "auto"
+            self.loader = Loader(self.data, self.order, self.recipe, steps, gpu_decode=decode, **self._loading())
             self.network.train()
             super().run()
 
@@ -171,37 +169,20 @@ class _Training(StepLoop):
 
     def end_epoch(self) -> None:
         """Validate, and keep the weights if they are the best so far."""
-        found = self._validate()
+        share, device = (self.order.rank, self.order.world), self.accelerator.device
+        self.network.eval()
+        batches = evaluation_batches(self.data, self.order.piece, share=share, **self._loading())
+        # a process that had no images has its zeros on the CPU
+        found = validate(self.network, batches, lambda total: self.accelerator.reduce(total.to(device), "sum"))
+        self.network.train()
         train_loss = self.progress.mean_epoch()
         self._write({"train_loss": train_loss, "val_loss": found.loss, "top1": found.top1, "top5": found.top5})
         self._say(f"validation top-1 {found.top1:.1%}, top-5 {found.top5:.1%}")
         best = self.progress.best
         if best is None or found.top1 > best["top1"]:
-            self.progress.best = {"step": self.progress.step, **found.to_dict()}
+            self.progress.best = {"step": self.progress.step, **asdict(found)}
             if self.first:
                 save_model(self.network.model, self.folder / BEST, {"step": self.progress.step})
-
-    def _validate(self) -> Validation:
-        """Measure on all processes' shares of the validation images, in the training's precision."""
-        self.network.eval()
-        batches = evaluation_batches(
-            self.data,
-            self.order.piece,
-            share=(self.order.rank, self.order.world),
-            rows=self.network.rows,
-            device=self.accelerator.device,
-            workers=self.workers,
-        )
-        found = validate(self.network, batches, self._sum)
-        self.network.train()
-        return found
-
-    def _sum(self, total: torch.Tensor) -> torch.Tensor:
-        """Add up over the processes; one that had no images has its zeros on the CPU."""
-        total = total.to(self.accelerator.device)
-        return self.accelerator.reduce(total, "sum") if self.order.world > 1 else total
-
-    # ---- output ----------------------------------------------------------------------------------------------------
 
     def restart_clock(self) -> None:
         super().restart_clock()
@@ -211,8 +192,8 @@ class _Training(StepLoop):
         loss, speed = self.progress.mean_pending(), self.steps_per_second() * self.recipe.batch_size
         waiting = (self.loader.waited - self._waited) / self.seconds()
         rate = self.optimizer.param_groups[0]["lr"]
-        row = {"loss": loss, "learning_rate": rate, "images_per_s": round(speed, 2), "waiting": round(waiting, 4)}
-        self._write(row)
+        speeds = {"images_per_s": round(speed, 2), "waiting": round(waiting, 4)}
+        self._write({"loss": loss, "learning_rate": rate, **speeds})
         self._say(f"loss {loss:.3f}, {speed:.0f} images/s, {waiting:.0%} of the time waiting for images")
 
     def _write(self, row: dict[str, Any]) -> None:

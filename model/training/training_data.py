@@ -53,8 +53,7 @@ class TrainingData:
         details: what else the sidecar says of them (JSON values).
 
     Raises:
-        InputError: if there are fewer than two classes, or a class has no image in a split, or a split has an image of
-            another class.
+        InputError: if there are fewer than two classes, or a split lacks one of them or has another.
     """
 
     name: str
@@ -67,8 +66,21 @@ class TrainingData:
         if len(self.classes) < 2:
             raise InputError(f"{self.name} has {len(self.classes)} class: expected at least two to tell apart.")
         for split, images in (("training", self.train), ("validation", self.val)):
-            if isinstance(images, LabelledImages):
-                _check_classes(self.name, split, self.classes, images)
+            held = set(images.labels.tolist() if isinstance(images, LabelledImages) else self.classes)
+            for index in (*sorted(set(self.classes) - held), *sorted(held - set(self.classes))):
+                entry = imagenet_classes()[index]
+                which = f"{entry.synset} ({entry.name})"
+                if index in held:
+                    raise InputError(f"{self.name} has {split} images of {which}, which is not one of the classes.")
+                raise InputError(
+                    f"Class {which} has no {split} image in {self.name}: add some, leave the class out (--classes), or "
+                    "take its images from one split (--val-share)."
+                )
+
+    @property
+    def size(self) -> int | None:
+        """Training images in one pass; None for a stream that does not say it."""
+        return len(self.train.labels) if isinstance(self.train, LabelledImages) else self.train.size
 
     def positions(self) -> NDArray[np.int64]:
         """`(1000,)`: the logit of each ImageNet-1k class, -1 for classes that are not told apart here."""
@@ -78,8 +90,7 @@ class TrainingData:
 
     def to_dict(self) -> dict[str, Any]:
         """For the sidecar."""
-        train = len(self.train.labels) if isinstance(self.train, LabelledImages) else self.train.size
-        counts = {"train_pictures": train, "val_pictures": len(self.val.labels)}
+        counts = {"train_pictures": self.size, "val_pictures": len(self.val.labels)}
         return {"name": self.name, "classes": list(self.classes), **counts, **self.details}
 
 
@@ -116,17 +127,19 @@ def open_data(
     if text == DRAWN:
         return _drawn(classes, seed, drawn_per_class, drawn_fresh)
     train, val = _open_splits(text, labels, streaming, size)
-    held = train.labels if isinstance(train, LabelledImages) else None
-    if val is None and val_share is not None and isinstance(train, LabelledImages):
-        train, val = split_by_seed(train, val_share, seed)
-    if val is None:
-        hint = ", or hold out a share of the images (--val-share 0.1)" if isinstance(train, LabelledImages) else ""
-        raise InputError(f"{text} has no validation split ({', '.join(VAL_SPLITS)}): add one{hint}.")
-    if not isinstance(train, LabelledImages) and classes is not None:
+    held, hint = None, ""
+    if isinstance(train, LabelledImages):
+        held = np.unique(train.labels)  # a fault in the labels comes first
+        hint = ", or hold out a share of the images (--val-share 0.1)"
+        if val is None and val_share is not None:
+            train, val = split_by_seed(train, val_share, seed)
+    elif classes is not None:
         raise InputError("A stream cannot leave classes out: drop --classes, or name data on this disk.")
-    chosen = _chosen(classes, np.unique(val.labels if held is None else held).tolist(), seed)
+    if val is None:
+        raise InputError(f"{text} has no validation split ({', '.join(VAL_SPLITS)}): add one{hint}.")
+    chosen = _chosen(classes, (np.unique(val.labels) if held is None else held).tolist(), seed)
     if isinstance(train, LabelledImages) and classes is not None:  # else a class of one split alone is an error
-        train, val = _of_classes(train, chosen), _of_classes(val, chosen)
+        train, val = (images.only(np.flatnonzero(np.isin(images.labels, chosen))) for images in (train, val))
     data = TrainingData(train.name, chosen, train, val, {"val_share": val_share})
     for images in (train, val):
         if isinstance(images, LabelledImages):
@@ -142,8 +155,7 @@ def split_by_seed(images: LabelledImages, share: float, seed: int) -> tuple[Labe
     """
     if not 0 < share < 1:
         raise InputError(f"Expected --val-share to be between 0 and 1, but got {share}.")
-    train: list[NDArray[np.int64]] = []
-    val: list[NDArray[np.int64]] = []
+    train, val = [], []
     for index in np.unique(images.labels).tolist():
         numbers = np.flatnonzero(images.labels == index)
         if len(numbers) < 2:
@@ -156,12 +168,6 @@ def split_by_seed(images: LabelledImages, share: float, seed: int) -> tuple[Labe
     return images.only(np.concatenate(train)), images.only(np.concatenate(val))
 
 
-def _of_classes(images: LabelledImages, classes: Sequence[int]) -> LabelledImages:
-    """The images of these classes only."""
-    chosen = np.flatnonzero(np.isin(images.labels, list(classes)))
-    return images if len(chosen) == len(images.labels) else images.only(chosen)
-
-
 def _chosen(classes: int | Sequence[str | int] | None, held: Sequence[int], seed: int) -> tuple[int, ...]:
     """The classes to tell apart, rising."""
     if classes is None:
@@ -172,8 +178,7 @@ def _chosen(classes: int | Sequence[str | int] | None, held: Sequence[int], seed
         synsets = class_order((imagenet_classes()[index].synset for index in held), seed)[:classes]
         return tuple(sorted(entry.index for entry in parse_classes(synsets)))
     chosen = tuple(sorted(entry.index for entry in parse_classes(classes)))
-    missing = [str(index) for index in chosen if index not in set(held)]
-    if missing:
+    if missing := [str(index) for index in chosen if index not in held]:
         raise InputError(f"There are no training images of class {', '.join(missing[:5])}.")
     return chosen
 
@@ -221,8 +226,7 @@ def _open_local(path: Path) -> Splits:
             there = ", ".join(sorted(splits.values()))
             raise InputError(f"{path} has no folder train beside {there}: add it, or name a folder of classes.")
         return open_images(path), None
-    train = ImageFolder(path / splits["train"])
-    val = splits.get("validation", splits.get("test"))
+    train, val = ImageFolder(path / splits["train"]), splits.get("validation", splits.get("test"))
     held_out = None if val is None else ImageFolder(path / val)
     for images in filter(None, (train, held_out)):
         images.name = path.resolve().name
@@ -230,36 +234,15 @@ def _open_local(path: Path) -> Splits:
 
 
 def _open_files(folder: Path, files: Mapping[str, Path]) -> Splits:
-    """The Parquet files or tar shards of a folder by the split that their names say.
-
-    Raises:
-        InputError: if none is of the training split.
-    """
-    name = folder.resolve().name
+    """The Parquet files or tar shards of a folder by the split that their names say."""
     found: dict[str | None, dict[str, Path]] = {}
     for path, file in files.items():
         found.setdefault(split_of(path), {})[path] = file
     train = found.get("train", found.get(None))
     if train is None or (None in found and len(found) > 1 and "train" not in found):
+        listed = ", ".join(list(files)[:3])
         raise InputError(
-            f"{folder} has no training split: expected files whose names begin with 'train', found "
-            f"{', '.join(list(files)[:3])}."
+            f"{folder} has no training split: expected files whose names begin with 'train', but found {listed}."
         )
-    val = found.get("validation", found.get("test"))
-    held_out = None if val is None else open_files(val, name)
-    return open_files(train, name), held_out
-
-
-def _check_classes(name: str, split: str, classes: tuple[int, ...], images: LabelledImages) -> None:
-    held, wanted = set(np.unique(images.labels).tolist()), set(classes)
-    for index in sorted(wanted - held):
-        entry = imagenet_classes()[index]
-        raise InputError(
-            f"Class {entry.synset} ({entry.name}) has no {split} image in {name}: add some, leave the class out "
-            "(--classes), or take its images from one split (--val-share)."
-        )
-    for index in sorted(held - wanted):
-        entry = imagenet_classes()[index]
-        raise InputError(
-            f"{name} has {split} images of {entry.synset} ({entry.name}), which is not one of the classes."
-        )
+    name, val = folder.resolve().name, found.get("validation", found.get("test"))
+    return open_files(train, name), None if val is None else open_files(val, name)

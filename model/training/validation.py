@@ -20,7 +20,6 @@ from stackwalls.model.training.training_data import TrainingData
 
 TOP = 5
 _BATCH = 64
-_VERSIONS = ("stackwalls", "torch", "torchvision", "accelerate")
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,6 @@ class Validation:
     top1: float
     top5: float
 
-    def to_dict(self) -> dict[str, float]:
-        """As JSON values."""
-        return asdict(self)
-
 
 def validate(
     forward: Callable[[torch.Tensor], torch.Tensor],
@@ -53,7 +48,7 @@ def validate(
 
     Args:
         forward: images `(N, 3, H, 224)` uint8 to logits `(N, classes)`.
-        batches: images and logit positions, this process's share.
+        batches: this process's share.
         reduce: adds up a `(4,)` tensor over all processes.
     """
     total = torch.zeros(4, dtype=torch.float64)  # images, sum of losses, top-1 hits, top-5 hits
@@ -93,10 +88,10 @@ def measure_outcome(
     device: torch.device,
     half: bool = False,
 ) -> Outcome:
-    """Certify and measure the best weights, which `save_model` wrote to a file.
+    """Certify and measure the best weights, which `save_model` wrote to a file; `half` rounds them to 16 bits first.
 
     During training the network got only the rows that it sees, perhaps in 16 bits. Here it gets whole images in float32
-    through its own `forward`, as for anyone who loads the file. `half` rounds the weights to 16 bits first.
+    through its own `forward`, as for anyone who loads the file.
 
     Raises:
         NotBlindError: if the network sees its dead zone.
@@ -113,10 +108,10 @@ def measure_outcome(
         **described,
         "data": data.name,
         "data_details": {key: value for key, value in described["data"].items() if key not in ("name", "classes")},
-        "accuracy": {"dataset": data.name, "split": "val", **found.to_dict()},
+        "accuracy": {"dataset": data.name, "split": "val", **asdict(found)},
         "best_step": best.get("step"),
         "stored": "fp16" if half else "fp32",
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU",
-        "versions": {package: version(package) for package in _VERSIONS},
+        "versions": {name: version(name) for name in ("stackwalls", "torch", "torchvision", "accelerate")},
     }
     return Outcome(model, found, certificate, training)

@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "versions": {name: version(name) for name in ("stackwalls", "torch", "numpy")},
         **summary,
-        "sweeps": [point.to_dict() for point in points],
+        "sweeps": [vars(point) for point in points],
     }
     args.out.mkdir(parents=True, exist_ok=True)
     _draw(args, image, spec, estimate, points)

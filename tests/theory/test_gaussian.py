@@ -14,7 +14,8 @@ from stackwalls.model.theory import (
     rectified_norm_lower_bound,
     rectified_norm_mean,
 )
-from stackwalls.model.theory.expectation import SQUARE_MEAN, SQUARE_VARIANCE
+
+SQUARE_MEAN, SQUARE_VARIANCE = 1 / 2, 5 / 4  # of ReLU(g)²: Lemma 2 of docs/theory.md
 
 
 def integral_norm(count: int) -> float:

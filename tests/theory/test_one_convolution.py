@@ -20,7 +20,7 @@ def test_the_default_is_the_authors_mnist_network() -> None:
     assert spec.map_size == (28, 28)
     assert spec.pooled_size == (14, 14)
     assert (spec.seen_rows, spec.seen_cells, spec.dead_start, spec.depth) == (7, 98, 15, 1)
-    assert spec.dense_shapes == ((1, 256, 7, 14),)
+    assert [weights.shape for weights in spec.draw(1, generator()).dense] == [(1, 1, 256, 7, 14)]
     assert Wall("rows", spec.dead_start, 29, 29) == Wall.parse("bottom:14", 29)
 
 

@@ -1,13 +1,15 @@
 """Recipes: the paper's values, what is refused, and the learning rates that follow."""
 
+from typing import get_type_hints
+
 import pytest
 import torch
 from torch import nn
 
 from stackwalls.model import InputError
-from stackwalls.model.training import RECIPES, Recipe, find_recipe, recipe_fields
-from stackwalls.model.training.optimization import build_optimizer, find_precision, learning_rate
-from stackwalls.model.training.spec import Range
+from stackwalls.model.training import RECIPES, Recipe, find_recipe
+from stackwalls.model.training.loop import find_precision
+from stackwalls.model.training.trainer import build_optimizer, learning_rate
 
 
 def test_the_papers_recipe() -> None:
@@ -69,7 +71,7 @@ def test_precisions() -> None:
 def test_every_value_has_a_flag() -> None:
     from stackwalls.stackgen.cli import build_parser
 
-    for name, kind in recipe_fields().items():
-        value = ["0.2", "0.9"] if kind == Range else [] if kind is bool else ["1"]
+    for name, kind in get_type_hints(Recipe).items():
+        value = ["0.2", "0.9"] if kind == tuple[float, float] else [] if kind is bool else ["1"]
         args = build_parser().parse_args(["train", "--out", "x", f"--{name.replace('_', '-')}", *value])
         assert getattr(args, name) is not None

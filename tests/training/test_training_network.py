@@ -72,18 +72,25 @@ def test_only_the_training_runs_compiled(images: torch.Tensor, monkeypatch: pyte
 
 
 @pytest.mark.parametrize(
-    ("device", "triton", "compiler", "expected"),
+    ("device", "triton", "capability", "compiler", "expected"),
     [
-        ("cuda", True, "/usr/bin/gcc", True),
-        ("cuda", False, "/usr/bin/gcc", False),
-        ("cuda", True, None, False),
-        ("cpu", True, "/usr/bin/gcc", False),
+        ("cuda", True, (7, 0), "/usr/bin/gcc", True),
+        ("cuda", False, (7, 0), "/usr/bin/gcc", False),
+        ("cuda", True, (6, 1), "/usr/bin/gcc", False),
+        ("cuda", True, (9, 0), None, False),
+        ("cpu", True, (9, 0), "/usr/bin/gcc", False),
     ],
 )
 def test_what_is_compiled_by_default(
-    device: str, triton: bool, compiler: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch
+    device: str,
+    triton: bool,
+    capability: tuple[int, int],
+    compiler: str | None,
+    expected: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stackwalls.model.training.network.has_triton", lambda: triton)
+    monkeypatch.setattr("stackwalls.model.training.network.find_spec", lambda _: object() if triton else None)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
     monkeypatch.setattr("shutil.which", lambda _: compiler)
     assert compiles(torch.device(device)) is expected
 
