@@ -143,7 +143,7 @@ BAD: dict[str, tuple[list[Any], str]] = {
     "too many animals": (["--classes", "399"], "1 to 398 classes, the animals"),
     "an unknown class": (["--classes", "dragonn"], "Unknown class 'dragonn'"),
     "a class twice": (["--classes", "hen", "n01514859"], "asked for twice"),
-    "no images": (["--per-class", "0"], "1 to 100000 images"),
+    "no images": (["--per-class", "0"], "Expected `per_class` to be 1 to 100000"),
     "no attempts": (["--attempts", "0"], "Expected `attempts` to be 1 to 1000"),
     "no batch": (["--batch-size", "0"], "Expected `batch_size` to be 1 to 256"),
     "negative seed": (["--seed", "-1"], "seed to be a whole number from 0"),
