@@ -176,7 +176,8 @@ def compare(folder: PublishableFolder, there: Repository) -> Changes:
     for file in folder.files:
         remote = there.files.get(file.name)
         found["new" if remote is None else "unchanged" if remote.holds(file) else "updated"].append(file)
-    return Changes(*map(tuple, found.values()), deleted=tuple(deleted), untouched=tuple(untouched))
+    new, updated, unchanged = map(tuple, found.values())
+    return Changes(new, updated, unchanged, tuple(deleted), tuple(untouched))
 
 
 def _check_kind(folder: PublishableFolder, there: Repository) -> None:
