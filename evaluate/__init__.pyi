@@ -1,70 +1,39 @@
-from .adapters import GradCamExplainer
-from .maps import Explainer, Maps
-from .measurements import Measurements
-from .methods import ALIASES, METHODS, MethodSpec, find_method, find_methods
-from .metrics import (
-    MuMetric,
-    Summary,
-    dead_cells,
-    dead_zone_lit,
-    energy_share,
-    mu,
-    mu_native,
-    pointing_game,
-    summarise,
+from .adapters import GradCamExplainer as GradCamExplainer
+from .maps import Explainer as Explainer, Maps as Maps
+from .measurements import Measurements as Measurements
+from .methods import (
+    ALIASES as ALIASES,
+    METHODS as METHODS,
+    MethodSpec as MethodSpec,
+    find_method as find_method,
+    find_methods as find_methods,
 )
-from .report.comparison import BaselineComparison, BaselineRow, MethodPair, compare_methods, rank_stability
-from .report.figures import overlay, overlays, teaser, write_figure
-from .report.model_index import model_index
-from .report.page import render_report
-from .report.table import Table, TableRow
-from .results import Results
-from .run.blocks import ShareDone
-from .run.evaluation_spec import EvaluationSpec, Target
-from .run.measuring import ROW_SCHEMA
-from .run.runner import evaluate
-from .run.samples import SAMPLES_PER_DATASET, Samples
-from .subject import Subject
-
-__all__ = [
-    "ALIASES",
-    "METHODS",
-    "ROW_SCHEMA",
-    "SAMPLES_PER_DATASET",
-    "BaselineComparison",
-    "BaselineRow",
-    "EvaluationSpec",
-    "Explainer",
-    "GradCamExplainer",
-    "Maps",
-    "Measurements",
-    "MethodPair",
-    "MethodSpec",
-    "MuMetric",
-    "Results",
-    "Samples",
-    "ShareDone",
-    "Subject",
-    "Summary",
-    "Table",
-    "TableRow",
-    "Target",
-    "compare_methods",
-    "dead_cells",
-    "dead_zone_lit",
-    "energy_share",
-    "evaluate",
-    "find_method",
-    "find_methods",
-    "model_index",
-    "mu",
-    "mu_native",
-    "overlay",
-    "overlays",
-    "pointing_game",
-    "rank_stability",
-    "render_report",
-    "summarise",
-    "teaser",
-    "write_figure",
-]
+from .metrics import (
+    MuMetric as MuMetric,
+    Summary as Summary,
+    dead_cells as dead_cells,
+    dead_zone_lit as dead_zone_lit,
+    energy_share as energy_share,
+    mu as mu,
+    mu_native as mu_native,
+    pointing_game as pointing_game,
+    summarise as summarise,
+)
+from .report.comparison import (
+    BaselineComparison as BaselineComparison,
+    BaselineRow as BaselineRow,
+    MethodPair as MethodPair,
+    compare_methods as compare_methods,
+    rank_stability as rank_stability,
+)
+from .report.figures import overlay as overlay, overlays as overlays, teaser as teaser, write_figure as write_figure
+from .report.model_index import model_index as model_index
+from .report.page import render_report as render_report
+from .report.table import Table as Table, TableRow as TableRow
+from .results import Results as Results
+from .run.blocks import ShareDone as ShareDone
+from .run.evaluation_spec import EvaluationSpec as EvaluationSpec, Target as Target
+from .run.measuring import ROW_SCHEMA as ROW_SCHEMA
+from .run.runner import evaluate as evaluate
+from .run.samples import SAMPLES_PER_DATASET as SAMPLES_PER_DATASET, Samples as Samples
+from .subject import Subject as Subject

@@ -4,8 +4,6 @@ To add a method to the default table, add its `MethodSpec` here; it then runs th
 add its formula to `engine.single_pass.SINGLE_PASS`. Any other method needs neither: see `adapters`.
 """
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass

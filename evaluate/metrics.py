@@ -4,8 +4,6 @@ Pure functions of maps `(N, H, W)` and a wall: arrays for arrays, tensors for te
 that is zero everywhere) is NaN, never 0. `MuMetric` summarizes mu over a stream of maps.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

@@ -1,82 +1,47 @@
-from .cards.card_check import check_card
-from .cards.dataset_card import render_dataset_card, state_license
-from .cards.facts import CardFacts, regenerate_command
-from .cards.license import License, license_of, parse_license
-from .cards.model_card import render_model_card
+from .cards.card_check import check_card as check_card
+from .cards.dataset_card import render_dataset_card as render_dataset_card, state_license as state_license
+from .cards.facts import CardFacts as CardFacts, regenerate_command as regenerate_command
+from .cards.license import License as License, license_of as license_of, parse_license as parse_license
+from .cards.model_card import render_model_card as render_model_card
 from .decisions import (
-    KEPT,
-    REJECTED,
-    REVIEWED,
-    UNDECIDED,
-    VERDICTS,
-    Decision,
-    DecisionLog,
-    current_decisions,
-    image_sha256,
-    read_decisions,
-    rejected_images,
-    review_reason,
+    KEPT as KEPT,
+    REJECTED as REJECTED,
+    REVIEWED as REVIEWED,
+    UNDECIDED as UNDECIDED,
+    VERDICTS as VERDICTS,
+    Decision as Decision,
+    DecisionLog as DecisionLog,
+    current_decisions as current_decisions,
+    image_sha256 as image_sha256,
+    read_decisions as read_decisions,
+    rejected_images as rejected_images,
+    review_reason as review_reason,
 )
-from .finishing import Card
-from .folder_writer import FolderWriter, ItemRecord
-from .layout import Succession, unfinished_spec
-from .manifest import KINDS, MANIFEST_FORMAT, MANIFEST_NAME, RECIPE_KIND, Manifest
-from .model_folder import MODEL_FILES, check_model_folder, complete_model_folder, save_model_folder
-from .reading import dataset_classes, open_dataset
-from .recipe import Recipe, open_recipe, recipe_folder
-from .record import MEANINGS, encode_rows, stack_gen_features, stack_mix_features, stack_mix_recipe_features
-from .row_reader import RowReader
-from .stack_dataset import Batch, StackDataset
-from .verification import verify
-
-__all__ = [
-    "KEPT",
-    "KINDS",
-    "MANIFEST_FORMAT",
-    "MANIFEST_NAME",
-    "MEANINGS",
-    "MODEL_FILES",
-    "RECIPE_KIND",
-    "REJECTED",
-    "REVIEWED",
-    "UNDECIDED",
-    "VERDICTS",
-    "Batch",
-    "Card",
-    "CardFacts",
-    "Decision",
-    "DecisionLog",
-    "FolderWriter",
-    "ItemRecord",
-    "License",
-    "Manifest",
-    "Recipe",
-    "RowReader",
-    "StackDataset",
-    "Succession",
-    "check_card",
-    "check_model_folder",
-    "complete_model_folder",
-    "current_decisions",
-    "dataset_classes",
-    "encode_rows",
-    "image_sha256",
-    "license_of",
-    "open_dataset",
-    "open_recipe",
-    "parse_license",
-    "read_decisions",
-    "recipe_folder",
-    "regenerate_command",
-    "rejected_images",
-    "render_dataset_card",
-    "render_model_card",
-    "review_reason",
-    "save_model_folder",
-    "stack_gen_features",
-    "stack_mix_features",
-    "stack_mix_recipe_features",
-    "state_license",
-    "unfinished_spec",
-    "verify",
-]
+from .finishing import Card as Card
+from .folder_writer import FolderWriter as FolderWriter, ItemRecord as ItemRecord
+from .layout import Succession as Succession, unfinished_spec as unfinished_spec
+from .manifest import (
+    KINDS as KINDS,
+    MANIFEST_FORMAT as MANIFEST_FORMAT,
+    MANIFEST_NAME as MANIFEST_NAME,
+    RECIPE_KIND as RECIPE_KIND,
+    Manifest as Manifest,
+)
+from .model_folder import (
+    MODEL_FILES as MODEL_FILES,
+    check_model_folder as check_model_folder,
+    complete_model_folder as complete_model_folder,
+    save_model_folder as save_model_folder,
+)
+from .reading import dataset_classes as dataset_classes, open_dataset as open_dataset
+from .recipe import Recipe as Recipe, open_recipe as open_recipe, recipe_folder as recipe_folder
+from .record import (
+    MEANINGS as MEANINGS,
+    encode_rows as encode_rows,
+    stack_gen_features as stack_gen_features,
+    stack_mix_features as stack_mix_features,
+    stack_mix_recipe_features as stack_mix_recipe_features,
+)
+from .row_reader import RowReader as RowReader
+from .stack_dataset import Batch as Batch, StackDataset as StackDataset
+from .verification import verify as verify

@@ -3,8 +3,6 @@
 The bytes of a Parquet file depend on its rows alone, not on how the rows came in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a dataset folder contains, and what a folder is: new, unfinished, finished, or something else."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

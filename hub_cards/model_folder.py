@@ -1,7 +1,5 @@
 """A network as a folder to publish: weights, configuration, certificate, training, results and card."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -13,17 +13,21 @@ from pkgutil import extend_path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from stackwalls.evaluate import EvaluationSpec as EvaluationSpec
-    from stackwalls.evaluate import Results as Results
-    from stackwalls.evaluate import mu as mu
-    from stackwalls.evaluate import mu_native as mu_native
+    from stackwalls.evaluate import (
+        EvaluationSpec as EvaluationSpec,
+        Results as Results,
+        mu as mu,
+        mu_native as mu_native,
+    )
     from stackwalls.hub_cards import open_dataset as open_dataset
-    from stackwalls.model import InputError as InputError
-    from stackwalls.model import RunError as RunError
-    from stackwalls.model import Wall as Wall
-    from stackwalls.model import certify as certify
-    from stackwalls.model import load_model as load_model
-    from stackwalls.model import walled as walled
+    from stackwalls.model import (
+        InputError as InputError,
+        RunError as RunError,
+        Wall as Wall,
+        certify as certify,
+        load_model as load_model,
+        walled as walled,
+    )
 
     __version__: str
 

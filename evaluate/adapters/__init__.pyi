@@ -1,31 +1,14 @@
-from .adapter import Adapter, Configured
-from .captum_attribution import CaptumExplainer
-from .conversion import REDUCTIONS, Reduction, to_maps
-from .grad_cam import GradCamClassExplainer, GradCamExplainer
-from .imports import import_object, is_import_spec, model_from
-from .plain_function import FunctionExplainer
-from .precomputed import ImageRef, PrecomputedExplainer
-from .recognition import FORMS, as_explainer, named_methods, registered
-from .torch_cam_extractor import TorchCamExplainer
-
-__all__ = [
-    "FORMS",
-    "REDUCTIONS",
-    "Adapter",
-    "CaptumExplainer",
-    "Configured",
-    "FunctionExplainer",
-    "GradCamClassExplainer",
-    "GradCamExplainer",
-    "ImageRef",
-    "PrecomputedExplainer",
-    "Reduction",
-    "TorchCamExplainer",
-    "as_explainer",
-    "import_object",
-    "is_import_spec",
-    "model_from",
-    "named_methods",
-    "registered",
-    "to_maps",
-]
+from .adapter import Adapter as Adapter, Configured as Configured
+from .captum_attribution import CaptumExplainer as CaptumExplainer
+from .conversion import REDUCTIONS as REDUCTIONS, Reduction as Reduction, to_maps as to_maps
+from .grad_cam import GradCamClassExplainer as GradCamClassExplainer, GradCamExplainer as GradCamExplainer
+from .imports import import_object as import_object, is_import_spec as is_import_spec, model_from as model_from
+from .plain_function import FunctionExplainer as FunctionExplainer
+from .precomputed import ImageRef as ImageRef, PrecomputedExplainer as PrecomputedExplainer
+from .recognition import (
+    FORMS as FORMS,
+    as_explainer as as_explainer,
+    named_methods as named_methods,
+    registered as registered,
+)
+from .torch_cam_extractor import TorchCamExplainer as TorchCamExplainer

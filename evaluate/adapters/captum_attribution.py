@@ -1,7 +1,5 @@
 """Attributions by captum, or by anything else with `attribute(inputs, target=…)`."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """From what a method returns to saliency maps: channels, signs and resolution, by rules that the report states."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Class activation maps by grad-cam: its own classes, and users' classes of the same interface."""
 
-from __future__ import annotations
-
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Methods and networks that are named `package.module:name`."""
 
-from __future__ import annotations
-
 import importlib
 import operator
 import re

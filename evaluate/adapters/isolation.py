@@ -1,7 +1,5 @@
 """A call of third-party code that leaves nothing behind, and gives the same result for the same images."""
 
-from __future__ import annotations
-
 import random
 import sys
 import zlib

@@ -1,7 +1,5 @@
 """Functions `f(model, inputs, targets)`, with tensors or with arrays, as Quantus calls them."""
 
-from __future__ import annotations
-
 import inspect
 from typing import Any
 

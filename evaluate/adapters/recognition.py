@@ -1,7 +1,5 @@
 """The entry point: from a method in any form to an `Explainer`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Class activation maps by torch-cam: an extractor, or its class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

@@ -1,25 +1,16 @@
-from .findings import REFERENCES, Findings, beyond_mu
-from .leaderboard import Score, read_scores, render_leaderboard, score_schema, scores_of
-from .leak_diagnostics import eigen_maps, mu_by_stage, seen_change, twins_of
-from .method_check import ASPECTS, NETWORKS, Verdict, check_method
-from .wall_table import WallTable
-
-__all__ = [
-    "ASPECTS",
-    "NETWORKS",
-    "REFERENCES",
-    "Findings",
-    "Score",
-    "Verdict",
-    "WallTable",
-    "beyond_mu",
-    "check_method",
-    "eigen_maps",
-    "mu_by_stage",
-    "read_scores",
-    "render_leaderboard",
-    "score_schema",
-    "scores_of",
-    "seen_change",
-    "twins_of",
-]
+from .findings import REFERENCES as REFERENCES, Findings as Findings, beyond_mu as beyond_mu
+from .leaderboard import (
+    Score as Score,
+    read_scores as read_scores,
+    render_leaderboard as render_leaderboard,
+    score_schema as score_schema,
+    scores_of as scores_of,
+)
+from .leak_diagnostics import (
+    eigen_maps as eigen_maps,
+    mu_by_stage as mu_by_stage,
+    seen_change as seen_change,
+    twins_of as twins_of,
+)
+from .method_check import ASPECTS as ASPECTS, NETWORKS as NETWORKS, Verdict as Verdict, check_method as check_method
+from .wall_table import WallTable as WallTable

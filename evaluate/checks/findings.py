@@ -1,7 +1,5 @@
 """Checks beyond mu on a dataset: twins, the step at which the leak appears, EigenCAM's signs, and reference maps."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ Twins are the same image where the network sees and another where it does not. T
 to the last bit, so a method's map of the visible part should be the same too.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

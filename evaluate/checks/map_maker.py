@@ -1,7 +1,5 @@
 """Maps of any methods for a batch, and the activations behind them: what the checks look at."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

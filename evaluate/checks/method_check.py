@@ -1,7 +1,5 @@
 """Is this method sound? Verdicts on one method, on two small networks that are proven blind behind a wall."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache

@@ -7,8 +7,6 @@ Adds one test per aspect, method and wall (see `method_check`); together they ta
 Nothing but pytest is imported unless the option is given.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 from pathlib import Path

@@ -6,8 +6,6 @@ for MaskedVGG16 instead of 3,958. There, the effect of removing a share is follo
 y − y_v as the difference of two scores loses digits. Other heads run on batches of ablated maps.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

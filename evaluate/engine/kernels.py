@@ -6,8 +6,6 @@
 - Elsewhere, and where this version of torch lacks an operator, torch's public functions do the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -6,8 +6,6 @@ behind the wall cannot change y, so only the seen part is masked and run. Masks 
 input, zero, whose score is computed once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ float32, and returns the raw low-resolution map `(N, h, w)`: before ReLU, min–
 Taimeskhanov et al. 2024, appendix A, with the constants of grad-cam 1.5.7, the reference for the numbers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any

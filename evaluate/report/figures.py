@@ -1,7 +1,5 @@
 """Images with their maps: the paper's Figures 1 (`teaser`) and 7 to 9 (`overlays`), and the report's gallery."""
 
-from __future__ import annotations
-
 import base64
 import io
 import re

@@ -1,7 +1,5 @@
 """Numbers and tables as text: cells, aligned columns, Markdown, CSV."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The result in a sentence or two, for the top of the report and the end of the command."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

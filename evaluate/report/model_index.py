@@ -1,7 +1,5 @@
 """Results as the entries of a model card on the Hub: plain data for `hub_cards.save_model_folder`."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

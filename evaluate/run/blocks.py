@@ -1,7 +1,5 @@
 """The run's images in fixed blocks: each process computes its share; the one that finds all done writes the results."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

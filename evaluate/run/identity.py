@@ -6,8 +6,6 @@ its class and attributes. The user's own modules that its code comes from count 
 they import, installed packages by version. What cannot be pickled counts by its type.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import hashlib

@@ -1,7 +1,5 @@
 """What a run was, for readers: network, data, methods, versions, and what must be known about them."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """`evaluate`: dataset × network × methods → saliency maps → mu and related metrics, one row per image and method."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The images of a card: a drawing of the wall, and the first test images with its edges."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

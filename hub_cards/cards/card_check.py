@@ -1,7 +1,5 @@
 """`check_card`: the Hub's rules for cards, as far as they can be checked before anything is uploaded."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The card of a dataset folder, of either set or of a recipe: YAML and text, rendered by the template of its kind."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path

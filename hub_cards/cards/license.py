@@ -1,7 +1,5 @@
 """The license of a folder: derived from what it was made of, or stated by its publisher; there is no default."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The card of a published network: its wall, its certificate, what it was trained on, and what was measured on it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Everything that can be rejected is rejected here, before any upload.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

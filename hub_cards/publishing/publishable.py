@@ -1,7 +1,5 @@
 """The files of a folder that may be uploaded: hashed, checked against the manifest, searched for access tokens."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping

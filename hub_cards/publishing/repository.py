@@ -176,7 +176,11 @@ def compare(folder: PublishableFolder, there: Repository) -> Changes:
     for file in folder.files:
         remote = there.files.get(file.name)
         found["new" if remote is None else "unchanged" if remote.holds(file) else "updated"].append(file)
+<<<<<<< HEAD
     new, updated, unchanged = (tuple(files) for files in found.values())
+=======
+    new, updated, unchanged = map(tuple, found.values())
+>>>>>>> w2hub
     return Changes(new, updated, unchanged, tuple(deleted), tuple(untouched))
 
 

@@ -1,32 +1,14 @@
-from .decoding import BrokenImageError, decode, decode_and_crop
-from .labelled import ImageRow, LabelledImages
+from .decoding import BrokenImageError as BrokenImageError, decode as decode, decode_and_crop as decode_and_crop
+from .labelled import ImageRow as ImageRow, LabelledImages as LabelledImages
 from .labels import (
-    NUM_ANIMALS,
-    ImageNetClass,
-    animals,
-    class_names,
-    class_of,
-    find_class,
-    imagenet_classes,
-    parse_class,
-    parse_classes,
+    NUM_ANIMALS as NUM_ANIMALS,
+    ImageNetClass as ImageNetClass,
+    animals as animals,
+    class_names as class_names,
+    class_of as class_of,
+    find_class as find_class,
+    imagenet_classes as imagenet_classes,
+    parse_class as parse_class,
+    parse_classes as parse_classes,
 )
-from .opening import open_images
-
-__all__ = [
-    "NUM_ANIMALS",
-    "BrokenImageError",
-    "ImageNetClass",
-    "ImageRow",
-    "LabelledImages",
-    "animals",
-    "class_names",
-    "class_of",
-    "decode",
-    "decode_and_crop",
-    "find_class",
-    "imagenet_classes",
-    "open_images",
-    "parse_class",
-    "parse_classes",
-]
+from .opening import open_images as open_images

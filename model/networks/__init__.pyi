@@ -1,41 +1,31 @@
-from .backbones import Backbone, load_backbone
-from .blind_model import BlindModel
-from .certificate import Certificate, Check, NotBlindError, certify, require_certificate
-from .checkpoints import load_authors_checkpoint, load_model_file, save_model
-from .masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
-from .pretrained import CONFIG_NAME, WEIGHTS_NAME, Pretrained, PretrainedFiles, find_pretrained, is_hub_id
-from .receptive_field import derive_wall, map_size, pixels_reached
-from .registry import MINIATURES, MODELS, WALLED_PREFIX, load_model
-from .walled_model import Walled, walled
-
-__all__ = [
-    "CONFIG_NAME",
-    "MAP_SIZE",
-    "MINIATURES",
-    "MODELS",
-    "VISIBLE_ROWS",
-    "WALLED_PREFIX",
-    "WEIGHTS_NAME",
-    "Backbone",
-    "BlindModel",
-    "Certificate",
-    "Check",
-    "MaskedVGG16",
-    "NotBlindError",
-    "Pretrained",
-    "PretrainedFiles",
-    "Walled",
-    "certify",
-    "derive_wall",
-    "find_pretrained",
-    "is_hub_id",
-    "load_authors_checkpoint",
-    "load_backbone",
-    "load_model",
-    "load_model_file",
-    "map_size",
-    "pixels_reached",
-    "require_certificate",
-    "save_model",
-    "walled",
-]
+from .backbones import Backbone as Backbone, load_backbone as load_backbone
+from .blind_model import BlindModel as BlindModel
+from .certificate import (
+    Certificate as Certificate,
+    Check as Check,
+    NotBlindError as NotBlindError,
+    certify as certify,
+    require_certificate as require_certificate,
+)
+from .checkpoints import (
+    load_authors_checkpoint as load_authors_checkpoint,
+    load_model_file as load_model_file,
+    save_model as save_model,
+)
+from .masked_vgg import MAP_SIZE as MAP_SIZE, VISIBLE_ROWS as VISIBLE_ROWS, MaskedVGG16 as MaskedVGG16
+from .pretrained import (
+    CONFIG_NAME as CONFIG_NAME,
+    WEIGHTS_NAME as WEIGHTS_NAME,
+    Pretrained as Pretrained,
+    PretrainedFiles as PretrainedFiles,
+    find_pretrained as find_pretrained,
+    is_hub_id as is_hub_id,
+)
+from .receptive_field import derive_wall as derive_wall, map_size as map_size, pixels_reached as pixels_reached
+from .registry import (
+    MINIATURES as MINIATURES,
+    MODELS as MODELS,
+    WALLED_PREFIX as WALLED_PREFIX,
+    load_model as load_model,
+)
+from .walled_model import Walled as Walled, walled as walled

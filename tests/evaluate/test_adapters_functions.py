@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 from adapter_cases import IMAGES, TARGETS, explained, maps_of, state_of, unusual
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from numpy.typing import NDArray
 from torch import nn

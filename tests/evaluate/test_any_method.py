@@ -9,8 +9,7 @@ import pytest
 import pytorch_grad_cam
 import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
-from test_evaluate_command import evaluate as evaluate_by_command
-from test_evaluate_command import place as place_with_pictures
+from test_evaluate_command import evaluate as evaluate_by_command, place as place_with_pictures
 from torch import nn
 
 from stackwalls.evaluate import evaluate, mu

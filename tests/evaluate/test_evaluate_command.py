@@ -12,8 +12,7 @@ from PIL import Image
 from stackwalls.evaluate import METHODS, ShareDone
 from stackwalls.model import InputError, NotBlindError, find_device, load_model, save_model
 from stackwalls.stackgen.cli import RESUMED
-from stackwalls.stackgen.commands import evaluate as evaluate_command
-from stackwalls.stackgen.commands import report as report_command
+from stackwalls.stackgen.commands import evaluate as evaluate_command, report as report_command
 from stackwalls.stackgen.commands._options import parse_methods
 
 

@@ -5,8 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from stackwalls.evaluate import MuMetric, mu, summarise
 from stackwalls.model import InputError, Wall

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from evaluation_worker import METHODS, contents, noise_method, run, share, started
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import Results, ShareDone, evaluate

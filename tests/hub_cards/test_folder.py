@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dataset_maker import SPEC, contents, make_row, open_writer, parts_of, pixels, write_folder
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stackwalls.hub_cards import FolderWriter, ItemRecord, Manifest, stack_mix_features, verify
 from stackwalls.hub_cards.finishing import regrouped, write_shards

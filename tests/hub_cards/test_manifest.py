@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 from dataset_maker import SPEC
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stackwalls.hub_cards import Manifest
 from stackwalls.hub_cards.manifest import as_json, differences

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stackwalls.hub_cards.run_store import RunStore
 from stackwalls.model import InputError, Launch, RunError, write_whole

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dataset_maker import write_folder
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 
 from stackwalls.hub_cards import StackDataset, open_dataset, stack_dataset

@@ -1,7 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from stackwalls.model import InputError, MaskedVGG16, Wall, derive_wall, map_size, pixels_reached

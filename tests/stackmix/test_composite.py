@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stackwalls.model import VGG16_WALL, Wall
 from stackwalls.stackmix import compose

@@ -2,8 +2,7 @@ import hashlib
 from itertools import islice, permutations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from stackwalls.model import class_order
 from stackwalls.stackmix import image_order, most_pairs, pair_order

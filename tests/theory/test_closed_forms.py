@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from pytorch_grad_cam import GradCAM, HiResCAM, XGradCAM
 from torch.nn import functional as F
 from torch_layers import as_module

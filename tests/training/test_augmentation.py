@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torchvision.transforms import v2
 
 from stackwalls.model.training import Recipe, find_recipe

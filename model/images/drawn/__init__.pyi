@@ -1,4 +1,8 @@
-from .scene import Scene, draw, draw_scene, drawn_classes, portrait
-from .sheet import contact_sheet
-
-__all__ = ["Scene", "contact_sheet", "draw", "draw_scene", "drawn_classes", "portrait"]
+from .scene import (
+    Scene as Scene,
+    draw as draw,
+    draw_scene as draw_scene,
+    drawn_classes as drawn_classes,
+    portrait as portrait,
+)
+from .sheet import contact_sheet as contact_sheet

@@ -4,8 +4,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scripted_generation import spec_of
 
 from stackwalls.hub_cards import Decision, ItemRecord

@@ -3,8 +3,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from planted_scenes import HEIGHT, WIDTH, planted
 
 from stackwalls.model import VGG16_WALL, InputError, Wall
