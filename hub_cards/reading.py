@@ -1,7 +1,5 @@
 """Open what `evaluate` reads: a finished dataset folder, here or on the Hub, or any other labeled images."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """STACK-MIX without pixels: the sources and hashes of each image, from which owners of the source rebuild the set."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

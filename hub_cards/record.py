@@ -4,8 +4,6 @@ To add a column, add it to the features of its kind below and its meaning to `ME
 card take both from here. The code that makes the rows (`stackmix` or `stackgen/generation`) must then fill it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any

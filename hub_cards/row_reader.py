@@ -1,7 +1,5 @@
 """The rows of a finished set, one row group in memory at a time: any by its number, or all from any one on."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -3,8 +3,6 @@
 STACK-MIX has a record for each class, STACK-GEN for each image, an evaluation for each block of images.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

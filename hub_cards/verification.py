@@ -1,7 +1,5 @@
 """`verify`: whether a dataset folder is what its manifest says, in every byte, row, column and image."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any

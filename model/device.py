@@ -1,7 +1,5 @@
 """Devices: which one to use, how long it takes, and what to say when its memory runs out."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

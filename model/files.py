@@ -1,7 +1,5 @@
 """Files that appear whole: written under a temporary name in the same folder, synced to disk, then renamed."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

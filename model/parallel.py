@@ -5,8 +5,6 @@ divided once: no waiting at each of a network's hundred layers, which on a busy 
 itself, and the same bits for any number of threads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

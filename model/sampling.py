@@ -1,7 +1,5 @@
 """Sampling by hashes: what a seed selects never changes, and is the same wherever classes are sampled."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Leave a model as it was found: training mode, gradients, hooks, weights and backend flags, also on errors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

@@ -4,8 +4,6 @@ Data goes to stdout, progress and warnings to stderr. Exit status 0: success; 1:
 130: stopped by Ctrl-C. Errors are one sentence; `--debug` shows the traceback.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import importlib

@@ -5,8 +5,6 @@ Unlike a shuffle, that order does not depend on a library's random stream, nor o
 class that is added to the source leaves the pairs of the others as they were.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a repository on the Hub holds now, what a folder would change there, and whether the user's token may do it."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -176,11 +174,7 @@ def compare(folder: PublishableFolder, there: Repository) -> Changes:
     for file in folder.files:
         remote = there.files.get(file.name)
         found["new" if remote is None else "unchanged" if remote.holds(file) else "updated"].append(file)
-<<<<<<< HEAD
-    new, updated, unchanged = (tuple(files) for files in found.values())
-=======
     new, updated, unchanged = map(tuple, found.values())
->>>>>>> w2hub
     return Changes(new, updated, unchanged, tuple(deleted), tuple(untouched))
 
 

@@ -1,7 +1,5 @@
 """`publish`: the repository as it was asked for, one commit, a check of every file, the tag, the collection."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

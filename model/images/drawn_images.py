@@ -1,7 +1,5 @@
 """The drawn world as labelled images: no files, no network."""
 
-from __future__ import annotations
-
 import mmap
 import tempfile
 from collections.abc import Sequence

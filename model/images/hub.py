@@ -1,7 +1,5 @@
 """Datasets on the Hugging Face Hub: Parquet read in place, downloaded, or streamed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Folders of images: one sub-folder a class, or flat with a list of labels."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """ImageNet-1k: class index ↔ WordNet synset ↔ name, the animals, and which class somebody's label stands for."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections import Counter

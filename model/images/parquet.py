@@ -1,7 +1,5 @@
 """Images in Parquet files: the labels are read alone, then the images that are needed, each file once."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """Tar shards in WebDataset's layout: files of one name with different endings are one sample."""
 
-from __future__ import annotations
-
 import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping

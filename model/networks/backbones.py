@@ -1,7 +1,5 @@
 """Pretrained torchvision and timm CNNs, split at their last map into features and head."""
 
-from __future__ import annotations
-
 import difflib
 import sys
 import warnings

@@ -1,7 +1,5 @@
 """A classifier behind a wall: the interface of every network in this package."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 
 import torch

@@ -5,8 +5,6 @@ logits stay the same to the last bit. *gradient*: the logits' gradient there is 
 wall the gradient is not zero, so that its absence inside means something.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """VGG16 weights: safetensors with a JSON sidecar, and the authors' checkpoints. No pickle is ever executed."""
 
-from __future__ import annotations
-
 import json
 import re
 from argparse import Namespace

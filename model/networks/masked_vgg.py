@@ -1,7 +1,5 @@
 """MaskedVGG16: the paper's network, blind to the bottom 54 pixel rows by construction (section 4.2)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 

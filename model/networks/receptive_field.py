@@ -6,8 +6,6 @@ gives the exact set that a map row can depend on (Araujo, Norris, Sim, "Computin
 Neural Networks", Distill 2019, https://distill.pub/2019/computing-receptive-fields/).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """From a name on the command line to a network."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Mapping
 from importlib import resources

@@ -5,8 +5,6 @@ The head reads map rows :5. Row by row backward, these need 6, then 7 rows of th
 wrong row moves up by one with each convolution, and is cut off before it can reach a row that is read.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

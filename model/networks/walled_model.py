@@ -5,8 +5,6 @@ classifier pools the seen rows only. Nothing crosses the wall, so the dead part 
 and every CAM library can hook the stitched map, whose dead rows show the other animal as clearly as the seen rows.
 """
 
-from __future__ import annotations
-
 import copy
 import io
 from collections.abc import Callable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Weights as safetensors, checked against the network they are for. No pickle is ever read here."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path

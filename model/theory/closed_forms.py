@@ -16,8 +16,6 @@ Source: derived in docs/theory.md from the methods' definitions (Selvaraju et al
 Carin 2020); (2) is the subject of Proposition 2 of Taimeskhanov et al. 2024.
 """
 
-from __future__ import annotations
-
 import torch
 from torch.nn import functional as F
 

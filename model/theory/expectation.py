@@ -17,8 +17,6 @@ Source: derived in docs/theory.md from the paper's setting, with proofs; cf. Eq.
 2024. The theorem asks for V > 20 filters, the range of "chebyshev"; whether the constants agree could not be checked.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Literal, get_args
 

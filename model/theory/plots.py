@@ -1,7 +1,5 @@
 """The figures of `stackgen theory`: a digit with its maps, the score of every cell, the sweeps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

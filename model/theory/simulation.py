@@ -1,7 +1,5 @@
 """The expected GradCAM map by simulation: many random networks on a digit, at one shape or in a sweep of shapes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

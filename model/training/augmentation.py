@@ -1,7 +1,5 @@
 """Random crops and colors. They follow from the image's turn alone, so any process makes the same ones."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which image is learned from when, whatever the number of processes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache

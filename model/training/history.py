@@ -1,7 +1,5 @@
 """The history of a training: its losses so far, the lines of JSON that a resumed run appends to, and their curves."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Mapping

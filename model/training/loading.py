@@ -1,7 +1,5 @@
 """Batches in time: images are read, decoded and cropped in the background while the network is busy."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence

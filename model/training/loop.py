@@ -4,8 +4,6 @@ Two trainings are made of it: that of the masked VGG16 (`trainer`), and those of
 (`stackgen/diffusion/miniature`). A resumed training ends with the same bits as one that was not stopped.
 """
 
-from __future__ import annotations
-
 import signal
 import threading
 import time

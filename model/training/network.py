@@ -1,7 +1,5 @@
 """The network during training: a plain MaskedVGG16, of which only the rows that reach the head are computed."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from importlib.util import find_spec

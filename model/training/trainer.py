@@ -1,7 +1,5 @@
 """Training of the masked VGG16 and its baseline, from the first step or a checkpoint to the certified network."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack

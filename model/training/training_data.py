@@ -1,7 +1,5 @@
 """What a training learns from and what it is measured on: from `--data` to two splits and the classes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is measured: loss and accuracy on the validation images, and the finished network with its certificate."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version

@@ -4,8 +4,6 @@ Checks that the wall follows from the layers, that the logits stay bit-identical
 their gradient there is exactly zero. The exit status is 1 if a check fails.
 """
 
-from __future__ import annotations
-
 import argparse
 
 import stackwalls.stackgen.commands._options as options

@@ -7,8 +7,6 @@ that is shown. Shows EigenCAM with either sign. Prints a table and writes findin
 DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image folder, or user/name on the Hub.
 """
 
-from __future__ import annotations
-
 import argparse
 
 import stackwalls.stackgen.commands._options as options

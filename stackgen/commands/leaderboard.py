@@ -4,8 +4,6 @@ Reads every results folder of `stackgen evaluate` and every score file (*.json, 
 FOLDER and below, and writes one sortable HTML page, which loads nothing from outside.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

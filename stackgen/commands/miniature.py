@@ -7,8 +7,6 @@ side, each on several GPUs if there are:
   accelerate launch --num_processes 8 -m stackwalls.stackgen miniature --stage denoiser …
 """
 
-from __future__ import annotations
-
 import argparse
 
 import stackwalls.stackgen.commands._options as options

@@ -7,8 +7,6 @@ and comparison.csv of the first folder show masked − unmasked image by image, 
 folder is only read.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Prints one line per problem; the exit status is 1 if there are any.
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

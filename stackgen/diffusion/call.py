@@ -1,7 +1,5 @@
 """`Call`: the arguments of a pipeline: the user's, the preset's, or the pipeline's own."""
 
-from __future__ import annotations
-
 import inspect
 import re
 from dataclasses import asdict, dataclass, replace

@@ -1,7 +1,5 @@
 """Which weights exactly: a preset (as data), an id on the Hub or a folder, pinned to a revision."""
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 import json

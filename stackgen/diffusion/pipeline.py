@@ -1,7 +1,5 @@
 """`load_pipeline`: a diffusers pipeline on its device, in a number type and with offloading that suit it."""
 
-from __future__ import annotations
-
 import platform
 import textwrap
 import warnings

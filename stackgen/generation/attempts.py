@@ -1,7 +1,5 @@
 """Attempts at many images: while one frame is drawn, the frame before is inspected, which gives a row or a reason."""
 
-from __future__ import annotations
-
 import io
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence

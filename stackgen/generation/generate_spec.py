@@ -1,7 +1,5 @@
 """What describes a STACK-GEN set: classes, model, wall and attempts; and the images that follow from it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

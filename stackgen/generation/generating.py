@@ -1,7 +1,5 @@
 """Make a STACK-GEN set: images → attempts → records → dataset folder, in any number of processes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from importlib.metadata import version

@@ -1,7 +1,5 @@
 """`TEMPLATES`; `prompt_for`: the prompt for a class, an attempt and a wall; `noun_of`: what to call a class in it."""
 
-from __future__ import annotations
-
 import difflib
 from dataclasses import dataclass
 from functools import lru_cache

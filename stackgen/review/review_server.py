@@ -1,7 +1,5 @@
 """`ReviewServer`: the web server of a review, on the loopback interface only, behind a random token."""
 
-from __future__ import annotations
-
 import hmac
 import json
 import re

@@ -1,7 +1,5 @@
 """Spiders and their kin, and the many-legged: scorpion, tick, harvestman, centipede, woodlouse, trilobite."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc

@@ -1,7 +1,5 @@
 """Name in `species.tsv` → the function that draws it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from stackwalls.model.images.drawn import (

@@ -1,7 +1,5 @@
 """Calm places for the animals to be in, drawn without regard to which animal: the background says nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Bills, by kind, pointing to the right from where they leave the head."""
 
-from __future__ import annotations
-
 from stackwalls.model.images.drawn.figure import Figure, Slot
 
 # Shapes are lists of points, which a formatter would set one a line:

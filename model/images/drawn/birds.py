@@ -1,7 +1,5 @@
 """Birds of trees and fields: songbirds, parrots, hummingbirds, birds of prey and owls."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.beaks import beak

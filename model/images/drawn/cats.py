@@ -1,7 +1,5 @@
 """Cats great and small, bears and pandas: a trunk from the side, the face to the viewer."""
 
-from __future__ import annotations
-
 from stackwalls.model.images.drawn.figure import Figure, Slot
 from stackwalls.model.images.drawn.looks import Look
 from stackwalls.model.images.drawn.parts import bead, eye, furry, triangle

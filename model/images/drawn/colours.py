@@ -1,7 +1,5 @@
 """Colour names of `species.tsv`: coats, plumages and shells in words that a reader can picture."""
 
-from __future__ import annotations
-
 RGB = tuple[int, int, int]
 
 COLOURS: dict[str, RGB] = {

@@ -1,7 +1,5 @@
 """Crabs, lobsters, crayfish and a hermit crab."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc

@@ -1,7 +1,5 @@
 """Dogs of every breed, wolves, foxes and hyenas: a trunk and a head in profile."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot

@@ -1,7 +1,5 @@
 """`Figure`: an animal as a list of filled polygons, back to front, before it has a size, a place or colours."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from enum import IntEnum

@@ -1,7 +1,5 @@
 """Fishes: bony fishes of every proportion, sharks, rays, eels and the lionfish."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc

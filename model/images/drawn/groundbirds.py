@@ -1,7 +1,5 @@
 """Ground birds: cocks, grouse, quails, a peacock."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.beaks import beak

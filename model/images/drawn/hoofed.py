@@ -1,7 +1,5 @@
 """Hoofed animals: horses, cattle, sheep, goats, antelopes, camels, pigs, a hippopotamus."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot

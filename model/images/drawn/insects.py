@@ -1,7 +1,5 @@
 """Insects, but for those with broad wings: beetles, flies, bees, ants, grasshoppers, mantises, stick insects."""
 
-from __future__ import annotations
-
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc
 from stackwalls.model.images.drawn.looks import Look
 from stackwalls.model.images.drawn.parts import bead, eye, triangle

@@ -1,7 +1,5 @@
 """Animals without backbone or joints: jellyfish, corals, worms, snails, slugs, starfish, urchins, a nautilus."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc

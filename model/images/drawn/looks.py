@@ -1,7 +1,5 @@
 """`Look`: what a species looks like, read from `species.tsv`, and the palette that it gives a figure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Mammals with a shape of their own: pouched ones, a platypus, a sloth, an armadillo, a meerkat."""
 
-from __future__ import annotations
-
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc
 from stackwalls.model.images.drawn.looks import Look
 from stackwalls.model.images.drawn.parts import bead, furry, triangle

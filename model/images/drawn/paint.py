@@ -1,7 +1,5 @@
 """From a figure to pixels: polygons at twice the size into an image of palette entries, then a 2 × 2 mean."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

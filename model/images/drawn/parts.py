@@ -1,7 +1,5 @@
 """Parts that many animals share: eyes, legs, feet, manes, coats with a ragged outline."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Coats: stripes, spots and the like over a body, clipped to the slots that they may cover."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Monkeys, apes and lemurs, sitting and facing the viewer, or hanging by an arm."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot

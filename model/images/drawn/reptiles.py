@@ -1,7 +1,5 @@
 """Reptiles on four legs: lizards, a chameleon, crocodiles, a triceratops."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc

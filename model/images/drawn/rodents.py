@@ -1,7 +1,5 @@
 """Rodents, rabbits and hares, and the spiny ones."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc

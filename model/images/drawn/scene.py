@@ -1,7 +1,5 @@
 """`draw` and `draw_scene`: a seeded picture of one animal, or of two stacked, with boxes and masks."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 

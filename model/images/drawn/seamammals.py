@@ -1,7 +1,5 @@
 """Mammals of the sea: whales, a dugong, a sea lion."""
 
-from __future__ import annotations
-
 from stackwalls.model.images.drawn.figure import Figure, Slot
 from stackwalls.model.images.drawn.looks import Look
 from stackwalls.model.images.drawn.parts import bead

@@ -1,7 +1,5 @@
 """Contact sheets of the drawn world, to look at and for the documentation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

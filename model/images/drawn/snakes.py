@@ -1,7 +1,5 @@
 """Snakes and worms: a body along a curve, painted disc by disc."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -1,7 +1,5 @@
 """Turtles of land and sea."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from stackwalls.model.images.drawn.figure import Figure, Slot, arc

@@ -1,7 +1,5 @@
 """Birds of the shore and the water, and the big runners: waders, swimmers, penguins, albatrosses, ostriches."""
 
-from __future__ import annotations
-
 from stackwalls.model.images.drawn.beaks import beak
 from stackwalls.model.images.drawn.figure import Figure, Slot
 from stackwalls.model.images.drawn.looks import Look

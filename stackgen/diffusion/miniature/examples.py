@@ -1,7 +1,5 @@
 """What the miniature learns from: frames of the drawn world, their prompts, and a tokenizer of the prompts' words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 

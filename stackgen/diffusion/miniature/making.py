@@ -1,7 +1,5 @@
 """`make_miniature`: from drawn frames to a pipeline folder that diffusers loads."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What describes a miniature: the spec of a training, and the miniature that this package contains."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """What is trained: `DecoderTask` and `DenoiserTask`, and their loop `TaskLoop`."""
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
