@@ -1,6 +1,6 @@
-"""The published contract: the dataset folder on disk, its columns, manifest and card; and the Hugging Face Hub.
+"""The dataset format: files, columns, manifest and card; reading, writing, and the Hugging Face Hub.
 
-- What a dataset is: `record` (its columns: add one there), `manifest` (what made the folder, and every file's hash),
+- What a dataset is: `record` (its columns), `manifest` (what made the folder, and every file's hash),
   `layout` (the files and their places), `verification` (`verify`: does a folder match its manifest?)
 - Writing: `run_store` (`RunStore`: a run that can be killed, resumed and shared; of evaluations too), `folder_writer`
   (`FolderWriter`: a dataset folder, item by item), `finishing` (from rows to shards, card and manifest)
@@ -11,6 +11,9 @@
 - STACK-MIX without pixels: `recipe`
 - Networks: `model_folder` (weights, configuration, certificate and card of a network)
 - Uploading: `publishing/`
+
+To add a column to a dataset, declare it in `record`, and fill it in `stackmix.class_rows` or
+`stackgen.generation.attempts`.
 
 Imports only `model`. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

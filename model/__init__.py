@@ -1,14 +1,16 @@
 """What the network sees: the wall, the networks that are blind behind it, and the proof that they are.
 
 - `images/`: labeled images, from what a user types to pixels and classes, and a drawn world for where there are none
-- `networks/`: the networks that are blind behind a wall, by name, and their certificate; add a kind of wall there
+- `networks/`: the networks that are blind behind a wall, by name, and their certificate
 - `wall` (the dead zone in pixels), `preprocessing` (the one transform), `sampling` (what a seed draws)
 - `state` (leave models as they were), `parallel`, `launcher` (this process's share of a shared run)
 - `hub` (ids and failures of the Hugging Face Hub), `device` (which one, and when its memory runs out)
-- `files` (files that appear whole), `errors` (the two kinds of failure that a user meets)
+- `files` (atomic file writes), `errors` (the two kinds of failure that a user meets)
 - `miniature/`: the two networks whose weights come with the package
 - `training/`: how the masked VGG16 and its baseline are trained
 - `theory/`: the one-convolution network in closed form, and what GradCAM expects of it at initialization
+
+To add an image source, see `images/`; to put a wall on another architecture, see `networks/`.
 
 Imports none of the other folders. Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

@@ -3,6 +3,6 @@
 - `evaluation_spec`: the settings; `runner`: `evaluate`, which composes the rest
 - `blocks` (of images; their rows on disk, in a run that was killed or that several processes share), `block_run` (a
   block to rows), `measuring` (a batch through one explainer)
-- `identity` (which run, and which method, it is), `provenance` (what the run was, for readers)
+- `identity` (hashes that identify a run and its methods), `provenance` (what readers must know of a run)
 - `samples` (maps kept for figures)
 """

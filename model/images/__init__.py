@@ -1,13 +1,15 @@
-"""Labelled images: from what a user types to pixels and classes, for every command alike.
+"""Labeled images: from what a user types to pixels and classes, the same way for every command.
 
-- `opening`: `open_images`, from text to images; here a new form is added
+- `opening`: `open_images`, from text to images
 - `labelled`: what all of them can do (`LabelledImages`), and what the values of a label column mean
-- the forms: `image_folder` (class folders, and a flat folder with a list of labels), `parquet` (files here or on the
+- the sources: `image_folder` (class folders, and a flat folder with a list of labels), `parquet` (files here or on the
   Hub), `tables` (`datasets`, also streamed; which columns hold the image and the label), `tar_shards` (WebDataset),
   `hub` (the Hugging Face Hub), `drawn_images` (the drawn world)
 - `labels`: ImageNet-1k's classes, and which one a name stands for
 - `decoding`: from encoded bytes to pixels
 - `drawn/`: a world of procedural animals
+
+To add an image source, write a `LabelledImages` subclass in a new module and open it in `opening.open_images`.
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """
