@@ -189,8 +189,10 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
 
     if values is None:
         return None
-    # no class has a slash in its name
-    if len(values) == 1 and ("/" in values[0] or (Path(values[0]) / "manifest.json").is_file()):
+    # no class has a slash in its name, and a list of many is too long for the name of a folder
+    if len(values) == 1 and (
+        "/" in values[0] or ("," not in values[0] and (Path(values[0]) / "manifest.json").is_file())
+    ):
         from stackwalls.hub_cards import dataset_classes
 
         return dataset_classes(values[0])

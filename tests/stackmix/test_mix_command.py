@@ -67,6 +67,7 @@ def test_classes_by_number_name_and_folder(image_folder: FolderMaker, tmp_path: 
         (None, None),
         (["100"], 100),
         (["index:7"], (7,)),
+        ([",".join(f"index:{n}" for n in range(300))], tuple(range(300))),  # longer than a file's name may be
         (["great white shark", "index:12"], ("great white shark", 12)),
         (["tench, goldfish", "index:12"], ("tench", "goldfish", 12)),
         (["index:seven"], ("index:seven",)),
