@@ -2,8 +2,7 @@
 
 - What a dataset is: `record` (its columns), `manifest` (what made the folder, and every file's hash),
   `layout` (the files and their places), `verification` (`verify`: does a folder match its manifest?)
-- Writing: `run_store` (`RunStore`: a run that can be killed, resumed and shared; of evaluations too), `folder_writer`
-  (`FolderWriter`: a dataset folder, item by item), `finishing` (from rows to shards, card and manifest)
+- Writing: `writing/` (the store of runs that can be killed, resumed and shared; dataset folders item by item)
 - Reading: `reading` (`open_dataset`: finished sets on disk or on the Hub, and any other labeled images),
   `stack_dataset` (batches), `row_reader` (any row of a finished set by its number)
 - Reviewing: `decisions` (a reviewer's decisions, next to the data)

@@ -17,8 +17,6 @@ from .decisions import (
     rejected_images as rejected_images,
     review_reason as review_reason,
 )
-from .finishing import Card as Card
-from .folder_writer import FolderWriter as FolderWriter, ItemRecord as ItemRecord
 from .layout import Succession as Succession, unfinished_spec as unfinished_spec
 from .manifest import (
     KINDS as KINDS,
@@ -45,3 +43,5 @@ from .record import (
 from .row_reader import RowReader as RowReader
 from .stack_dataset import Batch as Batch, StackDataset as StackDataset
 from .verification import verify as verify
+from .writing.finishing import Card as Card
+from .writing.folder_writer import FolderWriter as FolderWriter, ItemRecord as ItemRecord

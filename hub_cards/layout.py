@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest, differences
-from stackwalls.hub_cards.run_store import WORK_NAME, RunStore
+from stackwalls.hub_cards.writing.run_store import WORK_NAME, RunStore
 from stackwalls.model import InputError, file_sha256
 from stackwalls.model.files import is_temporary
 

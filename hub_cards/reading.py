@@ -15,8 +15,8 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, 
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.row_reader import RowReader, reading, shard_rows
-from stackwalls.hub_cards.run_store import WORK_NAME
 from stackwalls.hub_cards.stack_dataset import StackDataset
+from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
 from stackwalls.model.images import ImageRow, LabelledImages, open_images
 from stackwalls.model.images.hub import download_hub, opening, stream_hub

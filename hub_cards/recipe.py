@@ -11,10 +11,10 @@ import huggingface_hub
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.license import License
-from stackwalls.hub_cards.folder_writer import FolderWriter
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.row_reader import RowReader, reading
+from stackwalls.hub_cards.writing.folder_writer import FolderWriter
 from stackwalls.model import (
     IMAGE_SIZE,
     RESIZE,

@@ -13,7 +13,7 @@ from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, read_groups, s
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
 from stackwalls.hub_cards.row_reader import UNREADABLE
-from stackwalls.hub_cards.run_store import WORK_NAME
+from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import IMAGE_SIZE, InputError, class_names, file_sha256
 from stackwalls.model.images.decoding import BrokenImageError, load_image
 

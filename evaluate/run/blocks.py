@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.hub_cards.manifest import canonical_json
-from stackwalls.hub_cards.run_store import RunStore
+from stackwalls.hub_cards.writing.run_store import RunStore
 from stackwalls.model import InputError, Launch, StackwallsError
 
 BLOCK_IMAGES = 32

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from stackwalls.hub_cards.cards.facts import DRAWN
 from stackwalls.hub_cards.layout import CARD_NAME, read_groups, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
-from stackwalls.hub_cards.run_store import WORK_NAME
+from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import InputError
 from stackwalls.model.hub import RepositoryKind
 

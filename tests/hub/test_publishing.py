@@ -67,7 +67,7 @@ def test_an_update_replaces_what_is_ours_and_leaves_the_rest(
     hub: LoopbackHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
+        patch.setattr("stackwalls.hub_cards.writing.finishing.SHARD_BYTES", 1)
         old = drawn(tmp_path / "old", rows=210, part=100)
     new = drawn(tmp_path / "new", rows=120, seed=1)
     put(old, "user/stack-mix")

@@ -27,7 +27,7 @@ def old_and_new(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A set, and its successor with fewer shards."""
     folder = tmp_path_factory.mktemp("sets")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
+        patch.setattr("stackwalls.hub_cards.writing.finishing.SHARD_BYTES", 1)
         drawn(folder / "old", rows=210, part=100)
     return folder / "old", drawn(folder / "new", rows=9, seed=1)
 

@@ -26,7 +26,7 @@ from stackwalls.model import InputError, RunError
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three shards of 100, 100 and 30 rows."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
+        patch.setattr("stackwalls.hub_cards.writing.finishing.SHARD_BYTES", 1)
         return drawn(tmp_path_factory.mktemp("sets") / "stack-mix", rows=230, part=100)
 
 

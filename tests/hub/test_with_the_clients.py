@@ -63,7 +63,7 @@ for token in {[OTHER_TOKEN, BAD_TOKEN]}:
 @pytest.fixture(scope="module")
 def many_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
+        patch.setattr("stackwalls.hub_cards.writing.finishing.SHARD_BYTES", 1)
         return drawn(tmp_path_factory.mktemp("sets") / "stack-mix", rows=1000, part=100)
 
 

@@ -34,7 +34,9 @@ def test_dying_before_any_change_of_the_disk(tmp_path: Path, monkeypatch: pytest
     expected = contents(tmp_path / "expected")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     children = multiprocessing.get_context("forkserver")
-    children.set_forkserver_preload(["dataset_maker", "stackwalls.hub_cards.folder_writer", "PIL.PngImagePlugin"])
+    children.set_forkserver_preload(
+        ["dataset_maker", "stackwalls.hub_cards.writing.folder_writer", "PIL.PngImagePlugin"]
+    )
     left_behind = set()
     for number in range(1, 1000):
         folder = tmp_path / str(number)

@@ -13,8 +13,8 @@ from dataset_maker import SPEC, contents, make_row, open_writer, parts_of, pixel
 from hypothesis import given, strategies as st
 
 from stackwalls.hub_cards import FolderWriter, ItemRecord, Manifest, stack_mix_features, verify
-from stackwalls.hub_cards.finishing import regrouped, write_shards
 from stackwalls.hub_cards.record import encode_rows
+from stackwalls.hub_cards.writing.finishing import regrouped, write_shards
 from stackwalls.model import InputError, RunError, class_names
 
 SHARD = "data/test-00000-of-00001.parquet"
@@ -106,7 +106,7 @@ def test_shards_stay_below_the_limit(tmp_path: Path) -> None:
 
 
 def test_several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
+    monkeypatch.setattr("stackwalls.hub_cards.writing.finishing.SHARD_BYTES", 1)
     manifest = write_folder(tmp_path / "a", rows=230, part=64)
     assert manifest.shards() == [f"data/test-0000{n}-of-00003.parquet" for n in range(3)]
     assert [manifest.files[name]["rows"] for name in manifest.shards()] == [100, 100, 30]

@@ -65,7 +65,7 @@ def test_a_dataset_folder(batch_size: int, finished: Path) -> None:
 
 
 def test_several_shards_are_read_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
+    monkeypatch.setattr("stackwalls.hub_cards.writing.finishing.SHARD_BYTES", 1)
     write_folder(tmp_path / "a", rows=210, part=100)
     assert everything(open_dataset(tmp_path / "a"), 64)[1] == list(range(210))
 
@@ -247,7 +247,7 @@ def test_what_is_no_dataset_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_rows_after_a_jump_are_the_rows_that_stand_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Spans begin inside a row group, at its edge and behind a whole shard; what is passed over is not decoded."""
-    monkeypatch.setattr("stackwalls.hub_cards.finishing.SHARD_BYTES", 1)
+    monkeypatch.setattr("stackwalls.hub_cards.writing.finishing.SHARD_BYTES", 1)
     write_folder(tmp_path / "a", rows=430, part=100)
     spans = [(3, 5), (110, 112), (300, 301), (429, 430)]
     decoded: list[bytes] = []

@@ -6,7 +6,7 @@ import pytest
 from dataset_maker import make_row, png
 
 from stackwalls.hub_cards import MEANINGS, encode_rows, stack_gen_features, stack_mix_features
-from stackwalls.hub_cards.finishing import write_parquet
+from stackwalls.hub_cards.writing.finishing import write_parquet
 from stackwalls.model import InputError, class_names
 
 GEN_ROW: dict[str, Any] = {

@@ -68,7 +68,9 @@ def test_dying_before_any_change_of_the_disk(
     old = contents(tmp_path / "old")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     children = multiprocessing.get_context("forkserver")
-    children.set_forkserver_preload(["dataset_maker", "stackwalls.hub_cards.folder_writer", "PIL.PngImagePlugin"])
+    children.set_forkserver_preload(
+        ["dataset_maker", "stackwalls.hub_cards.writing.folder_writer", "PIL.PngImagePlugin"]
+    )
     seen = {"old": 0, "unfinished": 0, "new": 0}
     for number in range(1, 1000):
         folder = Path(shutil.copytree(tmp_path / "old", tmp_path / str(number)))

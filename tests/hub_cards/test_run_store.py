@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from stackwalls.hub_cards.run_store import RunStore
+from stackwalls.hub_cards.writing.run_store import RunStore
 from stackwalls.model import InputError, Launch, RunError, write_whole
 
 JSON = st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=9) | st.lists(st.text(max_size=5)))

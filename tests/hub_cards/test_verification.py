@@ -13,8 +13,8 @@ from dataset_maker import contents, make_row, open_writer, png, resealed, write_
 from PIL import Image
 
 from stackwalls.hub_cards import Manifest, stack_mix_features, verify
-from stackwalls.hub_cards.finishing import write_parquet
 from stackwalls.hub_cards.record import REJECTED_SCHEMA, encode_rows
+from stackwalls.hub_cards.writing.finishing import write_parquet
 from stackwalls.model import InputError, file_sha256
 from stackwalls.stackgen.commands import verify as command
 

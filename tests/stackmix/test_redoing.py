@@ -301,7 +301,9 @@ def test_killed_after_the_old_set_was_given_up(
     mix(spec, out)
     turn_down(out, f"{NAMES[0]}_0000")
     with monkeypatch.context() as patch:
-        patch.setattr("stackwalls.hub_cards.finishing._write_rejected", lambda *_: (_ for _ in ()).throw(Killed))
+        patch.setattr(
+            "stackwalls.hub_cards.writing.finishing._write_rejected", lambda *_: (_ for _ in ()).throw(Killed)
+        )
         with pytest.raises(Killed):
             redo_rejected(spec, out)
     assert not (out / "manifest.json").exists()

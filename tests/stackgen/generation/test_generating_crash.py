@@ -25,7 +25,9 @@ def children(monkeypatch: pytest.MonkeyPatch) -> ForkServerContext:
     """Processes that begin with everything imported."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["scripted_generation", "stackwalls.hub_cards.finishing", "PIL.PngImagePlugin"])
+    context.set_forkserver_preload(
+        ["scripted_generation", "stackwalls.hub_cards.writing.finishing", "PIL.PngImagePlugin"]
+    )
     return context
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from stackwalls.hub_cards.finishing import Card, finish_folder
 from stackwalls.hub_cards.layout import Succession, check_admissible
 from stackwalls.hub_cards.manifest import (
     MANIFEST_FORMAT,
@@ -23,7 +22,8 @@ from stackwalls.hub_cards.manifest import (
     package_versions,
 )
 from stackwalls.hub_cards.record import RECORDS, encode_rows
-from stackwalls.hub_cards.run_store import RunStore
+from stackwalls.hub_cards.writing.finishing import Card, finish_folder
+from stackwalls.hub_cards.writing.run_store import RunStore
 from stackwalls.model import InputError, Launch, RunError
 
 Rejected = dict[str, str]
