@@ -258,7 +258,7 @@ def test_load_dataset_reads_the_rows_and_not_the_pictures_of_the_card(tmp_path: 
 def test_a_run_that_was_killed_between_the_pictures_and_the_manifest_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from stackwalls.hub_cards import finishing
+    from stackwalls.hub_cards.writing import finishing
 
     write_folder(tmp_path / "a", rows=3, part=3)
     real = finishing.write_whole

@@ -7,7 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 from dataset_maker import write_folder
 
-from stackwalls.hub_cards import RowReader, finishing, row_reader
+from stackwalls.hub_cards import RowReader, row_reader
+from stackwalls.hub_cards.writing import finishing
 from stackwalls.model import InputError, RunError
 
 
