@@ -4,16 +4,16 @@ The target layer is the ReLU after the filters, with maps B of `(R, V, h, w)` fo
 maps, W1 … WL the weights of the dense layers (W1 is zero on the lower half of C), h1 … hL their outputs before ReLU, c
 the target class, and y = hL[c] the score. Then
 
-    G = dy/dC = WL[c] · diag(h(L-1) > 0) · W(L-1) · … · diag(h1 > 0) · W1                                        (1)
-    GradCAM's coefficient     alpha_v = 1/(h w) · sum of dy/dB_v over all cells = 1/(h w) · sum of G_v           (2)
-    XGradCAM's coefficient    a_v = (sum of B_v · dy/dB_v) / (sum of B_v) = (sum of C_v · G_v) / (sum of B_v)    (3)
-    HiResCAM's map            ReLU of the sum over v of C_v · G_v, each at the cell its window was largest in    (4)
+    G = dy/dC = WL[c] · diag(h(L-1) > 0) · W(L-1) · … · diag(h1 > 0) · W1                                       (T1)
+    GradCAM's coefficient     alpha_v = 1/(h w) · sum of dy/dB_v over all cells = 1/(h w) · sum of G_v          (T2)
+    XGradCAM's coefficient    a_v = (sum of B_v · dy/dB_v) / (sum of B_v) = (sum of C_v · G_v) / (sum of B_v)   (T3)
+    HiResCAM's map            ReLU of the sum over v of C_v · G_v, each at the cell its window was largest in   (T4)
 
 HiResCAM's share of the unread cells is 0, since G is; GradCAM and XGradCAM multiply all of B_v by one number. All
 functions take the same arguments as `pooled_gradient`; maps are at B's resolution, not normalized.
 
 Source: derived in docs/theory.md from the methods' definitions (Selvaraju et al. 2017; Fu et al. 2020; Draelos and
-Carin 2020); (2) is the subject of Proposition 2 of Taimeskhanov et al. 2024.
+Carin 2020); (T1) and (T2) are Proposition 2 of Taimeskhanov et al. 2024.
 """
 
 import torch
@@ -23,11 +23,11 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.theory.one_convolution import Networks
 
 XGRADCAM_EPSILON = 1e-7
-"""Added to the denominator of (3), as in grad-cam 1.5: a filter without a response has coefficient 0."""
+"""Added to the denominator of (T3), as in grad-cam 1.5: a filter without a response has coefficient 0."""
 
 
 def pooled_gradient(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """G of (1), the gradient of the score in the pooled cells that the head reads.
+    """G of (T1), the gradient of the score in the pooled cells that the head reads.
 
     Args:
         networks: R networks.
@@ -53,13 +53,13 @@ def pooled_gradient(networks: Networks, maps: torch.Tensor, target: int | torch.
 
 
 def gradcam_coefficients(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """GradCAM's coefficients alpha, equation (2): `(R, V)`."""
+    """GradCAM's coefficients alpha, equation (T2): `(R, V)`."""
     rows, columns = networks.spec.map_size
     return pooled_gradient(networks, maps, target).sum(dim=(2, 3)) / (rows * columns)
 
 
 def xgradcam_coefficients(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """XGradCAM's coefficients, equation (3): `(R, V)`."""
+    """XGradCAM's coefficients, equation (T3): `(R, V)`."""
     shares = networks.pool(maps)[0] * pooled_gradient(networks, maps, target)
     return shares.sum(dim=(2, 3)) / (maps.sum(dim=(2, 3)) + XGRADCAM_EPSILON)
 
@@ -80,7 +80,7 @@ def xgradcam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Ten
 
 
 def hirescam_map(networks: Networks, maps: torch.Tensor, target: int | torch.Tensor = 0) -> torch.Tensor:
-    """HiResCAM's map, equation (4): `(R, h, w)`; exactly 0 in rows that the head does not read."""
+    """HiResCAM's map, equation (T4): `(R, h, w)`; exactly 0 in rows that the head does not read."""
     values, cells = networks.pool(maps)
     shares = values * pooled_gradient(networks, maps, target)
     combined = maps.new_zeros(len(maps), maps.shape[2] * maps.shape[3])

@@ -13,8 +13,8 @@ where b are the activations of all maps at the cell (0 if L > 1 and no seen acti
 where x is the patch of the image at the cell: exactly if L = 1, else up to K tau_0 |x| sqrt(V) / 2^V. In expectation,
 GradCAM depends on the norm of the patch alone: it does not know where the wall is.
 
-Source: derived in docs/theory.md from the paper's setting, with proofs; cf. Eq. 11 and Theorem 3 of Taimeskhanov et al.
-2024. The theorem asks for V > 20 filters, the range of "chebyshev"; whether the constants agree could not be checked.
+Source: docs/theory.md, with proofs. The second is Eq. 11 of Taimeskhanov et al. 2024, evaluated; with the bound
+"chebyshev" of m_V, which is positive for V > 20, it is their Theorem 3 (Eq. 5).
 """
 
 import math
@@ -91,7 +91,7 @@ def conditional_expectation(spec: OneConvolution, maps: torch.Tensor) -> torch.T
         maps: `(R, V, h, w)`, the activation maps (`Networks.features`) of R draws of the filters.
 
     Returns:
-        `(R, h, w)`, of the maps' dtype: equation (5) of docs/theory.md.
+        `(R, h, w)`, of the maps' dtype: equation (T5) of docs/theory.md.
 
     Raises:
         InputError: if `maps` has another shape.
@@ -119,13 +119,13 @@ def _expected(spec: OneConvolution, image: torch.Tensor, norm: float) -> torch.T
 def expected_gradcam(spec: OneConvolution, image: torch.Tensor) -> torch.Tensor:
     """The expected GradCAM map at initialization, over all weights, for a fixed class: `(C, H, W)` to `(h, w)` float64.
 
-    A multiple of `patch_norms`: equation (6) of docs/theory.md. Exact for one dense layer. For more, too large by the
+    A multiple of `patch_norms`: equation (T6) of docs/theory.md. Exact for one dense layer. For more, too large by the
     share `dead_draw_norm(V) / rectified_norm_mean(V)` at most (0.5 for V = 2, 1e-8 for V = 30).
     """
     return _expected(spec, image, rectified_norm_mean(spec.filters))
 
 
 def gradcam_lower_bound(spec: OneConvolution, image: torch.Tensor, inequality: Inequality = "moments") -> torch.Tensor:
-    """A lower bound of `expected_gradcam`, equations (7) and (8) of docs/theory.md: `(C, H, W)` to `(h, w)` float64."""
+    """A lower bound of `expected_gradcam`, (T7) or (T8) of docs/theory.md: `(C, H, W)` to `(h, w)` float64."""
     missing = dead_draw_norm(spec.filters) if spec.depth > 1 else 0.0
     return _expected(spec, image, max(0.0, rectified_norm_lower_bound(spec.filters, inequality) - missing))

@@ -34,8 +34,8 @@ class OneConvolution:
         InputError: if a size is not positive, kernel or windows do not fit, the pooled map has a single row, or `tau`
             is not one positive number or one per layer.
 
-    Source: [CNN] of Taimeskhanov, Sicre, Garreau 2024, section 2, and its split into f and g (cf. Eq. 4). Defaults, and
-    the lack of padding and bias, as in the authors' notebook (MagamedT/cam-can-see-through-walls,
+    Source: [CNN] of Taimeskhanov, Sicre, Garreau 2024, section 2.1, and its split into f and g (Eq. 1 to 4). Defaults,
+    and the lack of padding and bias, as in the authors' notebook (MagamedT/cam-can-see-through-walls,
     figure_code/mnist_experiment.ipynb); there `classes` is 10.
     """
 

@@ -45,7 +45,7 @@ def plot_digit(networks: Networks, image: torch.Tensor, estimate: Estimate) -> F
         image: `(1, H, W)` in [0, 1].
         estimate: of the expected GradCAM map.
 
-    Source: the first two panels follow Taimeskhanov et al. 2024, Figure 3.
+    Source: the first two panels are Figure 3 of Taimeskhanov et al. 2024.
     """
     maps = networks.features(image)
     target = networks.head(maps).argmax(dim=1)

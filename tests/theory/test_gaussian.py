@@ -15,7 +15,7 @@ from stackwalls.model.theory import (
     rectified_norm_mean,
 )
 
-SQUARE_MEAN, SQUARE_VARIANCE = 1 / 2, 5 / 4  # of ReLU(g)²: Lemma 2 of docs/theory.md
+SQUARE_MEAN, SQUARE_VARIANCE = 1 / 2, 5 / 4  # of ReLU(g)²: Lemma 11 of docs/theory.md
 
 
 def integral_norm(count: int) -> float:
@@ -46,6 +46,33 @@ def test_rectified_norm_by_integration(count: int) -> None:
 def test_rectified_mean_by_integration(sigma: float) -> None:
     mean, _ = integrate.quad(lambda x: x * stats.norm.pdf(x, scale=sigma), 0, math.inf)
     assert rectified_mean(sigma) == pytest.approx(mean, rel=1e-8)
+
+
+@pytest.mark.parametrize("mu", [-0.7, 0.0, 1.3])
+def test_lemma_9_at_any_mean(mu: float) -> None:
+    """The paper's Lemma 9; at mean 0 it is `rectified_mean`."""
+    tau = 0.8
+    mean, _ = integrate.quad(lambda x: x * stats.norm.pdf(x, mu, tau), 0, math.inf)
+    lemma = mu * stats.norm.cdf(mu / tau) + tau * stats.norm.pdf(-mu / tau)
+    assert lemma == pytest.approx(mean, rel=1e-8)
+    assert (lemma == pytest.approx(rectified_mean(tau))) == (mu == 0)
+
+
+def test_eq_8_needs_tau_squared_and_patches_of_k() -> None:
+    """The covariance of two cells' responses to one filter, simulated, against Eq. 8 corrected and as printed."""
+    random, tau, k = np.random.default_rng(0), 2.0, 2
+    image = random.random((5, 5))
+    filters = random.normal(scale=tau, size=(200_000, k, k))
+    first, second = (image[i : i + k, j : j + k] for i, j in ((0, 1), (1, 1)))
+    responses = (filters * first).sum((1, 2)), (filters * second).sum((1, 2))
+    products = responses[0] * responses[1]
+    error = products.std() / math.sqrt(len(products))
+    covariance, without_tau = tau**2 * (first * second).sum(), (first * second).sum()
+    one_more = tau**2 * (image[0 : k + 1, 1 : k + 2] * image[1 : k + 2, 1 : k + 2]).sum()
+    assert abs(products.mean() - covariance) < 4 * error
+    assert min(abs(products.mean() - wrong) for wrong in (without_tau, one_more)) > 20 * error
+    # Lemma 10: the variance of one response
+    assert responses[0].std() == pytest.approx(tau * np.linalg.norm(first), rel=0.01)
 
 
 def test_rectified_square_by_integration() -> None:
