@@ -1,4 +1,5 @@
 from .adapters import GradCamExplainer as GradCamExplainer
+from .engine.score import pixel_score_cam as pixel_score_cam
 from .maps import Explainer as Explainer, Maps as Maps
 from .measurements import Measurements as Measurements
 from .methods import (

@@ -1,9 +1,10 @@
 """ScoreCAM's weights, exact, from the pixels that can matter.
 
 w = softmax over v of y(x ⊙ s(A_v)), with s the bilinear upsampling (corners aligned) and min–max of channel v's map
-(Wang et al., "Score-CAM", CVPR-W 2020, as grad-cam computes it: raw scores, the normalized input multiplied). What is
-behind the wall cannot change y, so only the seen part is masked and run. Masks that are zero all over it give the same
-input, zero, whose score is computed once.
+(Wang et al., "Score-CAM", CVPR-W 2020, as grad-cam computes it: raw scores, the normalized input multiplied, so that a
+mask leaves the dataset's mean color). `pixel_score_cam` masks the pixels in [0, 1] before they are normalized, as in
+Definition 7 of Taimeskhanov et al. 2024, so that a mask leaves black. What is behind the wall cannot change y, so only
+the seen part is masked and run. Masks that are zero all over it give the same input, whose score is computed once.
 """
 
 from collections.abc import Callable
@@ -15,8 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.kernels import Features, SplitProducts, conv_relu, dense_layers, linear
-from stackwalls.model import IMAGE_SIZE, BlindModel, MaskedVGG16, Wall, Walled, parallel_map
+from stackwalls.model import IMAGE_SIZE, BlindModel, InputError, MaskedVGG16, Wall, Walled, parallel_map
 from stackwalls.model.networks.seen_rows import rows_needed
 
 SeenParts = list[torch.Tensor]
@@ -151,7 +153,8 @@ def score_weights(
     target: int,
     wall: Wall | None,
     batch: int,
-    report: Callable[[int], None],
+    report: Callable[[int], None] = lambda done: None,
+    empty: torch.Tensor | float = 0.0,
 ) -> torch.Tensor:
     """ScoreCAM's weights for one image, `(C,)` float32, summing to 1.
 
@@ -163,8 +166,9 @@ def score_weights(
         wall: the network's own, whose dead zone need not be computed.
         batch: masked images per call.
         report: called with the number of channels done.
+        empty: the normalized value of pixels at which a mask is 0, `(3, 1, 1)` or one number.
     """
-    parts = seen_parts(image, wall)
+    parts = seen_parts(image - empty, wall)
     lit = activations.flatten(1).any(1).nonzero()[:, 0]
 
     def masked_runs(channels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -174,10 +178,10 @@ def score_weights(
             shows = torch.stack([mask.flatten(1).any(1) for mask in masks]).any(0)
             if not shows.any():
                 return channels[shows], nothing[:0]
-            masked = [part * mask[shows, None] for part, mask in zip(parts, masks, strict=True)]
+            masked = [part * mask[shows, None] + empty for part, mask in zip(parts, masks, strict=True)]
             return channels[shows], scorer.run(masked, target)
 
-    nothing = scorer.run([torch.zeros_like(part)[None] for part in parts], target)
+    nothing = scorer.run([torch.zeros_like(part)[None] + empty for part in parts], target)
     shown, runs = [], [nothing]
     done = len(activations) - len(lit)
     groups = torch.split(lit, batch) if len(lit) else ()  # an all-zero map has no mask
@@ -193,3 +197,37 @@ def score_weights(
     if shown:
         scores[torch.cat(shown)] = found[1:]
     return torch.softmax(scores, 0)
+
+
+def pixel_score_cam(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """ScoreCAM to the letter of the paper: the masks multiply the pixels in [0, 1], and then these are normalized.
+
+    grad-cam's ScoreCAM, `--method ScoreCAM`, multiplies the normalized input. This one is a method of its own:
+    `stackgen evaluate DATASET --method stackwalls.evaluate:pixel_score_cam`. The definition's - f(image), the same for
+    all channels, does not change the softmax.
+
+    Args:
+        model: a `BlindModel`, in evaluation mode.
+        inputs: `(N, 3, H, W)` float32, normalized by the model's mean and standard deviation.
+        targets: `(N,)` int64, the explained classes.
+
+    Returns:
+        `(N, h, w)` float32, not negative, at the target layer's resolution.
+
+    Raises:
+        InputError: if the model is not a `BlindModel`.
+
+    Source: Taimeskhanov, Sicre, Garreau 2024, Definition 7 (appendix A).
+    """
+    if not isinstance(model, BlindModel):
+        raise InputError(f"Expected a network of stackwalls (a BlindModel), but got {type(model).__name__}.")
+    sizes = BatchSizes.usual(inputs.device)
+    scorer = scorer_of(model, sizes.masked)
+    black = -(inputs.new_tensor(model.mean) / inputs.new_tensor(model.std)).view(3, 1, 1)
+    maps = []
+    with torch.no_grad():
+        for image, activations, target in zip(inputs, model.features(inputs), targets.tolist(), strict=True):
+            weigh = partial(score_weights, scorer, image, activations, target, model.wall, empty=black)
+            weights = sizes.shrinking("masked", weigh, len(activations))
+            maps.append(torch.tensordot(weights, activations, 1).relu())
+    return torch.stack(maps)

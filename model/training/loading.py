@@ -15,6 +15,7 @@ from stackwalls.model.errors import RunError
 from stackwalls.model.images import decoding
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.tables import TableStream
+from stackwalls.model.preprocessing import RESIZE
 from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
 from stackwalls.model.training.batch_order import BatchOrder, Place
 from stackwalls.model.training.spec import Recipe
@@ -89,6 +90,7 @@ def evaluation_batches(
     data: TrainingData,
     batch_size: int,
     *,
+    resize: int = RESIZE,
     share: tuple[int, int] = (0, 1),
     rows: int = IMAGE_SIZE,
     device: torch.device | str = "cpu",
@@ -99,6 +101,7 @@ def evaluation_batches(
     Args:
         data: validation images and classes.
         batch_size: images at a time.
+        resize: shorter side before the center crop, in pixels.
         share: rank and number of processes; process k gets images k, k + N, k + 2N, …
         rows: as for `Loader`, as are `device` and `workers`.
         device: see `rows`.
@@ -110,7 +113,7 @@ def evaluation_batches(
     places = [Place(0, number, number) for number in range(share[0], len(data.val.labels), share[1])]
 
     def prepare(image: bytes, _: Place) -> torch.Tensor:
-        return torch.from_numpy(decoding.decode_and_crop(image)[:rows].copy()).permute(2, 0, 1)
+        return torch.from_numpy(decoding.decode_and_crop(image, resize)[:rows].copy()).permute(2, 0, 1)
 
     dataset = _Images(data, data.val, prepare)
     batches = [places[i : i + batch_size] for i in range(0, len(places), batch_size)]

@@ -8,12 +8,27 @@ import numpy as np
 import torch
 from torch import nn
 
-from stackwalls.model.networks.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.masked_vgg import MAP_SIZE, MaskedVGG16
 from stackwalls.model.networks.seen_rows import rows_needed, seen_map, seen_pixel_rows
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 _LAST = 0.1
 """Factor of the last layer's first weights below He's, so that all classes start about equally likely."""
+
+
+def initialize_as_authors(model: MaskedVGG16) -> None:
+    """PyTorch's default weights in the last convolution and the first dense layer, in place.
+
+    These two the authors replaced in torchvision's VGG16. Their dense layer has weights for the hidden rows too, which
+    count for its range: uniform within 1 / sqrt(256 · 14 · 14).
+
+    Source: vgg16_experiment/vgg16_training.py of MagamedT/cam-can-see-through-walls.
+    """
+    convolution = next(layer for layer in reversed(model.convolutions) if isinstance(layer, nn.Conv2d))
+    convolution.reset_parameters()
+    bound = (convolution.out_channels * MAP_SIZE**2) ** -0.5
+    for parameter in model.classifier[0].parameters():
+        nn.init.uniform_(parameter, -bound, bound)
 
 
 class SeededDropout(nn.Module):

@@ -20,7 +20,7 @@ from stackwalls.model.training.checkpoint import random_states, set_random_state
 from stackwalls.model.training.history import HISTORY_NAME
 from stackwalls.model.training.loading import Loader, evaluation_batches
 from stackwalls.model.training.loop import StepLoop
-from stackwalls.model.training.network import TrainingNetwork, calibrate, compiles
+from stackwalls.model.training.network import TrainingNetwork, calibrate, compiles, initialize_as_authors
 from stackwalls.model.training.spec import Recipe, Running, TrainingSpec
 from stackwalls.model.training.training_data import TrainingData
 from stackwalls.model.training.validation import Outcome, measure_outcome, validate
@@ -129,6 +129,8 @@ class _Training(StepLoop):
         torch.manual_seed(self.spec.seed)
         rows, classes = VISIBLE_ROWS if self.spec.masked else MAP_SIZE, self.data.classes
         model = MaskedVGG16(rows, len(classes), width=self.recipe.width, classes=classes)
+        if self.recipe.initialisation == "authors":
+            initialize_as_authors(model)
         device, compiled = self.accelerator.device, self.running.compile
         network = TrainingNetwork(model, self.recipe.dropout, compiles(device) if compiled is None else compiled)
         if self.recipe.initialisation == "calibrated" and calibrated:
@@ -169,7 +171,8 @@ class _Training(StepLoop):
         """Validate, and keep the weights if they are the best so far."""
         share, device = (self.order.rank, self.order.world), self.accelerator.device
         self.network.eval()
-        batches = evaluation_batches(self.data, self.order.piece, share=share, **self._loading())
+        resize = self.recipe.validation_resize
+        batches = evaluation_batches(self.data, self.order.piece, resize=resize, share=share, **self._loading())
         # a process that had no images has its zeros on the CPU
         found = validate(self.network, batches, lambda total: self.accelerator.reduce(total.to(device), "sum"))
         self.network.train()
@@ -208,4 +211,5 @@ class _Training(StepLoop):
         if not self.first:
             return None
         best, device = self.progress.best or {}, self.accelerator.device
-        return measure_outcome(self.folder / BEST, self.data, self.described, best, device, self.running.half)
+        resize, half = self.recipe.validation_resize, self.running.half
+        return measure_outcome(self.folder / BEST, self.data, self.described, best, device, resize=resize, half=half)

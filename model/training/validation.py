@@ -84,9 +84,13 @@ def measure_outcome(
     described: dict[str, Any],
     best: dict[str, float],
     device: torch.device,
-    half: bool = False,
+    *,
+    resize: int,
+    half: bool,
 ) -> Outcome:
     """Certify and measure the best weights, which `save_model` wrote to a file; `half` rounds them to 16 bits first.
+
+    `resize` is the shorter side of the validation images before the center crop, in pixels.
 
     During training the network got only the rows that it sees, perhaps in 16 bits. Here it gets whole images in float32
     through its own `forward`, as for anyone who loads the file.
@@ -99,7 +103,7 @@ def measure_outcome(
         model.rounded_to_half()
     certificate = require_certificate(model) if model.wall else None
     model.to(device)
-    batches = evaluation_batches(data, _BATCH, device=device)
+    batches = evaluation_batches(data, _BATCH, resize=resize, device=device)
     found = validate(lambda images: model(to_input(images.permute(0, 2, 3, 1))), batches)
     model.cpu()
     training = {

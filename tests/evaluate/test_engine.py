@@ -10,11 +10,12 @@ import torch
 from in_memory_dataset import sparse_vgg
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
+from torchvision.transforms import Normalize
 
 from stackwalls.evaluate.engine.ablation import ablation_weights
 from stackwalls.evaluate.engine.engine import ENGINE_METHODS, Engine, Explained, explain_head
 from stackwalls.evaluate.engine.kernels import reduced_dtype
-from stackwalls.evaluate.engine.score import SeenRows
+from stackwalls.evaluate.engine.score import SeenRows, pixel_score_cam
 from stackwalls.evaluate.engine.single_pass import SINGLE_PASS
 from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.model import Backbone, BlindModel, Wall, Walled
@@ -71,6 +72,21 @@ def test_maps_equal_grad_cams(kind: str, method: str) -> None:
     expected = cam(input_tensor=images, targets=None)
     assert expected.max() > 0.5, "a map of nothing would agree with anything"
     np.testing.assert_allclose(scaled(raw[method].numpy()), expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_pixel_score_cam_masks_before_the_normalization(kind: str) -> None:
+    """Definition 7: grad-cam's ScoreCAM of the pixels in [0, 1], on the network with the normalization in front."""
+    model = MODELS[kind]()
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (model.mean, model.std))
+    pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))
+    target = model((pixels - mean) / std).argmax(1)
+    cam = pytorch_grad_cam.ScoreCAM(nn.Sequential(Normalize(model.mean, model.std), model), [model.target_layer])
+    expected = cam(input_tensor=pixels, targets=None)
+    found = scaled(pixel_score_cam(model, (pixels - mean) / std, target).numpy())
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+    as_usual, _ = Engine(model).raw_maps((pixels - mean) / std, ["ScoreCAM"])
+    assert np.abs(scaled(as_usual["ScoreCAM"].numpy()) - expected).max() > 1e-3  # another method
 
 
 def test_any_class_can_be_explained() -> None:

@@ -16,6 +16,8 @@ def test_the_papers_recipe() -> None:
     paper = find_recipe("paper")
     assert (paper.optimizer, paper.learning_rate, paper.momentum, paper.weight_decay) == ("sgd", 0.03, 0.9, 1e-4)
     assert (paper.epochs, paper.batch_size, paper.crop_area, paper.crop_ratio) == (90, 256, (0.1, 1.0), (0.8, 1.25))
+    # the authors' script differs from torchvision's habits in two things, which have a recipe of their own
+    assert find_recipe("authors") == paper.with_values(initialisation="authors", validation_resize=224)
     rates = [learning_rate(paper, epoch * 5004, 5004) for epoch in (0, 29, 30, 59, 60, 89)]
     assert rates == pytest.approx([0.03, 0.03, 0.003, 0.003, 0.0003, 0.0003])
 
@@ -51,7 +53,7 @@ def test_one_cycle_rises_and_falls_as_torchs_schedulers_do() -> None:
 def test_what_is_no_recipe_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Recipe().with_values(**values)
-    with pytest.raises(InputError, match="Unknown recipe 'papr': expected paper, tiny, mini"):
+    with pytest.raises(InputError, match="Unknown recipe 'papr': expected paper, authors, tiny, mini"):
         find_recipe("papr")
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from stackwalls.model import MaskedVGG16, pixels_reached, to_input
 from stackwalls.model.networks.seen_rows import rows_needed, seen_pixel_rows
 from stackwalls.model.training import TrainingNetwork
-from stackwalls.model.training.network import SeededDropout, calibrate, compiles
+from stackwalls.model.training.network import SeededDropout, calibrate, compiles, initialize_as_authors
 
 
 @pytest.fixture(params=[5, 14], ids=["masked", "baseline"])
@@ -107,6 +107,22 @@ def test_rows_needed_are_those_of_the_receptive_field() -> None:
         for index in range(len(layers)):
             height = 224 // 2 ** sum(isinstance(layer, nn.MaxPool2d) for layer in layers[:index])
             assert pixels_reached(layers[index:], (0, visible), height) == (0, needed[index])
+
+
+def test_the_authors_weights_in_the_two_layers_that_they_replaced() -> None:
+    """PyTorch's default for a convolution, and for a dense layer over all 14 rows, of which this network has 5."""
+    torch.manual_seed(0)
+    model, plain = (MaskedVGG16(num_classes=10, width=1 / 8) for _ in range(2))
+    plain.load_state_dict(model.state_dict())
+    initialize_as_authors(model)
+    changed = {key for key, value in plain.state_dict().items() if not torch.equal(value, model.state_dict()[key])}
+    last = f"convolutions.{len(model.convolutions) - 2}"
+    assert changed == {f"{last}.weight", f"{last}.bias", "classifier.0.weight", "classifier.0.bias"}
+    whole = nn.Linear(32 * 14 * 14, 512)
+    for found, expected in zip(model.classifier[0].state_dict().values(), whole.state_dict().values(), strict=True):
+        assert float(found.abs().max()) == pytest.approx(float(expected.abs().max()), rel=0.02)
+        assert float(found.std()) == pytest.approx(float(expected.std()), rel=0.1)
+    assert float(model.state_dict()[f"{last}.weight"].abs().max()) == pytest.approx((64 * 9) ** -0.5, rel=0.01)
 
 
 def test_calibrated_outputs_have_mean_zero_and_variance_one(images: torch.Tensor) -> None:
