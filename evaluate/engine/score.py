@@ -18,6 +18,7 @@ from torch import nn
 
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.kernels import Features, SplitProducts, conv_relu, dense_layers, linear
+from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.model import IMAGE_SIZE, BlindModel, InputError, MaskedVGG16, Wall, Walled, parallel_map
 from stackwalls.model.networks.seen_rows import rows_needed
 
@@ -212,7 +213,7 @@ def pixel_score_cam(model: nn.Module, inputs: torch.Tensor, targets: torch.Tenso
         targets: `(N,)` int64, the explained classes.
 
     Returns:
-        `(N, h, w)` float32, not negative, at the target layer's resolution.
+        `(N, H, W)` float32 in [0, 1], scaled and upsampled as grad-cam does.
 
     Raises:
         InputError: if the model is not a `BlindModel`.
@@ -229,5 +230,5 @@ def pixel_score_cam(model: nn.Module, inputs: torch.Tensor, targets: torch.Tenso
         for image, activations, target in zip(inputs, model.features(inputs), targets.tolist(), strict=True):
             weigh = partial(score_weights, scorer, image, activations, target, model.wall, empty=black)
             weights = sizes.shrinking("masked", weigh, len(activations))
-            maps.append(torch.tensordot(weights, activations, 1).relu())
-    return torch.stack(maps)
+            maps.append(torch.tensordot(weights, activations, 1))
+    return normalized_maps(torch.stack(maps), inputs.shape[-1])
