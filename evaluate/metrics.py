@@ -30,7 +30,7 @@ def mu(maps: Any, wall: Wall) -> Any:
     Raises:
         InputError: if `maps` has another shape or type, or holds NaN, infinite or negative values.
 
-    Source: the measure of Taimeskhanov et al. 2024, Table 1.
+    Source: Taimeskhanov et al. 2024, Eq. 7.
     """
     return _like(maps, lambda values: _dead_share(values, wall, power=2).sqrt(), wall)
 

@@ -1,6 +1,7 @@
 """AblationCAM's weights, exact, from one forward pass: w_v = (y − y_v) / y, with y_v the score without channel v.
 
-Source: Desai and Ramaswamy, "Ablation-CAM" (WACV 2020), as grad-cam computes it. The convolutions never run again. If
+Source: Desai and Ramaswamy, "Ablation-CAM" (WACV 2020), Definition 8 of Taimeskhanov et al. 2024, as grad-cam computes
+it. The convolutions never run again. If
 the head's first layer is dense, every channel's share of its output is known (the shares sum to it): 4.4 GMAC per image
 for MaskedVGG16 instead of 3,958. There, the effect of removing a share is followed through the layers, because
 y − y_v as the difference of two scores loses digits. Other heads run on batches of ablated maps.

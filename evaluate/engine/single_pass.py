@@ -1,8 +1,10 @@
 """The CAM methods that need one forward and one backward pass, as functions of activations and gradients.
 
 Each takes the target layer's map A and the gradient G of the explained score with respect to it, both `(N, C, h, w)`
-float32, and returns the raw low-resolution map `(N, h, w)`: before ReLU, min–max and upsampling. Definitions as in
-Taimeskhanov et al. 2024, appendix A, with the constants of grad-cam 1.5.7, the reference for the numbers.
+float32, and returns the raw low-resolution map `(N, h, w)`: before ReLU, min–max and upsampling. Definitions 1 and 4 to
+6 are those of Taimeskhanov et al. 2024 (section 2.2 and appendix A), with the constants of grad-cam 1.5.7, the reference
+for the numbers; where a definition has the mean of products, a sum gives the same map after min–max. The paper
+measures EigenCAM and names LayerCAM, and defines neither.
 """
 
 from collections.abc import Callable
@@ -29,12 +31,12 @@ def weighted_sum(weights: torch.Tensor, activations: torch.Tensor) -> torch.Tens
 
 
 def grad_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-    """w_v is the spatial mean of G_v (Selvaraju et al. 2017)."""
+    """w_v is the spatial mean of G_v (Selvaraju et al. 2017; Definition 1)."""
     return weighted_sum(gradients.mean((2, 3)), activations)
 
 
 def grad_cam_plus_plus(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-    """w_v = Σ_ij α_ij ReLU(G_ij), α = G² / (2 G² + ΣA · G³) (Chattopadhay et al. 2018, Eq. 19)."""
+    """w_v = Σ_ij α_ij ReLU(G_ij), α = G² / (2 G² + ΣA · G³) (Chattopadhay et al. 2018, Eq. 19; Definition 5)."""
     squares = gradients * gradients
     total = activations.sum((2, 3), keepdim=True)
     alpha = squares / (2 * squares + total * (squares * gradients) + _PLUS_PLUS_EPSILON)
@@ -42,13 +44,13 @@ def grad_cam_plus_plus(activations: torch.Tensor, gradients: torch.Tensor) -> to
 
 
 def x_grad_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-    """w_v = Σ_ij G_ij A_ij / ΣA (Fu et al. 2020)."""
+    """w_v = Σ_ij G_ij A_ij / ΣA (Fu et al. 2020; Definition 4)."""
     total = activations.sum((2, 3), keepdim=True) + _X_EPSILON
     return weighted_sum((gradients * activations / total).sum((2, 3)), activations)
 
 
 def hi_res_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-    """Σ_v G_v ⊙ A_v (Draelos and Carin 2020)."""
+    """Σ_v G_v ⊙ A_v (Draelos and Carin 2020; Definition 6)."""
     return (gradients * activations).sum(1)
 
 

@@ -11,7 +11,7 @@ from importlib import resources
 from stackwalls.model.errors import InputError
 
 NUM_ANIMALS = 398
-"""Classes 0 to 397 are the animals (Taimeskhanov et al. 2024, section 4.1)."""
+"""Classes 0 to 397 are the animals (Taimeskhanov et al. 2024, section 3.2)."""
 
 AGREEMENT = 0.9
 """Share of the recognized names that must be at their own index: lists of ImageNet's names differ in a few words."""

@@ -1,4 +1,4 @@
-"""MaskedVGG16: the paper's network, blind to the bottom 54 pixel rows by construction (section 4.2)."""
+"""MaskedVGG16: the paper's network, blind to the bottom 54 pixel rows by construction (section 3.1, Figure 4)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -78,7 +78,7 @@ class MaskedVGG16(BlindModel, Pretrained):
     Raises:
         InputError: if `visible_rows`, `num_classes` or `width` is out of range, or `classes` has another length.
 
-    Source: Taimeskhanov, Sicre, Garreau 2024, section 4.2.
+    Source: Taimeskhanov, Sicre, Garreau 2024, section 3.1 and Figure 4.
     """
 
     def __init__(

@@ -57,8 +57,8 @@ TEMPLATES: dict[str, Template] = {
     "refined": Template(rows=_STACKED, columns=_SIDE_BY_SIDE),
     "paper": Template(rows=("A photo of {animal} stacked on top of {animal}.",), columns=(), by_class_name=True),
 }
-"""Name → sentences. `paper`: Taimeskhanov, Sicre, Garreau (ECML PKDD 2024, arXiv 2404.01964), section 4.1, before
-they were refined with a chat model; those are not published. `refined`, the default, is this project's."""
+"""Name → sentences. `paper`: Taimeskhanov, Sicre, Garreau (ECML PKDD 2024, arXiv 2404.01964), section 3.2, before
+ChatGPT refined them; the refined ones are not published. `refined`, the default, is this project's."""
 
 
 @dataclass(frozen=True)
