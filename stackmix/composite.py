@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def compose(first: NDArray[np.uint8], second: NDArray[np.uint8], wall: Wall) -> NDArray[np.uint8]:
     """The first image where the network sees, the second in the dead zone.
 
-    Taimeskhanov, Sicre, Garreau (ECML PKDD 2024, arXiv 2404.01964), section 3.2, Eq. 6, for any wall; the paper's, `bottom:54`,
-    gives rows :170 of the first over rows 170: of the second.
+    Taimeskhanov, Sicre, Garreau (ECML PKDD 2024, arXiv 2404.01964), section 3.2, Eq. 6, for any wall; the paper's,
+    `bottom:54`, gives rows :170 of the first over rows 170: of the second.
 
     Args:
         first: `(H, W, 3)` uint8, H = W = `wall.image_size`.

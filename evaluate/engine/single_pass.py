@@ -1,10 +1,10 @@
 """The CAM methods that need one forward and one backward pass, as functions of activations and gradients.
 
 Each takes the target layer's map A and the gradient G of the explained score with respect to it, both `(N, C, h, w)`
-float32, and returns the raw low-resolution map `(N, h, w)`: before ReLU, min–max and upsampling. Definitions 1 and 4 to
-6 are those of Taimeskhanov et al. 2024 (section 2.2 and appendix A), with the constants of grad-cam 1.5.7, the reference
-for the numbers; where a definition has the mean of products, a sum gives the same map after min–max. The paper
-measures EigenCAM and names LayerCAM, and defines neither.
+float32, and returns the raw low-resolution map `(N, h, w)`: before ReLU, min–max and upsampling. Definitions are those
+of Taimeskhanov et al. 2024 (section 2.2 and appendix A), with the constants of grad-cam 1.5.7, the reference for the
+numbers; where a definition has the mean of products, a sum gives the same map after min–max. The paper measures
+EigenCAM and names LayerCAM, and defines neither.
 """
 
 from collections.abc import Callable
