@@ -61,6 +61,10 @@ def write_pictures(place: Path) -> None:
         picture.save(place / f"imagenet/val/{entry.synset}/{name}.JPEG")
         picture.save(place / f"imagenet/flat/{name}.JPEG")
         labels.append(f"{name},{entry.synset} 0 0 9 9")
+        for name, side in (("stackmix", 224), ("stackgen", 320)):  # as the authors publish theirs
+            flat = place / f"datasets/{name}/{entry.name}_{number}.png"
+            flat.parent.mkdir(parents=True, exist_ok=True)
+            picture.resize((side, side)).save(flat)
         own = place / f"my-photos/{entry.name}/{number}.png"
         own.parent.mkdir(parents=True, exist_ok=True)
         picture.save(own)

@@ -18,6 +18,7 @@ SUBSTITUTIONS = (
     (r"--data /data/tiny-imagenet-animals", "--data drawn --classes 2", "photographs, by drawn pictures"),
     (r"/data/tiny-imagenet-animals/val\.parquet", "drawn --classes 2", "likewise"),
     (r"params_vgg16_(masked|baseline)\.pt", r"\1.safetensors", "gigabytes of weights, by a narrow network's"),
+    (r"--mnist \d+", "--digit 7", "a digit of the Hub, by one of scikit-learn"),
     (r"walled:resnet50", "walled:tf_efficientnet_lite0", "weights of the Hub, by those of a package"),
     (r'"resnet50"', '"tf_efficientnet_lite0"', "likewise"),
     (r"--preset klein", "--preset mini", "a large text-to-image model, by the miniature"),
