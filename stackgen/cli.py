@@ -13,6 +13,7 @@ from importlib.metadata import version
 from typing import NoReturn
 
 from stackwalls.model.errors import StackwallsError
+from stackwalls.model.signals import interrupted_once
 
 COMMANDS = (
     "mix",
@@ -83,9 +84,15 @@ def _fail(message: str, status: int) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status."""
-    args = build_parser().parse_args(arguments)
+    """Run one command and return its exit status; without `arguments`, the process's own, which ends after it."""
+    with interrupted_once(process_ends=arguments is None):
+        return _run(arguments)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    args = argparse.Namespace(command=None, debug=False)  # if Ctrl-C comes before the call is read
     try:
+        build_parser().parse_args(arguments, args)
         status: int = args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:

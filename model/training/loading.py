@@ -1,6 +1,5 @@
 """Batches in time: images are read, decoded and cropped in the background while the network is busy."""
 
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from stackwalls.model.images import decoding
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.tables import TableStream
 from stackwalls.model.preprocessing import RESIZE
+from stackwalls.model.signals import ignore_signals
 from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
 from stackwalls.model.training.batch_order import BatchOrder, Place
 from stackwalls.model.training.spec import Recipe
@@ -122,8 +122,8 @@ def evaluation_batches(
 
 
 def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
-    if workers:
-        options |= {"prefetch_factor": _AHEAD, "multiprocessing_context": "fork", "worker_init_fn": _leave_signals}
+    if workers:  # they ignore signals: the training needs images to finish its step
+        options |= {"prefetch_factor": _AHEAD, "multiprocessing_context": "fork", "worker_init_fn": ignore_signals}
     # a generator of its own: otherwise the loader draws from the global one
     return DataLoader(dataset, num_workers=workers, generator=torch.Generator(), **options)
 
@@ -224,15 +224,6 @@ class _Stream(IterableDataset[Piece]):
                     first = places[0].position % self._order.batch_size
                     read = batch[first : first + len(places)]
                     yield collate(list(pool.map(self._sample, places, *zip(*read, strict=True))))
-
-
-def _leave_signals(_worker: int) -> None:
-    """Ignore Ctrl-C and SIGTERM, which reach all processes at once: the training needs images to finish its step.
-
-    A background process whose training is gone ends by itself.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
 
 
 def collate(samples: Sequence[Sample]) -> Piece:

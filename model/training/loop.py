@@ -4,21 +4,18 @@ Two trainings are made of it: that of the masked VGG16 (`trainer`), and those of
 (`stackgen/diffusion/miniature`). A resumed training ends with the same bits as one that was not stopped.
 """
 
-import signal
-import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.signals import interruption
 from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states, set_random_states
 from stackwalls.model.training.history import HISTORY_NAME, History, Progress
 from stackwalls.model.training.spec import Running
@@ -28,25 +25,6 @@ class Stopped(RunError):  # noqa: N818 - not an error: the user asked for it
     """A training was stopped by Ctrl-C or SIGTERM, after it wrote a checkpoint."""
 
     exit_status = 130
-
-
-@contextmanager
-def interruption() -> Iterator[list[int]]:
-    """The list gets the first Ctrl-C or SIGTERM; a second one interrupts at once. Restores the handlers."""
-    received: list[int] = []
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if received:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    may_set = threading.current_thread() is threading.main_thread()  # no other thread may set handlers
-    before = {n: signal.signal(n, handle) for n in (signal.SIGINT, signal.SIGTERM) if may_set}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def find_precision(asked: str, device: torch.device) -> str:

@@ -3,15 +3,19 @@
 import http.client
 import json
 import socket
+import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 
 from stackwalls.hub_cards import RowReader, read_decisions
 from stackwalls.model import RunError
+from stackwalls.stackgen.review import review_server
 from stackwalls.stackgen.review.review_server import ReviewServer
 from stackwalls.stackgen.review.review_session import ReviewSession
 
@@ -191,4 +195,107 @@ def test_a_browser_that_goes_away_does_not_stop_the_review(
             with socket.create_connection(server.server_address[:2]) as half:  # type: ignore[arg-type]
                 half.sendall(f"POST /{server.token}/decide HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-".encode())
         assert get(server, "set")[0] == 200
+    assert capfd.readouterr().err == ""
+
+
+def raw(server: ReviewServer, sent: bytes) -> bytes:
+    """What the server answers to these bytes, up to the end of the connection."""
+    with socket.create_connection(server.server_address[:2], timeout=10) as connection:  # type: ignore[arg-type]
+        connection.sendall(sent)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_200_requests_at_once_are_all_answered(
+    mix_folder: Path, serve: Serve, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Half of them decisions, most of them of browsers that keep their connection open."""
+    with serve(mix_folder) as server, ThreadPoolExecutor(200) as clients:
+        together = Barrier(200)
+
+        def ask(number: int) -> int:
+            connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
+            together.wait()
+            if number % 2:
+                body = json.dumps(GOOD | {"row": number % 6, "comment": str(number)})
+                connection.request("POST", f"/{server.token}/decide", body, {"Content-Type": "application/json"})
+            else:
+                connection.request("GET", f"/{server.token}/image/{number % 6}")
+            answer = connection.getresponse()
+            assert answer.read()
+            kept.append(connection)  # open until all are answered
+            return answer.status
+
+        kept: list[http.client.HTTPConnection] = []
+        assert set(clients.map(ask, range(200))) == {200}
+        for connection in kept:
+            connection.close()
+    assert len(read_decisions(mix_folder)) == 3
+    assert capfd.readouterr().err == ""
+
+
+def test_where_the_queue_is_full_the_answer_is_503(
+    mix_folder: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(review_server, "THREADS", 1)
+    monkeypatch.setattr(review_server, "QUEUE", 3)
+    monkeypatch.setattr(review_server, "HURRY", 0.2)
+    with serve(mix_folder) as server, ExitStack() as silent:
+        for _ in range(4):  # one for the thread, three for the queue
+            silent.enter_context(socket.create_connection(server.server_address[:2]))  # type: ignore[arg-type]
+        time.sleep(0.05)
+        status, answer = post(server, GOOD)
+        assert (status, set(answer)) == (503, {"error"})
+        deadline = time.monotonic() + 10
+        while post(server, GOOD)[0] != 200:  # those that send nothing are cut off
+            assert time.monotonic() < deadline
+    assert len(read_decisions(mix_folder)) == 1
+
+
+def test_a_slow_request_is_cut_off(mix_folder: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review_server, "PATIENCE", 0.2)
+    with serve(mix_folder) as server:
+        head = f"POST /{server.token}/decide HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        for sent in (head.encode(), f"{head}Content-Length: 90\r\n\r\n{{".encode()):
+            with socket.create_connection(server.server_address[:2], timeout=10) as slow:  # type: ignore[arg-type]
+                started = time.monotonic()
+                with suppress(ConnectionError):
+                    for byte in sent + b" " * 80:
+                        slow.sendall(bytes([byte]))
+                        time.sleep(0.002)
+                assert slow.recv(65_536).startswith(b"HTTP/1.1 408 ")
+                assert time.monotonic() - started < 5
+    assert read_decisions(mix_folder) == {}
+
+
+ODD: dict[str, tuple[str, int]] = {
+    "more than announced": (f"POST decide\nContent-Length: 44\n\n{json.dumps(GOOD)}{'x' * 900}", 200),
+    "less than announced": (f"POST decide\nContent-Length: 90\n\n{json.dumps(GOOD)}", 408),
+    "a length of 5,000 digits": (f"POST decide\nContent-Length: {'9' * 5000}\n\n", 413),
+    "a length below zero": ("POST decide\nContent-Length: -1\n\n", 411),
+    "no length": ("POST decide\n\n", 411),
+    "in pieces": ("POST decide\nTransfer-Encoding: chunked\n\n5\r\nhello\r\n0\r\n\r\n", 411),
+    "a huge body": (f"POST decide\nContent-Length: 20000000\n\n{' ' * 20_000_000}", 413),
+    "a long header": (f"GET set\nX: {'x' * 70_000}\n\n", 431),
+    "many headers": (f"GET set\n{''.join(f'X{n}: 1' + chr(10) for n in range(200))}\n", 431),
+    "a long path": (f"GET {'x' * 70_000}\n\n", 414),
+    **{f"method {method}": (f"{method} set\n\n", 501) for method in ("PUT", "DELETE", "OPTIONS", "HEAD", "x")},
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_requests_are_answered(
+    mix_folder: Path, serve: Serve, capfd: pytest.CaptureFixture[str], kind: str
+) -> None:
+    request, expected = ODD[kind]
+    head, _, body = request.partition("\n\n")
+    first, *headers = head.split("\n")
+    method, path = first.split(" ")
+    with serve(mix_folder) as server:
+        lines = [f"{method} /{server.token}/{path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json"]
+        answer = raw(server, "\r\n".join([*lines, *headers, "", body]).encode())
+        assert answer.startswith(f"HTTP/1.1 {expected} ".encode())
+        assert b"default-src 'none'" in answer
+        assert raw(server, b"\x16\x03\x01 nonsense\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        assert post(server, GOOD)[0] == 200
     assert capfd.readouterr().err == ""
