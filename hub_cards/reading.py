@@ -20,6 +20,7 @@ from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
 from stackwalls.model.images import ImageRow, LabelledImages, open_images
 from stackwalls.model.images.hub import download_hub, opening, stream_hub
+from stackwalls.model.images.labelled import as_text
 from stackwalls.model.images.opening import also_not_here, find_hub_id
 
 SPLIT = "test"
@@ -110,7 +111,7 @@ def _open_finished(folder: Path) -> StackDataset:
     manifest = Manifest.read(folder)
     _check_has_pixels(str(folder), manifest)
     check_present(folder, manifest)
-    return _on_disk(folder.resolve().name, folder, manifest)
+    return _on_disk(as_text(folder.resolve().name), folder, manifest)
 
 
 def _on_disk(name: str, folder: Path, manifest: Manifest) -> StackDataset:

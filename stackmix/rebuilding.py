@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe
-from stackwalls.model import file_sha256
+from stackwalls.model.files import file_sha256, read_bounded
 from stackwalls.model.images import LabelledImages, open_images
-from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
+from stackwalls.model.images.decoding import MAX_BYTES, BrokenImageError, decode_and_crop
+from stackwalls.model.images.image_folder import files_below
 from stackwalls.model.images.opening import files_in
 from stackwalls.stackmix.composite import compose, encode
 from stackwalls.stackmix.mixing import check_workers, image_pool
@@ -131,9 +132,10 @@ class RecipePictures:
         if own is not None and hashlib.sha256(own).hexdigest() == sha256:
             return own
         for path in self._files_by_name.get(PurePosixPath(image_id).name, ()):
-            data = path.read_bytes()
-            if hashlib.sha256(data).hexdigest() == sha256:
-                return data
+            with suppress(OSError):
+                data = read_bounded(path, MAX_BYTES)
+                if hashlib.sha256(data).hexdigest() == sha256:
+                    return data
         raise BrokenImageError("missing from the source" if own is None else "changed: its SHA-256 is not the recipe's")
 
     def _own(self, image_id: str) -> bytes | None:
@@ -142,7 +144,7 @@ class RecipePictures:
         try:
             if self._source is not None:
                 return self._source.read(image_id)
-            return None if path.is_absolute() or ".." in path.parts else (self._root / image_id).read_bytes()
+            return None if path.is_absolute() or ".." in path.parts else read_bounded(self._root / image_id, MAX_BYTES)
         except (KeyError, ValueError, OSError):  # an id that this source does not have
             return None
 
@@ -151,9 +153,8 @@ class RecipePictures:
         """Every file below a folder of images by its name; listed only when an image is not where its id says."""
         found: dict[str, list[Path]] = {}
         if self._source is None:
-            for folder, _, files in os.walk(self._root, followlinks=True):
-                for name in sorted(files):
-                    found.setdefault(name, []).append(Path(folder) / name)
+            for path in files_below(self._root, "."):
+                found.setdefault(PurePosixPath(path).name, []).append(self._root / path)
         return found
 
 

@@ -19,6 +19,9 @@ from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
+MAX_BYTES = 1 << 28
+"""Most bytes of one image's map, uncompressed: 1,300 channels of 224 × 224 in float32."""
+
 
 @dataclass(frozen=True)
 class ImageRef:
@@ -94,6 +97,7 @@ class PrecomputedExplainer:
         for ref, values in zip(self._refs, self._store.find(self._refs), strict=True):
             if values is None:
                 raise InputError(f"there is no map for {ref.image_id} in {self._store.where}")
+            _check_size(getattr(values, "nbytes", 0), ref.image_id)
             found.append(values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values))
         if len(shapes := {values.shape for values in found}) > 1:
             raise InputError(f"the maps have different shapes: {sorted(shapes)}")
@@ -130,6 +134,11 @@ def _open_store(name: str, method: Any) -> _Store:
     return _Store(path.name, partial(_by_order, maps), len(maps))
 
 
+def _check_size(size: int, name: str) -> None:
+    if size > MAX_BYTES:
+        raise InputError(f"the map {name} takes {size:,} bytes: expected at most {MAX_BYTES:,}")
+
+
 def _by_name(maps: Mapping[str, Any], refs: Sequence[ImageRef]) -> list[Any]:
     return [next((maps[name] for name in ref.names if name in maps), None) for ref in refs]
 
@@ -140,6 +149,8 @@ def _by_order(maps: Any, refs: Sequence[ImageRef]) -> list[Any]:
 
 def _in_npz(path: Path, refs: Sequence[ImageRef]) -> list[Any]:
     with _load(path) as stored:  # open for one batch only
+        for member in stored.zip.infolist():
+            _check_size(member.file_size, f"{member.filename} in {path.name}")
         return _by_name(stored, refs)
 
 

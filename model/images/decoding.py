@@ -5,7 +5,8 @@
   transparency is dropped (the color under it stays), and the EXIF orientation is not applied.
 - 16-bit grayscale is scaled to 8 bits (Pillow would clip it to white); 32-bit values are rejected.
 - The first frame of an animation counts.
-- Truncated and damaged files are rejected, and images that are too small, too large or too long.
+- Truncated and damaged files are rejected, and images that are too small, too large or too long, before their pixels
+  are decoded: what a reader of whatever source takes at most is bounded here.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ MAX_RATIO = 100
 """Longest side over shortest: 100 makes the resized image 256 × 25,600, 26 MB, before the crop."""
 
 
+MAX_BYTES = 1 << 27
+"""Most bytes of a file: several times what cameras write, and half a minute for the slowest of Pillow's decoders."""
+
+MAX_SCANS = 100
+"""Most scans of a progressive JPEG, which usually has 10: each goes over the whole image, and costs a few bytes."""
+
+
 class BrokenImageError(ValueError):
     """A file that cannot be used as an image; the message is the reason, the same on every machine."""
 
@@ -61,9 +69,11 @@ def load_image(data: bytes) -> Image.Image:
     """`decode`, but of any depth, with its mode and `format` as stored."""
     if not data:
         raise BrokenImageError("the file is empty (0 bytes)")
+    if len(data) > MAX_BYTES:
+        raise BrokenImageError(f"too large: {len(data):,} bytes, more than {MAX_BYTES:,}")
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            _check_size(*image.size)
+            _check_header(image, data)
             image.load()
             return image
     except (BrokenImageError, MemoryError):
@@ -81,10 +91,11 @@ def decode_tensor(data: bytes) -> torch.Tensor:
     import torch
     from torchvision.io import ImageReadMode, decode_jpeg
 
-    if jpeg_size(data) is not None:
+    if (size := jpeg_size(data)) is not None:
         with suppress(RuntimeError):  # damaged: `decode` says how
             found: torch.Tensor = decode_jpeg(as_tensor(data), ImageReadMode.RGB)
-            return found
+            if found.shape == (3, *size):
+                return found
     return torch.from_numpy(np.array(decode(data))).permute(2, 0, 1)
 
 
@@ -94,7 +105,7 @@ def jpeg_size(data: bytes) -> tuple[int, int] | None:
         return None
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            _check_size(*image.size)
+            _check_header(image, data)
             return (image.height, image.width) if image.mode == "RGB" else None
     except Exception:  # damaged or not usable: `decode` says why
         return None
@@ -136,13 +147,17 @@ def decode_on_gpu(images: Sequence[torch.Tensor], device: torch.device) -> list[
     return found
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_header(image: Image.Image, data: bytes) -> None:
+    """Reject an image by what is known before its pixels are decoded."""
+    width, height = image.size
     if min(width, height) < MIN_SIDE:
         raise BrokenImageError(f"too small: {width} × {height} pixels, expected at least {MIN_SIDE} a side")
     if width * height > MAX_PIXELS:
         raise BrokenImageError(f"too large: {width} × {height} is more than {MAX_PIXELS:,} pixels")
     if max(width, height) > MAX_RATIO * min(width, height):
         raise BrokenImageError(f"too long: {width} × {height}, more than {MAX_RATIO} times its shorter side")
+    if image.format in ("JPEG", "MPO") and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
+        raise BrokenImageError(f"{scans} scans, more than {MAX_SCANS}")
 
 
 def _rgb(image: Image.Image) -> Image.Image:

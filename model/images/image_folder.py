@@ -1,24 +1,39 @@
 """Folders of images: one sub-folder a class, or flat with a list of labels."""
 
+import csv
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.images.labelled import UNLABELLED, LabelledImages, LabelReader, warn_left_out
+from stackwalls.model.files import read_bounded
+from stackwalls.model.images.decoding import MAX_BYTES
+from stackwalls.model.images.labelled import (
+    LABEL_NAMES,
+    UNLABELLED,
+    LabelledImages,
+    LabelReader,
+    as_text,
+    warn_left_out,
+)
 from stackwalls.model.images.labels import class_of, parse_class
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Endings of image files, in any case: torchvision's `IMG_EXTENSIONS` and GIF."""
 
-HEADERS = frozenset({"file", "file_name", "filename", "image", "image_id", "imageid", "name", "path"})
-"""First cells that make the first line of a list of labels a header."""
+_COLUMNS = (
+    ("file_name", "filename", "file", "image", "image_name", "imageid", "image_id", "image_path", "img", "path",
+     "file_path", "filepath", "picture", "name", "id"),
+    (*LABEL_NAMES, "category", "species", "predictionstring"),
+)  # fmt: skip
+"""Names of the column of files and of that of labels in a list of labels, tried in this order."""
 
 FORMS = (
     "expected lines of 'filename,label' (label: a synset, a class name, or the class's index 0 to 999 in the order "
@@ -43,7 +58,7 @@ class ImageFolder(LabelledImages):
         self, root: Path, labels: Path | None = None, *, unlabelled: bool = False, progress: bool = False
     ) -> None:
         self.root = root
-        self.name = root.resolve().name
+        self.name = as_text(root.resolve().name)
         self._list, self._unlabelled, self._progress = labels, unlabelled, progress
 
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
@@ -53,7 +68,7 @@ class ImageFolder(LabelledImages):
         return self._paths[row]
 
     def _read(self, image_id: str, epoch: int) -> bytes:
-        return (self.root / image_id).read_bytes()
+        return read_bounded(self.root / image_id, MAX_BYTES)
 
     def _local_files(self) -> Iterable[tuple[str, Path]]:
         return ((path, self.root / path) for path in self._paths)
@@ -94,7 +109,7 @@ class ImageFolder(LabelledImages):
         for name in tqdm(folders, desc="listing", unit="folder", delay=1, disable=not self._progress):
             index = classes[name]
             if index is not None:
-                files = {path: is_image(path) for path in files_below(self.root, name, set())}
+                files = {path: is_image(path) for path in files_below(self.root, name)}
                 others += (path for path in files if not files[path])
                 found |= {path: index for path in files if files[path]}
                 empty += [] if any(files.values()) else [name]
@@ -107,8 +122,7 @@ class ImageFolder(LabelledImages):
 
 def is_image(path: str) -> bool:
     """Whether `path` is an image file by its ending, with a name that can be written as text."""
-    text = path.encode(errors="ignore").decode() == path
-    return text and path.lower().endswith(SUFFIXES)
+    return as_text(path) == path and path.lower().endswith(SUFFIXES)
 
 
 def visible(folder: Path, *, folders: bool) -> list[str]:
@@ -117,23 +131,28 @@ def visible(folder: Path, *, folders: bool) -> list[str]:
     Raises:
         InputError: if `folder` cannot be listed.
     """
+
+    def is_folder(entry: os.DirEntry[str]) -> bool:
+        return Path(entry).is_dir() if entry.is_symlink() else entry.is_dir()  # False for a link to itself
+
     try:
         with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if e.is_dir() == folders and not e.name.startswith("."))
+            return sorted(e.name for e in entries if is_folder(e) == folders and not e.name.startswith("."))
     except OSError as error:
         raise InputError(f"Cannot list the folder {folder} ({error.strerror}).") from error
 
 
-def files_below(root: Path, folder: str, seen: set[tuple[int, int]]) -> Iterator[str]:
+def files_below(root: Path, folder: str) -> Iterator[str]:
     """Paths relative to `root` of all files below `root / folder` that are not hidden, links followed once."""
-    status = (root / folder).stat()
-    if (status.st_dev, status.st_ino) in seen:
-        return
-    seen.add((status.st_dev, status.st_ino))
-    for name in visible(root / folder, folders=False):
-        yield f"{folder}/{name}"
-    for name in visible(root / folder, folders=True):
-        yield from files_below(root, f"{folder}/{name}", seen)
+    seen: set[tuple[int, int]] = set()
+    left = [folder]
+    while left:
+        inside = left.pop()
+        status = (root / inside).stat()
+        if (status.st_dev, status.st_ino) not in seen:
+            seen.add((status.st_dev, status.st_ino))
+            yield from (f"{inside}/{name}" for name in visible(root / inside, folders=False))
+            left += (f"{inside}/{name}" for name in reversed(visible(root / inside, folders=True)))
 
 
 def _no_class_folder(root: Path, folders: list[str], images: list[str]) -> str:
@@ -174,27 +193,52 @@ def read_labels_file(path: Path, names: Sequence[str]) -> dict[str, int]:
         InputError: if the file cannot be read, has another form, or names a label that is not a class.
     """
     try:
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        lines = read_bounded(path, MAX_BYTES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(f"Cannot read the labels file {path} ({reason}): {FORMS}.") from error
-    rows = [(number, _split(line)) for number, line in enumerate(lines, start=1) if line]
-    if rows and rows[0][1][0].lower() in HEADERS:
-        rows = rows[1:]
+    numbered = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    divider = next((character for _, line in numbered[:1] for character in line if character in ",;\t"), ",")
+    rows = [(number, _cells(line, divider)) for number, line in numbered]
+    columns = _find_columns(path, rows[0][1]) if rows else None
+    file, label = columns or (slice(1), slice(1, None))
+    rows = rows[1:] if columns else rows
     if not rows:
         raise InputError(f"The labels file {path} is empty: {FORMS}.")
-    if all(label is None for _, (_, label) in rows):
-        return _in_order(path, [cell for _, (cell, _) in rows], names)
-    return _by_name(path, rows, names)
+    if all(len(cells) == 1 for _, cells in rows):
+        return _in_order(path, [cells[0] for _, cells in rows], names)
+    return _by_name(path, [(n, divider.join(cells[file]), divider.join(cells[label])) for n, cells in rows], names)
 
 
-def _split(line: str) -> tuple[str, str | None]:
-    """(filename, label), or (the whole line, None): a comma, a tab or, after an image's name, a space divides."""
-    named = re.match(r"(\S+\.(?:bmp|jpe?g|png|webp))\s+(\S.*)$", line, re.IGNORECASE)
-    for cells in ([named[1], named[2]] if named else [], line.split(",", 1), line.split("\t", 1)):
-        if len(cells) == 2:
-            return cells[0].strip().strip('"'), cells[1].strip().strip('"')
-    return line, None
+def _cells(line: str, divider: str) -> list[str]:
+    """The cells of a line; a space divides it, too, after an image's name."""
+    named = re.match(rf"(\S+(?:{'|'.join(map(re.escape, SUFFIXES))})) +([^ {divider}].*)$", line, re.IGNORECASE)
+    try:
+        cells = [named[1], named[2]] if named else next(csv.reader([line], delimiter=divider, skipinitialspace=True))
+    except csv.Error:  # a cell of more than 131,072 characters
+        cells = [line]
+    return [cell.strip() for cell in cells]
+
+
+def _find_columns(path: Path, header: list[str]) -> tuple[slice, slice] | None:
+    """Where the file and the label are in a line, whose last cell may have dividers in it; None without a header.
+
+    Raises:
+        InputError: if only one of them has a usual name, among more than two columns.
+    """
+    lower = [cell.lower() for cell in header]
+    file, label = (next((lower.index(name) for name in names if name in lower), None) for names in _COLUMNS)
+    if file is None and label is None:
+        return None
+    if len(header) > 2 and (file is None or label is None):
+        missing, names = ("file name", _COLUMNS[0]) if file is None else ("label", _COLUMNS[1])
+        raise InputError(
+            f"The labels file {path} has the columns {', '.join(header):.200}: expected one for the {missing}, named "
+            f"{', '.join(names)}."
+        )
+    first = 1 - (label or 0) if file is None else file  # of two columns, the other
+    last = 1 - first if label is None else label
+    return slice(first, first + 1), slice(last, None if last == len(header) - 1 else last + 1)
 
 
 def _in_order(path: Path, labels: list[str], names: Sequence[str]) -> dict[str, int]:
@@ -206,7 +250,7 @@ def _in_order(path: Path, labels: list[str], names: Sequence[str]) -> dict[str, 
         )
     for number, label in enumerate(labels, start=1):
         if not re.fullmatch(r"n\d{8}", label) or class_of(label) is None:
-            raise InputError(f"{path}, entry {number}: {label!r} is not an ImageNet-1k synset; {FORMS}.")
+            raise InputError(f"{path}, entry {number}: {label!r:.80} is not an ImageNet-1k synset; {FORMS}.")
     if len(labels) != len(names):
         raise InputError(
             f"The labels file {path} has {len(labels)} entries for {len(names)} images: a list without file "
@@ -215,22 +259,24 @@ def _in_order(path: Path, labels: list[str], names: Sequence[str]) -> dict[str, 
     return {name: parse_class(label).index for name, label in zip(sorted(names), labels, strict=True)}
 
 
-def _by_name(path: Path, rows: list[tuple[int, tuple[str, str | None]]], names: Sequence[str]) -> dict[str, int]:
+def _by_name(path: Path, rows: list[tuple[int, str, str]], names: Sequence[str]) -> dict[str, int]:
     """The labels of a list of `filename,label`."""
-    by_key = {key: name for name in names for key in (name, PurePosixPath(name).stem)}
+    stems = Counter(PurePosixPath(name).stem for name in names)
+    by_key = {PurePosixPath(name).stem: name for name in names if stems[PurePosixPath(name).stem] == 1}
+    by_key |= {name: name for name in names}
     labels: dict[str, int] = {}
-    for number, (cell, label) in rows:
+    for number, cell, label in rows:
         if not label:
-            raise InputError(f"{path}, line {number}: no label beside {cell!r}; {FORMS}.")
+            raise InputError(f"{path}, line {number}: no label beside {cell!r:.80}; {FORMS}.")
         try:
             first = label.split()[0]  # boxes may follow the synset ("n03995372 85 1 499 272")
             found = class_of(first) if re.fullmatch(r"n\d{8}", first) else class_of(label)
             index = parse_class(label).index if found is None else found
         except InputError as error:
             raise InputError(f"{path}, line {number}: {error}") from error
-        name = by_key.get(PurePosixPath(cell).name)
+        name = by_key.get(PureWindowsPath(cell).name)  # after the last / or \\
         if name is not None and labels.setdefault(name, index) != index:
-            raise InputError(f"{path}, line {number}: {cell!r} was labelled as another class before.")
+            raise InputError(f"{path}, line {number}: {cell!r:.80} was labelled as another class before.")
     if not labels:
-        raise InputError(f"The labels file {path} names none of the images, but for example {rows[0][1][0]!r}.")
+        raise InputError(f"The labels file {path} names none of the images, but for example {rows[0][1]!r:.80}.")
     return labels

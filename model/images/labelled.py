@@ -22,10 +22,16 @@ from stackwalls.model.images.labels import class_of, classes_of_names, imagenet_
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+LABEL_NAMES = ("synset", "wnid", "label", "labels", "class", "cls", "class_name", "target", "fine_label")
+"""Names of the label column, tried in this order: a synset says more than a number."""
+
 UNLABELLED = -1
 """The label of an image whose class is not known."""
 
 _LEFT_OUT = -2
+
+_SHOWN = 80
+"""Characters of a name or label that a message shows."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class ImageRow:
 class LabelledImages(ABC):
     """Labelled images by number, from 0, and by id.
 
-    An id is relative to the source (`n01443537/a.JPEG`, `val.parquet#17`), so that it means the same on another
+    An id is text relative to the source (`n01443537/a.JPEG`, `val.parquet#17`), so that it means the same on another
     machine and gives nothing away about this one. `read` may be called from several threads, and from processes that
     were forked after `fetch`.
 
@@ -214,7 +220,9 @@ class LabelReader:
         rows = np.flatnonzero(labels >= (UNLABELLED if self._unlabelled else 0))
         hidden = int((labels == UNLABELLED).sum())
         if not rows.size:
-            shown = ", ".join(sorted(self._unknown)[:3]) or ("no row is labelled" if hidden else "there are no rows")
+            shown = ", ".join(f"{name:.{_SHOWN}}" for name in sorted(self._unknown)[:3]) or (
+                "no row is labelled" if hidden else "there are no rows"
+            )
             raise InputError(f"No row of {self._where} has an ImageNet-1k class as its label ({shown}).")
         warn_left_out("label", self._unknown, f"not an ImageNet-1k class; {self._unknown.total()} rows")
         if hidden and not self._unlabelled:
@@ -235,8 +243,8 @@ class LabelReader:
         size = len(imagenet_classes()) if names is None else len(names)
         if not 0 <= value < size:
             raise InputError(
-                f"The label of row {row} of {self._where} is {value}: expected 0 to {size - 1}, a synset (n01440764) "
-                "or a class name."
+                f"The label of row {row} of {self._where} is {value!s:.{_SHOWN}}: expected 0 to {size - 1}, a synset "
+                "(n01440764) or a class name."
             )
         if names is None:
             self._bare_numbers = True
@@ -245,9 +253,14 @@ class LabelReader:
         return self._class(names[value], row, names) if found is None else found
 
 
+def as_text(name: str) -> str:
+    """A name that can be written as text: the bytes of one that is not UTF-8 are spelled out."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def warn_left_out(thing: str, names: Iterable[str], why: str) -> None:
     """Warn that `names`, if there are any, are left out: how many, the first few of them, and why."""
-    listed = sorted(name if name.isprintable() else ascii(name) for name in names)
+    listed = sorted(f"{name if name.isprintable() else ascii(name):.{_SHOWN}}" for name in names)
     if listed:
         shown = ", ".join(listed[:5]) + (", …" if len(listed) > 5 else "")
         plural = "s" if len(listed) > 1 else ""

@@ -123,11 +123,11 @@ def parse_class(text: str | int) -> ImageNetClass:
     found = find_class(text)
     if found is not None:
         return found
-    near = difflib.get_close_matches(_normalized(str(text)), [_normalized(name) for name in class_names()], n=3)
+    near = difflib.get_close_matches(_normalized(str(text)[:80]), [_normalized(name) for name in class_names()], n=3)
     names = [name for name in class_names() if _normalized(name) in near]
     hint = f" Did you mean {' or '.join(repr(name) for name in names)}?" if names else ""
     raise InputError(
-        f"Unknown class {str(text)!r}: expected an ImageNet-1k index (0 to 999), a synset (n01440764) "
+        f"Unknown class {str(text)!r:.80}: expected an ImageNet-1k index (0 to 999), a synset (n01440764) "
         f"or a name (tench).{hint}"
     )
 

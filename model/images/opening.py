@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.hub import HubId, is_hub_url
 from stackwalls.model.images.image_folder import ImageFolder, visible
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labelled import LabelledImages, as_text
 from stackwalls.model.images.labels import find_class
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def open_images(
             f"{folder} has files of several splits ({', '.join(list(files)[:5])}): name one file, or the files of one "
             f"split by a quoted pattern such as '{folder}/val*{first.suffix}'."
         )
-    name = first.name if len(files) == 1 else folder.resolve().name
+    name = as_text(first.name if len(files) == 1 else folder.resolve().name)
     return open_files(files, name, unlabelled=unlabelled, progress=progress)
 
 
@@ -162,7 +162,7 @@ def files_in(folder: Path) -> dict[str, Path]:
             with suppress(InputError):  # a folder that may not be listed has nothing to offer
                 names += [inner + name for name in visible(folder / inner, folders=False)]
         for suffix in _TABLE_SUFFIXES:
-            found = {name: folder / name for name in sorted(names) if name.lower().endswith(suffix)}
+            found = {as_text(name): folder / name for name in sorted(names) if name.lower().endswith(suffix)}
             if found:
                 return found
     return {}
@@ -187,7 +187,8 @@ def also_not_here(text: str) -> Iterator[None]:
 
 def _matching(path: Path) -> dict[str, Path]:
     """The files that a path or a pattern names."""
-    found = {p.name: p for p in sorted(path.parent.glob(path.name)) if p.is_file() and not p.name.startswith(".")}
+    files = [path] if path.exists() else sorted(path.parent.glob(path.name))  # a name with brackets is no pattern
+    found = {as_text(p.name): p for p in files if p.is_file() and not p.name.startswith(".")}
     if not found:
         raise InputError(f"There is no file {path}: {FORMS}.")
     return found

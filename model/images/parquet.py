@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
+from stackwalls.model.files import regular_file
 from stackwalls.model.hub import first_line, is_connection_failure
-from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
+from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader, as_text
 from stackwalls.model.images.tables import Columns, cell_bytes, find_columns
 
 CONNECTIONS = 8
@@ -103,7 +104,7 @@ class ParquetImages(LabelledImages):
                 yield ImageRow(f"{file}#{number}", next(labels), partial(bytes, data))
 
     def _local_files(self) -> Iterable[tuple[str, Path]]:
-        return ((file.name, file) for file in self._files.values() if isinstance(file, Path))
+        return ((as_text(file.name), file) for file in self._files.values() if isinstance(file, Path))
 
     def _each(self, function: Callable[[str], Any], files: Sequence[str], doing: str) -> Iterator[Any]:
         """`function` over `files` in order, several at a time."""
@@ -117,6 +118,8 @@ class ParquetImages(LabelledImages):
         """A file and its columns; what is raised inside becomes `failure`, or RunError if the connection failed."""
         source = self._files[file]
         try:
+            if isinstance(source, Path):
+                regular_file(source)
             # read on this thread: Arrow's own may outlive the interpreter that the file belongs to, and abort it
             with (
                 nullcontext(source) if isinstance(source, Path) else closing(source()) as opened,

@@ -14,16 +14,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
+from stackwalls.model.files import read_bounded
+from stackwalls.model.images.decoding import MAX_BYTES
+from stackwalls.model.images.labelled import LABEL_NAMES, ImageRow, LabelledImages, LabelReader
 
 if TYPE_CHECKING:
     import datasets
 
 IMAGE_NAMES = ("image", "img", "picture", "jpg", "jpeg", "png", "webp")
 """Names of the image column, tried in this order if several columns have bytes."""
-
-LABEL_NAMES = ("synset", "wnid", "label", "labels", "class", "cls", "class_name", "target", "fine_label")
-"""Names of the label column, tried in this order: a synset says more than a number."""
 
 BUFFER = 2000
 """Images held at a time, undecoded, from which a stream draws the next one: some 200 MB of ImageNet."""
@@ -73,7 +72,7 @@ def cell_bytes(cell: Any, folder: Path | None) -> bytes:
     """
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     if data is None and path and folder is not None:
-        data = next((file.read_bytes() for file in (Path(path), folder / path) if file.is_file()), None)
+        data = next((read_bounded(file, MAX_BYTES) for file in (Path(path), folder / path) if file.exists()), None)
     return b"" if data is None else bytes(data)
 
 

@@ -1,6 +1,7 @@
 """Tar shards in WebDataset's layout: files of one name with different endings are one sample."""
 
 import json
+import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -11,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.files import regular_file
+from stackwalls.model.images.decoding import MAX_BYTES
 from stackwalls.model.images.image_folder import SUFFIXES
-from stackwalls.model.images.labelled import LabelledImages, LabelReader
-from stackwalls.model.images.tables import LABEL_NAMES
+from stackwalls.model.images.labelled import LABEL_NAMES, LabelledImages, LabelReader, as_text
 
 _LABEL_SUFFIXES = (".cls", ".txt", ".json")
+
+_LABEL_BYTES = 1 << 20
+"""Bytes of a label that are read."""
 
 
 class TarImages(LabelledImages):
@@ -38,7 +43,7 @@ class TarImages(LabelledImages):
         file, offset, size, _ = self._members[image_id]
         with self._files[file].open("rb") as shard:
             shard.seek(offset)
-            return shard.read(size)
+            return shard.read(min(size, MAX_BYTES + 1))  # the decoder says that it is too large
 
     def _local_files(self) -> Iterable[tuple[str, Path]]:
         return self._files.items()
@@ -61,11 +66,15 @@ def _samples(path: Path) -> Iterator[tuple[str, str | int, tarfile.TarInfo]]:
     """Key, label as written and image of each sample of a tar file, in order."""
     empty = True
     try:
-        with tarfile.open(path, "r:") as tar:  # uncompressed: an image is read by its offset
+        # uncompressed: an image is read by its offset
+        with tarfile.open(regular_file(path), "r:") as tar:
             files = (file for file in tar if file.isfile() and not file.name.rpartition("/")[2].startswith("."))
             for key, members in groupby(files, lambda member: _parts(member)[0]):
                 empty = False
-                yield key, *_sample(tar, f"sample {key} of {path.name}", {_parts(file)[1]: file for file in members})
+                yield (
+                    as_text(key),
+                    *_sample(tar, f"sample {key} of {path.name}", {_parts(file)[1]: file for file in members}),
+                )
     except (OSError, tarfile.TarError) as error:
         raise RunError(f"Cannot read the shard {path.name} ({error}). Run the command again.") from error
     if empty:
@@ -90,9 +99,9 @@ def _sample(
             f"In {where}: expected an image and a label ({', '.join(_LABEL_SUFFIXES)}), found {', '.join(members)}."
         )
     file = tar.extractfile(members[suffix])
-    text = "" if file is None else file.read().decode("utf-8", errors="replace").strip()
+    text = "" if file is None else file.read(_LABEL_BYTES).decode("utf-8", errors="replace").strip()
     label = _json_label(text, where) if suffix == ".json" else text
-    number = isinstance(label, str) and label.lstrip("-").isdecimal()
+    number = isinstance(label, str) and re.fullmatch(r"-?\d{1,18}", label)
     return int(label) if number else label, image
 
 
@@ -100,7 +109,7 @@ def _json_label(text: str, where: str) -> str | int:
     expected = f"expected a JSON object with the label as a number or text in a field {', '.join(LABEL_NAMES)}"
     try:
         fields = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"In {where}: {expected}, but the .json file is not JSON ({error}).") from error
     label = next((fields[name] for name in LABEL_NAMES if name in fields), None) if isinstance(fields, dict) else None
     if not isinstance(label, str | int) or isinstance(label, bool):

@@ -12,7 +12,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.hub import HubId
 from stackwalls.model.images.hub import download_hub, split_names, stream_hub
 from stackwalls.model.images.image_folder import ImageFolder, visible
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labelled import LabelledImages, as_text
 from stackwalls.model.images.labels import find_class, imagenet_classes, parse_classes
 from stackwalls.model.images.opening import (
     DRAWN,
@@ -227,7 +227,7 @@ def _open_local(path: Path) -> Splits:
     train, val = ImageFolder(path / splits["train"]), splits.get("validation", splits.get("test"))
     held_out = None if val is None else ImageFolder(path / val)
     for images in filter(None, (train, held_out)):
-        images.name = path.resolve().name
+        images.name = as_text(path.resolve().name)
     return train, held_out
 
 
@@ -242,5 +242,5 @@ def _open_files(folder: Path, files: Mapping[str, Path]) -> Splits:
         raise InputError(
             f"{folder} has no training split: expected files whose names begin with 'train', but found {listed}."
         )
-    name, val = folder.resolve().name, found.get("validation", found.get("test"))
+    name, val = as_text(folder.resolve().name), found.get("validation", found.get("test"))
     return open_files(train, name), None if val is None else open_files(val, name)
