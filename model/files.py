@@ -1,18 +1,26 @@
-"""Files that appear whole: written under a temporary name in the same folder, synced to disk, then renamed."""
+"""Files that appear whole: written under a temporary name in the same folder, synced to disk, then renamed.
+
+And files of a folder that somebody else made, which may be anything: `regular_file` before any library opens one.
+"""
 
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from filelock import FileLock, Timeout
 
 from stackwalls.model.errors import InputError, RunError
 
 _FULL = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "The disk quota is used up"}
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
 """Errors of file systems that cannot sync a folder; there a rename is as safe as they make it."""
+
+_KINDS = {stat.S_ISFIFO: "FIFO", stat.S_ISSOCK: "socket", stat.S_ISDIR: "folder", stat.S_ISCHR: "device"}
 
 
 def temporary_path(path: Path, writer: str = "") -> Path:
@@ -98,6 +106,23 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def take_lock(path: Path, busy: str, patience: float = 0) -> FileLock:
+    """Hold a lock's file until `release`, from any thread; the system frees it however the process ends.
+
+    Raises:
+        RunError: saying `busy`, if another process has held it for `patience` seconds.
+        OSError: if the file cannot be made.
+    """
+    if path.exists():
+        regular_file(path)
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout as error:
+        raise RunError(busy) from error
+    return lock
+
+
 def check_output_folder(folder: Path, ours: Collection[str], what: str) -> None:
     """Check that a folder is new, empty or our own; only reads. Hidden files do not count.
 
@@ -144,7 +169,33 @@ def disk_errors(folder: Path, resumes: bool = True) -> Iterator[None]:
         ) from error
 
 
+def regular_file(path: Path) -> Path:
+    """`path`, if it is a file, or a link to one: opening a FIFO waits without end, and a device may have no end.
+
+    Raises:
+        OSError: if it is anything else; the reason is its `strerror`.
+    """
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        kind = next((name for is_it, name in _KINDS.items() if is_it(mode)), "something else")
+        raise OSError(errno.EINVAL, f"it is a {kind}, not a file", str(path))
+    return path
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most `most` bytes.
+
+    Raises:
+        OSError: if it is not a regular file, is larger, or cannot be read.
+    """
+    with regular_file(path).open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(errno.EFBIG, f"it has more than {most >> 20} MiB, too much for such a file", str(path))
+    return content
+
+
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, as hexadecimal text."""
-    with path.open("rb") as file:
+    """SHA-256 of a file's content, as hexadecimal text. Raises OSError if it is not a regular file."""
+    with regular_file(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
