@@ -15,10 +15,13 @@ from stackwalls.evaluate.report.comparison import BaselineComparison
 from stackwalls.evaluate.report.figures import overlays
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render
-from stackwalls.evaluate.run.measuring import ROW_SCHEMA, TIMINGS
-from stackwalls.evaluate.run.provenance import RUN_FORMAT, notes
+from stackwalls.evaluate.run.measuring import ROW_SCHEMA, TIMINGS, check_rows
+from stackwalls.evaluate.run.provenance import RUN_FORMAT, RUN_SCHEMA, notes
 from stackwalls.evaluate.run.samples import Samples
-from stackwalls.model import InputError, check_output_folder, disk_errors, whole_file, write_whole
+from stackwalls.model import InputError, Wall, check_output_folder, disk_errors, whole_file, write_whole
+from stackwalls.model.documents import read_json
+from stackwalls.model.files import regular_file
+from stackwalls.model.networks.certificate import CERTIFICATE_SCHEMA
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,8 +33,6 @@ _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME = "per_image.parquet", "timings.parquet
 _CERTIFICATE_NAME = "certificate.json"
 _OURS = {RUN_NAME, _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, _CERTIFICATE_NAME, *RENDERED, "leaderboard.html"}
 """Including the page that `stackgen leaderboard` writes next to results by default."""
-
-_RUN_KEYS = ("format", "model", "wall", "datasets", "spec", "versions", "provenance", "method_notes")
 
 
 class Results(Measurements):
@@ -109,23 +110,32 @@ class Results(Measurements):
                 f"{folder} has no finished results (no {RUN_NAME}): expected a folder that `stackgen evaluate` wrote."
             )
         try:
-            run, certificate = (json.loads((folder / name).read_bytes()) for name in (RUN_NAME, _CERTIFICATE_NAME))
-            rows = pq.read_table(folder / _ROWS_NAME)
-            seconds = pq.read_table(folder / _TIMINGS_NAME)[TIMINGS]
-            table = rows.append_column(TIMINGS, seconds).select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
-        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            raise InputError(f"The results in {folder} are damaged: {error}") from error
-        for name, content, needed in ((RUN_NAME, run, _RUN_KEYS), (_CERTIFICATE_NAME, certificate, ("passed",))):
-            if not isinstance(content, dict):
-                raise InputError(f"The results in {folder} are damaged: {name} is not a JSON object.")
-            if missing := [key for key in needed if key not in content]:
-                raise InputError(f"The results in {folder} are damaged: {name} lacks {', '.join(missing)}.")
-        if run["format"] != RUN_FORMAT:
-            raise InputError(
-                f"The results in {folder} have format {run['format']}, but this version reads {RUN_FORMAT}: "
-                "evaluate again, or use the version that wrote them."
-            )
-        return cls(run, certificate, table, Samples.read(folder / _SAMPLES_NAME))
+            run = read_json(folder / RUN_NAME)
+            if (there := run.get("format")) != RUN_FORMAT and type(there) is int:
+                raise InputError(
+                    f"They have format {there}, but this version reads {RUN_FORMAT}: evaluate again, or use the "
+                    "version that wrote them."
+                )
+            run = read_json(folder / RUN_NAME, RUN_SCHEMA)
+            certificate = read_json(folder / _CERTIFICATE_NAME, CERTIFICATE_SCHEMA)
+            walls = [run["wall"]["wall"], *(dataset["wall"] for dataset in run["datasets"] if dataset["wall"])]
+            for wall in walls:
+                Wall.parse(wall, run["wall"]["image_size"])
+            rows, samples = _rows(folder), Samples.read(folder / _SAMPLES_NAME)
+            check_rows(rows, run["datasets"])
+            samples.check([dataset["name"] for dataset in run["datasets"]])
+        except InputError as error:
+            raise InputError(f"Cannot use the results in {folder}: {error}") from error
+        return cls(run, certificate, rows, samples)
+
+
+def _rows(folder: Path) -> pa.Table:
+    """The per-image rows with their timings."""
+    try:
+        rows, timings = (pq.read_table(regular_file(folder / name)) for name in (_ROWS_NAME, _TIMINGS_NAME))
+        return rows.append_column(TIMINGS, timings[TIMINGS]).select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise InputError(f"{_ROWS_NAME} or {_TIMINGS_NAME} cannot be read: {error}.") from error
 
 
 def check_folder(folder: Path, overwrite: bool = False) -> None:
@@ -141,8 +151,8 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
 def fingerprint_in(folder: Path) -> str | None:
     """The fingerprint of the run whose finished results are in a folder (see `SharedRun`); None if there are none."""
     try:
-        found = json.loads((folder / RUN_NAME).read_bytes()).get("fingerprint")
-    except (OSError, ValueError, AttributeError):
+        found = read_json(folder / RUN_NAME).get("fingerprint")
+    except InputError:
         return None
     return str(found) if found else None
 

@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from stackwalls.hub_cards.layout import REVIEW_NAME
 from stackwalls.hub_cards.manifest import Manifest, check_publishable
 from stackwalls.hub_cards.row_reader import RowReader
-from stackwalls.model import InputError, RunError
-from stackwalls.model.files import disk_errors, sync_folder
+from stackwalls.model import InputError
+from stackwalls.model.documents import MOST_BYTES, TEXT, checked, keys, parse_json
+from stackwalls.model.files import disk_errors, read_bounded, regular_file, sync_folder, take_lock
 
 KEPT, REJECTED, UNDECIDED = "keep", "turned down", "undecided"
 VERDICTS = (KEPT, REJECTED, UNDECIDED)
@@ -33,6 +34,7 @@ MOST_COMMENT = 1000
 _LOG_NAME = "decisions.jsonl"
 _LOCK_NAME = "lock"
 _SHA256 = re.compile("[0-9a-f]{64}")
+_SCHEMA = keys({"image_id": TEXT, "picture_sha256": TEXT, "verdict": TEXT}, {"comment": TEXT}, closed=True)
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ class DecisionLog:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._path = folder / REVIEW_NAME / _LOG_NAME
-        self._lock = FileLock(self._path.with_name(_LOCK_NAME), thread_local=False)  # a server decides in other threads
+        self._lock: FileLock | None = None
 
     @classmethod
     def open(cls, folder: Path) -> DecisionLog:
@@ -142,13 +144,11 @@ class DecisionLog:
         log = cls(folder)
         with disk_errors(folder):
             log._path.parent.mkdir(exist_ok=True)
-            try:
-                log._lock.acquire(timeout=0)
-            except Timeout as error:
-                raise RunError(
-                    f"Another process reviews {folder}, or replaces rejected images there: stop it first "
-                    "(Ctrl-C where `stackgen review` runs)."
-                ) from error
+            log._lock = take_lock(
+                log._path.with_name(_LOCK_NAME),
+                f"Another process reviews {folder}, or replaces rejected images there: stop it first (Ctrl-C where "
+                "`stackgen review` runs).",
+            )
         try:
             with disk_errors(folder):
                 log._drop_torn_line()
@@ -165,7 +165,7 @@ class DecisionLog:
             InputError: if the log is closed.
             RunError: if writing fails; earlier decisions are kept.
         """
-        if not self._lock.is_locked:
+        if self._lock is None:
             raise InputError(f"The review of {self._folder} is closed: open it again to decide.")
         line = (json.dumps(asdict(decision), ensure_ascii=False, sort_keys=True) + "\n").encode()
         with disk_errors(self._folder):
@@ -185,7 +185,9 @@ class DecisionLog:
 
     def close(self) -> None:
         """Release the folder."""
-        self._lock.release()
+        if self._lock is not None:
+            self._lock.release()
+        self._lock = None
 
     def __enter__(self) -> DecisionLog:
         return self
@@ -196,7 +198,7 @@ class DecisionLog:
     def _drop_torn_line(self) -> None:
         """Cut off what a kill left of the last line."""
         if self._path.exists():
-            with self._path.open("r+b") as file:
+            with regular_file(self._path).open("r+b") as file:
                 file.truncate(file.read().rfind(b"\n") + 1)
                 os.fsync(file.fileno())
 
@@ -205,15 +207,15 @@ def _stored(folder: Path) -> Iterator[Decision]:
     """Every decision, in order; a last line that was not completely written does not count."""
     path = folder / REVIEW_NAME / _LOG_NAME
     try:
-        content = path.read_bytes()
+        content = read_bounded(path, MOST_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
     for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):
         try:
-            yield Decision(**json.loads(line))
-        except (ValueError, TypeError) as error:
+            yield Decision(**checked(parse_json(line), _SCHEMA))
+        except ValueError as error:
             raise InputError(
                 f"Line {number} of {path} is not a decision ({error}): repair or delete that line to continue."
             ) from error

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest, differences
+from stackwalls.hub_cards.record import check_columns, check_rows
 from stackwalls.hub_cards.writing.run_store import WORK_NAME, RunStore
-from stackwalls.model import InputError, file_sha256
-from stackwalls.model.files import is_temporary
+from stackwalls.model import InputError, RunError, StackwallsError, file_sha256
+from stackwalls.model.files import is_temporary, regular_file
 
 CARD_NAME = "README.md"
 REJECTED_NAME = "rejected.parquet"
@@ -158,12 +160,45 @@ def shard_name(number: int, count: int) -> str:
     return f"{DATA_FOLDER}/test-{number:05d}-of-{count:05d}.parquet"
 
 
-def read_groups(paths: Iterable[Path], columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """The rows of Parquet files in order, one row group in memory at a time (`iter_batches` would read ahead)."""
+@contextmanager
+def open_parquet(path: Path, needed: pa.Schema | None = None) -> Iterator[pq.ParquetFile]:
+    """A Parquet file of a folder.
+
+    Args:
+        path: of the file.
+        needed: columns that it must have.
+
+    Raises:
+        RunError: naming the file, if it is not a regular file, is damaged (also if that shows later, inside) or lacks a
+            column.
+    """
+    try:
+        with pq.ParquetFile(regular_file(path)) as file:
+            if needed is not None:
+                check_columns(file.schema_arrow, needed)
+            yield file
+    except StackwallsError:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise RunError(f"Cannot read {path} ({reason}): `stackgen verify` says what is wrong with it.") from error
+
+
+def read_groups(
+    paths: Iterable[Path], columns: list[str] | None = None, needed: pa.Schema | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of Parquet files in order, one row group in memory at a time (`iter_batches` would read ahead).
+
+    With `needed`, the files must have these columns, and their values must be sound (see `record.check_rows`). Raises
+    RunError as `open_parquet` does.
+    """
     for path in paths:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path, needed) as file:
             for group in range(file.num_row_groups):
-                yield from file.read_row_group(group, columns=columns, use_threads=False).to_batches()
+                for batch in file.read_row_group(group, columns=columns, use_threads=False).to_batches():
+                    if needed is not None:
+                        check_rows(batch)
+                    yield batch
 
 
 def unfinished_spec(folder: Path) -> dict[str, Any] | None:

@@ -12,6 +12,19 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from stackwalls.model import InputError, Wall, without_tokens
+from stackwalls.model.documents import (
+    COUNT,
+    MOST_BYTES,
+    OBJECT,
+    SHA256,
+    TEXT,
+    checked,
+    each,
+    keys,
+    nullable,
+    parse_json,
+)
+from stackwalls.model.files import read_bounded
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
@@ -21,9 +34,25 @@ RECIPE_KIND = "stack-mix-recipe"
 
 COUNTS = ("requested", "kept", "rejected")
 
-_MIX_KEYS = ("source", "per_class", "seed", "wall")
-SPEC_KEYS = {"stack-mix": _MIX_KEYS, "stack-mix-recipe": _MIX_KEYS, "stack-gen": ("wall",)}
-"""Keys that the spec of each kind must have, because the card and the readers use them."""
+_NAMED = keys({"name": TEXT}, {"preset": nullable(TEXT), "revision": nullable(TEXT), "licence": nullable(TEXT)})
+_MIX = keys(
+    {"source": TEXT, "per_class": COUNT, "seed": COUNT, "wall": TEXT},
+    {"labels": TEXT, "encoder": TEXT, "redone": each(OBJECT)},
+)
+SPEC_SCHEMAS = {
+    "stack-mix": _MIX,
+    "stack-mix-recipe": _MIX,
+    "stack-gen": keys({"wall": TEXT}, {"model": _NAMED, "localizer": {"type": ["object", "string", "null"]}}),
+}
+"""What the spec of each kind must be, because the card and the readers use it."""
+
+_ENTRY = keys({"sha256": SHA256, "bytes": COUNT}, {"rows": COUNT}, closed=True)
+_SCHEMA = keys(
+    {"format": {"type": "integer"}, "kind": TEXT, "spec": OBJECT, "versions": each(TEXT, "object")}
+    | {"inputs": OBJECT, "counts": keys(dict.fromkeys(COUNTS, COUNT), closed=True), "files": each(_ENTRY, "object")},
+    {"manifest_sha256": SHA256},
+    closed=True,
+)
 
 VERSIONED = ("stackwalls", "datasets", "numpy", "pillow", "pyarrow")
 """Packages that the bytes of every folder depend on."""
@@ -66,14 +95,15 @@ class Manifest:
             raise InputError(f"{found}: use the version that wrote it.")
         if self.kind not in KINDS:
             raise InputError(f"Expected the manifest's kind to be one of {', '.join(KINDS)}, but got {self.kind!r}.")
-        if missing := [key for key in SPEC_KEYS[self.kind] if key not in self.spec]:
-            what = ", ".join(missing)
-            raise InputError(f"The spec of a {self.kind} folder must have {what}, but has only {sorted(self.spec)}.")
-        Wall.parse(str(self.spec["wall"]))
+        try:
+            checked(asdict(self), _SCHEMA | {"properties": _SCHEMA["properties"] | {"spec": SPEC_SCHEMAS[self.kind]}})
+        except ValueError as error:
+            raise InputError(f"This does not describe a {self.kind} folder: {error}.") from error
+        Wall.parse(self.spec["wall"])
         check_publishable({"spec": self.spec, "versions": self.versions, "inputs": self.inputs})
         _check_counts(self.kind, self.counts)
-        for path, entry in self.files.items():
-            _check_entry(path, entry)
+        for path in self.files:
+            _check_file_name(path)
 
     def to_json(self) -> str:
         """Canonical JSON, sealed with the SHA-256 of itself without the seal."""
@@ -87,13 +117,11 @@ class Manifest:
             InputError: if `text` is not a manifest, or any byte was changed.
         """
         try:
-            content = json.loads(text)
-            seal = content.pop(_SEAL)
-            manifest = cls(**content)
-        except InputError:
-            raise
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"It is not a manifest of this package: {error!r}") from error
+            content = checked(parse_json(text), _SCHEMA)
+            seal = content.pop(_SEAL, None)
+        except ValueError as error:
+            raise InputError(f"It is not a manifest of this package: {error}.") from error
+        manifest = cls(**content)
         if manifest.seal() != seal or manifest.to_json() != text:
             raise InputError("The manifest was changed after it was written: its content does not match its seal.")
         return manifest
@@ -107,13 +135,14 @@ class Manifest:
         """
         path = folder / MANIFEST_NAME
         try:
-            return cls.from_json(path.read_bytes().decode())
+            return cls.from_json(read_bounded(path, MOST_BYTES).decode())
         except FileNotFoundError as error:
             missing = f"There is no finished dataset folder {folder} (no {MANIFEST_NAME} in it)"
             advice = "name one on this disk that `stackgen mix` or `generate` made"
             raise InputError(f"{missing}: {advice}.") from error
         except (InputError, OSError, UnicodeDecodeError) as error:
-            raise InputError(f"Cannot read {path}: {error}") from error
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(f"Cannot read {path}: {reason}") from error
 
     @property
     def wall(self) -> Wall:
@@ -204,8 +233,6 @@ def _shown(value: Any) -> str:
 
 
 def _check_counts(kind: str, counts: Mapping[str, int]) -> None:
-    if set(counts) != set(COUNTS) or not all(type(n) is int and n >= 0 for n in counts.values()):
-        raise InputError(f"Expected the manifest's counts to be whole numbers for {COUNTS}, but got {counts}.")
     requested, kept, rejected = (counts[name] for name in COUNTS)
     if kind != "stack-gen" and requested != kept + rejected:
         wrong = f"{kept} kept + {rejected} rejected are {kept + rejected}"
@@ -215,14 +242,7 @@ def _check_counts(kind: str, counts: Mapping[str, int]) -> None:
         raise InputError(f"The counts disagree: {wrong}.")
 
 
-def _check_entry(path: str, entry: Mapping[str, Any]) -> None:
+def _check_file_name(path: str) -> None:
     parts = PurePosixPath(path)
-    numbers = [entry.get("bytes"), *([entry["rows"]] if "rows" in entry else [])]
-    if (
-        parts.is_absolute()
-        or ".." in parts.parts
-        or not re.fullmatch("[0-9a-f]{64}", str(entry.get("sha256")))
-        or not all(type(n) is int and n >= 0 for n in numbers)
-        or not entry.keys() <= {"sha256", "bytes", "rows"}
-    ):
-        raise InputError(f"The manifest's entry for the file {path!r} is not a SHA-256, a size and a row count.")
+    if parts.is_absolute() or ".." in parts.parts or "\0" in path or not parts.parts:
+        raise InputError(f"The manifest lists {path!r:.80}, which is not the name of a file in the folder.")

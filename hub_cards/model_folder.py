@@ -1,13 +1,11 @@
 """A network as a folder to publish: weights, configuration, certificate, training, results and card."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import ModelCard
-
 from stackwalls.hub_cards.cards.assets import draw_wall
+from stackwalls.hub_cards.cards.card_check import card_metadata, read_card
 from stackwalls.hub_cards.cards.license import License
 from stackwalls.hub_cards.cards.model_card import render_model_card
 from stackwalls.hub_cards.layout import ASSET_NAMES, CARD_NAME
@@ -24,10 +22,21 @@ from stackwalls.model import (
     load_model,
     require_certificate,
 )
+from stackwalls.model.documents import NUMBER, OBJECT, TEXT, each, keys, read_json
 from stackwalls.model.files import disk_errors, write_whole
+from stackwalls.model.networks.certificate import CERTIFICATE_SCHEMA
 
 CERTIFICATE_NAME, TRAINING_NAME, RESULTS_NAME = "certificate.json", "training.json", "results.json"
 _WALL_NAME = ASSET_NAMES[0]
+
+_EVAL_RESULT = dict.fromkeys(("task_type", "dataset_type", "dataset_name", "metric_type"), TEXT)
+_RESULT_ENTRY = keys(
+    _EVAL_RESULT | {"metric_value": NUMBER},
+    dict.fromkeys(("dataset_split", "dataset_revision", "metric_name"), TEXT) | {"metric_args": OBJECT},
+    closed=True,
+)
+_RESULTS = keys({"results": each(_RESULT_ENTRY), "table": TEXT})
+"""What `evaluate.model_index` gives."""
 
 MODEL_FILES = (CONFIG_NAME, WEIGHTS_NAME, CERTIFICATE_NAME, TRAINING_NAME, RESULTS_NAME, CARD_NAME, _WALL_NAME)
 """All files of a model folder; nothing else in it is published."""
@@ -92,10 +101,10 @@ def complete_model_folder(
     model = load_model(str(path))
     if not isinstance(model, MaskedVGG16 | Walled):
         raise InputError(f"{path} holds a network that has no card.")
-    results = results or _stored(path / RESULTS_NAME)
+    results = results or _stored(path / RESULTS_NAME, _RESULTS)
     license = license or _stated(path / CARD_NAME)
     with disk_errors(path):
-        _write_metadata(path, model, None, results, _stored(path / TRAINING_NAME), license)
+        _write_metadata(path, model, None, results, _stored(path / TRAINING_NAME, OBJECT), license)
 
 
 def _write_metadata(
@@ -130,21 +139,16 @@ def _write_metadata(
             (folder / name).unlink(missing_ok=True)
 
 
-def _stored(path: Path) -> dict[str, Any] | None:
+def _stored(path: Path, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     """The content of a JSON file; None if there is no such file."""
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"Cannot read {path}: {error}.") from error
+    return dict(read_json(path, schema)) if path.exists() else None
 
 
 def _stated(card: Path) -> License | None:
     """The license that a card states; None if there is none."""
-    if not card.is_file():
+    if not card.exists():
         return None
-    data = ModelCard(card.read_text(encoding="utf-8")).data.to_dict()  # type: ignore[no-untyped-call]
+    data = card_metadata(read_card(card), "model", str(card))
     keys = ("license", "license_name", "license_link")
     return License(*(str(data.get(key) or "") for key in keys)) if data.get("license") else None
 
@@ -166,13 +170,12 @@ def check_model_folder(path: str | Path) -> None:
     if config["wall"] is None:
         return
     try:
-        content = json.loads((folder / CERTIFICATE_NAME).read_text(encoding="utf-8"))
-        passed, wall = content["passed"], content["wall"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        certificate = read_json(folder / CERTIFICATE_NAME, CERTIFICATE_SCHEMA)
+    except InputError as error:
         raise InputError(
-            f"{folder} has no readable {CERTIFICATE_NAME} ({error!r}), and a network without a certificate is not "
-            "published: write the folder with hub_cards.save_model_folder."
+            f"{folder} has no readable {CERTIFICATE_NAME}, and a network without a certificate is not published: write "
+            f"the folder with hub_cards.save_model_folder. {error}"
         ) from error
-    if passed is not True or wall != config["wall"]:
+    if not certificate["passed"] or certificate["wall"] != config["wall"]:
         wrong = f"does not certify this network behind {config['wall']}"
         raise InputError(f"{folder / CERTIFICATE_NAME} {wrong}: write it again with hub_cards.save_model_folder.")

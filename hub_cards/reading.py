@@ -12,9 +12,9 @@ import huggingface_hub
 import pyarrow.parquet as pq
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, open_parquet
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.row_reader import RowReader, reading, shard_rows
+from stackwalls.hub_cards.row_reader import RowReader, shard_rows
 from stackwalls.hub_cards.stack_dataset import StackDataset
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
@@ -115,7 +115,7 @@ def _open_finished(folder: Path) -> StackDataset:
 
 
 def _on_disk(name: str, folder: Path, manifest: Manifest) -> StackDataset:
-    rows = partial(shard_rows, manifest, partial(_shard_on_disk, folder))
+    rows = partial(shard_rows, manifest, lambda name: open_parquet(folder / name))
     return StackDataset(name, rows, manifest.counts["kept"], manifest.wall, manifest)
 
 
@@ -129,12 +129,6 @@ def _check_has_pixels(name: str, manifest: Manifest) -> None:
             f"{name} is a recipe of STACK-MIX without pixels: rebuild the set from your own copy of the images with "
             f"`stackgen mix --recipe {name} --source … --out stack-mix`, and open that."
         )
-
-
-@contextmanager
-def _shard_on_disk(folder: Path, name: str) -> Iterator[pq.ParquetFile]:
-    with reading(folder / name), pq.ParquetFile(folder / name) as file:
-        yield file
 
 
 def _open_hub(hub: HubId) -> StackDataset:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
-import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.cards.license import License
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.row_reader import RowReader, reading
+from stackwalls.hub_cards.record import RECORDS
+from stackwalls.hub_cards.row_reader import RowReader, rejected_in
 from stackwalls.hub_cards.writing.folder_writer import FolderWriter
 from stackwalls.model import (
     IMAGE_SIZE,
@@ -26,9 +26,14 @@ from stackwalls.model import (
     is_hub_url,
     quiet_client,
 )
+from stackwalls.model.documents import OBJECT, SHA256, TEXT, checked, each, keys
 from stackwalls.model.images import decode
 
 _PART_ROWS = 500
+
+_INPUTS = keys({"dataset": keys({"inputs": OBJECT, "versions": each(TEXT, "object"), "manifest_sha256": SHA256})})
+_SPEC = keys({"encoder": {"enum": ["png", "webp"]}})
+"""What rebuilding needs of a recipe's manifest, beside what every manifest has."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,13 @@ class Recipe:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows in order."""
-        groups = read_groups([self.folder / name for name in self.manifest.shards()])
+        shards = [self.folder / name for name in self.manifest.shards()]
+        groups = read_groups(shards, needed=RECORDS[RECIPE_KIND]().arrow_schema)
         return (row for batch in groups for row in batch.to_pylist())
 
     def rejected(self) -> list[dict[str, str]]:
         """{"item", "reason"} of each sample that was rejected when the set was made."""
-        found: list[dict[str, str]] = pq.read_table(self.folder / REJECTED_NAME).to_pylist()
-        return found
+        return rejected_in(self.folder)
 
 
 def recipe_folder(folder: str | Path, out: str | Path, license: License | None = None) -> Path:
@@ -107,9 +112,8 @@ def _set_rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:
     for path in (folder / name for name in manifest.shards()):
         if file_sha256(path) != manifest.files[path.relative_to(folder).as_posix()]["sha256"]:
             raise RunError(f"{path} was changed after it was made: `stackgen verify {folder}` says more.")
-        with reading(path):
-            for batch in read_groups([path]):
-                yield from batch.to_pylist()
+        for batch in read_groups([path], needed=RECORDS[manifest.kind]().arrow_schema):
+            yield from batch.to_pylist()
 
 
 def _hashed(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,7 +142,7 @@ def open_recipe(source: str | Path) -> Recipe:
     manifest = _manifest(path, text)
     check_present(path, manifest)
     for name in (*manifest.shards(), REJECTED_NAME):
-        if file_sha256(path / name) != manifest.files[name]["sha256"]:
+        if name not in manifest.files or file_sha256(path / name) != manifest.files[name]["sha256"]:
             raise InputError(f"{name} of the recipe {text} was changed: its SHA-256 is not the manifest's.")
     return Recipe(path, manifest, file_sha256(path / MANIFEST_NAME))
 
@@ -148,6 +152,11 @@ def _manifest(folder: Path, text: str) -> Manifest:
     if manifest.kind != RECIPE_KIND:
         finished = f"a finished {manifest.kind} set: load it directly (`datasets.load_dataset`)"
         raise InputError(f"{text} is not a recipe but {finished}.")
+    try:
+        checked(manifest.inputs, _INPUTS)
+        checked(manifest.spec, _SPEC)
+    except ValueError as error:
+        raise InputError(f"The manifest of the recipe {text} is not one of this package: {error}.") from error
     return manifest
 
 

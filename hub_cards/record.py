@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from datasets import ClassLabel, Features, Image, List, Value
 
 from stackwalls.model import InputError, class_names
@@ -41,6 +42,39 @@ MEANINGS: dict[str, str] = {
 
 REJECTED_SCHEMA = pa.schema([("item", pa.string()), ("reason", pa.string())])
 """Columns of `rejected.parquet`: what was rejected, and why."""
+
+_REQUIRED = {"image", "label", "image_id", "item", "reason"}
+"""Columns that are null in no row; in a recipe, which has `pixels_sha256`, all are."""
+
+
+def check_columns(found: pa.Schema, needed: pa.Schema) -> None:
+    """Check that a Parquet file has these columns; it may have more.
+
+    Raises:
+        ValueError: naming the first one that is missing or of another type.
+    """
+    for field in needed:
+        kind = found.field(field.name).type if found.get_field_index(field.name) >= 0 else "missing or there twice"
+        if kind != field.type:
+            raise ValueError(f"expected its column {field.name} to be {field.type}, but it is {kind}")
+
+
+def check_rows(batch: pa.RecordBatch) -> None:
+    """Check values that every reader relies on, in those columns of a record that the batch has.
+
+    Raises:
+        ValueError: naming the column with a null where none may be, or a label that is not a class.
+    """
+    names = set(batch.schema.names)
+    for name in sorted(names if "pixels_sha256" in names else names & _REQUIRED):
+        column = batch.column(name)
+        nulls = (pc.struct_field(column, "bytes") if name == "image" else column).null_count
+        if column.null_count or nulls:
+            raise ValueError(f"expected a value in every row of its column {name}, but some are null")
+    if "label" in names and batch.num_rows:
+        ends = pc.min_max(batch.column("label")).as_py()
+        if ends["min"] < 0 or ends["max"] >= len(class_names()):
+            raise ValueError(f"expected labels 0 to {len(class_names()) - 1}, but found {ends['min']} to {ends['max']}")
 
 
 def _shared() -> dict[str, Any]:

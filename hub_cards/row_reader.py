@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
@@ -11,29 +11,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, open_parquet, read_groups
 from stackwalls.hub_cards.manifest import Manifest
+from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA, check_columns, check_rows
 from stackwalls.model import RunError
 from stackwalls.model.images import ImageRow
 
 HELD_GROUPS = 4
 """Row groups that are kept in memory: 60 MB of images at most."""
 
-UNREADABLE = (pa.ArrowException, OSError, ValueError)
-"""What Arrow raises for a damaged file."""
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Translate what reading a Parquet file raises.
-
-    Raises:
-        RunError: naming the file.
-    """
-    try:
-        yield
-    except UNREADABLE as error:
-        raise RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.") from error
+_READ = ("image", "label", "image_id")
+"""The columns that an evaluation needs; the others are not read."""
 
 
 class RowReader:
@@ -44,20 +32,25 @@ class RowReader:
 
     Raises:
         InputError: if it is not a finished folder, or a file of its manifest is missing or has another size.
-        RunError: if a shard cannot be read.
+        RunError: if a shard cannot be read, or lacks columns of its kind.
     """
 
     def __init__(self, folder: Path) -> None:
         self.manifest = Manifest.read(folder)
         check_present(folder, self.manifest)
-        self._folder = folder
+        self._folder, self._schema = folder, RECORDS[self.manifest.kind]().arrow_schema
         self._groups: list[tuple[Path, int]] = []
         sizes: list[int] = []
         for path in self._shards():
-            with reading(path):
-                metadata = pq.read_metadata(path)
-            self._groups += [(path, group) for group in range(metadata.num_row_groups)]
-            sizes += [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+            with open_parquet(path, self._schema) as file:
+                groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            self._groups += [(path, group) for group in range(len(groups))]
+            sizes += groups
+        if sum(sizes) != self.manifest.counts["kept"]:
+            raise RunError(
+                f"The shards of {folder} have {sum(sizes)} rows instead of {self.manifest.counts['kept']}: `stackgen "
+                "verify` says what is wrong."
+            )
         self._ends = list(accumulate(sizes))
         self._group = lru_cache(HELD_GROUPS)(self._read_group)
 
@@ -66,8 +59,7 @@ class RowReader:
 
     def columns(self, *names: str) -> dict[str, list[Any]]:
         """Whole columns, without the images; for those that are short."""
-        with reading(self._folder / "data"):
-            batches = list(read_groups(self._shards(), columns=list(names)))
+        batches = list(read_groups(self._shards(), columns=list(names), needed=self._schema))
         return {name: [value for batch in batches for value in batch.column(name).to_pylist()] for name in names}
 
     def __getitem__(self, number: int) -> dict[str, Any]:
@@ -86,18 +78,24 @@ class RowReader:
 
     def rejected(self) -> list[dict[str, str]]:
         """{"item", "reason"} of each sample that was rejected while the set was made, in order."""
-        path = self._folder / REJECTED_NAME
-        with reading(path):
-            found: list[dict[str, str]] = pq.read_table(path).to_pylist()
-        return found
+        return rejected_in(self._folder)
 
     def _shards(self) -> list[Path]:
         return [self._folder / name for name in self.manifest.shards()]
 
     def _read_group(self, group: int) -> pa.Table:
         path, number = self._groups[group]
-        with reading(path), pq.ParquetFile(path) as file:
-            return file.read_row_group(number, use_threads=False)
+        with open_parquet(path) as file:
+            table = file.read_row_group(number, use_threads=False)
+            for batch in table.to_batches():
+                check_rows(batch)
+            return table
+
+
+def rejected_in(folder: Path) -> list[dict[str, str]]:
+    """{"item", "reason"} of each sample in a folder's rejected.parquet, in order. Raises RunError if it is damaged."""
+    batches = read_groups([folder / REJECTED_NAME], needed=REJECTED_SCHEMA)
+    return [row for batch in batches for row in batch.to_pylist()]
 
 
 def shard_rows(
@@ -109,18 +107,27 @@ def shard_rows(
         manifest: of the set.
         opened: opens a shard by its path in the manifest.
         start: the first row.
+
+    Raises:
+        ValueError: if a shard lacks columns, rows or values that it must have.
     """
+    schema = RECORDS[manifest.kind]().arrow_schema
+    needed = pa.schema([schema.field(name) for name in _READ])
     for name in manifest.shards():
         rows = int(manifest.files[name].get("rows", 0))
         if start >= rows:
             start -= rows
             continue
         with opened(name) as file:
+            check_columns(file.schema_arrow, needed)
+            if file.metadata.num_rows != rows:
+                raise ValueError(f"it has {file.metadata.num_rows} rows, but the manifest says {rows}")
             for group in range(file.num_row_groups):
                 size = file.metadata.row_group(group).num_rows
                 if start < size:
-                    columns = ["image", "label", "image_id"]  # the others are not read
-                    table = file.read_row_group(group, columns=columns, use_threads=False).slice(start)
+                    table = file.read_row_group(group, columns=list(_READ), use_threads=False).slice(start)
+                    for batch in table.to_batches():
+                        check_rows(batch)
                     for row in table.to_pylist():
-                        yield ImageRow(row["image_id"], row["label"], partial(bytes, row["image"]["bytes"] or b""))
+                        yield ImageRow(row["image_id"], row["label"], partial(bytes, row["image"]["bytes"]))
                 start = max(0, start - size)

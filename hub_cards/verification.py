@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from datasets import DatasetInfo
-from huggingface_hub import DatasetCard
 
-from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, read_groups, shard_name, unknown_files
+from stackwalls.hub_cards.cards.card_check import card_metadata, read_card
+from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, open_parquet, read_groups, shard_name, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
-from stackwalls.hub_cards.row_reader import UNREADABLE
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
-from stackwalls.model import IMAGE_SIZE, InputError, class_names, file_sha256
+from stackwalls.model import IMAGE_SIZE, InputError, RunError, class_names, file_sha256, first_line
 from stackwalls.model.images.decoding import BrokenImageError, load_image
 
 MOST_ROWS_NAMED = 10
@@ -84,16 +82,17 @@ def _table_problems(folder: Path, name: str, rows: int | None, columns: pa.Schem
     if not (folder / name).is_file():
         return None
     try:
-        metadata = pq.read_metadata(folder / name)
-        schema = metadata.schema.to_arrow_schema()
-    except UNREADABLE as error:
-        yield f"{name} cannot be read as Parquet: {error}."
+        with open_parquet(folder / name) as file:
+            metadata, schema = file.metadata, file.schema_arrow
+    except RunError as error:
+        yield f"{name} is not a Parquet file: {error.__cause__}."
         return None
     if metadata.num_rows != rows:
         yield f"{name} has {metadata.num_rows} rows, but the manifest says {rows}."
     if not schema.equals(columns):
         yield f"{name} has the columns {_columns(schema)} instead of {_columns(columns)}."
-    elif schema.metadata != columns.metadata:  # not `check_metadata`: Parquet has its own name for list elements
+        return None
+    if schema.metadata != columns.metadata:  # not `check_metadata`: Parquet has its own name for list elements
         yield f"{name} has other features in its metadata than such a file of this package."
     return int(metadata.num_rows)
 
@@ -112,8 +111,8 @@ def _image_problems(path: Path, name: str, manifest: Manifest, ids: set[str]) ->
                 if problem and (wrong := wrong + 1) <= MOST_ROWS_NAMED:
                     yield f"{name}, row {number} ({row.get('image_id')}): {problem}."
                 number += 1
-    except UNREADABLE as error:
-        yield f"{name} cannot be read from row {number} on: {error}."
+    except RunError as error:
+        yield f"{name} cannot be read from row {number} on: {error.__cause__}."
     if wrong > MOST_ROWS_NAMED:
         yield f"{name}: {wrong - MOST_ROWS_NAMED} more rows are wrong."
 
@@ -144,11 +143,19 @@ def _card_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     path, entry = folder / CARD_NAME, manifest.files.get(CARD_NAME)
     if entry is None or not path.is_file() or file_sha256(path) != entry["sha256"]:
         return
-    info = DatasetCard(path.read_text(encoding="utf-8")).data.get("dataset_info")
+    try:
+        info = card_metadata(read_card(path), "dataset").get("dataset_info")
+    except InputError as error:
+        yield str(error)
+        return
     if not isinstance(info, dict):
         yield f"{CARD_NAME} has no dataset_info."
         return
-    described = DatasetInfo._from_yaml_dict(info)
+    try:
+        described = DatasetInfo._from_yaml_dict(info)
+    except Exception as error:  # of any kind, on what is no description of a dataset
+        yield f"{CARD_NAME} has a dataset_info that does not describe a dataset ({first_line(error)})."
+        return
     rows = {name: split.num_examples for name, split in (described.splits or {}).items()}
     if rows != {"test": manifest.counts["kept"]}:
         yield f"{CARD_NAME} states the rows {rows} instead of {{'test': {manifest.counts['kept']}}}."

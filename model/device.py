@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from accelerate.utils.memory import should_reduce_batch_size
@@ -83,3 +84,16 @@ def _now(device: torch.device) -> float:
     elif device.type == "mps":
         torch.mps.synchronize()
     return time.perf_counter()
+
+
+def find_precision(asked: str, device: torch.device) -> str:
+    """Accelerate's name of a precision: "no", "fp16" or "bf16".
+
+    "auto" is bf16 if the device multiplies it fast, else fp16 on a GPU and full precision on a CPU.
+    """
+    if asked != "auto":
+        return "no" if asked == "fp32" else asked
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # earlier releases of torch do not tell
+    return "bf16" if device.type == "cpu" and (known.get("avx512_bf16") or known.get("amx_tile")) else "no"

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from filelock import FileLock, Timeout
+
 from stackwalls.model.errors import InputError, RunError
 
 _FULL = {errno.ENOSPC: "The disk is full", errno.EDQUOT: "The disk quota is used up"}
@@ -102,6 +104,23 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def take_lock(path: Path, busy: str, patience: float = 0) -> FileLock:
+    """Hold a lock's file until `release`, from any thread; the system frees it however the process ends.
+
+    Raises:
+        RunError: saying `busy`, if another process has held it for `patience` seconds.
+        OSError: if the file cannot be made.
+    """
+    if path.exists():
+        regular_file(path)
+    lock = FileLock(path, thread_local=False)
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout as error:
+        raise RunError(busy) from error
+    return lock
 
 
 def check_output_folder(folder: Path, ours: Collection[str], what: str) -> None:

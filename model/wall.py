@@ -58,8 +58,8 @@ class Wall:
         Raises:
             InputError: if `text` has another form or does not fit the image.
         """
-        side = re.fullmatch(r"(bottom|top|left|right):(\d+)", text)
-        band = re.fullmatch(r"(rows|columns):(\d+):(\d+)", text)
+        side = re.fullmatch(r"(bottom|top|left|right):(\d{1,9})", text)
+        band = re.fullmatch(r"(rows|columns):(\d{1,9}):(\d{1,9})", text)
         if side:
             name, size = side[1], int(side[2])
             if not 0 < size < image_size:
@@ -69,7 +69,7 @@ class Wall:
             return cls(axis, start, start + size, image_size)
         if band:
             return cls("rows" if band[1] == "rows" else "columns", int(band[2]), int(band[3]), image_size)
-        raise InputError(f"Cannot read the wall {text!r}: expected {_FORMS}.")
+        raise InputError(f"Cannot read the wall {text!r:.80}: expected {_FORMS}.")
 
     def __str__(self) -> str:
         """The shortest form that `parse` reads back."""

@@ -269,7 +269,7 @@ OWNERS: dict[str, tuple[str, set[str]]] = {
     "knows which files are images": (r'"\.jpe?g"', {"model/images/image_folder.py"}),
     "knows that memory ran out": (r"OutOfMemoryError|should_reduce_batch_size", {"model/device.py"}),
     "chooses a device": (r"mps\.is_available", {"model/device.py"}),
-    "locks a folder": (r"FileLock\(", {"hub_cards/writing/run_store.py", "hub_cards/decisions.py"}),
+    "locks a folder": (r"FileLock\(", {"model/files.py"}),
     "counts the cores of this process": (r"sched_getaffinity|cpu_count\(", {"stackmix/mixing.py"}),
     "catches signals": (r"signal\.signal\(", {"model/signals.py"}),
 }

@@ -60,7 +60,7 @@ def test_a_wrong_call_exits_with_2() -> None:
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         cli.main([command, "--help"])
     assert len(capsys.readouterr().out.splitlines()) > 5
 

@@ -9,15 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import best_match
-
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.formatting import UNDEFINED
 from stackwalls.evaluate.report.page import html_environment
 from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.results import RUN_NAME, Results
 from stackwalls.model import InputError
+from stackwalls.model.documents import MOST_BYTES, checked, parse_json
+from stackwalls.model.files import read_bounded
 
 SCORE_FORMAT = 1
 """Version of the layout."""
@@ -61,8 +60,10 @@ class Score:
         values = asdict(self)
         if odd := [name for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)]:
             raise InputError(f"Expected the score's `{odd[0]}` to be finite or null, but got {values[odd[0]]}.")
-        if fault := best_match(Draft202012Validator(score_schema()).iter_errors(values)):
-            raise InputError(f"The score's `{fault.json_path[2:]}` does not fit the schema: {fault.message:.200}.")
+        try:
+            checked(values, score_schema())
+        except ValueError as error:
+            raise InputError(f"The score does not fit the schema: {error}.") from error
         if self.n + self.nan + self.failed != self.images:
             raise InputError(
                 f"The score's counts disagree: {self.n} with mu, {self.nan} without and {self.failed} failed do not "
@@ -87,7 +88,10 @@ class Score:
             InputError: if it is not what the schema describes.
         """
         try:
-            return cls(**json.loads(text))
+            content = parse_json(text)
+            if not isinstance(content, dict) or content.get("format") == SCORE_FORMAT:
+                checked(content, score_schema())
+            return cls(**content)
         except InputError:
             raise
         except (ValueError, TypeError) as error:
@@ -144,10 +148,10 @@ def read_scores(folder: str | Path) -> list[Score]:
 
 def _read(path: Path) -> list[Score]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path, MOST_BYTES).decode("utf-8-sig")
         return [Score.from_json(text)] if all(f'"{key}"' in text for key in ("format", "method", "mu")) else []
     except (OSError, UnicodeDecodeError, InputError) as error:
-        raise InputError(f"Cannot read the score {path}: {error}") from error
+        raise InputError(f"Cannot read the score {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def render_leaderboard(scores: Sequence[Score]) -> str:

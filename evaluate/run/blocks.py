@@ -16,10 +16,13 @@ from stackwalls.evaluate.run.measuring import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.hub_cards.manifest import canonical_json
 from stackwalls.hub_cards.writing.run_store import RunStore
-from stackwalls.model import InputError, Launch, StackwallsError
+from stackwalls.model import InputError, Launch, RunError, StackwallsError
+from stackwalls.model.documents import COUNT, checked, keys
 
 BLOCK_IMAGES = 32
 """Images a block, whatever the number of processes, so that a batch always holds the same images."""
+
+_HEADER = keys({"rows": COUNT})  # bytes of the rows; the samples follow
 
 SLOW_BLOCK_IMAGES = 8
 """The same if a method is slow: a killed run loses the block that it was at."""
@@ -131,9 +134,13 @@ class SharedRun:
         tables, samples = [], []
         for block in blocks:
             header, content = self._store.read(block.name)
-            size = header["rows"]
-            tables.append(pq.read_table(io.BytesIO(content[:size]), use_threads=False).cast(ROW_SCHEMA))
-            samples.append(Samples.read(io.BytesIO(content[size:])))
+            try:
+                size = checked(header, _HEADER)["rows"]
+                tables.append(pq.read_table(io.BytesIO(content[:size]), use_threads=False).cast(ROW_SCHEMA))
+                samples.append(Samples.read(io.BytesIO(content[size:])))
+            except (ValueError, pa.ArrowException) as error:
+                what = f"{block.name} of the unfinished run in {self._folder} is not a block of images ({error})"
+                raise RunError(f"{what}: delete {self._store.path} to start again.") from error
         return pa.concat_tables(tables).combine_chunks(), Samples.joined(samples)
 
     def finish(self, blocks: Sequence[Block], write: Callable[[], None]) -> bool:

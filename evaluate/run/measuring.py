@@ -49,6 +49,31 @@ UNKNOWN = -1
 """The label of an image whose class is not known, and the target if there is none."""
 
 
+_MEASURES = ("mu", "mu_native", "energy", "pointing")  # in [0, 1]
+
+
+def check_rows(rows: pa.Table, datasets: Sequence[Mapping[str, Any]]) -> None:
+    """Check per-image rows that were read from a file (`ROW_SCHEMA`) against the datasets of their run.json.
+
+    Raises:
+        InputError: if a value is missing or out of range, or there are not as many rows as images were measured.
+    """
+    frame = rows.to_pandas()
+    given = ["dataset", "image_id", "label", "prediction", "target", "method"]
+    if missing := [name for name in given if frame[name].isna().any()]:
+        raise InputError(f"Expected a value in every row's {', '.join(missing)}, but some are null.")
+    measured = frame[frame["error"].isna()]
+    values = measured[list(_MEASURES)].astype(float)
+    if measured["lit"].isna().any() or not ((values >= 0) & (values <= 1) | values.isna()).all(axis=None):
+        raise InputError(f"Expected {', '.join(_MEASURES)} in [0, 1], and lit, of every row without an error.")
+    found = frame.groupby(["dataset", "method"]).size().to_dict()
+    said = {(data["name"], method): count for data in datasets for method, count in data["images"].items() if count}
+    if found != said:
+        name, method = next(pair for pair in {**found, **said} if found.get(pair) != said.get(pair))
+        counts = f"{said.get((name, method), 0)} rows of {method} on {name}, but found {found.get((name, method), 0)}"
+        raise InputError(f"Expected {counts}.")
+
+
 @dataclass(frozen=True, eq=False)
 class PreparedBatch:
     """A batch on the device, with the network's predictions and the classes to explain.

@@ -12,6 +12,7 @@ from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset
 from stackwalls.model import Wall
+from stackwalls.model.documents import COUNT, FLAG, OBJECT, TEXT, each, keys, nullable
 
 RUN_FORMAT = 1
 """Version of `run.json`'s layout."""
@@ -20,6 +21,20 @@ _SIGHTED = (
     "NOT BLIND: {model} sees the band {wall[wall]}, and its certificate failed. Its maps may be lit there rightly: mu "
     "is shown for comparison with a blind network, and says nothing about a method's errors."
 )
+
+_DATASET = keys(
+    {"name": TEXT, "length": COUNT, "images": each(COUNT, "object") | {"minProperties": 1}, "wall": nullable(TEXT)}
+    | {"source": nullable(TEXT), "spec": nullable(OBJECT)},
+    {"kind": nullable(TEXT), "manifest_sha256": nullable(TEXT)},
+)
+_SPEC = {"target": {"enum": ["predicted", "label"]}, "seed": COUNT, "batch_size": nullable(COUNT)}
+RUN_SCHEMA = keys(
+    {"format": {"type": "integer"}, "model": TEXT, "wall": keys({"wall": TEXT, "image_size": COUNT}), "device": TEXT}
+    | {"datasets": each(_DATASET) | {"minItems": 1}, "spec": keys(_SPEC), "versions": each(TEXT, "object")}
+    | {"provenance": OBJECT, "method_notes": each(TEXT, "object")},
+    {"weights": nullable(TEXT), "target_layer": nullable(TEXT), "fingerprint": nullable(TEXT), "blind": FLAG},
+)
+"""Of `run.json`, as `describe_run` makes it."""
 
 _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
 """Packages that the numbers depend on, beside Python and OpenCV."""
@@ -63,7 +78,8 @@ def notes(run: Mapping[str, Any]) -> list[str]:
     for dataset in run["datasets"]:
         for note in (*_image_notes(dataset), *_wall_notes(run, dataset)):
             about.setdefault(note, []).append(dataset["name"])
-    found = sighted + [note.format(" and ".join(names)) for note, names in about.items()]
+    # not by `format`: a method's name may have braces
+    found = sighted + [note.replace("{}", " and ".join(names)) for note, names in about.items()]
     if run.get("target_layer"):
         found.append(f"The target layer is {run['target_layer']}, not the network's own.")
     if run["spec"]["target"] == "label":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stackwalls.model import InputError
-from stackwalls.model.images.decoding import decode
+from stackwalls.model.files import read_bounded
+from stackwalls.model.images.decoding import BrokenImageError, decode
 
 SAMPLES_PER_DATASET = 100
 """As many as the paper's sets have images, about 8 MB on disk."""
+
+_MOST_BYTES = 2 << 30
+"""Of a file of samples."""
 
 MAP_SIZE = 112
 """The most rows and columns of a kept map: enough for a figure of a map that had 7 or 14 of them."""
@@ -83,6 +88,28 @@ class Samples:
         values = self.maps[image, method].astype(np.float32) / 255
         return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))
 
+    def check(self, datasets: Sequence[str]) -> None:
+        """Check what was read from a file: that the columns fit one another, and which datasets they are of.
+
+        Raises:
+            InputError: if they do not.
+        """
+        images, methods = self.image_id.shape[:1], self.method.shape
+        shapes = {"method": methods[:1], "maps": images + methods + self.maps.shape[2:4]}
+        shapes |= dict.fromkeys(("made", "mu"), images + methods)
+        for name, kind in _KINDS.items():
+            column = getattr(self, name)
+            if column.shape != shapes.get(name, images + self.images.shape[1:] if name == "images" else images):
+                raise InputError(f"The samples' {name} have the shape {column.shape}, which does not fit the others.")
+            if not np.issubdtype(column.dtype, kind):
+                raise InputError(f"The samples' {name} are of {column.dtype}, expected {kind.__name__}.")
+        if self.images.shape[3:] != (3,) or 0 in self.maps.shape[2:] or self.maps.ndim != 4:
+            raise InputError(f"Expected samples with images (K, H, W, 3), but got {self.images.shape}.")
+        if strange := sorted(set(self.dataset.tolist()).difference(datasets)):
+            raise InputError(f"The samples are of {strange[0]}, which run.json does not name.")
+        if not ((self.label >= -1) & (self.label < 1000) & (self.prediction >= -1) & (self.prediction < 1000)).all():
+            raise InputError("The samples have labels or predictions that are not classes.")
+
     def write(self, file: BinaryIO) -> None:
         """Write a compressed `.npz`, the same bytes for the same samples; the images in it are lossless WebP files."""
         images = [_encoded(image) for image in self.images]
@@ -99,18 +126,27 @@ class Samples:
     def read(cls, source: Path | BinaryIO) -> Samples:
         """Read what `write` wrote. Raises InputError if the file is damaged or something else."""
         try:
-            content = source.read_bytes() if isinstance(source, Path) else source.read()
+            content = read_bounded(source, _MOST_BYTES) if isinstance(source, Path) else source.read()
             with np.load(io.BytesIO(content), allow_pickle=False) as stored:
                 ends = np.cumsum(stored["picture_sizes"])[:-1]
                 parts = np.split(stored["pictures"], ends) if len(stored["picture_sizes"]) else []
                 images = [decode(part.tobytes()) for part in parts]
-                shaped = np.array(images, dtype=np.uint8).reshape(-1, *stored["image_shape"])
+                shaped = np.array(images, dtype=np.uint8).reshape(len(images), *stored["image_shape"])
                 others = {name: stored[name] for name in ("method", *_PER_IMAGE) if name != "images"}
                 return cls(**others, images=shaped)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError, IndexError, zlib.error) as error:
+            raise InputError(f"Cannot read the samples in {source}: {error}") from error
+        except (BrokenImageError, MemoryError, NotImplementedError) as error:
             raise InputError(f"Cannot read the samples in {source}: {error}") from error
 
 
+_KINDS: dict[str, type[np.generic]] = {
+    **dict.fromkeys(("dataset", "image_id", "method"), np.str_),
+    **dict.fromkeys(("label", "prediction"), np.integer),
+    **dict.fromkeys(("images", "maps"), np.uint8),
+    "made": np.bool_,
+    "mu": np.float64,
+}
 _PER_IMAGE = ("dataset", "image_id", "label", "prediction", "images", "maps", "made", "mu")
 
 

@@ -5,15 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
 from huggingface_hub import DatasetCard, ModelCard
 
 from stackwalls.hub_cards.cards.license import HUB_LICENSES
 from stackwalls.model import InputError, first_line
+from stackwalls.model.files import read_bounded
 from stackwalls.model.hub import RepositoryKind
 
 _SIZES = re.compile(r"n<1K|1K<n<10K|10K<n<100K|100K<n<1M|1M<n<10M|n>1M|.*[BT]")
 _BLANKS = re.compile(r"More Information Needed|\{\{\s*\w+(\.\w+)*\s*\}\}|\{%")
 """What a card must not contain: the Hub's placeholder, or marks of a template."""
+
+_MOST_BYTES, _MOST_LEVELS = 1 << 20, 32
+"""Of a card, and of its metadata; those of this package have 40 kB and 6 levels."""
+
+_EMPTY_LINES, _YAML_BLOCK = re.compile(r"[\r\n]{1000}"), re.compile(r"\s*---[\r\n]+([\S\s]*?)[\r\n]+---")
 
 _ADVICE = "state it with --license: one of the Hub's identifiers (such as cc-by-4.0) or NAME=URL"
 
@@ -30,18 +37,51 @@ def check_card(card: str | Path, repo_type: RepositoryKind = "dataset") -> None:
     """
     where = "the card"
     if isinstance(card, Path):
-        where = str(card)
-        try:
-            card = card.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"Cannot read {where}: {error}.") from error
-    try:
-        kind = DatasetCard if repo_type == "dataset" else ModelCard
-        data: dict[str, Any] = kind(card).data.to_dict()  # type: ignore[no-untyped-call]
-    except Exception as error:  # the client and its YAML reader raise several kinds, without a common base
-        raise InputError(f"Cannot read the metadata of {where}: {first_line(error)}.") from error
+        where, card = str(card), read_card(card)
+    data = card_metadata(card, repo_type, where)
     if problem := next(_problems(card, data, repo_type), None):
         raise InputError(f"The Hub would not accept {where}: {problem}.")
+
+
+def read_card(path: Path) -> str:
+    """The text of a README.md.
+
+    Raises:
+        InputError: if it is not a regular file of UTF-8 text, or is too large.
+    """
+    try:
+        return read_bounded(path, _MOST_BYTES).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"Cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def card_metadata(card: str, repo_type: RepositoryKind = "dataset", where: str = "the card") -> dict[str, Any]:
+    """The metadata of a card, as the Hub's client reads it: plain YAML, without aliases or tags.
+
+    Raises:
+        InputError: if it is anything else.
+    """
+    try:
+        if _EMPTY_LINES.search(card):  # the client's search for the metadata would take hours
+            raise ValueError("it has more than 1000 empty lines in a row")
+        if match := _YAML_BLOCK.match(card):
+            _check_plain(match[1])
+        kind = DatasetCard if repo_type == "dataset" else ModelCard
+        data: dict[str, Any] = kind(card).data.to_dict()  # type: ignore[no-untyped-call]
+        repr(data)  # a number of 5,000 digits has no text
+    except Exception as error:  # the client and its YAML reader raise several kinds, without a common base
+        raise InputError(f"Cannot read the metadata of {where}: {first_line(error)}.") from error
+    return data
+
+
+def _check_plain(text: str) -> None:
+    """ValueError for YAML that may grow when it is read, or is nested without end."""
+    depth = 0
+    for token in yaml.scan(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        kind = type(token).__name__
+        depth += kind.endswith("StartToken") - kind.endswith("EndToken")
+        if kind in ("AliasToken", "AnchorToken", "TagToken") or depth > _MOST_LEVELS:
+            raise ValueError(f"expected plain YAML of at most {_MOST_LEVELS} levels, without aliases, anchors and tags")
 
 
 def _problems(card: str, data: dict[str, Any], repo_type: str) -> Iterator[str]:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from stackwalls.hub_cards.layout import REJECTED_NAME, read_groups
 from stackwalls.hub_cards.manifest import Manifest
+from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
+from stackwalls.model import InputError
 
 FIRST_ROWS = 4
 """How many rows a card may show."""
@@ -67,8 +67,12 @@ def reason_kind(reason: str) -> str:
 
 def read_facts(folder: Path, manifest: Manifest) -> CardFacts:
     """The facts of a folder; its shards and rejected.parquet must exist."""
-    first = next(read_groups([folder / manifest.shards()[0]]))
-    reasons = pq.read_table(folder / REJECTED_NAME, columns=["reason"]).column(0).to_pylist()
+    shards = [folder / name for name in manifest.shards()]
+    first = next(read_groups(shards, needed=RECORDS[manifest.kind]().arrow_schema), None)
+    if first is None:
+        raise InputError(f"{folder} has no rows, so there is nothing that a card could show.")
+    rejected = read_groups([folder / REJECTED_NAME], needed=REJECTED_SCHEMA)
+    reasons = [reason for batch in rejected for reason in batch.column("reason").to_pylist()]
     return CardFacts.of(manifest, first.slice(0, FIRST_ROWS).to_pylist(), reasons)
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from stackwalls.hub_cards.cards.card_check import read_card
 from stackwalls.hub_cards.cards.facts import DRAWN
-from stackwalls.hub_cards.layout import CARD_NAME, read_groups, unknown_files
+from stackwalls.hub_cards.layout import CARD_NAME, open_parquet, read_groups, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
+from stackwalls.hub_cards.record import RECORDS
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
-from stackwalls.model import InputError
+from stackwalls.model import InputError, RunError
+from stackwalls.model.files import regular_file
 from stackwalls.model.hub import RepositoryKind
 
 _TOKEN = rb"hf_[A-Za-z0-9]{20,}"
@@ -90,7 +90,7 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
         raise InputError(f"{path} has no {CARD_NAME}, and nothing is published without a card: make the folder again.")
     entries, secrets = manifest.files if manifest else {}, tuple(secrets)
     files = tuple(_read(path, name, secrets, entries.get(name)) for name in names)
-    card, left_out = (path / CARD_NAME).read_text(encoding="utf-8"), tuple(unknown_files(path, names))
+    card, left_out = read_card(path / CARD_NAME), tuple(unknown_files(path, names))
     foreign = manifest is not None and _holds_foreign_pixels(path, manifest)
     return PublishableFolder(path, "dataset" if manifest else "model", manifest, files, left_out, card, foreign)
 
@@ -103,7 +103,7 @@ def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
     """
     token = re.compile(b"|".join([_TOKEN, *(re.escape(secret.encode()) for secret in secrets if secret)]))
     sha256, found, tail, size = hashlib.sha256(), False, b"", 0
-    with path.open("rb") as file:
+    with regular_file(path).open("rb") as file:
         while chunk := file.read(_CHUNK):
             sha256.update(chunk)
             found = found or token.search(tail + chunk) is not None
@@ -116,13 +116,13 @@ def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
 def _parquet_texts(path: Path) -> Iterator[bytes]:
     """The text columns of a Parquet file, one row group at a time: compression hides them from a search of the file."""
     try:
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path) as file:
             leaves = (file.metadata.schema.column(number) for number in range(file.metadata.num_columns))
             texts = [leaf.path for leaf in leaves if leaf.logical_type.type == "STRING"]
             for group in range(file.num_row_groups if texts else 0):
                 yield repr(file.read_row_group(group, columns=texts, use_threads=False).to_pydict()).encode()
-    except pa.ArrowException as error:
-        raise OSError(f"{path.name} cannot be read as Parquet: {error}") from error
+    except RunError as error:
+        raise OSError(f"{path.name} cannot be read as Parquet: {error.__cause__}") from error
 
 
 def _model_names(path: Path) -> list[str]:
@@ -165,6 +165,7 @@ def _holds_foreign_pixels(folder: Path, manifest: Manifest) -> bool:
     """Every image of a drawn set has an id that says so; a folder of photos may be called "drawn" too."""
     if manifest.kind != "stack-mix":
         return False
-    batches = read_groups([folder / name for name in manifest.shards()], columns=["top_source", "bottom_source"])
+    columns, schema = ["top_source", "bottom_source"], RECORDS[manifest.kind]().arrow_schema
+    batches = read_groups([folder / name for name in manifest.shards()], columns, schema)
     ids = (name for batch in batches for column in batch.columns for name in column.to_pylist())
     return manifest.spec["source"] != DRAWN or not all(_DRAWN_ID.fullmatch(name or "") for name in ids)

@@ -12,10 +12,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from stackwalls.model import InputError, Launch, RunError, file_sha256
-from stackwalls.model.files import disk_errors, new_file, put_in_place, sync_folder, temporary_path, write_whole
+from stackwalls.model.documents import COUNT, OBJECT, SHA256, TEXT, checked, keys, nullable, parse_json, read_json
+from stackwalls.model.files import (
+    disk_errors,
+    new_file,
+    put_in_place,
+    regular_file,
+    sync_folder,
+    take_lock,
+    temporary_path,
+    write_whole,
+)
 
 WORK_NAME = ".unfinished"
 """Name of the work folder inside the output folder; it is gone when the run is finished."""
@@ -23,6 +33,10 @@ WORK_NAME = ".unfinished"
 _FORMAT = 2  # of the work folder; format 1 had no number, and evaluations had `asked.json` in it
 
 _RUN_NAME, _LOCK_NAME, _SHARES = "run.json", "lock", "process-*.lock"
+
+_SCHEMA = keys({}, {"store": COUNT, "asked": OBJECT, "carried": OBJECT, "base": nullable(TEXT)})
+_RECORD, _MOST_HEADER = keys({"header": OBJECT, "bytes": COUNT, "sha256": SHA256}), 16 << 20
+"""The first line of a record, and its largest size in bytes."""
 
 _WAIT = "wait until it is done, or choose another folder."
 
@@ -125,7 +139,7 @@ class RunStore:
     def header(self, name: str) -> dict[str, Any] | None:
         """The header of a record, without reading its payload; None if there is no whole record."""
         try:
-            with (self._items / f"{name}.item").open("rb") as file:
+            with regular_file(self._items / f"{name}.item").open("rb") as file:
                 return dict(_read_line(file)["header"])
         except (FileNotFoundError, ValueError):
             return None  # not a record, or cut short: the item is made again
@@ -139,7 +153,7 @@ class RunStore:
         path = self._items / f"{name}.item"
         with disk_errors(self.folder):
             try:
-                with path.open("rb") as file:
+                with regular_file(path).open("rb") as file:
                     line, payload = _read_line(file), file.read()
                 if hashlib.sha256(payload).hexdigest() != line["sha256"]:
                     raise ValueError("its hash differs")
@@ -192,12 +206,12 @@ class RunStore:
 
     def _run(self) -> dict[str, Any] | None:
         path = self.path / _RUN_NAME
-        try:
-            return dict(json.loads(path.read_bytes()))
-        except (FileNotFoundError, NotADirectoryError):
+        if not path.exists():
             return {} if (self.path / "asked.json").exists() else None
-        except (ValueError, TypeError, OSError) as error:
-            raise InputError(f"Cannot read {path} ({error}): delete {self.path} to start again.") from error
+        try:
+            return dict(read_json(path, _SCHEMA))
+        except InputError as error:
+            raise InputError(f"{str(error)[:-1]}: delete {self.path} to start again.") from error
 
     def _base(self) -> str | None:
         return file_sha256(self._marker) if self._marker.is_file() else None
@@ -228,13 +242,7 @@ class RunStore:
         self._claim = self._lock(own)
 
     def _lock(self, path: Path) -> FileLock:
-        lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
-            who = path.stem.replace("-", " ")
-            raise RunError(f"Another process is writing {self.folder} ({who}): {_WAIT}") from error
-        return lock
+        return take_lock(path, f"Another process is writing {self.folder} ({path.stem.replace('-', ' ')}): {_WAIT}")
 
     @contextmanager
     def _locked(self, patience: float = 600) -> Iterator[None]:
@@ -242,14 +250,12 @@ class RunStore:
 
         The one that finishes removes the folder. Others that wait make it again, and find the run finished.
         """
-        lock = FileLock(self.path / _LOCK_NAME)
+        busy = f"Another process has been writing {self.folder} for {patience} s: {_WAIT}"
         for left in reversed(range(1000)):  # each process that finishes removes the folder once
             try:
                 self.path.mkdir(parents=True, exist_ok=True)
-                lock.acquire(timeout=patience)
+                lock = take_lock(self.path / _LOCK_NAME, busy, patience)
                 break
-            except Timeout as error:
-                raise RunError(f"Another process has been writing {self.folder} for {patience} s: {_WAIT}") from error
             except (FileNotFoundError, FileExistsError):
                 if not left:
                     raise
@@ -288,9 +294,7 @@ class RunStore:
 
 def _read_line(file: BinaryIO) -> dict[str, Any]:
     """The first line of a record; ValueError if it is not one, or the payload has another size."""
-    line = json.loads(file.readline())
-    if not isinstance(line, dict) or not isinstance(line.get("header"), dict):
-        raise ValueError("it is not a record")
-    if os.fstat(file.fileno()).st_size - file.tell() != line.get("bytes"):
+    line = checked(parse_json(file.readline(_MOST_HEADER)), _RECORD)
+    if os.fstat(file.fileno()).st_size - file.tell() != line["bytes"]:
         raise ValueError("it was cut short")
-    return line
+    return dict(line)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from stackwalls.model.device import is_out_of_memory
+from stackwalls.model.documents import FLAG, NUMBER, OBJECT, TEXT, each, keys
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.sampling import check_seed
@@ -31,6 +32,14 @@ _AMPLITUDES = (1.0, 10.0, 1000.0)
 
 class NotBlindError(RunError):
     """The network sees what it must not see, so no score of it would mean anything."""
+
+
+CERTIFICATE_SCHEMA = keys(
+    {"model": TEXT, "wall": TEXT, "passed": FLAG, "setting": OBJECT}
+    | {"checks": each(keys({"name": TEXT, "passed": FLAG, "found": TEXT}))},
+    {"chance_level": NUMBER},
+)
+"""Of certificate.json, as `Certificate.to_dict` makes it."""
 
 
 @dataclass(frozen=True)

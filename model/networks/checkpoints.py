@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
+from stackwalls.model.documents import COUNT, SHA256, TEXT, keys, read_json
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import file_sha256, whole_path, write_whole
+from stackwalls.model.files import file_sha256, regular_file, whole_path, write_whole
 from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
-from stackwalls.model.networks.weights import check_fits, read_safetensors, write_safetensors
+from stackwalls.model.networks.weights import VGG16_SCHEMA, check_fits, read_safetensors, write_safetensors
 
 SIDECAR_FORMAT = 1
+_SIDECAR = keys({"config": VGG16_SCHEMA, "weights_sha256": SHA256}, {"format": COUNT, "architecture": TEXT})
 _ARCHITECTURE = "MaskedVGG16"
 _DENSE_POSITION = 31
 """Index of the dense layers in the authors' `nn.Sequential`: 30 feature layers, a flatten, then these."""
@@ -75,7 +77,7 @@ def _checked(path: str | Path) -> Path:
 def _read_state_dict(path: Path) -> dict[str, torch.Tensor]:
     try:
         with torch.serialization.safe_globals([Namespace]):  # timm's checkpoints hold their options
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(regular_file(path), map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler raises errors of any kind on other files
         raise InputError(
             f"{path} does not load as a state dict of plain tensors: it is damaged, of another format, or holds Python "
@@ -177,19 +179,14 @@ def load_model_file(path: str | Path) -> MaskedVGG16:
     sidecar_path = _sidecar(path)
     if not sidecar_path.is_file():
         raise InputError(f"{path} has no sidecar {sidecar_path.name}, which says what network it is.")
-    try:
-        sidecar = json.loads(sidecar_path.read_text(encoding="utf-8"))
-        config = dict(sidecar["config"])
-        expected_sha256 = sidecar["weights_sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{sidecar_path} is not a sidecar of this package: {error!r}") from error
+    sidecar = read_json(sidecar_path, _SIDECAR)
     if sidecar.get("format") != SIDECAR_FORMAT or sidecar.get("architecture") != _ARCHITECTURE:
         raise InputError(f"{sidecar_path} describes {sidecar.get('architecture')!r}, expected {_ARCHITECTURE!r}.")
-    if file_sha256(path) != expected_sha256:
+    if file_sha256(path) != sidecar["weights_sha256"]:
         raise InputError(f"{path} is not the file that {sidecar_path.name} describes: its SHA-256 differs.")
     state = read_safetensors(path)
     with torch.device("meta"):
-        model = MaskedVGG16(**config)
+        model = MaskedVGG16(**sidecar["config"])
     check_fits(path, state, model.state_dict(), _ARCHITECTURE)
     model.load_state_dict(state, assign=True)
     return model.eval()

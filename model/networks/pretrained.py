@@ -14,10 +14,11 @@ import torch
 from huggingface_hub import ModelCard, ModelHubMixin, hf_hub_download
 from safetensors import SafetensorError
 
+from stackwalls.model.documents import SHA256, TEXT, checked, keys, nullable, read_json
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256, whole_path, write_whole
 from stackwalls.model.hub import HubId, hub_failures, is_hub_url
-from stackwalls.model.networks.weights import write_safetensors
+from stackwalls.model.networks.weights import VGG16_SCHEMA, write_safetensors
 from stackwalls.model.wall import Wall
 
 CONFIG_NAME = "config.json"
@@ -29,11 +30,12 @@ CONFIG_FORMAT = 1
 TRAINED_FOLDER = "model"
 """Where a training's folder has the network."""
 
-CONFIG_KEYS = {
-    "MaskedVGG16": frozenset({"visible_rows", "num_classes", "width", "classes", "wall", "weights_sha256"}),
-    "Walled": frozenset({"backbone", "weights", "wall", "weights_sha256"}),
+_SHARED = {"format": {"const": CONFIG_FORMAT}, "architecture": TEXT, "weights_sha256": SHA256}
+CONFIG_SCHEMAS = {
+    "MaskedVGG16": keys(_SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"], closed=True),
+    "Walled": keys(_SHARED | {"wall": TEXT, "backbone": TEXT, "weights": TEXT}, closed=True),
 }
-"""Architecture → keys of its config.json besides "format" and "architecture", all of them required."""
+"""Architecture → the schema of its config.json; every key is required."""
 
 
 _SHORT_CARD = """\
@@ -181,24 +183,19 @@ class PretrainedFiles:
             InputError: if it is missing, or not one that this package wrote, down to the keys.
         """
         path = self.fetch(CONFIG_NAME)
-        try:
-            config = dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"Cannot read {CONFIG_NAME} of {self.name}: {error}.") from error
+        config = dict(read_json(path, name=f"{CONFIG_NAME} of {self.name}"))
         architecture = config.get("architecture")
-        if config.get("format") != CONFIG_FORMAT or architecture not in CONFIG_KEYS:
+        if config.get("format") != CONFIG_FORMAT or str(architecture) not in CONFIG_SCHEMAS:
             raise InputError(
                 f"{CONFIG_NAME} of {self.name} does not describe a network of this package: expected format "
-                f"{CONFIG_FORMAT} and an architecture out of {', '.join(CONFIG_KEYS)}, but got "
-                f"{config.get('format')!r} and {architecture!r}."
+                f"{CONFIG_FORMAT} and an architecture out of {', '.join(CONFIG_SCHEMAS)}, but got "
+                f"{config.get('format')!r:.80} and {architecture!r:.80}."
             )
-        expected = CONFIG_KEYS[architecture] | {"format", "architecture"}
-        unknown, missing = sorted(config.keys() - expected), sorted(expected - config.keys())
-        if unknown or missing:
-            what = [f"{', '.join(keys)} {word}" for keys, word in ((unknown, "unknown"), (missing, "missing")) if keys]
-            raise InputError(
-                f"{CONFIG_NAME} of {self.name} is not what this package writes for {architecture}: {'; '.join(what)}."
-            )
+        try:
+            checked(config, CONFIG_SCHEMAS[str(architecture)])
+        except ValueError as error:
+            what = f"{CONFIG_NAME} of {self.name} is not what this package writes for {architecture}"
+            raise InputError(f"{what}: {error}.") from error
         return config
 
 

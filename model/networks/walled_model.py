@@ -135,11 +135,6 @@ class Walled(BlindModel, Pretrained):
             InputError: if the library's weights have changed.
             RunError: if they cannot be loaded.
         """
-        for key in ("backbone", "weights", "wall"):
-            if not isinstance(config[key], str):
-                raise InputError(
-                    f"config.json of {files.name} has a value of the wrong type: {key} is {config[key]!r}."
-                )
         model = cls(load_backbone(config["backbone"], weights=config["weights"]), Wall.parse(config["wall"])).eval()
         check_wall(model.derive_wall(), config, files)
         if model._weights_sha256() != config["weights_sha256"]:

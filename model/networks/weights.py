@@ -8,7 +8,20 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from stackwalls.model.documents import COUNT, NUMBER, each, keys
 from stackwalls.model.errors import InputError
+from stackwalls.model.files import regular_file
+
+VGG16_SCHEMA = keys(
+    {
+        "visible_rows": COUNT,
+        "num_classes": {**COUNT, "maximum": 1_000_000},
+        "width": NUMBER,
+        "classes": {"anyOf": [{"type": "null"}, each(COUNT)]},
+    },
+    closed=True,
+)
+"""The arguments of a `MaskedVGG16`, as they stand beside its weights."""
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -18,8 +31,8 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         InputError: if the file is damaged or of another format.
     """
     try:
-        state: dict[str, torch.Tensor] = load_file(path)
-    except (SafetensorError, OSError, ValueError) as error:
+        state: dict[str, torch.Tensor] = load_file(regular_file(path))
+    except (SafetensorError, OSError, ValueError, KeyError, RuntimeError) as error:  # of a type that torch has not
         raise InputError(
             f"{path} does not load as safetensors ({error}): it is damaged or has another format."
         ) from error
@@ -51,6 +64,8 @@ def check_fits(
         ]
         raise InputError(f"{path} holds weights of another network than {architecture}: tensors {' and '.join(what)}.")
     for key, tensor in expected.items():
+        if not state[key].is_floating_point():
+            raise InputError(f"{path} holds no weights: tensor {key!r} is of {state[key].dtype}, expected floats.")
         if state[key].shape != tensor.shape:
             raise InputError(
                 f"{path} holds weights of another network than {architecture}: tensor {key!r} has shape "

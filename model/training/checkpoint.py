@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +13,26 @@ from typing import Any
 import numpy as np
 import torch
 
+from stackwalls.model.device import is_out_of_memory
+from stackwalls.model.documents import COUNT, NUMBER, OBJECT, check_schema, checked, each, keys, nullable
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import whole_file
+from stackwalls.model.files import regular_file, whole_file
 
 FORMAT = 1
+
+_BEST = keys({"step": COUNT, "top1": NUMBER}) | each(NUMBER, "object")
+_PROGRESS = {
+    "step": COUNT,
+    "pending": each(NUMBER),
+    "epoch_loss": NUMBER,
+    "epoch_steps": COUNT,
+    "best": nullable(_BEST),
+}
+_SCHEMA = keys(
+    {"described": OBJECT, "step": COUNT, "model": OBJECT, "optimizer": OBJECT, "random": each(OBJECT)}
+    | {"scaler": nullable(OBJECT), "progress": keys({}, _PROGRESS, closed=True)},
+    closed=True,
+)
 
 _QUICK = 1.0
 """Seconds; a checkpoint that takes less is written after every epoch."""
@@ -71,12 +86,40 @@ class Checkpoint:
             InputError: if the file is not a checkpoint, or another version of this package wrote it.
         """
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            if content.pop("format") != FORMAT:
-                raise InputError(f"{path} was written by another version of stackwalls. Train in another folder.")
-            return cls(**content)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is not a checkpoint, or it is damaged. Remove it to start over.") from error
+            content = torch.load(regular_file(path), map_location="cpu", weights_only=True)
+            version = content.pop("format")
+            if version == FORMAT:
+                checked(content["described"], OBJECT)
+                check_schema(content, _SCHEMA)
+                return cls(**content)
+        except Exception as error:  # the unpickler raises errors of any kind on other files
+            raise InputError(
+                f"{path} is not a checkpoint, or it is damaged ({_reason(error)}). Remove it to start over."
+            ) from error
+        raise InputError(f"{path} was written by another version of stackwalls. Train in another folder.")
+
+    def restore(
+        self, path: Path, load_model: Callable[[dict[str, Any]], None], optimizer: Any, accelerator: Any
+    ) -> None:
+        """Put network, optimizer, loss scaler and generators into the stored state; `accelerator` prepared them.
+
+        Raises:
+            InputError: if they do not take it, naming the file `path`.
+        """
+        try:
+            load_model(self.model)
+            _restore_optimizer(optimizer, self.optimizer)
+            if accelerator.scaler is not None and self.scaler is not None:
+                accelerator.scaler.load_state_dict(self.scaler)
+            if len(self.random) == accelerator.num_processes:
+                set_random_states(self.random[accelerator.process_index])
+        except Exception as error:  # networks, optimizers and generators refuse a state in many ways
+            if is_out_of_memory(error):
+                raise
+            raise InputError(
+                f"{path} does not hold the state of this training ({_reason(error)}): it is damaged. Remove it to "
+                "start over."
+            ) from error
 
     def check_same(self, wanted: dict[str, Any], path: Path) -> None:
         """Check that this is a checkpoint of the training described by `wanted`.
@@ -93,6 +136,31 @@ class Checkpoint:
             raise InputError(
                 f"{path} is a checkpoint of another training ({shown}{more}). Use the same values, or another folder."
             )
+
+
+def _restore_optimizer(optimizer: Any, state: dict[str, Any]) -> None:
+    """Restore an optimizer's averages, which torch takes over unchecked; its settings follow from the training.
+
+    Raises:
+        ValueError: if the state is that of another optimizer, or of other parameters.
+    """
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state["state"], "param_groups": groups})
+    own = getattr(optimizer, "optimizer", optimizer)  # accelerate wraps it
+    probe = torch.zeros(1, device=own.param_groups[0]["params"][0].device, requires_grad=True)
+    probe.grad = torch.zeros_like(probe)
+    twin = type(own)([probe])  # one step shows what an optimizer with these settings keeps
+    twin.param_groups[0].update(own.defaults)
+    twin.step()
+    for parameter, values in own.state.items():
+        shapes = [value.shape for value in values.values()]
+        if set(values) != set(twin.state[probe]) or any(shape not in (parameter.shape, ()) for shape in shapes):
+            raise ValueError(f"its {type(own).__name__} has other averages than this network's")
+
+
+def _reason(error: Exception) -> str:
+    said = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+    return f"{said:.200}".rstrip(".:")
 
 
 def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:

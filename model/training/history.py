@@ -7,11 +7,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stackwalls.model.documents import COUNT, MOST_BYTES, checked, each, parse_json
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import whole_file, write_whole
+from stackwalls.model.files import read_bounded, whole_file, write_whole
 
 HISTORY_NAME = "history.jsonl"
 _FIGURES = (".png", ".pdf", ".svg")
+
+_VALUE = {"type": ["number", "null"], "minimum": -1e15, "maximum": 1e15}
+_VALIDATED = ("epoch", "val_loss", "train_loss", "top1", "top5")
+_LINE = each(_VALUE, "object") | {
+    "required": ["step"],
+    "properties": {"step": COUNT},
+    "if": {"required": ["top1"]},
+    "then": {"required": list(_VALIDATED)},
+}
+"""A line of numbers; one of a validation has all of its values."""
 
 
 @dataclass
@@ -74,7 +85,7 @@ class History:
     def __init__(self, path: Path, after: int) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [row for row in read_history(path) if row["step"] <= after] if path.is_file() else []
+        kept = [row for row in read_history(path) if row["step"] <= after] if path.exists() else []
         write_whole(path, "".join(map(_line, kept)).encode())
 
     def add(self, row: dict[str, Any]) -> None:
@@ -87,22 +98,30 @@ def read_history(path: Path) -> list[dict[str, Any]]:
     """All lines of a `history.jsonl`, or of the one in a folder.
 
     Raises:
-        InputError: if there is no such file.
+        InputError: if there is no such file, or a line of it is damaged; but the last one may be cut short.
     """
     path = path / HISTORY_NAME if path.is_dir() else path
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"There is no {HISTORY_NAME} at {path}. Name a folder that `stackgen train` wrote.")
     rows: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+        content = read_bounded(path, MOST_BYTES)
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+    *lines, _ = content.split(b"\n")  # the last line of a run that was killed while writing it has no end
+    for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break  # the last line of a run that was killed while writing it
+            row = checked(parse_json(line), _LINE)
+        except ValueError as error:
+            raise InputError(f"Line {number} of {path} is damaged ({error}). Remove that line.") from error
+        rows.append({name: math.nan if value is None else value for name, value in row.items()})
     return rows
 
 
 def _line(row: dict[str, Any]) -> str:
-    return json.dumps(row, sort_keys=True) + "\n"
+    """With null for numbers that JSON does not have."""
+    plain = {name: value if math.isfinite(value) else None for name, value in row.items()}
+    return json.dumps(plain, sort_keys=True) + "\n"
 
 
 def draw_curves(folders: Mapping[str, Path], out: Path) -> None:

@@ -7,37 +7,30 @@ Two trainings are made of it: that of the masked VGG16 (`trainer`), and those of
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock
 from torch import nn
 
+from stackwalls.model.device import find_precision
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.files import take_lock
 from stackwalls.model.signals import interruption
-from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states, set_random_states
+from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states
 from stackwalls.model.training.history import HISTORY_NAME, History, Progress
 from stackwalls.model.training.spec import Running
+
+_LOCK_NAME = ".lock"
 
 
 class Stopped(RunError):  # noqa: N818 - not an error: the user asked for it
     """A training was stopped by Ctrl-C or SIGTERM, after it wrote a checkpoint."""
 
     exit_status = 130
-
-
-def find_precision(asked: str, device: torch.device) -> str:
-    """Accelerate's name of a precision: "no", "fp16" or "bf16".
-
-    "auto" is bf16 if the device multiplies it fast, else fp16 on a GPU and full precision on a CPU.
-    """
-    if asked != "auto":
-        return "no" if asked == "fp32" else asked
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
-    known: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # earlier releases of torch do not tell
-    return "bf16" if device.type == "cpu" and (known.get("avx512_bf16") or known.get("amx_tile")) else "no"
 
 
 def new_accelerator(precision: str, running: Running, folder: Path) -> Any:
@@ -53,7 +46,7 @@ def new_accelerator(precision: str, running: Running, folder: Path) -> Any:
     if running.device == "cuda" and not torch.cuda.is_available():
         raise InputError("There is no CUDA GPU that torch can use. Drop --device cuda.")
     device = torch.device(running.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if running.tracker and running.tracker not in [str(name) for name in get_available_trackers()]:
+    if running.tracker is not None and running.tracker not in [str(name) for name in get_available_trackers()]:
         known = running.tracker in LOGGER_TYPE_TO_CLASS
         advice = f"pip install {running.tracker}" if known else f"expected {', '.join(LOGGER_TYPE_TO_CLASS)}"
         raise InputError(f"The tracker {running.tracker!r} is not {'installed' if known else 'known'}: {advice}.")
@@ -98,6 +91,7 @@ class StepLoop(ABC):
         self.first = bool(self.accelerator.is_main_process)
         self.report = report if self.first else lambda _: None
         self.progress = Progress()
+        self._lock: FileLock | None = None
         self._saved: int | None = None  # step of the last checkpoint
         self._save_times = SaveTimes()
         self._unread: list[torch.Tensor] = []
@@ -142,20 +136,29 @@ class StepLoop(ABC):
 
     def prepare(self, module: nn.Module, optimizer: torch.optim.Optimizer, found: Checkpoint | None) -> None:
         """Hand module and optimizer to accelerate, and restore a checkpoint."""
+        if self.first:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            busy = f"Another process trains in {self.folder}: wait until it is done, or choose another folder."
+            self._lock = take_lock(self.folder / _LOCK_NAME, busy)
         # no process looks for the checkpoint any more when the first process writes one
         self.accelerator.wait_for_everyone()
         self.wrapped, self.optimizer = self.accelerator.prepare(module, optimizer)
         if found is not None:
-            self.load_state(found.model)
-            self.optimizer.load_state_dict(found.optimizer)
-            if self.accelerator.scaler is not None and found.scaler is not None:
-                self.accelerator.scaler.load_state_dict(found.scaler)
-            if len(found.random) == self.accelerator.num_processes:
-                set_random_states(found.random[self.accelerator.process_index])
+            path = self.folder / self.checkpoint_name
+            found.restore(path, self.load_state, self.optimizer, self.accelerator)
             self.progress, self._saved = Progress(**{"step": found.step, **found.progress}), found.step
+            if not self.progress.step == found.step <= self.steps:
+                raise InputError(f"{path} is of step {found.step} of {self.steps}: it is damaged. Remove it.")
             self.report(f"resuming after step {found.step} of {self.steps}")
         if self.first:
             self.history = History(self.folder / HISTORY_NAME, self.progress.step)
+
+    def close(self) -> None:
+        """Let go of the folder, which no other process may train in from `prepare` on."""
+        if self._lock is not None:
+            (self.folder / _LOCK_NAME).unlink(missing_ok=True)
+            self._lock.release()
+        self._lock = None
 
     def run(self) -> None:
         """Take all remaining steps.
@@ -164,7 +167,7 @@ class StepLoop(ABC):
             RunError: if a loss or a weight is not finite, or the disk is full; the last good checkpoint is kept.
             Stopped: after Ctrl-C or SIGTERM; a checkpoint is written.
         """
-        with interruption() as received:
+        with closing(self), interruption() as received:
             self.restart_clock()
             while self.progress.step < self.steps:
                 self._step()

@@ -64,6 +64,7 @@ def train(
         at_the_end.callback(set_random_states, random_states())
         training = _Training(data, spec, out, running or Running(), report)
         at_the_end.callback(training.accelerator.end_training)
+        at_the_end.callback(training.close)
         training.start(resume)
         training.run()
         return training.outcome()

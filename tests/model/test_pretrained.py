@@ -110,13 +110,13 @@ def test_saving_again_leaves_no_older_network_half_there(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"auto_map": {"AutoModel": "evil.Model"}}, "auto_map unknown"),
-        ({"width": "drop"}, "width missing"),
+        ({"auto_map": {"AutoModel": "evil.Model"}}, "'auto_map' was unexpected"),
+        ({"width": "drop"}, "to have width, but found only"),
         ({"format": 2}, "does not describe a network of this package"),
         ({"architecture": "ResNet"}, "expected format 1 and an architecture out of MaskedVGG16, Walled"),
         ({"visible_rows": 4}, "names the wall 'bottom:54', but the layers give 'bottom:70'"),
         ({"visible_rows": 15}, "Expected `visible_rows` to be 1 to 14"),
-        ({"visible_rows": "5"}, "value of the wrong type"),
+        ({"visible_rows": "5"}, "`visible_rows` to be integer, but found '5'"),
         ({"num_classes": 11}, "'classifier.6.weight' has shape (10, 256), expected (11, 256)"),
         ({"weights_sha256": "0" * 64}, "its SHA-256 differs"),
     ],
@@ -254,7 +254,7 @@ def test_a_walled_network_is_a_small_configuration(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="differ from those"):
         load_model(str(tmp_path))
     change_config(tmp_path, wall=64)
-    with pytest.raises(InputError, match="wall is 64"):
+    with pytest.raises(InputError, match="`wall` to be string, but found 64"):
         load_model(str(tmp_path))
 
 

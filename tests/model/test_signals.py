@@ -97,7 +97,7 @@ def test_ctrl_c_five_times_is_one_sentence_and_130(command: str, tmp_path: Path)
     """While it starts, and in the middle of its work."""
     stackgen = [sys.executable, "-m", "stackwalls.stackgen"]
     if command == "evaluate":
-        made = [*stackgen, *"mix --source drawn --classes 20 --per-class 5 --out set".split()]
+        made = [*stackgen, *["mix", "--source", "drawn", "--classes", "20", "--per-class", "5", "--out", "set"]]
         subprocess.run(made, cwd=tmp_path, check=True, capture_output=True)
     for wait, between in ((0.5, 0.05), (2, 0.1), (4, 0.002), (6, 0.03)):
         call = [*stackgen, *CALLS[command].split()]
