@@ -126,7 +126,7 @@ class Extractor:
     def remove_hooks(self) -> None: ...
 
     def __call__(self, class_idx: list[int], scores: torch.Tensor, normalized: bool) -> list[torch.Tensor]:
-        assert self._hooks_enabled or not normalized
+        assert normalized
         return [torch.ones(len(class_idx), 14, 14)]
 
 
@@ -213,8 +213,8 @@ def test_ready_objects_and_explainers() -> None:
         as_explainer("other", own, subject)
     with pytest.raises(InputError, match="`reduce` has no meaning for an Explainer"):
         as_explainer("mine", Configured(own, reduce="sum"), subject)
-    with pytest.raises(InputError, match="`options` has no meaning for GradCAM of the registry"):
-        as_explainer("mine", Configured("GradCAM", {"eigen_smooth": True}), subject)
+    with pytest.raises(InputError, match="`reduce` has no meaning for GradCAM of the registry"):
+        as_explainer("mine", Configured("GradCAM", reduce="sum"), subject)
     assert as_explainer("mine", Configured("GradCAM", max_batch=2), subject).max_batch == 2
 
 
