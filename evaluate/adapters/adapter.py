@@ -155,7 +155,11 @@ class Adapter(ABC):
                 self.max_batch = max(1, self.most // copies)
                 raise _TooManyImages
 
-        self.subject.model.register_forward_pre_hook(check)  # `undisturbed` removes it
+        model = self.subject.model
+        # DeepLift doubles the images after the network got them
+        stems = [one for one in model.modules() if isinstance(one, nn.Conv2d) and one.in_channels == 3]
+        for module in {model, *stems}:
+            module.register_forward_pre_hook(check)  # `undisturbed` removes it
 
     @contextmanager
     def _making(self) -> Iterator[None]:
