@@ -122,7 +122,10 @@ def map_fault(values: NDArray[Any], shape: tuple[int, int]) -> str | None:
     if not np.isfinite(values).all():
         return "the map holds infinite values"
     if (values < 0).any():
-        return f"the map holds negative values (down to {float(values.min()):.3g})"
+        return (
+            f"the map holds negative values (down to {float(values.min()):.3g}): Configured(method, reduce='sum') "
+            "counts them as 0, reduce='sum-abs' as absolute values"
+        )
     return None
 
 

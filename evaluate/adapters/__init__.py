@@ -3,7 +3,8 @@
 - `recognition`: the entry point, from a method of any form to its adapter. A new form is a module with an `Adapter`,
   and a line there
 - the forms: `grad_cam` (the registry's methods, and classes of that interface), `captum_attribution`,
-  `torch_cam_extractor`, `plain_function` (Quantus's convention and tensors), `precomputed` (maps made elsewhere)
+  `torch_cam_extractor`, `zennit_attributor`, `plain_function` (Quantus's convention and tensors), `precomputed` (maps
+  made elsewhere)
 - what they share: `adapter` (a method with options, which must belong to the network, called on a batch), `conversion`
   (attributions to maps), `isolation` (restores the network after each call)
 - `imports`: methods and networks that are named `package.module:name`

@@ -12,3 +12,4 @@ from .recognition import (
     registered as registered,
 )
 from .torch_cam_extractor import TorchCamExplainer as TorchCamExplainer
+from .zennit_attributor import ZennitExplainer as ZennitExplainer

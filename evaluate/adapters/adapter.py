@@ -6,7 +6,8 @@ import functools
 import inspect
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,10 @@ from stackwalls.evaluate.adapters.conversion import REDUCTIONS, describe, to_map
 from stackwalls.evaluate.adapters.isolation import undisturbed
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import InputError, Walled, first_line
+from stackwalls.model import InputError, StackwallsError, Walled, first_line
+
+MOST_IMAGES = 32
+"""The most images in one pass of the network, unless memory allows fewer: what a run's batches have."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +32,9 @@ class Configured:
 
     Attributes:
         options: keyword arguments of every call: of `attribute` (captum), of the function, of the extractor
-            (torch-cam), of the CAM object (grad-cam). Those of a class's constructor go into
-            `functools.partial(cls, …)`.
+            (torch-cam), of the CAM object (grad-cam), of the attributor (zennit). Those of a class's constructor go
+            into `functools.partial(cls, …)`. `targets` (grad-cam, torch-cam) makes another target than the class's
+            logit: a class or function of the class index, such as grad-cam's `ClassifierOutputSoftmaxTarget`.
         reduce: how attributions become one map, of `REDUCTIONS`; "none": the values are final maps, so a negative one
             is an error; None: the form's default.
         max_batch: the most images per call; None: as many as the run's batches have.
@@ -68,6 +73,10 @@ class Configured:
             raise InputError(f"{', '.join(f'`{name}`' for name in given)} has no meaning for {form}: leave it out.")
 
 
+class _TooManyImages(BaseException):
+    """A call has more images than `max_batch` allows by now. Not an `Exception`: third-party code may catch those."""
+
+
 class Adapter(ABC):
     """One method as an `Explainer`.
 
@@ -76,6 +85,8 @@ class Adapter(ABC):
         subject: the network under test.
         given: the method and its options.
         seed: of the random numbers that the method draws.
+        most: images in one pass of the network, which a method that makes several copies of each image reaches with
+            fewer images per call. One image's copies are not divided.
 
     Raises:
         InputError: if the method does not fit the network, or an option has no meaning for it.
@@ -84,8 +95,8 @@ class Adapter(ABC):
     usual: str | None = None  # the default of Configured.reduce
     form: str  # what the method is, in words
 
-    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
-        self.name, self.subject, self.given, self.seed = name, subject, given, seed
+    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0, most: int = MOST_IMAGES) -> None:
+        self.name, self.subject, self.given, self.seed, self.most = name, subject, given, seed, most
         self.methods = (name,)
         self.max_batch = given.max_batch
         self.reduce = given.reduction(self.usual)
@@ -109,27 +120,90 @@ class Adapter(ABC):
         """See `Explainer`. Raises whatever the method raises, with the model as it was.
 
         A method that draws random numbers is called image by image, because what it draws for a batch depends on the
-        other images in it.
+        other images in it. One that passes more than `most` images through the network at once is called with fewer.
+        Both set `max_batch` for all further calls.
         """
         del methods, progress  # there is only one, and it reports nothing
+        with suppress(_TooManyImages):
+            return {self.name: self._called(images, targets)}
+        size = self.max_batch or 1
+        parts = [slice(start, start + size) for start in range(0, len(images), size)]
+        return {self.name: Maps.joined([self.explain(images[part], targets[part])[self.name] for part in parts])}
+
+    def _called(self, images: torch.Tensor, targets: Sequence[int]) -> Maps:
+        """The maps by one call of the method."""
+        if self.max_batch is not None and len(images) > self.max_batch:
+            raise _TooManyImages
         seed = zlib.crc32(self.name.encode(), self.seed)
         with undisturbed(self.subject.model, self.subject.kept, images, seed) as draws:
+            self._count_images(len(images))
             chosen = torch.as_tensor(list(targets), dtype=torch.int64, device=images.device)
             values = self._values(images.detach().clone(), chosen)
             maps = values if isinstance(values, Maps) else to_maps(values, images.shape[-1], self.reduce)
         if draws.any and len(images) > 1:
             self.max_batch = 1
-            singles = [self.explain(images[i : i + 1], targets[i : i + 1])[self.name] for i in range(len(images))]
-            maps = Maps.joined(singles)
-        return {self.name: maps}
+            raise _TooManyImages
+        return maps
+
+    def _count_images(self, given: int) -> None:
+        """Stop a call of `given` images whose passes would have more than `most`, before the first such pass."""
+
+        def check(_: nn.Module, inputs: tuple[Any, ...]) -> None:
+            passed = len(inputs[0]) if inputs and isinstance(inputs[0], torch.Tensor) and inputs[0].ndim else 0
+            if given > 1 and passed > self.most:
+                copies = -(-passed // given)
+                self.max_batch = max(1, self.most // copies)
+                raise _TooManyImages
+
+        model = self.subject.model
+        # DeepLift doubles the images after the network got them
+        stems = [one for one in model.modules() if isinstance(one, nn.Conv2d) and one.in_channels == 3]
+        for module in {model, *stems}:
+            module.register_forward_pre_hook(check)  # `undisturbed` removes it
+
+    @contextmanager
+    def _making(self) -> Iterator[None]:
+        """Whatever a third-party constructor raises, as an `InputError`."""
+        try:
+            yield
+        except StackwallsError:
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise InputError(f"The method {self.name} cannot be made for {self.subject.name}: {reason}") from error
 
     def _instantiate(self, factory: Any, **arguments: object) -> Any:
         """An object of a third-party class, for the network."""
-        try:
+        with self._making():
             return factory(self.subject.model, **arguments)
-        except Exception as error:  # whatever it raises is the reason
-            reason = f"{type(error).__name__}: {first_line(error)}"
-            raise InputError(f"The method {self.name} cannot be made for {self.subject.name}: {reason}") from error
+
+    def _target_maker(self, usual: Callable[[int], Any] | None = None) -> Callable[[int], Any] | None:
+        """What makes a target, a function of the network's output, from a class index: the option `targets`."""
+        make = self.given.options.get("targets", usual)
+        if make is None:
+            return None
+        made = None
+        with suppress(Exception):  # whatever it raises, it is no maker of targets
+            made = make(0)
+        if not callable(made):
+            raise InputError(
+                f"Expected `targets` of the method {self.name} to be a class or function that makes a target from the "
+                f"index of the explained class, such as ClassifierOutputSoftmaxTarget, but got {make!r:.80}."
+            )
+        found: Callable[[int], Any] = make
+        return found
+
+    def _check_call(self, function: Any, *args: object, **options: object) -> None:
+        """Reject options that a third-party function does not take, and a call that lacks some."""
+        try:
+            inspect.signature(function).bind(*args, **options)
+        except ValueError:  # of some built-ins
+            return
+        except TypeError as error:
+            raise InputError(
+                f"The method {self.name} cannot be called: {error}. The options of its call go into "
+                "Configured(method, {'name': value})."
+            ) from error
 
     def _check_network(self, explained: object) -> None:
         """Reject a module that does not contain the network under test: the wall proves nothing about that one.
@@ -157,8 +231,8 @@ class Adapter(ABC):
         if {id(module) for side in sides for module in side.modules()} & {id(layer) for layer in layers}:
             raise InputError(
                 f"The method {self.name} reads a layer of {subject.name} that runs on each side of the wall "
-                "separately, so it would see one side only: take the network's target layer, "
-                f"{names[id(subject.target_layer)]}."
+                "separately, so it would stretch one side over the whole image: take the network's target layer, "
+                f"{names[id(subject.target_layer)]}, or a method that reads no other."
             )
         form = f"{kind.__name__} ({kind.__module__.partition('.')[0]})"
         if all(layer is subject.target_layer for layer in layers):

@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
 from types import SimpleNamespace
@@ -16,8 +16,8 @@ from pytorch_grad_cam.ablation_layer import AblationLayer
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from torch import nn
 
-from stackwalls.evaluate.adapters.adapter import Adapter, Configured, class_of, parameters_of, preset
-from stackwalls.evaluate.adapters.isolation import restored
+from stackwalls.evaluate.adapters.adapter import MOST_IMAGES, Adapter, Configured, class_of, parameters_of, preset
+from stackwalls.evaluate.adapters.isolation import restored, undisturbed
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.methods import METHODS, MethodSpec
 from stackwalls.evaluate.subject import Subject
@@ -45,8 +45,8 @@ class GradCamExplainer:
             if self.spec.gradients:
                 # registered before grad-cam's own hooks, so that they see what it returns
                 layer.register_forward_hook(_start_graph)
-            with _in_model(getattr(pytorch_grad_cam, self.spec.cam_class), model, [layer], progress) as run:
-                return {self.spec.name: run(images, targets)}
+            with _in_model(getattr(pytorch_grad_cam, self.spec.cam_class), model, [layer], progress) as cam:
+                return {self.spec.name: _maps(cam, images, [ClassifierOutputTarget(int(one)) for one in targets])}
 
 
 class GradCamClassExplainer(Adapter):
@@ -54,16 +54,29 @@ class GradCamClassExplainer(Adapter):
 
     Its maps are final: grad-cam normalizes and upsamples itself. The options of `given` are those of the call, such as
     `eigen_smooth`; a `functools.partial` holds those of the constructor.
+
+    A class that makes its own targets, as FinerCAM does if it gets none, has a parameter for the class that they are
+    about: `target_idx`, one for all images of a call.
     """
 
-    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
-        super().__init__(name, subject, given, seed)
+    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0, most: int = MOST_IMAGES) -> None:
+        super().__init__(name, subject, given, seed, most)
         given.refuse("a class of grad-cam's interface", "arrays", "reduce")
         self._class = class_of(given.method) or object
         self._layers: list[Any] = list(preset(given.method, "target_layers") or [subject.target_layer])
-        self.form = self._form_of(self._class, self._layers)
+        self._own_targets = "targets" not in given.options and "target_idx" in parameters_of(
+            getattr(self._class, "forward", None)
+        )
+        self._make_target = self._target_maker(ClassifierOutputTarget)
+        self._options = {key: value for key, value in given.options.items() if key != "targets"}
+        undone = undisturbed(subject.model, subject.kept, torch.empty(0, 3, 1, 1), seed)
+        with undone, self._making(), _in_model(given.method, subject.model, self._layers) as cam:
+            self._check_call(cam.forward if self._own_targets else cam, None, None, **self._options)
+            # FullGrad reads layers that it finds itself
+            read = getattr(getattr(cam, "base_cam", cam), "target_layers", self._layers)
+        self.form = self._form_of(self._class, read)
         if self.max_batch is None:
-            self.max_batch = _usual_batch(self._class)
+            self.max_batch = 1 if self._own_targets else _usual_batch(self._class)
 
     @property
     def note(self) -> str | None:
@@ -76,18 +89,16 @@ class GradCamClassExplainer(Adapter):
         # the whole graph, as for grad-cam's users: FullGrad differentiates with respect to the input, SESS detaches it,
         # ShapleyCAM needs a gradient that depends on something
         model.requires_grad_(True)
-        with _in_model(self.given.method, model, self._layers) as run:
-            return run(inputs.requires_grad_(True), targets.tolist(), **self.given.options)
+        with _in_model(self.given.method, model, self._layers) as cam:
+            given = inputs.requires_grad_(True)
+            if self._own_targets:
+                return _maps(cam, given, None, **{"target_idx": int(targets[0]), **self._options})
+            return _maps(cam, given, [self._make_target(target) for target in targets.tolist()], **self._options)
 
 
 @contextmanager
-def _in_model(
-    factory: Any, model: nn.Module, layers: list[Any], progress: Progress | None = None
-) -> Iterator[Callable[..., Maps]]:
-    """grad-cam's object hooked into the model: (images, targets, options) to maps.
-
-    Unlike grad-cam's own `with`, this one lets every exception through.
-    """
+def _in_model(factory: Any, model: nn.Module, layers: list[Any], progress: Progress | None = None) -> Iterator[Any]:
+    """grad-cam's object hooked into the model. Unlike grad-cam's own `with`, this one lets every exception through."""
     # grad-cam's default ablation layer is one object, shared by all
     own_layer = {"ablation_layer": AblationLayer()} if "ablation_layer" in parameters_of(factory) else {}
     with ExitStack() as stack:
@@ -96,14 +107,15 @@ def _in_model(
             cam = factory(model=model, target_layers=layers, **own_layer)
         if hooks := getattr(cam, "activations_and_grads", None):
             stack.callback(hooks.release)
-        raw = _recorded(cam)
+        yield cam
 
-        def run(images: torch.Tensor, targets: Sequence[int], **options: Any) -> Maps:
-            maps = np.asarray(cam(images, [ClassifierOutputTarget(int(target)) for target in targets], **options))
-            once = len(raw) == 1 and len(raw[0]) == len(images)
-            return Maps(maps, raw[0] if once else None)
 
-        yield run
+def _maps(cam: Any, images: torch.Tensor, targets: Sequence[Any] | None, **options: Any) -> Maps:
+    """What grad-cam's object gives for a batch, with the raw maps if there is one for each image."""
+    raw = _recorded(cam)
+    maps = np.asarray(cam(images, targets, **options))
+    once = len(raw) == 1 and len(raw[0]) == len(images)
+    return Maps(maps, raw[0] if once else None)
 
 
 def _recorded(cam: Any) -> list[NDArray[np.float32]]:
@@ -147,7 +159,8 @@ def _without_bars(cam_class: type, progress: Progress | None) -> Iterator[None]:
     with ExitStack() as stack:
         for name in {parent.__module__ for parent in cam_class.__mro__}:
             module: Any = sys.modules.get(name)
-            if hasattr(module, "tqdm"):  # grad-cam imports the module, and calls tqdm.tqdm
+            # grad-cam imports the module, and calls tqdm.tqdm; a user's class may use it in any way, and shows its bars
+            if name.partition(".")[0] == pytorch_grad_cam.__name__ and hasattr(module, "tqdm"):
                 stack.callback(setattr, module, "tqdm", module.tqdm)
                 module.tqdm = SimpleNamespace(tqdm=counted)
         yield

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from stackwalls.evaluate.adapters.adapter import Adapter, Configured
+from stackwalls.evaluate.adapters.adapter import MOST_IMAGES, Adapter, Configured
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError
 
@@ -28,11 +28,11 @@ class FunctionExplainer(Adapter):
     Others get tensors.
     """
 
-    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0) -> None:
+    def __init__(self, name: str, subject: Subject, given: Configured, seed: int = 0, most: int = MOST_IMAGES) -> None:
         self._arrays, self._keywords, self._device = _convention(name, given)
         self.usual = "sum" if self._arrays else None
         self.form = "a function with arrays, as Quantus calls it" if self._arrays else "a function with tensors"
-        super().__init__(name, subject, given, seed)
+        super().__init__(name, subject, given, seed, most)
 
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
         given = (inputs.cpu().numpy(), targets.cpu().numpy()) if self._arrays else (inputs, targets)
@@ -46,6 +46,8 @@ class FunctionExplainer(Adapter):
 def _convention(name: str, given: Configured) -> tuple[bool, bool, bool]:
     """How a function is called: with arrays, with keywords `f(model=…, inputs=…, targets=…)`, with `device="cpu"`."""
     function, options = given.method, given.options
+    if taken := [option for option in options if option in _NAMES]:
+        raise InputError(f"The option `{taken[0]}` of the method {name} is what every call passes: leave it out.")
     try:
         signature = inspect.signature(function.forward if isinstance(function, nn.Module) else function)
     except (TypeError, ValueError):  # of some built-ins

@@ -9,13 +9,14 @@ import numpy as np
 import pytorch_grad_cam
 import torch
 
-from stackwalls.evaluate.adapters.adapter import Configured, class_of, parameters_of
+from stackwalls.evaluate.adapters.adapter import MOST_IMAGES, Configured, class_of, parameters_of
 from stackwalls.evaluate.adapters.captum_attribution import CaptumExplainer
 from stackwalls.evaluate.adapters.grad_cam import GradCamClassExplainer, GradCamExplainer
 from stackwalls.evaluate.adapters.imports import import_object, is_import_spec
 from stackwalls.evaluate.adapters.plain_function import FunctionExplainer
 from stackwalls.evaluate.adapters.precomputed import PrecomputedExplainer
 from stackwalls.evaluate.adapters.torch_cam_extractor import TorchCamExplainer
+from stackwalls.evaluate.adapters.zennit_attributor import ZennitExplainer, is_attributor, is_composite
 from stackwalls.evaluate.engine.engine import ENGINE_METHODS
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec, did_you_mean
@@ -28,6 +29,7 @@ FORMS = (
     "a grad-cam class",
     "a captum attribution, class or object",
     "a torch-cam extractor, class or object",
+    "a zennit attributor or composite, class or object",
     "a function f(model, inputs, targets)",
     "maps that were made elsewhere (a mapping image id → map, an array, a .npz, a .npy, a folder of .npy files)",
 )
@@ -36,7 +38,7 @@ FORMS = (
 _FILES = (".npz", ".npy")
 
 
-def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> Explainer:
+def as_explainer(name: str, method: object, subject: Subject, seed: int = 0, most: int = MOST_IMAGES) -> Explainer:
     """A method in any of `FORMS`, `Configured` or not, as an explainer of one network.
 
     The form is recognized by its interface, in this order:
@@ -48,6 +50,7 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> 
     - a class with `attribute` is captum's; one whose constructor takes `target_layers` grad-cam's; one that takes
       `target_layer` torch-cam's (`functools.partial` of a class passes more arguments to its constructor)
     - an object with `attribute` is captum's; one with `target_names` torch-cam's
+    - a class or object with `context` and `inactive` is a composite of zennit; one with `attr_output` its attributor
     - any other callable is a function
 
     Args:
@@ -55,15 +58,18 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> 
         method: the method.
         subject: the network under test.
         seed: of the random numbers that the method draws.
+        most: images in one pass of the network, as for `Adapter`.
 
     Raises:
         InputError: if it is none of these, or the method does not fit the network.
     """
-    given = Configured.of(method)
-    given = replace(given, method=_resolved(given.method))
+    given = _configured(method)
     found = given.method
+    if isinstance(found, MethodSpec) and given.options:
+        found = getattr(pytorch_grad_cam, found.cam_class)  # which takes them
+        given = replace(given, method=found)
     if isinstance(found, MethodSpec):
-        given.refuse(f"{found.name} of the registry", "options", "reduce", "arrays")
+        given.refuse(f"{found.name} of the registry", "reduce", "arrays")
         return GradCamExplainer(subject, replace(found, name=name, max_batch=given.max_batch or found.max_batch))
     if isinstance(found, Path | Mapping | np.ndarray | torch.Tensor):
         return PrecomputedExplainer(name, subject, given)
@@ -72,7 +78,7 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0) -> 
         if name not in found.methods:
             raise InputError(f"The explainer given as {name} makes {', '.join(found.methods)}: use one of these names.")
         return cast(Explainer, found)
-    return _adapter(name, found)(name, subject, given, seed)
+    return _adapter(name, found)(name, subject, given, seed, most)
 
 
 def named_methods(methods: Any = None) -> dict[str, object]:
@@ -125,6 +131,15 @@ def _name_of(method: object, taken: Mapping[str, object]) -> str:
     return str(getattr(named, "__name__", type(named).__name__))
 
 
+def _configured(method: object) -> Configured:
+    """A method and its options, with what a string names, which may have options of its own."""
+    given = Configured.of(method)
+    found = _resolved(given.method)
+    if isinstance(found, Configured) and not isinstance(method, Configured):
+        return _configured(found)
+    return replace(given, method=found)
+
+
 def _resolved(method: object) -> object:
     """The method that a string names."""
     if not isinstance(method, str):
@@ -155,11 +170,13 @@ def _is_grad_cam(kind: type) -> bool:
     return hasattr(kind, "get_cam_image") or ("target_layers" in parameters_of(kind) and hasattr(kind, "forward"))
 
 
-def _adapter(name: str, method: object) -> Callable[[str, Subject, Configured, int], Explainer]:
+def _adapter(name: str, method: object) -> Callable[[str, Subject, Configured, int, int], Explainer]:
     """The adapter for a class, object or function."""
     kind = class_of(method)
     if hasattr(kind or method, "attribute"):
         return CaptumExplainer
+    if is_composite(method) or is_attributor(method):
+        return ZennitExplainer
     if kind is not None and _is_grad_cam(kind):
         return GradCamClassExplainer
     if kind is not None and (hasattr(kind, "compute_cams") or "target_layer" in parameters_of(kind)):

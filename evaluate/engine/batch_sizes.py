@@ -13,7 +13,7 @@ import torch
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import is_out_of_memory, preserved
 
-Kind = Literal["images", "ablated", "masked"]
+Kind = Literal["images", "ablated", "masked", "differentiated"]
 
 T = TypeVar("T")
 
@@ -28,6 +28,7 @@ class BatchSizes:
     images: int = 32  # per forward pass
     ablated: int = 32  # maps without a channel per call of the head (AblationCAM)
     masked: int = 8  # masked images per call (ScoreCAM)
+    differentiated: int = 32  # images per pass whose activations are all kept for gradients (other libraries' methods)
     say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)  # noqa: T201 - told once memory runs out
     _said: bool = False
 
@@ -38,9 +39,10 @@ class BatchSizes:
 
     def limit(self, subject: Subject, memory: int) -> None:
         """Halve each size until its activations fit a budget in bytes, by a forward pass of one image."""
-        image, activations = pass_bytes(subject)
+        image, activations, kept = pass_bytes(subject)
         calls = torch.get_num_threads() if subject.device.type == "cpu" else 1  # ScoreCAM's run side by side on a CPU
-        for kind, each in (("images", image), ("ablated", _SCRATCH * activations), ("masked", calls * image)):
+        each_of = {"images": image, "ablated": _SCRATCH * activations, "masked": calls * image, "differentiated": kept}
+        for kind, each in each_of.items():
             while getattr(self, kind) > 1 and getattr(self, kind) * each > memory:
                 setattr(self, kind, getattr(self, kind) // 2)
 
@@ -66,13 +68,17 @@ class BatchSizes:
                 torch.cuda.empty_cache()
 
 
-def pass_bytes(subject: Subject) -> tuple[int, int]:
-    """Bytes that a forward pass takes per image, and those of the target layer's map, by a pass of one image."""
-    largest, of_target = 0, 0
+def pass_bytes(subject: Subject) -> tuple[int, int, int]:
+    """Bytes per image, by a pass of one image: of a forward pass, of the target layer's map, of all layers' outputs.
+
+    The outputs are what a backward pass needs.
+    """
+    largest, of_target, kept = 0, 0, 0
 
     def measure(module: Any, inputs: Any, output: Any) -> None:
-        nonlocal largest, of_target
+        nonlocal largest, of_target, kept
         largest = max(largest, _bytes_of(inputs) + _bytes_of(output))
+        kept += _bytes_of(output) if next(module.children(), None) is None else 0
         if module is subject.target_layer:
             of_target = _bytes_of(output)
 
@@ -82,7 +88,7 @@ def pass_bytes(subject: Subject) -> tuple[int, int]:
             module.register_forward_hook(measure)
         with suppress(Exception):  # the certificate and the run, which make the same pass, say what is wrong
             model(torch.zeros(1, 3, size, size, device=subject.device))
-    return _SCRATCH * largest, of_target
+    return _SCRATCH * largest, of_target, max(kept, _SCRATCH * largest)
 
 
 def _bytes_of(value: Any) -> int:

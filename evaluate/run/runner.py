@@ -181,6 +181,7 @@ def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> N
 def _batch_sizes(subject: Subject, spec: EvaluationSpec) -> BatchSizes:
     sizes = BatchSizes.usual(subject.device)
     sizes.say, sizes.images = _say, min(spec.batch_size or BLOCK_IMAGES, BLOCK_IMAGES)
+    sizes.differentiated = sizes.images
     if spec.memory is not None:
         sizes.limit(subject, int(spec.memory))
     return sizes
@@ -194,7 +195,7 @@ def _explainers(
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
     rest = [name for name in spec.methods if name not in fast]
-    return explainers + [as_explainer(name, named[name], subject, spec.seed) for name in rest]
+    return explainers + [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
 
 
 def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: Sequence[Explainer]) -> list[Block]:

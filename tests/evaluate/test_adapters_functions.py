@@ -20,6 +20,11 @@ from stackwalls.evaluate.adapters import Configured, FunctionExplainer, as_expla
 from stackwalls.evaluate.run.measuring import PreparedBatch, explain_batch, measure
 from stackwalls.model import InputError
 
+NEGATIVE = (
+    "the map holds negative values (down to -0.25): Configured(method, reduce='sum') counts them as 0, "
+    "reduce='sum-abs' as absolute values"
+)
+
 
 def my_method(model, inputs, targets):
     """The README's example, to the letter."""
@@ -220,7 +225,7 @@ def with_value(value: float) -> NDArray[np.float32]:
     [
         (with_value(np.nan), [None, "the map holds NaN"]),
         (with_value(np.inf), [None, "the map holds infinite values"]),
-        (with_value(-0.25), [None, "the map holds negative values (down to -0.25)"]),
+        (with_value(-0.25), [None, NEGATIVE]),
         (FULL[:, :200], ["the map is (200, 224), not (224, 224)"] * 2),
         (GENERATOR.random((2, 5, 7)), ["the map is (5, 7), not (224, 224)"] * 2),
         (GENERATOR.random((2, 256, 256)), ["the map is (256, 256), not (224, 224)"] * 2),

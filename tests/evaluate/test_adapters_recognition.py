@@ -35,6 +35,7 @@ MODULE = """
 import functools
 import torch
 from torch import nn
+from stackwalls.evaluate.adapters import Configured
 from stackwalls.model import MaskedVGG16, Wall
 
 def my_method(model, inputs, targets):
@@ -51,6 +52,7 @@ class Holder:
     method = staticmethod(my_method)
 
 NUMBER = 3
+configured = Configured(Attribution, reduce="abs-sum", max_batch=1)
 
 def network():
     return MaskedVGG16(num_classes=10, width=1 / 16)
@@ -126,7 +128,7 @@ class Extractor:
     def remove_hooks(self) -> None: ...
 
     def __call__(self, class_idx: list[int], scores: torch.Tensor, normalized: bool) -> list[torch.Tensor]:
-        assert self._hooks_enabled or not normalized
+        assert normalized
         return [torch.ones(len(class_idx), 14, 14)]
 
 
@@ -213,8 +215,8 @@ def test_ready_objects_and_explainers() -> None:
         as_explainer("other", own, subject)
     with pytest.raises(InputError, match="`reduce` has no meaning for an Explainer"):
         as_explainer("mine", Configured(own, reduce="sum"), subject)
-    with pytest.raises(InputError, match="`options` has no meaning for GradCAM of the registry"):
-        as_explainer("mine", Configured("GradCAM", {"eigen_smooth": True}), subject)
+    with pytest.raises(InputError, match="`reduce` has no meaning for GradCAM of the registry"):
+        as_explainer("mine", Configured("GradCAM", reduce="sum"), subject)
     assert as_explainer("mine", Configured("GradCAM", max_batch=2), subject).max_batch == 2
 
 
@@ -294,6 +296,11 @@ def test_a_method_in_the_working_directory(module: str) -> None:
         assert (maps_of(f"{module}:{name}", subject).maps == 1).all()
     assert maps_of(f"{module}:Attribution", subject).maps.min() == 0
     assert import_object("torch.nn:Linear") is nn.Linear
+    explainer = as_explainer("mine", f"{module}:configured", subject)
+    assert isinstance(explainer, CaptumExplainer)
+    assert (explainer.max_batch, explainer.reduce) == (1, "abs-sum")
+    with pytest.raises(InputError, match="Expected one Configured, but got one inside another"):
+        as_explainer("mine", Configured(f"{module}:configured", reduce="sum"), subject)
 
 
 def test_what_cannot_be_imported_says_what_was_tried(module: str, tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ def test_a_failure_is_a_row_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> 
     assert rows["error"].tolist()[1:5] == [
         "RuntimeError: too",
         "the map holds NaN",
-        "the map holds negative values (down to -0.5)",
+        "the map holds negative values (down to -0.5): Configured(method, reduce='sum') counts them as 0, "
+        "reduce='sum-abs' as absolute values",
         "the map holds infinite values",
     ]
     assert rows["error"].isna().tolist() == [True, False, False, False, False, True]

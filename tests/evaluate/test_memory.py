@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import captum.attr
+import numpy as np
 import pytest
 import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
+from torch import nn
 
 from stackwalls.evaluate import METHODS, Subject, evaluate
+from stackwalls.evaluate.adapters import Configured, as_explainer
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes, pass_bytes
 from stackwalls.evaluate.engine.engine import Engine
 from stackwalls.evaluate.run.evaluation_spec import parse_bytes
@@ -38,13 +42,16 @@ def test_what_is_no_amount_is_named(text: str) -> None:
 def test_a_pass_takes_the_largest_layers_inputs_and_outputs() -> None:
     subject = Subject.of(sparse_vgg())
     # the first block at a sixteenth of the width: 4 channels of 224 × 224 before a layer, and after it
-    assert pass_bytes(subject) == (2 * 4 * (4 + 4) * 224 * 224, 4 * 16 * 14 * 14)
+    largest, of_target, kept = pass_bytes(subject)
+    assert (largest, of_target) == (2 * 4 * (4 + 4) * 224 * 224, 4 * 16 * 14 * 14)
+    outputs = [4 * 4 * 224 * 224] * 4 + [4 * 8 * 112 * 112] * 4  # of the first two blocks' layers
+    assert sum(outputs) < kept < 1.5 * sum(outputs)
     assert not any(module._forward_hooks for module in subject.model.modules())
 
 
 def test_sizes_follow_from_the_memory() -> None:
     subject = Subject.of(sparse_vgg())
-    image, _ = pass_bytes(subject)
+    image, _, kept = pass_bytes(subject)
 
     def sizes(memory: int) -> tuple[int, int, int]:
         found = BatchSizes(say=pytest.fail)
@@ -55,6 +62,67 @@ def test_sizes_follow_from_the_memory() -> None:
     assert sizes(4 * image)[::2] == (4, 4)
     assert sizes(2 * image)[::2] == (2, 2)
     assert sizes(1) == (1, 1, 1)
+    found = BatchSizes()
+    found.limit(subject, 4 * kept)
+    assert found.differentiated == 4
+    assert found.images > 4
+
+
+def smooth(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """A method of one's own that makes five copies of each image, and hides what goes wrong."""
+    copies = torch.cat([inputs * (1 + step / 10) for step in range(5)]).requires_grad_(True)
+    try:
+        model(copies).gather(1, targets.repeat(5)[:, None]).sum().backward()
+    except Exception:
+        return torch.zeros_like(inputs)
+    assert copies.grad is not None
+    return copies.grad.view(5, *inputs.shape).abs().mean(0)
+
+
+MASK = torch.arange(4).view(2, 2).repeat_interleave(112, 0).repeat_interleave(112, 1)[None, None]
+STEPS = {"n_steps": 7}
+MULTIPLYING = {
+    "smooth": (smooth, 5),
+    "IntegratedGradients": (Configured(captum.attr.IntegratedGradients, STEPS), 1),
+    "LayerIntegratedGradients": (Configured(captum.attr.LayerIntegratedGradients, STEPS), 1),
+    "in one pass": (Configured(captum.attr.IntegratedGradients, {**STEPS, "internal_batch_size": 400}), 1),
+    "InternalInfluence": (Configured(captum.attr.InternalInfluence, STEPS), 1),
+    "LayerConductance": (Configured(captum.attr.LayerConductance, STEPS), 2),  # two steps at least
+    "DeepLift": (captum.attr.DeepLift, 2),
+    "ablation": (Configured(captum.attr.FeatureAblation, {"feature_mask": MASK, "perturbations_per_eval": 4}), 1),
+    "DeepLiftShap": (Configured(captum.attr.DeepLiftShap, {"baselines": torch.zeros(3, 3, 224, 224)}), 6),
+}
+"""What makes several copies of each image, and how many of one image's it cannot divide into several passes."""
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", MULTIPLYING)
+def test_a_pass_has_no_more_images_than_a_run_allows(name: str) -> None:
+    images = torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    method, undivided = MULTIPLYING[name]
+    model, calls = with_room_for(10**6, MemoryError())
+    for most in (100, 4, 3):
+        calls.clear()
+        explainer = as_explainer("mine", method, Subject.of(model), most=most)
+        found = explainer.explain(images, [0, 1, 2, 3], ["mine"])["mine"].maps
+        if most == 100:
+            expected, alone = found, max(calls)
+        assert max(calls) <= max(most, undivided)
+        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.max())
+    assert alone > 4, "without a limit, it makes more of four images"
+
+
+def test_a_budget_counts_what_a_method_multiplies() -> None:
+    model, calls = with_room_for(10**6, MemoryError())
+    data, kept = InMemoryDataset(range(3)), pass_bytes(Subject.of(model))[2]
+    rows = {}
+    for memory in (None, 3 * kept):
+        calls.clear()
+        methods = {"IG": MULTIPLYING["IntegratedGradients"][0], "mine": smooth}
+        rows[memory] = evaluate(model, data, methods, memory=memory, progress=False).per_image
+        assert rows[memory]["error"].isna().all()
+        assert max(calls) == (21 if memory is None else 5), "smooth's five of one image"
+        np.testing.assert_allclose(rows[memory]["mu"], rows[None]["mu"], rtol=1e-4)
 
 
 def test_which_errors_mean_that_memory_did_not_suffice() -> None:
