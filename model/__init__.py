@@ -5,7 +5,8 @@
 - `wall` (the dead zone in pixels), `preprocessing` (the one transform), `sampling` (what a seed draws)
 - `state` (leave models as they were), `parallel`, `launcher` (this process's share of a shared run)
 - `hub` (ids and failures of the Hugging Face Hub), `device` (which one, and when its memory runs out)
-- `files` (atomic file writes), `errors` (the two kinds of failure that a user meets)
+- `files` (atomic file writes), `errors` (the two kinds of failure that a user meets; quoting what others wrote)
+- `foreign` (third-party code inside this process: what it prints, and that it cannot end it)
 - `miniature/`: the two networks whose weights come with the package
 - `training/`: how the masked VGG16 and its baseline are trained
 - `theory/`: the one-convolution network in closed form, and what GradCAM expects of it at initialization

@@ -14,6 +14,7 @@ from .files import (
     whole_file as whole_file,
     write_whole as write_whole,
 )
+from .foreign import contained as contained, no_exit as no_exit
 from .hub import (
     LOG_IN as LOG_IN,
     HubId as HubId,

@@ -116,7 +116,7 @@ class Adapter(ABC):
         with undisturbed(self.subject.model, self.subject.kept, images, seed) as draws:
             chosen = torch.as_tensor(list(targets), dtype=torch.int64, device=images.device)
             values = self._values(images.detach().clone(), chosen)
-            maps = values if isinstance(values, Maps) else to_maps(values, images.shape[-1], self.reduce)
+            maps = (values if isinstance(values, Maps) else to_maps(values, images.shape[-1], self.reduce)).copied()
         if draws.any and len(images) > 1:
             self.max_batch = 1
             singles = [self.explain(images[i : i + 1], targets[i : i + 1])[self.name] for i in range(len(images))]
@@ -127,7 +127,7 @@ class Adapter(ABC):
         """An object of a third-party class, for the network."""
         try:
             return factory(self.subject.model, **arguments)
-        except Exception as error:  # whatever it raises is the reason
+        except (Exception, SystemExit) as error:  # whatever it raises is the reason
             reason = f"{type(error).__name__}: {first_line(error)}"
             raise InputError(f"The method {self.name} cannot be made for {self.subject.name}: {reason}") from error
 
