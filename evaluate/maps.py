@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -30,6 +30,10 @@ class Maps:
     raw: NDArray[Any] | None = None
     final: bool = False
     seconds: float | None = None
+
+    def copied(self) -> Maps:
+        """The same maps in memory of their own: a method may use its output buffer again."""
+        return replace(self, maps=np.array(self.maps), raw=None if self.raw is None else np.array(self.raw))
 
     @classmethod
     def joined(cls, parts: Sequence[Maps]) -> Maps:

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, InputError, KeptState, Wall, Walled
+from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, InputError, KeptState, Wall, Walled, preserved
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,19 @@ class Subject:
     def kept(self) -> KeptState:
         """The network's weights, copied at first use: before third-party code gets the network."""
         return KeptState(self.model)
+
+    @cached_property
+    def probed(self) -> torch.Tensor:
+        """`probe` at first use: before third-party code gets the network."""
+        return self.probe()
+
+    def probe(self) -> torch.Tensor:
+        """The logits `(1, classes)` of one fixed image of noise: they are the same as long as the network is."""
+        size = self.wall.image_size
+        image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
+        with preserved(self.model), torch.inference_mode():
+            logits: torch.Tensor = self.model(image)
+        return logits
 
     @property
     def device(self) -> torch.device:

@@ -6,7 +6,8 @@
 - `state` (leave models as they were), `parallel`, `launcher` (this process's share of a shared run)
 - `hub` (ids and failures of the Hugging Face Hub), `device` (which one, and when its memory runs out)
 - `files` (atomic file writes, and files that may be anything), `documents` (JSON of others, by a schema)
-- `signals` (Ctrl-C, once), `errors` (the two kinds of failure that a user meets)
+- `foreign` (third-party code inside this process: what it prints, and that it cannot end it), `signals` (Ctrl-C, once)
+- `errors` (the two kinds of failure that a user meets; quoting what others wrote)
 - `miniature/`: the two networks whose weights come with the package
 - `training/`: how the masked VGG16 and its baseline are trained
 - `theory/`: the one-convolution network in closed form, and what GradCAM expects of it at initialization

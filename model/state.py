@@ -2,83 +2,108 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import torch
 from torch import nn
 
-_NOT_KEPT = ("training", "_modules", "_parameters", "_buffers")
-"""Attributes of a module that are restored in other ways; so are its hooks."""
-
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+_HOOKS = tuple(name for name in vars(nn.Module()) if "hook" in name)
+"""Attributes of every module; `preserved` restores these and the mode, which a user may change between two calls."""
 
 
 @contextmanager
 def preserved(model: nn.Module) -> Iterator[nn.Module]:
     """Evaluation mode inside; afterwards every module's mode, hooks, gradients and `requires_grad` are as before.
 
-    Hooks that the user registered before stay active inside. Those registered inside are removed at the end.
+    Hooks that the user registered before stay active inside. Those registered inside are removed at the end, also
+    those on parameters.
     """
     modes = [(module, module.training) for module in model.modules()]
-    hooks = [(module, name, dict(getattr(module, name))) for module in model.modules() for name in _HOOKS]
-    parameters = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
+    # empty ones, which most are, are only looked at
+    hooks = [
+        (attributes, name, value, dict(value) if value and isinstance(value, dict) else {})
+        for attributes in map(vars, model.modules())
+        for name in _HOOKS
+        if name in attributes
+        for value in [attributes[name]]
+    ]
+    parameters = [
+        (each, each.requires_grad, each.grad, dict(each._backward_hooks or {})) for each in model.parameters()
+    ]
     try:
         model.eval()
         yield model
     finally:
         for module, mode in modes:
             module.training = mode
-        for module, name, before in hooks:
-            registered = getattr(module, name)
-            registered.clear()
-            registered.update(before)
-        for parameter, requires_grad, grad in parameters:
+        for attributes, name, value, registered in hooks:
+            attributes[name] = value
+            if value and isinstance(value, dict):
+                value.clear()
+            if registered:
+                value.update(registered)
+        for parameter, requires_grad, grad, registered in parameters:
             parameter.requires_grad_(requires_grad)
             parameter.grad = grad
+            if parameter._backward_hooks:
+                parameter._backward_hooks.clear()
+                parameter._backward_hooks.update(registered)
 
 
 class KeptState:
-    """A copy of a network's weights and attributes, to be restored after third-party code.
+    """A copy of a network's modules, weights and attributes, to be restored after third-party code.
 
     Args:
-        model: the model to keep; its parameters and buffers are copied.
+        model: the model to keep; its parameters, buffers and other tensors are copied.
 
     Attributes:
         changed: names of the parameters and buffers that ever had to be restored.
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._modules = [(module, _own_attributes(module)) for module in model.modules()]
-        self._slots: list[tuple[dict[str, Any], dict[str, Any]]] = [
-            (slots, dict(slots)) for module, _ in self._modules for slots in (module._parameters, module._buffers)
+        self._modules = [(module, type(module), _own_attributes(module)) for module in model.modules()]
+        # of `_modules`, `_parameters`, `_buffers` and the user's own; what is in them is not copied
+        self._containers = [
+            (value, copy(value))
+            for _, _, attributes in self._modules
+            for value in attributes.values()
+            if isinstance(value, dict | list | set)
         ]
         tensors = [*model.named_parameters(), *model.named_buffers()]
+        for _, _, attributes in self._modules:
+            tensors += [(name, value) for name, value in attributes.items() if isinstance(value, torch.Tensor)]
         self._tensors = [(name, tensor, tensor.detach().clone()) for name, tensor in tensors]
         self.changed: set[str] = set()
 
     @torch.no_grad()
     def put_back(self) -> None:
         """Undo every change to the network since."""
-        for module, before in self._modules:
+        for module, kind, before in self._modules:
+            if type(module) is not kind:
+                object.__setattr__(module, "__class__", kind)
             for name in _own_attributes(module).keys() - before.keys():
                 del module.__dict__[name]
             module.__dict__.update(before)
-        for slots, held in self._slots:
-            slots.clear()
-            slots.update(held)
-        for name, tensor, copy in self._tensors:
-            alike = tensor.shape == copy.shape and tensor.dtype == copy.dtype and tensor.device == copy.device
-            if alike and torch.equal(tensor, copy):
+        for container, held in self._containers:
+            if isinstance(container, list):
+                container[:] = held
+            else:
+                container.clear()
+                container.update(held)
+        for name, tensor, copied in self._tensors:
+            alike = tensor.shape == copied.shape and tensor.dtype == copied.dtype and tensor.device == copied.device
+            if alike and torch.equal(tensor, copied):
                 continue
             self.changed.add(name)
             if alike:
-                tensor.copy_(copy)
+                tensor.copy_(copied)
             else:
-                tensor.data = copy.clone()
+                tensor.data = copied.clone()
 
 
 def _own_attributes(module: nn.Module) -> dict[str, Any]:
-    return {name: value for name, value in vars(module).items() if name not in _NOT_KEPT and "hook" not in name}
+    return {name: value for name, value in vars(module).items() if name != "training" and name not in _HOOKS}
 
 
 @contextmanager

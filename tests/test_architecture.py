@@ -271,7 +271,8 @@ OWNERS: dict[str, tuple[str, set[str]]] = {
     "chooses a device": (r"mps\.is_available", {"model/device.py"}),
     "locks a folder": (r"FileLock\(", {"model/files.py"}),
     "counts the cores of this process": (r"sched_getaffinity|cpu_count\(", {"stackmix/mixing.py"}),
-    "catches signals": (r"signal\.signal\(", {"model/signals.py"}),
+    # the last restores what a method caught
+    "catches signals": (r"signal\.signal\(", {"model/signals.py", "evaluate/adapters/isolation.py"}),
 }
 """A job → the code that shows that somebody does it, and the only files that may (DESIGN: one owner per job)."""
 

@@ -139,7 +139,7 @@ class Adapter(ABC):
             self._count_images(len(images))
             chosen = torch.as_tensor(list(targets), dtype=torch.int64, device=images.device)
             values = self._values(images.detach().clone(), chosen)
-            maps = values if isinstance(values, Maps) else to_maps(values, images.shape[-1], self.reduce)
+            maps = (values if isinstance(values, Maps) else to_maps(values, images.shape[-1], self.reduce)).copied()
         if draws.any and len(images) > 1:
             self.max_batch = 1
             raise _TooManyImages
@@ -168,7 +168,7 @@ class Adapter(ABC):
             yield
         except StackwallsError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # whatever it raises is the reason
             reason = f"{type(error).__name__}: {first_line(error)}"
             raise InputError(f"The method {self.name} cannot be made for {self.subject.name}: {reason}") from error
 

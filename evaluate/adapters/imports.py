@@ -12,7 +12,7 @@ from torch import nn
 
 from stackwalls.evaluate.methods import did_you_mean
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import BlindModel, InputError, first_line
+from stackwalls.model import BlindModel, InputError, contained, first_line
 
 _SPEC = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -46,8 +46,9 @@ def import_object(spec: str) -> Any:
 def _import_module(spec: str, name: str) -> ModuleType:
     here = str(Path.cwd())
     try:
-        return importlib.import_module(name)
-    except Exception as error:  # whatever the module raises is the reason
+        with contained():
+            return importlib.import_module(name)
+    except (Exception, SystemExit) as error:  # whatever the module raises is the reason
         # whether the module itself, or a package that it is in, does not exist
         missing = isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.")
         if missing and here not in sys.path:
@@ -79,8 +80,9 @@ def model_from(spec: str) -> nn.Module:
         if not callable(found):
             raise InputError(f"{spec} is an object of type {type(found).__name__}: {expected}.")
         try:
-            found = found()
-        except Exception as error:  # whatever it raises is the reason
+            with contained():
+                found = found()
+        except (Exception, SystemExit) as error:  # whatever it raises is the reason
             reason = f"{type(error).__name__}: {first_line(error)}"
             raise InputError(f"Cannot make a network by {spec}(): {reason}") from error
     if not isinstance(found, nn.Module):

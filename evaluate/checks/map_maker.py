@@ -7,17 +7,19 @@ import torch
 from numpy.typing import NDArray
 
 from stackwalls.evaluate.adapters import as_explainer, registered
+from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer, Maps
 from stackwalls.evaluate.metrics import map_fault
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import preserved
+from stackwalls.model import preserved, reason_of
 
 
 class MapMaker:
     """Methods, named by `adapters.named_methods`, on one network: by the engine if it can, by an adapter otherwise."""
 
     def __init__(self, subject: Subject, named: Mapping[str, object], seed: int = 0) -> None:
+        self._subject = subject
         fast = engine_methods(subject, registered(named))
         self._explainers: list[Explainer] = [EngineExplainer(subject, fast)] if fast else []
         self._explainers += [as_explainer(name, named[name], subject, seed) for name in named if name not in fast]
@@ -30,10 +32,14 @@ class MapMaker:
             step = explainer.max_batch or len(images)
             try:
                 spans = [slice(start, start + step) for start in range(0, len(images), step)]
-                parts = [explainer.explain(images[span], targets[span], explainer.methods) for span in spans]
+                foreign = () if isinstance(explainer, EngineExplainer) else explainer.methods
+                with same_network(self._subject, foreign):
+                    parts = [explainer.explain(images[span], targets[span], explainer.methods) for span in spans]
                 found |= {name: _valid(Maps.joined([part[name] for part in parts])) for name in explainer.methods}
-            except Exception as error:  # a user's method may raise anything; it becomes the reason
-                found |= dict.fromkeys(explainer.methods, f"{type(error).__name__}: {error}")
+            except LeftChangedError:
+                raise  # no later map would be right
+            except (Exception, SystemExit) as error:  # a user's method may raise anything; it becomes the reason
+                found |= dict.fromkeys(explainer.methods, reason_of(error))
         return {name: found[name] for name in self.methods}
 
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
+from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, SharedPass
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
@@ -19,7 +20,7 @@ from stackwalls.evaluate.metrics import dead_zone_lit, energy_share, map_fault, 
 from stackwalls.evaluate.run.evaluation_spec import Target
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch
-from stackwalls.model import InputError, StackwallsError, Wall, is_out_of_memory, memory_errors, preserved, to_input
+from stackwalls.model import InputError, Wall, is_out_of_memory, memory_errors, preserved, reason_of, to_input
 from stackwalls.model.device import stopwatch
 
 ROW_SCHEMA = pa.schema(
@@ -165,7 +166,18 @@ def explain_batch(
     """Measure an explainer's maps of a batch: (index in the batch, method, outcome).
 
     `counts` says how many of the batch's first images each method gets.
+
+    Raises:
+        LeftChangedError: if a method changed what cannot be restored.
     """
+    foreign = () if isinstance(explainer, EngineExplainer) else explainer.methods
+    with same_network(prepared.subject, foreign):
+        yield from _explain_all(explainer, prepared, counts, progress)
+
+
+def _explain_all(
+    explainer: Explainer, prepared: PreparedBatch, counts: Mapping[str, int], progress: Progress | None
+) -> Iterator[tuple[int, str, Outcome]]:
     for count in sorted({counts[method] for method in explainer.methods if counts[method] > 0}):
         methods = [method for method in explainer.methods if counts[method] == count]
         known = [index for index in range(count) if prepared.targets[index] != UNKNOWN]
@@ -195,11 +207,11 @@ def _explain(
                 asked = explainer.from_pass(prepared.shared.at(indices))
             found = asked.explain(prepared.inputs[list(indices)], targets, methods, progress)
         measured = {method: measure(found[method], subject.wall, len(indices)) for method in methods}
-    except Exception as error:  # whatever a method raises is the reason in its row
+    except LeftChangedError:
+        raise  # no later row would be right
+    except (Exception, SystemExit) as error:  # whatever a method raises is the reason in its row
         if len(indices) == 1:
-            said = (str(error).splitlines() or ["no message"])[0]
-            reason = said if isinstance(error, StackwallsError) else f"{type(error).__name__}: {said}"
-            failed = Outcome({"target": subject.class_of(targets[0]), "error": reason})
+            failed = Outcome({"target": subject.class_of(targets[0]), "error": reason_of(error)})
             yield from ((indices[0], method, failed) for method in methods)
             return
         # half of them if memory ran out
