@@ -1,7 +1,7 @@
 """The rows of a finished set, one row group in memory at a time: any by its number, or all from any one on."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache, partial
 from itertools import accumulate
@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.model import RunError
+from stackwalls.model import InputError, RunError, file_sha256
 from stackwalls.model.images import ImageRow
 
 HELD_GROUPS = 4
@@ -34,6 +34,30 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except UNREADABLE as error:
         raise RunError(f"Cannot read {path} ({error}): `stackgen verify` says what is wrong with it.") from error
+
+
+def check_unchanged(folder: Path, manifest: Manifest, name: str) -> None:
+    """Check that the SHA-256 of a shard on this disk is the manifest's.
+
+    Raises:
+        InputError: if it is not.
+        RunError: if the file cannot be read.
+    """
+    path = folder / name
+    with reading(path):
+        status = path.stat()
+        found = _sha256(path, status.st_ino, status.st_size, status.st_ctime_ns)
+    if found != manifest.files[name]["sha256"]:
+        raise InputError(
+            f"{name} in the dataset folder {folder} was changed: its SHA-256 is not the manifest's. Copy or download "
+            "it again, or delete the folder and rebuild the dataset (`stackgen verify` lists what is wrong)."
+        )
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, *_status: int) -> str:
+    """Computed again only if the file's status is another one: its change time cannot be set."""
+    return file_sha256(path)
 
 
 class RowReader:
@@ -101,7 +125,11 @@ class RowReader:
 
 
 def shard_rows(
-    manifest: Manifest, opened: Callable[[str], AbstractContextManager[pq.ParquetFile]], start: int = 0
+    manifest: Manifest,
+    opened: Callable[[str], AbstractContextManager[pq.ParquetFile]],
+    start: int = 0,
+    columns: Sequence[str] = ("image", "label", "image_id"),
+    check: Callable[[str], None] = lambda name: None,
 ) -> Iterator[ImageRow]:
     """The rows from `start` on, in order; shards and row groups before it are skipped unread.
 
@@ -109,18 +137,22 @@ def shard_rows(
         manifest: of the set.
         opened: opens a shard by its path in the manifest.
         start: the first row.
+        columns: without `image`, only ids and labels are read.
+        check: called with the shard's path before it is opened, and when a row group was read, before its rows are used.
     """
     for name in manifest.shards():
         rows = int(manifest.files[name].get("rows", 0))
         if start >= rows:
             start -= rows
             continue
+        check(name)
         with opened(name) as file:
             for group in range(file.num_row_groups):
                 size = file.metadata.row_group(group).num_rows
                 if start < size:
-                    columns = ["image", "label", "image_id"]  # the others are not read
-                    table = file.read_row_group(group, columns=columns, use_threads=False).slice(start)
+                    table = file.read_row_group(group, columns=list(columns), use_threads=False).slice(start)
+                    check(name)
                     for row in table.to_pylist():
-                        yield ImageRow(row["image_id"], row["label"], partial(bytes, row["image"]["bytes"] or b""))
+                        image = (row.get("image") or {}).get("bytes") or b""
+                        yield ImageRow(row.get("image_id"), row.get("label"), partial(bytes, image))
                 start = max(0, start - size)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from PIL import Image
 
 from stackwalls.hub_cards.manifest import Manifest
 from stackwalls.model import IMAGE_SIZE, InputError, RunError, Wall, resize_and_crop
-from stackwalls.model.images import BrokenImageError, ImageRow, decode
+from stackwalls.model.images import BrokenImageError, ImageRow, class_names, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +49,8 @@ class StackDataset:
         length: number of rows.
         wall: the wall that the images were made for, if any.
         manifest: of a dataset folder, or of a dataset on the Hub that was published from one.
-        contents: without a manifest, what identifies the rows, such as a commit; or a function that returns it.
+        contents: what identifies rows that cannot change, such as a commit, or a function that checks them and returns
+            it; None: their ids, labels and bytes, which are hashed.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class StackDataset:
         length: int,
         wall: Wall | None = None,
         manifest: Manifest | None = None,
-        contents: str | Callable[[], str] = "",
+        contents: str | Callable[[], str] | None = None,
     ) -> None:
         self.name = name
         self.wall = wall
@@ -68,19 +68,24 @@ class StackDataset:
         self._rows = rows
         self._length = length
         self._contents = contents
+        self._hashed: list[bytes] = []
 
     def __len__(self) -> int:
         return self._length
 
-    @cached_property
+    @property
     def identity(self) -> str:
-        """SHA-256 of the manifest, which has every file's hash, or else of the length and the reader's `contents`.
+        """SHA-256 of the length and the `contents`, as they are now; rows that are hashed are checked when read again.
 
         Raises:
-            RunError: if a file that is to be hashed cannot be read.
+            InputError: if a file is not what its manifest says.
+            RunError: if an image cannot be read.
         """
-        given = self._contents if self.manifest is None else self.manifest.to_json()
-        known = given if isinstance(given, str) else given()
+        if self._contents is None:
+            self._hashed = [_digest(row, _content(row, self.name)) for row in self._rows(0)]
+            known = b"".join(self._hashed).hex()
+        else:
+            known = self._contents if isinstance(self._contents, str) else self._contents()
         return hashlib.sha256(f"{len(self)}\n{known}".encode()).hexdigest()
 
     def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:
@@ -92,7 +97,7 @@ class StackDataset:
 
         Raises:
             InputError: if `batch_size` is less than 1, or the spans are out of order.
-            RunError: if an image cannot be decoded; the message names it.
+            RunError: if an image cannot be decoded, or is another one than `identity` hashed; the message names it.
         """
         if batch_size < 1:
             raise InputError(f"Expected a batch size of at least 1, but got {batch_size}.")
@@ -103,15 +108,16 @@ class StackDataset:
         return self._batches(batch_size, wanted)
 
     def _batches(self, batch_size: int, spans: list[tuple[int, int]]) -> Iterator[Batch]:
-        rows, position = self._rows(0), 0
+        rows, position, ids = self._rows(0), 0, set[str]()
         for start, stop in spans:
             if start - position > _WORTH_A_JUMP:
                 rows, position = self._rows(start), start
             for _ in islice(rows, start - position):
                 pass
             held: list[tuple[str, int, NDArray[np.uint8]]] = []
-            for row in islice(rows, stop - start):
-                held.append((row.image_id, row.label, _pixels(row, self.name)))
+            for number, row in enumerate(islice(rows, stop - start), start):
+                check_row(self.name, number, row.image_id, row.label, ids)
+                held.append((row.image_id, row.label, self._pixels(row, number)))
                 if len(held) == batch_size:
                     yield _batch(held)
                     held = []
@@ -119,18 +125,53 @@ class StackDataset:
                 yield _batch(held)
             position = stop
 
+    def _pixels(self, row: ImageRow, number: int) -> NDArray[np.uint8]:
+        """`(224, 224, 3)` uint8."""
+        content = _content(row, self.name)
+        if self._hashed and self._hashed[number] != _digest(row, content):
+            what = f"The image {row.image_id} in {self.name}"
+            raise RunError(f"{what} was changed while the run was going on: run the command again.")
+        try:
+            pixels = decode(content)
+        except BrokenImageError as error:
+            raise _unreadable(row, self.name, str(error)) from error
+        return pixels if pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE) else resize_and_crop(Image.fromarray(pixels))
+
+
+def check_row(dataset: str, number: int, image_id: object, label: object, ids: set[str]) -> None:
+    """Check the id and the label of one row; `ids` are those of the rows before it, and get this one.
+
+    Raises:
+        InputError: if the id is not text, is empty or was there before, or the label is not a class and not -1.
+    """
+    if not isinstance(image_id, str) or not image_id.strip():
+        fault = f"the image_id {image_id!r:.60}: expected text that is not empty"
+    elif image_id in ids:
+        fault = f"the image_id {image_id!r:.60}, which another row has too: expected a different one for each image"
+    elif type(label) is not int or not -1 <= label < len(class_names()):
+        fault = f"the label {label!r:.60}: expected a class index, 0 to {len(class_names()) - 1}, or -1 where unknown"
+    else:
+        ids.add(image_id)
+        return
+    raise InputError(f"Row {number} of {dataset} has {fault}.")
+
+
+def _content(row: ImageRow, dataset: str) -> bytes:
+    try:
+        return row.read()
+    except (BrokenImageError, OSError) as error:
+        raise _unreadable(row, dataset, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _unreadable(row: ImageRow, dataset: str, reason: str) -> RunError:
+    advice = "replace it, or remove it from the dataset"
+    return RunError(f"The image {row.image_id} in {dataset} cannot be read ({reason}): {advice}.")
+
+
+def _digest(row: ImageRow, content: bytes) -> bytes:
+    return hashlib.sha256(f"{row.image_id}\n{row.label}\n".encode() + content).digest()
+
 
 def _batch(held: list[tuple[str, int, NDArray[np.uint8]]]) -> Batch:
     image_ids, labels, images = zip(*held, strict=True)
     return Batch(list(image_ids), np.array(labels, dtype=np.int64), np.stack(images))
-
-
-def _pixels(row: ImageRow, dataset: str) -> NDArray[np.uint8]:
-    """`(224, 224, 3)` uint8."""
-    try:
-        pixels = decode(row.read())
-    except (BrokenImageError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        advice = "replace it, or remove it from the dataset"
-        raise RunError(f"The image {row.image_id} in {dataset} cannot be read ({reason}): {advice}.") from error
-    return pixels if pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE) else resize_and_crop(Image.fromarray(pixels))

@@ -104,12 +104,14 @@ def evaluate(
     with _exact_arithmetic():
         certificate = _certified(subject, certificate, spec.seed, require_blind)
         weights = weights_hash(subject.model)
+        data = {} if out is None else {source.name: source.identity for source in sources}
+        provenance = {**(provenance or {}), **{f"contents of {name}": f"SHA-256 {sha}" for name, sha in data.items()}}
         about = describe_run(subject, weights, spec, sources, provenance, _notes(explainers), certificate.passed)
         block_run = BlockRun(subject, spec, sources, explainers, sizes, progress and not launch.rank)
         job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
         if out is None:
             return job.in_passing()
-        asked = what_is_asked(subject, weights, spec, sources, named)
+        asked = what_is_asked(subject, weights, spec, data, named)
         return job.into(Path(out), asked, launch, overwrite, pdf)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -54,9 +54,6 @@ class ImageFolder(LabelledImages):
 
     def _read(self, image_id: str, epoch: int) -> bytes:
         return (self.root / image_id).read_bytes()
-
-    def _local_files(self) -> Iterable[tuple[str, Path]]:
-        return ((path, self.root / path) for path in self._paths)
 
     @cached_property
     def _found(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ import tempfile
 import threading
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
@@ -101,9 +101,6 @@ class ParquetImages(LabelledImages):
         for file, rows in groupby(places, itemgetter(0)):
             for number, data in self._images(file, [number for _, number in rows]):
                 yield ImageRow(f"{file}#{number}", next(labels), partial(bytes, data))
-
-    def _local_files(self) -> Iterable[tuple[str, Path]]:
-        return ((file.name, file) for file in self._files.values() if isinstance(file, Path))
 
     def _each(self, function: Callable[[str], Any], files: Sequence[str], doing: str) -> Iterator[Any]:
         """`function` over `files` in order, several at a time."""

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         wall=wall,
         require_blind=not args.not_blind,
         launch=launch,
-        provenance=_provenance(args, model, sources),
+        provenance=_provenance(args, model),
         **options.values(args, "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
@@ -102,8 +102,8 @@ def _model_and_wall(
     return model, wall
 
 
-def _provenance(args: argparse.Namespace, model: nn.Module, sources: Sequence[StackDataset]) -> dict[str, Any]:
-    """What the results follow from beside the settings: a branch or a folder may have other content tomorrow."""
+def _provenance(args: argparse.Namespace, model: nn.Module) -> dict[str, Any]:
+    """What the results follow from beside the settings and the data: a branch may have other content tomorrow."""
     import shlex
     import sys
 
@@ -114,6 +114,4 @@ def _provenance(args: argparse.Namespace, model: nn.Module, sources: Sequence[St
         about["weights"] = f"{Path(args.weights).name}, SHA-256 {file_sha256(Path(args.weights))}"
     if origin := getattr(model, "origin", None):
         about["network read from"] = origin
-    for source in sources:
-        about[f"contents of {source.name}"] = f"SHA-256 {source.identity}"
     return about
