@@ -138,7 +138,7 @@ def shard_rows(
         opened: opens a shard by its path in the manifest.
         start: the first row.
         columns: without `image`, only ids and labels are read.
-        check: called with the shard's path before it is opened, and when a row group was read, before its rows are used.
+        check: called with the shard's path before it is opened, and after each row group, before its rows are used.
     """
     for name in manifest.shards():
         rows = int(manifest.files[name].get("rows", 0))

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -17,6 +17,9 @@ from stackwalls.model.images import BrokenImageError, ImageRow, class_names, dec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Transform = Literal["auto", "as-is", "resize-crop"]
+"""What is done to images that are not of a finished set; `auto` resizes and crops those that are not 224 × 224."""
 
 _WORTH_A_JUMP = 100
 """To skip more rows than this, reading starts again behind them: they fill a row group."""
@@ -30,11 +33,13 @@ class Batch:
         image_ids: N ids.
         labels: `(N,)` int64, ImageNet-1k indices, -1 where unknown.
         images: `(N, 224, 224, 3)` uint8 RGB.
+        transforms: N times what was done to the image, "as-is" or "resize-crop"; empty if that is not known.
     """
 
     image_ids: list[str]
     labels: NDArray[np.int64]
     images: NDArray[np.uint8]
+    transforms: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -88,16 +93,21 @@ class StackDataset:
             known = self._contents if isinstance(self._contents, str) else self._contents()
         return hashlib.sha256(f"{len(self)}\n{known}".encode()).hexdigest()
 
-    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:
-        """The images in order, as RGB. Images of other sizes than 224 × 224 go through `resize_and_crop`.
+    def batches(
+        self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, transform: Transform = "auto"
+    ) -> Iterator[Batch]:
+        """The images in order, as RGB.
 
         Args:
             batch_size: images per batch; the last one of a span may be smaller.
             spans: (start, stop) of the wanted rows, in order and disjoint; all by default. Other rows are not decoded.
+            transform: "resize-crop" applies `resize_and_crop` to every image, "as-is" to none, "auto" to those that are
+                not 224 × 224. Images of a finished set are used as they are.
 
         Raises:
             InputError: if `batch_size` is less than 1, or the spans are out of order.
-            RunError: if an image cannot be decoded, or is another one than `identity` hashed; the message names it.
+            RunError: if an image cannot be decoded, is another one than `identity` hashed, or has another size where
+                it is used as it is; the message names it.
         """
         if batch_size < 1:
             raise InputError(f"Expected a batch size of at least 1, but got {batch_size}.")
@@ -105,19 +115,19 @@ class StackDataset:
         edges = [edge for span in wanted for edge in span]
         if edges != sorted(edges) or (spans and any(start == stop for start, stop in spans)):
             raise InputError(f"Expected spans (start, stop) of rows, in order and not empty, but got {wanted}.")
-        return self._batches(batch_size, wanted)
+        return self._batches(batch_size, wanted, "as-is" if self.manifest is not None else transform)
 
-    def _batches(self, batch_size: int, spans: list[tuple[int, int]]) -> Iterator[Batch]:
+    def _batches(self, batch_size: int, spans: list[tuple[int, int]], transform: Transform) -> Iterator[Batch]:
         rows, position, ids = self._rows(0), 0, set[str]()
         for start, stop in spans:
             if start - position > _WORTH_A_JUMP:
                 rows, position = self._rows(start), start
             for _ in islice(rows, start - position):
                 pass
-            held: list[tuple[str, int, NDArray[np.uint8]]] = []
+            held: list[_Held] = []
             for number, row in enumerate(islice(rows, stop - start), start):
                 check_row(self.name, number, row.image_id, row.label, ids)
-                held.append((row.image_id, row.label, self._pixels(row, number)))
+                held.append((row.image_id, row.label, *self._pixels(row, number, transform)))
                 if len(held) == batch_size:
                     yield _batch(held)
                     held = []
@@ -125,8 +135,8 @@ class StackDataset:
                 yield _batch(held)
             position = stop
 
-    def _pixels(self, row: ImageRow, number: int) -> NDArray[np.uint8]:
-        """`(224, 224, 3)` uint8."""
+    def _pixels(self, row: ImageRow, number: int, transform: Transform) -> tuple[NDArray[np.uint8], str]:
+        """`(224, 224, 3)` uint8, and what was done to the image."""
         content = _content(row, self.name)
         if self._hashed and self._hashed[number] != _digest(row, content):
             what = f"The image {row.image_id} in {self.name}"
@@ -135,7 +145,16 @@ class StackDataset:
             pixels = decode(content)
         except BrokenImageError as error:
             raise _unreadable(row, self.name, str(error)) from error
-        return pixels if pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE) else resize_and_crop(Image.fromarray(pixels))
+        fits = pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE)
+        if transform == "resize-crop" or (transform == "auto" and not fits):
+            return resize_and_crop(Image.fromarray(pixels)), "resize-crop"
+        if not fits:
+            size, advice = f"{IMAGE_SIZE} × {IMAGE_SIZE}", "choose the transform resize-crop or auto (--transform)"
+            raise RunError(
+                f"The image {row.image_id} in {self.name} is {pixels.shape[1]} × {pixels.shape[0]} pixels: expected "
+                f"{size}" + (" in a finished set." if self.manifest else f" to use it as it is; {advice}.")
+            )
+        return pixels, "as-is"
 
 
 def check_row(dataset: str, number: int, image_id: object, label: object, ids: set[str]) -> None:
@@ -172,6 +191,9 @@ def _digest(row: ImageRow, content: bytes) -> bytes:
     return hashlib.sha256(f"{row.image_id}\n{row.label}\n".encode() + content).digest()
 
 
-def _batch(held: list[tuple[str, int, NDArray[np.uint8]]]) -> Batch:
-    image_ids, labels, images = zip(*held, strict=True)
-    return Batch(list(image_ids), np.array(labels, dtype=np.int64), np.stack(images))
+_Held: TypeAlias = "tuple[str, int, NDArray[np.uint8], str]"
+
+
+def _batch(held: list[_Held]) -> Batch:
+    image_ids, labels, images, transforms = zip(*held, strict=True)
+    return Batch(list(image_ids), np.array(labels, dtype=np.int64), np.stack(images), transforms)

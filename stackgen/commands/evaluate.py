@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--target", choices=("predicted", "label"), default="predicted", help="class to explain (default predicted)")
     add("--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)")
     add("--memory", metavar="SIZE", help="memory budget for activations, such as 4GB; batches shrink to fit")
+    transform = (
+        "of images that are not a finished set: auto (default): 224 x 224 as it is, others resized and cropped; "
+        "resize-crop: every image, as the paper's code does; as-is: no image, all must be 224 x 224"
+    )
+    add("--transform", choices=("auto", "as-is", "resize-crop"), default="auto", help=transform)
     backend = (
         "auto (default): this package's engine for the methods that it supports, equal and faster; grad-cam: that "
         "package for all"
@@ -63,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.model import Launch
 
     methods, limits = options.parse_methods(args.methods)
-    settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory")
+    settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
     spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
     with options.plain_warnings():

@@ -106,6 +106,18 @@ def test_a_picture_in_a_shard_that_cannot_be_decoded_is_named(tmp_path: Path) ->
         next(batches)
 
 
+def test_a_finished_set_is_used_as_it_is(tmp_path: Path) -> None:
+    large = io.BytesIO()
+    photo(1, (300, 300)).save(large, "PNG")
+    with open_writer(tmp_path) as writer:
+        writer.write("all", [make_row(0), make_row(1) | {"image": {"bytes": large.getvalue(), "path": "a.png"}}])
+        writer.finish(inputs={}, requested=2)
+    batches = open_dataset(tmp_path).batches(1, transform="resize-crop")
+    assert np.array_equal(next(batches).images[0], pixels(0))
+    with pytest.raises(RunError, match=r"row0001 in .* is 300 × 300 pixels: expected 224 × 224 in a finished set"):
+        next(batches)
+
+
 def test_an_image_folder(photos: Path) -> None:
     dataset = open_dataset(photos)
     assert (dataset.name, dataset.wall, dataset.manifest) == ("photos", None, None)
