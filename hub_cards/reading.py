@@ -1,6 +1,6 @@
 """Open what `evaluate` reads: a finished dataset folder, here or on the Hub, or any other labeled images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -11,11 +11,12 @@ import datasets
 import huggingface_hub
 import pyarrow.parquet as pq
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.hf_api import RepoFile
 
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, open_parquet
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.row_reader import RowReader, shard_rows
-from stackwalls.hub_cards.stack_dataset import StackDataset
+from stackwalls.hub_cards.row_reader import RowReader, check_unchanged, shard_rows
+from stackwalls.hub_cards.stack_dataset import StackDataset, check_row
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
 from stackwalls.model.images import ImageRow, LabelledImages, open_images
@@ -115,12 +116,31 @@ def _open_finished(folder: Path) -> StackDataset:
 
 
 def _on_disk(name: str, folder: Path, manifest: Manifest) -> StackDataset:
-    rows = partial(shard_rows, manifest, lambda name: open_parquet(folder / name))
-    return StackDataset(name, rows, manifest.counts["kept"], manifest.wall, manifest)
+    check = partial(check_unchanged, folder, manifest)
+
+    def checked() -> str:
+        for shard in manifest.shards():
+            check(shard)
+        return manifest.to_json()
+
+    checked()
+    rows = partial(shard_rows, manifest, lambda name: open_parquet(folder / name), check=check)
+    dataset = StackDataset(name, rows, manifest.counts["kept"], manifest.wall, manifest, checked)
+    _check_rows(dataset, ((row.image_id, row.label) for row in rows(columns=("image_id", "label"))))
+    return dataset
 
 
 def _of_images(name: str, images: LabelledImages) -> StackDataset:
-    return StackDataset(name, images.rows, len(images.labels), contents=images.fingerprint)
+    dataset = StackDataset(name, images.rows, len(images.labels), contents=images.contents)
+    _check_rows(dataset, zip(images.ids, images.labels.tolist(), strict=True))
+    return dataset
+
+
+def _check_rows(dataset: StackDataset, rows: Iterable[tuple[str, int]]) -> None:
+    """Check all ids and labels before any image is used."""
+    ids: set[str] = set()
+    for number, row in enumerate(rows):
+        check_row(dataset.name, number, *row, ids)
 
 
 def _check_has_pixels(name: str, manifest: Manifest) -> None:
@@ -145,18 +165,39 @@ def _open_hub(hub: HubId) -> StackDataset:
         manifest = _manifest_at(hub.repository, commit)
     if manifest is not None:
         _check_has_pixels(str(hub), manifest)
+        with opening(hub):
+            _check_stored(hub, commit, manifest)
         rows = partial(_streamed, hub.repository, commit, manifest)
-        return StackDataset(str(hub), rows, manifest.counts["kept"], manifest.wall, manifest)
+        return StackDataset(
+            str(hub), rows, manifest.counts["kept"], manifest.wall, manifest, contents=manifest.to_json()
+        )
     pinned = HubId(hub.repository, commit, hub.split)
     stream = stream_hub(pinned, SPLIT, unlabelled=True)
     if stream.size:
-        return StackDataset(str(hub), stream.rows, stream.size, contents=stream.fingerprint)
+        return StackDataset(str(hub), stream.rows, stream.size, contents=stream.contents)
     return _of_images(str(hub), download_hub(pinned, SPLIT, unlabelled=True))  # the card does not say the length
 
 
 def _commit(hub: HubId) -> str:
     info = huggingface_hub.HfApi().repo_info(hub.repository, repo_type="dataset", revision=hub.revision)
     return str(info.sha)
+
+
+def _check_stored(hub: HubId, commit: str, manifest: Manifest) -> None:
+    """Check that the commit stores the files of the manifest, by the hashes that the Hub has of them.
+
+    Raises:
+        InputError: naming a file that is missing or another one.
+    """
+    files = huggingface_hub.HfApi().get_paths_info(
+        hub.repository, manifest.shards(), repo_type="dataset", revision=commit
+    )
+    stored = {file.path: file.lfs.sha256 for file in files if isinstance(file, RepoFile) and file.lfs is not None}
+    for name in manifest.shards():
+        if stored.get(name) != manifest.files[name]["sha256"]:
+            raise InputError(
+                f"{name} of {hub} is not the file that its {MANIFEST_NAME} describes (SHA-256): publish the set again."
+            )
 
 
 def _manifest_at(repository: str, commit: str) -> Manifest | None:
@@ -209,9 +250,10 @@ def _open_cached(hub: HubId) -> StackDataset:
         folder = Path(cached(hub.repository, revision=hub.revision))
         manifest = Manifest.read(folder)
         check_present(folder, manifest)
-        return _on_disk(str(hub), folder, manifest)
     except (InputError, LocalEntryNotFoundError, FileNotFoundError):
         pass  # not a set of this package, or not all of it
+    else:
+        return _on_disk(str(hub), folder, manifest)
     try:
         return _of_images(str(hub), download_hub(hub, SPLIT, unlabelled=True))
     except StackwallsError as error:

@@ -1,7 +1,7 @@
 """The rows of a finished set, one row group in memory at a time: any by its number, or all from any one on."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache, partial
 from itertools import accumulate
@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, open_parquet, read_groups
 from stackwalls.hub_cards.manifest import Manifest
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA, check_columns, check_rows
-from stackwalls.model import RunError
+from stackwalls.model import InputError, RunError, file_sha256
+from stackwalls.model.files import regular_file
 from stackwalls.model.images import ImageRow
 
 HELD_GROUPS = 4
@@ -22,6 +23,34 @@ HELD_GROUPS = 4
 
 _READ = ("image", "label", "image_id")
 """The columns that an evaluation needs; the others are not read."""
+
+
+def check_unchanged(folder: Path, manifest: Manifest, name: str) -> None:
+    """Check that the SHA-256 of a shard on this disk is the manifest's.
+
+    Raises:
+        InputError: if it is not.
+        RunError: if the file cannot be read.
+    """
+    path = folder / name
+    try:
+        status = regular_file(path).stat()
+        found = _sha256(path, status.st_ino, status.st_size, status.st_ctime_ns)
+    except OSError as error:
+        raise RunError(
+            f"Cannot read {path} ({error.strerror}): `stackgen verify` says what is wrong with it."
+        ) from error
+    if found != manifest.files[name]["sha256"]:
+        raise InputError(
+            f"{name} in the dataset folder {folder} was changed: its SHA-256 is not the manifest's. Copy or download "
+            "it again, or delete the folder and rebuild the dataset (`stackgen verify` lists what is wrong)."
+        )
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, *_status: int) -> str:
+    """Computed again only if the file's status is another one: its change time cannot be set."""
+    return file_sha256(path)
 
 
 class RowReader:
@@ -99,7 +128,11 @@ def rejected_in(folder: Path) -> list[dict[str, str]]:
 
 
 def shard_rows(
-    manifest: Manifest, opened: Callable[[str], AbstractContextManager[pq.ParquetFile]], start: int = 0
+    manifest: Manifest,
+    opened: Callable[[str], AbstractContextManager[pq.ParquetFile]],
+    start: int = 0,
+    columns: Sequence[str] = _READ,
+    check: Callable[[str], None] = lambda name: None,
 ) -> Iterator[ImageRow]:
     """The rows from `start` on, in order; shards and row groups before it are skipped unread.
 
@@ -107,17 +140,20 @@ def shard_rows(
         manifest: of the set.
         opened: opens a shard by its path in the manifest.
         start: the first row.
+        columns: without `image`, only ids and labels are read.
+        check: called with the shard's path before it is opened, and after each row group, before its rows are used.
 
     Raises:
         ValueError: if a shard lacks columns, rows or values that it must have.
     """
     schema = RECORDS[manifest.kind]().arrow_schema
-    needed = pa.schema([schema.field(name) for name in _READ])
+    needed = pa.schema([schema.field(name) for name in columns])
     for name in manifest.shards():
         rows = int(manifest.files[name].get("rows", 0))
         if start >= rows:
             start -= rows
             continue
+        check(name)
         with opened(name) as file:
             check_columns(file.schema_arrow, needed)
             if file.metadata.num_rows != rows:
@@ -125,9 +161,11 @@ def shard_rows(
             for group in range(file.num_row_groups):
                 size = file.metadata.row_group(group).num_rows
                 if start < size:
-                    table = file.read_row_group(group, columns=list(_READ), use_threads=False).slice(start)
+                    table = file.read_row_group(group, columns=list(columns), use_threads=False).slice(start)
+                    check(name)
                     for batch in table.to_batches():
                         check_rows(batch)
                     for row in table.to_pylist():
-                        yield ImageRow(row["image_id"], row["label"], partial(bytes, row["image"]["bytes"]))
+                        image = row["image"]["bytes"] if "image" in row else b""
+                        yield ImageRow(row["image_id"], row["label"], partial(bytes, image))
                 start = max(0, start - size)

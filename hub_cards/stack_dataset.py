@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from PIL import Image
 
 from stackwalls.hub_cards.manifest import Manifest
 from stackwalls.model import IMAGE_SIZE, InputError, RunError, Wall, resize_and_crop
-from stackwalls.model.images import BrokenImageError, ImageRow, decode
+from stackwalls.model.images import BrokenImageError, ImageRow, class_names, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Transform = Literal["auto", "as-is", "resize-crop"]
+"""What is done to images that are not of a finished set; `auto` resizes and crops those that are not 224 × 224."""
 
 _WORTH_A_JUMP = 100
 """To skip more rows than this, reading starts again behind them: they fill a row group."""
@@ -31,11 +33,13 @@ class Batch:
         image_ids: N ids.
         labels: `(N,)` int64, ImageNet-1k indices, -1 where unknown.
         images: `(N, 224, 224, 3)` uint8 RGB.
+        transforms: N times what was done to the image, "as-is" or "resize-crop"; empty if that is not known.
     """
 
     image_ids: list[str]
     labels: NDArray[np.int64]
     images: NDArray[np.uint8]
+    transforms: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -50,7 +54,8 @@ class StackDataset:
         length: number of rows.
         wall: the wall that the images were made for, if any.
         manifest: of a dataset folder, or of a dataset on the Hub that was published from one.
-        contents: without a manifest, what identifies the rows, such as a commit; or a function that returns it.
+        contents: what identifies rows that cannot change, such as a commit, or a function that checks them and returns
+            it; None: their ids, labels and bytes, which are hashed.
     """
 
     def __init__(
@@ -60,7 +65,7 @@ class StackDataset:
         length: int,
         wall: Wall | None = None,
         manifest: Manifest | None = None,
-        contents: str | Callable[[], str] = "",
+        contents: str | Callable[[], str] | None = None,
     ) -> None:
         self.name = name
         self.wall = wall
@@ -68,31 +73,41 @@ class StackDataset:
         self._rows = rows
         self._length = length
         self._contents = contents
+        self._hashed: list[bytes] = []
 
     def __len__(self) -> int:
         return self._length
 
-    @cached_property
+    @property
     def identity(self) -> str:
-        """SHA-256 of the manifest, which has every file's hash, or else of the length and the reader's `contents`.
+        """SHA-256 of the length and the `contents`, as they are now; rows that are hashed are checked when read again.
 
         Raises:
-            RunError: if a file that is to be hashed cannot be read.
+            InputError: if a file is not what its manifest says.
+            RunError: if an image cannot be read.
         """
-        given = self._contents if self.manifest is None else self.manifest.to_json()
-        known = given if isinstance(given, str) else given()
+        if self._contents is None:
+            self._hashed = [_digest(row, _content(row, self.name)) for row in self._rows(0)]
+            known = b"".join(self._hashed).hex()
+        else:
+            known = self._contents if isinstance(self._contents, str) else self._contents()
         return hashlib.sha256(f"{len(self)}\n{known}".encode()).hexdigest()
 
-    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None) -> Iterator[Batch]:
-        """The images in order, as RGB. Images of other sizes than 224 × 224 go through `resize_and_crop`.
+    def batches(
+        self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, transform: Transform = "auto"
+    ) -> Iterator[Batch]:
+        """The images in order, as RGB.
 
         Args:
             batch_size: images per batch; the last one of a span may be smaller.
             spans: (start, stop) of the wanted rows, in order and disjoint; all by default. Other rows are not decoded.
+            transform: "resize-crop" applies `resize_and_crop` to every image, "as-is" to none, "auto" to those that are
+                not 224 × 224. Images of a finished set are used as they are.
 
         Raises:
             InputError: if `batch_size` is less than 1, or the spans are out of order.
-            RunError: if an image cannot be decoded; the message names it.
+            RunError: if an image cannot be decoded, is another one than `identity` hashed, or has another size where
+                it is used as it is; the message names it.
         """
         if batch_size < 1:
             raise InputError(f"Expected a batch size of at least 1, but got {batch_size}.")
@@ -100,18 +115,19 @@ class StackDataset:
         edges = [edge for span in wanted for edge in span]
         if edges != sorted(edges) or (spans and any(start == stop for start, stop in spans)):
             raise InputError(f"Expected spans (start, stop) of rows, in order and not empty, but got {wanted}.")
-        return self._batches(batch_size, wanted)
+        return self._batches(batch_size, wanted, "as-is" if self.manifest is not None else transform)
 
-    def _batches(self, batch_size: int, spans: list[tuple[int, int]]) -> Iterator[Batch]:
-        rows, position = self._rows(0), 0
+    def _batches(self, batch_size: int, spans: list[tuple[int, int]], transform: Transform) -> Iterator[Batch]:
+        rows, position, ids = self._rows(0), 0, set[str]()
         for start, stop in spans:
             if start - position > _WORTH_A_JUMP:
                 rows, position = self._rows(start), start
             for _ in islice(rows, start - position):
                 pass
-            held: list[tuple[str, int, NDArray[np.uint8]]] = []
-            for row in islice(rows, stop - start):
-                held.append((row.image_id, row.label, _pixels(row, self.name)))
+            held: list[_Held] = []
+            for number, row in enumerate(islice(rows, stop - start), start):
+                check_row(self.name, number, row.image_id, row.label, ids)
+                held.append((row.image_id, row.label, *self._pixels(row, number, transform)))
                 if len(held) == batch_size:
                     yield _batch(held)
                     held = []
@@ -119,18 +135,65 @@ class StackDataset:
                 yield _batch(held)
             position = stop
 
+    def _pixels(self, row: ImageRow, number: int, transform: Transform) -> tuple[NDArray[np.uint8], str]:
+        """`(224, 224, 3)` uint8, and what was done to the image."""
+        content = _content(row, self.name)
+        if self._hashed and self._hashed[number] != _digest(row, content):
+            what = f"The image {row.image_id} in {self.name}"
+            raise RunError(f"{what} was changed while the run was going on: run the command again.")
+        try:
+            pixels = decode(content)
+        except BrokenImageError as error:
+            raise _unreadable(row, self.name, str(error)) from error
+        fits = pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE)
+        if transform == "resize-crop" or (transform == "auto" and not fits):
+            return resize_and_crop(Image.fromarray(pixels)), "resize-crop"
+        if not fits:
+            size, advice = f"{IMAGE_SIZE} × {IMAGE_SIZE}", "choose the transform resize-crop or auto (--transform)"
+            raise RunError(
+                f"The image {row.image_id} in {self.name} is {pixels.shape[1]} × {pixels.shape[0]} pixels: expected "
+                f"{size}" + (" in a finished set." if self.manifest else f" to use it as it is; {advice}.")
+            )
+        return pixels, "as-is"
 
-def _batch(held: list[tuple[str, int, NDArray[np.uint8]]]) -> Batch:
-    image_ids, labels, images = zip(*held, strict=True)
-    return Batch(list(image_ids), np.array(labels, dtype=np.int64), np.stack(images))
+
+def check_row(dataset: str, number: int, image_id: object, label: object, ids: set[str]) -> None:
+    """Check the id and the label of one row; `ids` are those of the rows before it, and get this one.
+
+    Raises:
+        InputError: if the id is not text, is empty or was there before, or the label is not a class and not -1.
+    """
+    if not isinstance(image_id, str) or not image_id.strip():
+        fault = f"the image_id {image_id!r:.60}: expected text that is not empty"
+    elif image_id in ids:
+        fault = f"the image_id {image_id!r:.60}, which another row has too: expected a different one for each image"
+    elif type(label) is not int or not -1 <= label < len(class_names()):
+        fault = f"the label {label!r:.60}: expected a class index, 0 to {len(class_names()) - 1}, or -1 where unknown"
+    else:
+        ids.add(image_id)
+        return
+    raise InputError(f"Row {number} of {dataset} has {fault}.")
 
 
-def _pixels(row: ImageRow, dataset: str) -> NDArray[np.uint8]:
-    """`(224, 224, 3)` uint8."""
+def _content(row: ImageRow, dataset: str) -> bytes:
     try:
-        pixels = decode(row.read())
+        return row.read()
     except (BrokenImageError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        advice = "replace it, or remove it from the dataset"
-        raise RunError(f"The image {row.image_id} in {dataset} cannot be read ({reason}): {advice}.") from error
-    return pixels if pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE) else resize_and_crop(Image.fromarray(pixels))
+        raise _unreadable(row, dataset, getattr(error, "strerror", None) or str(error)) from error
+
+
+def _unreadable(row: ImageRow, dataset: str, reason: str) -> RunError:
+    advice = "replace it, or remove it from the dataset"
+    return RunError(f"The image {row.image_id} in {dataset} cannot be read ({reason}): {advice}.")
+
+
+def _digest(row: ImageRow, content: bytes) -> bytes:
+    return hashlib.sha256(f"{row.image_id}\n{row.label}\n".encode() + content).digest()
+
+
+_Held: TypeAlias = "tuple[str, int, NDArray[np.uint8], str]"
+
+
+def _batch(held: list[_Held]) -> Batch:
+    image_ids, labels, images, transforms = zip(*held, strict=True)
+    return Batch(list(image_ids), np.array(labels, dtype=np.int64), np.stack(images), transforms)

@@ -47,7 +47,9 @@ class BlockRun:
                 own = [block for block in blocks if block.dataset == number]
                 if not own:
                     continue
-                batches = source.batches(self.sizes.images, [(block.start, block.stop) for block in own])
+                batches = source.batches(
+                    self.sizes.images, [(block.start, block.stop) for block in own], spec.transform
+                )
                 for block in own:
                     yield block, *self._one(source, block, batches, counts[number], bar)
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from stackwalls.evaluate.engine.engine import PRECISIONS, Precision
+from stackwalls.evaluate.engine.engine import Precision
 from stackwalls.evaluate.methods import ALIASES
+from stackwalls.hub_cards import Transform
 from stackwalls.model import InputError, check_seed
 
 Target = Literal["predicted", "label"]
@@ -35,6 +36,9 @@ class EvaluationSpec:
             "exact"; the report says which it was.
         memory: budget for activations, in bytes or as text such as "4GB"; None: the device's usual batch sizes. The
             results do not depend on it beyond rounding.
+        transform: of images that are not of a finished set: "resize-crop" resizes the shorter side of each to 256 and
+            crops the central 224 × 224, as the paper's code does with every file of both sets; "as-is" takes 224 × 224
+            only; "auto" takes these as they are, and resizes and crops the others. The report says which it was.
 
     Raises:
         InputError: if a value is out of range, or a limit is for none of the methods.
@@ -49,9 +53,11 @@ class EvaluationSpec:
     backend: Backend = "auto"
     precision: Precision = "exact"
     memory: int | str | None = None
+    transform: Transform = "auto"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("target", get_args(Target)), ("backend", get_args(Backend)), ("precision", PRECISIONS)):
+        choices = {"target": Target, "backend": Backend, "precision": Precision, "transform": Transform}
+        for name, allowed in ((name, get_args(kind)) for name, kind in choices.items()):
             if (value := getattr(self, name)) not in allowed:
                 raise InputError(f"Expected `{name}` to be {' or '.join(map(repr, allowed))}, but got {value!r}.")
         if self.precision != "exact" and self.backend == "grad-cam":

@@ -13,7 +13,7 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -32,7 +32,6 @@ from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.provenance import versions
 from stackwalls.evaluate.subject import Subject
-from stackwalls.hub_cards import StackDataset
 from stackwalls.model import file_sha256
 
 _NOT_ASKED = ("batch_size", "memory")
@@ -49,9 +48,9 @@ _SETTINGS = (bool, int, float, complex, str, bytes, tuple, list, type(None), Fun
 
 
 def what_is_asked(
-    subject: Subject, weights: str, spec: EvaluationSpec, sources: Sequence[StackDataset], methods: Mapping[str, object]
+    subject: Subject, weights: str, spec: EvaluationSpec, data: Mapping[str, str], methods: Mapping[str, object]
 ) -> dict[str, Any]:
-    """Everything that the rows depend on, as JSON values; `weights` (`weights_hash`), data and methods by hash."""
+    """Everything that the rows depend on, as JSON values; `weights` (`weights_hash`), `data` and methods by hash."""
     return {
         "model": subject.name,
         "weights": weights,
@@ -59,7 +58,7 @@ def what_is_asked(
         "wall": str(subject.wall),
         "target_layer": subject.layer_name,
         "normalisation": [list(subject.mean), list(subject.std)],
-        "datasets": {source.name: source.identity for source in sources},
+        "datasets": dict(data),
         "methods": {name: method_identity(method) for name, method in methods.items()},
         "spec": {key: value for key, value in spec.to_dict().items() if key not in _NOT_ASKED},
         "device": subject.device.type,

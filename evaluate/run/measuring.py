@@ -28,6 +28,7 @@ ROW_SCHEMA = pa.schema(
         "dataset": pa.string(),
         "image_id": pa.string(),
         "label": pa.int32(),  # -1 where unknown
+        "transform": pa.string(),  # "as-is" or "resize-crop"; null where that is not known
         "prediction": pa.int32(),
         "correct": pa.bool_(),  # null where the label is unknown
         "target": pa.int32(),  # the class that was explained; -1 where there was none
@@ -143,7 +144,9 @@ class PreparedBatch:
         """What every row of this image says, whatever the method."""
         label, prediction = int(self.batch.labels[index]), self.subject.class_of(int(self.predictions[index]))
         correct = None if label == UNKNOWN else label == prediction != UNKNOWN
-        return {"image_id": self.batch.image_ids[index], "label": label, "prediction": prediction, "correct": correct}
+        transform = self.batch.transforms[index] if self.batch.transforms else None
+        about = {"image_id": self.batch.image_ids[index], "label": label, "transform": transform}
+        return {**about, "prediction": prediction, "correct": correct}
 
     def reason(self, index: int) -> str:
         """Why there is no class to explain."""

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 import cv2
+import pyarrow as pa
 import torch
 
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
@@ -35,6 +36,10 @@ RUN_SCHEMA = keys(
     {"weights": nullable(TEXT), "target_layer": nullable(TEXT), "fingerprint": nullable(TEXT), "blind": FLAG},
 )
 """Of `run.json`, as `describe_run` makes it."""
+_TRANSFORMS = {
+    "as-is": "of 224 × 224 pixels used as they are",
+    "resize-crop": "resized (shorter side 256) and center-cropped to 224 × 224",
+}
 
 _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
 """Packages that the numbers depend on, beside Python and OpenCV."""
@@ -71,6 +76,14 @@ def describe_run(
     }
 
 
+def with_transforms(run: Mapping[str, Any], rows: pa.Table) -> dict[str, Any]:
+    """`describe_run` with how many images of each dataset were used as they are, and how many resized and cropped."""
+    images = rows.select(["dataset", "image_id", "transform"]).to_pandas().drop_duplicates().dropna()
+    counts = images.groupby(["dataset", "transform"]).size()
+    found = {name: counts[name].to_dict() for name in counts.index.unique("dataset")}
+    return {**run, "datasets": [{**one, "transforms": found.get(one["name"], {})} for one in run["datasets"]]}
+
+
 def notes(run: Mapping[str, Any]) -> list[str]:
     """What a reader of the numbers must know: drawn images, walls that differ, methods on fewer images."""
     about: dict[str, list[str]] = {}
@@ -94,6 +107,11 @@ def _image_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
             "The images of {} are drawn by this software, not photographed: they show that the check runs, not how a "
             "method does on photographs."
         )
+    transforms = dataset.get("transforms", {})
+    if dataset["kind"] is None and transforms:
+        done = [f"{_images(transforms[how])} {text}" for how, text in _TRANSFORMS.items() if how in transforms]
+        alike = "" if len(done) == 1 else "; --transform resize-crop treats all alike, as the paper's code does"
+        yield f"{{}}: {' and '.join(done)}{alike}."
     counts = dataset["images"]
     most = max(counts.values())
     if most < dataset["length"]:

@@ -22,7 +22,7 @@ from stackwalls.evaluate.run.block_run import BlockRun
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
-from stackwalls.evaluate.run.provenance import describe_run
+from stackwalls.evaluate.run.provenance import describe_run, with_transforms
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import Certificate, InputError, Launch, NotBlindError, Wall, certify, require_certificate
@@ -104,12 +104,14 @@ def evaluate(
     with _exact_arithmetic():
         certificate = _certified(subject, certificate, spec.seed, require_blind)
         weights = weights_hash(subject.model)
+        data = {} if out is None else {source.name: source.identity for source in sources}
+        provenance = {**(provenance or {}), **{f"contents of {name}": f"SHA-256 {sha}" for name, sha in data.items()}}
         about = describe_run(subject, weights, spec, sources, provenance, _notes(explainers), certificate.passed)
         block_run = BlockRun(subject, spec, sources, explainers, sizes, progress and not launch.rank)
         job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
         if out is None:
             return job.in_passing()
-        asked = what_is_asked(subject, weights, spec, sources, named)
+        asked = what_is_asked(subject, weights, spec, data, named)
         return job.into(Path(out), asked, launch, overwrite, pdf)
 
 
@@ -129,7 +131,7 @@ class _Job:
             with run.begun():
                 for done in self.block_run.over(self.blocks):
                     run.write(*done)
-                return Results(self.about, self.certificate, *run.joined(self.blocks))
+                return self._results(run)
 
     def into(self, folder: Path, asked: Mapping[str, Any], launch: Launch, overwrite: bool, pdf: bool) -> Results:
         """This process's share into a folder, and the results if it is the last one."""
@@ -152,8 +154,7 @@ class _Job:
             finished: list[Results] = []
 
             def finish() -> None:
-                about = {**self.about, "fingerprint": run.fingerprint}
-                finished.append(Results(about, self.certificate, *run.joined(self.blocks)))
+                finished.append(self._results(run, fingerprint=run.fingerprint))
                 finished[0].save(folder, overwrite=True, pdf=pdf)
 
             if not run.finish(self.blocks, finish):
@@ -162,6 +163,10 @@ class _Job:
                     f"last process writes the results to {folder}. If one fails, run its command again."
                 )
         return finished[0] if finished else Results.load(folder)
+
+    def _results(self, run: SharedRun, **about: Any) -> Results:
+        rows, samples = run.joined(self.blocks)
+        return Results({**with_transforms(self.about, rows), **about}, self.certificate, rows, samples)
 
 
 def _say(text: str) -> None:

@@ -34,7 +34,7 @@ class DrawnImages(LabelledImages):
         keep: whether to keep what was drawn in a temporary file.
     """
 
-    name = "drawn"
+    name = contents = "drawn"
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ import csv
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -69,9 +69,6 @@ class ImageFolder(LabelledImages):
 
     def _read(self, image_id: str, epoch: int) -> bytes:
         return read_bounded(self.root / image_id, MAX_BYTES)
-
-    def _local_files(self) -> Iterable[tuple[str, Path]]:
-        return ((path, self.root / path) for path in self._paths)
 
     @cached_property
     def _found(self) -> dict[str, int]:

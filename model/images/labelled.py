@@ -7,16 +7,13 @@ import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import file_sha256
+from stackwalls.model.errors import InputError
 from stackwalls.model.images.labels import class_of, classes_of_names, imagenet_classes
 
 if TYPE_CHECKING:
@@ -52,9 +49,11 @@ class LabelledImages(ABC):
 
     Attributes:
         name: what manifests and reports call the source: a folder's own name, a dataset's id and revision; no path.
+        contents: what identifies images that cannot change; None: only their bytes do.
     """
 
     name: str
+    contents: str | None = None
     _unlabelled = False
 
     @abstractmethod
@@ -132,23 +131,6 @@ class LabelledImages(ABC):
         """The images in order, from number `start` on."""
         for row, label in zip(*(column[start:].tolist() for column in self._kept), strict=True):
             yield ImageRow(self._row_id(row), label, partial(self._read_row, row, 0))
-
-    def _local_files(self) -> Iterable[tuple[str, Path]]:
-        """The files that hold the images, each with a name that is the same on every machine."""
-        return ()
-
-    def fingerprint(self) -> str:
-        """What distinguishes the images from those of another source: hashes of local files, or the name and commit.
-
-        Raises:
-            RunError: if a file cannot be read.
-        """
-        try:
-            with ThreadPoolExecutor() as pool:
-                hashed = list(pool.map(lambda file: f"{file[0]} {file_sha256(file[1])}\n", self._local_files()))
-        except OSError as error:
-            raise RunError(f"Cannot read {error.filename}: {error.strerror}.") from error
-        return "".join(hashed) or self.name
 
 
 class LabelReader:

@@ -5,7 +5,7 @@ import tempfile
 import threading
 import weakref
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
@@ -22,7 +22,7 @@ from tqdm import tqdm
 from stackwalls.model.errors import InputError, RunError, StackwallsError
 from stackwalls.model.files import regular_file
 from stackwalls.model.hub import first_line, is_connection_failure
-from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader, as_text
+from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
 from stackwalls.model.images.tables import Columns, cell_bytes, find_columns
 
 CONNECTIONS = 8
@@ -102,9 +102,6 @@ class ParquetImages(LabelledImages):
         for file, rows in groupby(places, itemgetter(0)):
             for number, data in self._images(file, [number for _, number in rows]):
                 yield ImageRow(f"{file}#{number}", next(labels), partial(bytes, data))
-
-    def _local_files(self) -> Iterable[tuple[str, Path]]:
-        return ((as_text(file.name), file) for file in self._files.values() if isinstance(file, Path))
 
     def _each(self, function: Callable[[str], Any], files: Sequence[str], doing: str) -> Iterator[Any]:
         """`function` over `files` in order, several at a time."""

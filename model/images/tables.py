@@ -84,7 +84,7 @@ class TableImages(LabelledImages):
     """
 
     def __init__(self, table: datasets.Dataset, name: str, *, unlabelled: bool = False) -> None:
-        self.name, self._unlabelled, self._fingerprint = name, unlabelled, table._fingerprint
+        self.name, self._unlabelled = name, unlabelled
         self._table, self._columns = _undecoded(table.with_format(None), name, unlabelled)
 
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
@@ -93,11 +93,18 @@ class TableImages(LabelledImages):
 
     @cached_property
     def _named(self) -> list[str] | None:
-        return list(map(str, self._table["image_id"])) if "image_id" in self._table.column_names else None
+        if "image_id" not in self._table.column_names:
+            return None
+        return [str(row if own is None else own) for row, own in enumerate(self._table["image_id"])]
 
     @cached_property
     def _row_of(self) -> dict[str, int]:
-        return {image_id: row for row, image_id in enumerate(self._named or ())}
+        found: dict[str, int] = {}
+        for row, image_id in enumerate(self._named or ()):
+            if found.setdefault(image_id, row) != row:
+                rows = f"Rows {found[image_id]} and {row} of {self.name}"
+                raise InputError(f"{rows} have the same image_id {image_id!r}: expected one of its own for each.")
+        return found
 
     def _row_id(self, row: int) -> str:
         return str(row) if self._named is None else self._named[row]
@@ -108,10 +115,6 @@ class TableImages(LabelledImages):
     def _read_row(self, row: int, epoch: int) -> bytes:
         return cell_bytes(self._table[row][self._columns.image], Path())
 
-    def fingerprint(self) -> str:
-        """As `datasets` computes it."""
-        return str(self._fingerprint)
-
 
 class TableStream:
     """A `datasets.IterableDataset`: rows are read over the network as they are needed, and nothing stays on the disk.
@@ -120,13 +123,14 @@ class TableStream:
 
     Attributes:
         size: its number of rows, where known.
+        contents: what identifies its images, such as a commit.
     """
 
     def __init__(
         self, table: datasets.IterableDataset, name: str, size: int | None, contents: str, *, unlabelled: bool = False
     ) -> None:
         known = table if table.features is not None else table._resolve_features()
-        self.name, self.size, self._contents = name, size, contents
+        self.name, self.size, self.contents = name, size, contents
         self._table, self._columns = _undecoded(known, name, unlabelled)
 
     def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
@@ -146,10 +150,6 @@ class TableStream:
         for number, row in enumerate(self._table.select_columns(wanted).skip(start), start):
             own, label = row.get("image_id"), reader.read_one(row.get(column), names)
             yield ImageRow(str(number if own is None else own), label, partial(cell_bytes, row[image], Path()))
-
-    def fingerprint(self) -> str:
-        """What distinguishes its images from those of another source."""
-        return self._contents
 
 
 def _undecoded(table: Any, name: str, unlabelled: bool) -> tuple[Any, Columns]:

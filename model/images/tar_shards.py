@@ -3,7 +3,7 @@
 import json
 import re
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -45,17 +45,16 @@ class TarImages(LabelledImages):
             shard.seek(offset)
             return shard.read(min(size, MAX_BYTES + 1))  # the decoder says that it is too large
 
-    def _local_files(self) -> Iterable[tuple[str, Path]]:
-        return self._files.items()
-
     @cached_property
     def _members(self) -> dict[str, tuple[str, int, int, str | int]]:
         """By id: the file, offset and size of each image, and its label as written."""
-        return {
-            f"{name}#{key}": (name, image.offset_data, image.size, label)
-            for name, path in self._files.items()
-            for key, label, image in _samples(path)
-        }
+        found: dict[str, tuple[str, int, int, str | int]] = {}
+        for name, path in self._files.items():
+            for key, label, image in _samples(path):
+                if f"{name}#{key}" in found:
+                    raise InputError(f"The shard {name} has two samples with the key {key}: expected one.")
+                found[f"{name}#{key}"] = (name, image.offset_data, image.size, label)
+        return found
 
     @cached_property
     def _ids(self) -> list[str]:

@@ -38,6 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--target", choices=("predicted", "label"), default="predicted", help="class to explain (default predicted)")
     add("--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)")
     add("--memory", metavar="SIZE", help="memory budget for activations, such as 4GB; batches shrink to fit")
+    transform = (
+        "of images that are not a finished set: auto (default): 224 x 224 as it is, others resized and cropped; "
+        "resize-crop: every image, as the paper's code does; as-is: no image, all must be 224 x 224"
+    )
+    add("--transform", choices=("auto", "as-is", "resize-crop"), default="auto", help=transform)
     backend = (
         "auto (default): this package's engine for the methods that it supports, equal and faster; grad-cam: that "
         "package for all"
@@ -63,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.model import Launch
 
     methods, limits = options.parse_methods(args.methods)
-    settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory")
+    settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
     spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
     with options.plain_warnings():
@@ -78,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         wall=wall,
         require_blind=not args.not_blind,
         launch=launch,
-        provenance=_provenance(args, model, sources),
+        provenance=_provenance(args, model),
         **options.values(args, "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
@@ -102,8 +107,8 @@ def _model_and_wall(
     return model, wall
 
 
-def _provenance(args: argparse.Namespace, model: nn.Module, sources: Sequence[StackDataset]) -> dict[str, Any]:
-    """What the results follow from beside the settings: a branch or a folder may have other content tomorrow."""
+def _provenance(args: argparse.Namespace, model: nn.Module) -> dict[str, Any]:
+    """What the results follow from beside the settings and the data: a branch may have other content tomorrow."""
     import shlex
     import sys
 
@@ -114,6 +119,4 @@ def _provenance(args: argparse.Namespace, model: nn.Module, sources: Sequence[St
         about["weights"] = f"{Path(args.weights).name}, SHA-256 {file_sha256(Path(args.weights))}"
     if origin := getattr(model, "origin", None):
         about["network read from"] = origin
-    for source in sources:
-        about[f"contents of {source.name}"] = f"SHA-256 {source.identity}"
     return about

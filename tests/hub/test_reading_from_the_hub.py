@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import huggingface_hub
 import numpy as np
 import pytest
 from dataset_maker import pixels
@@ -189,3 +190,15 @@ def test_the_classes_of_a_set_of_the_hub(there: LoopbackHub, folder: Path, tmp_p
     datasets.Dataset.from_dict({"label": [0]}).push_to_hub("user/theirs", split="test")
     with pytest.raises(InputError, match=r"no manifest\.json, so it is not a set of this package"):
         dataset_classes("user/theirs")
+
+
+def test_a_set_whose_files_are_not_those_of_its_manifest(hub: LoopbackHub, folder: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    shard = other / "data/test-00001-of-00003.parquet"
+    content = bytearray(shard.read_bytes())
+    content[1000] ^= 1
+    shard.write_bytes(content)
+    huggingface_hub.HfApi().create_repo("user/stack-mix", repo_type="dataset")
+    huggingface_hub.HfApi().upload_folder(repo_id="user/stack-mix", repo_type="dataset", folder_path=other)
+    with pytest.raises(InputError, match=r"data/test-00001-of-00003\.parquet of user/stack-mix is not the file that"):
+        open_dataset("user/stack-mix")

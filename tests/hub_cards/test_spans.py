@@ -17,7 +17,7 @@ LENGTH = 12
 
 
 def numbered() -> StackDataset:
-    """Each picture is of its number's grey, and is drawn where `_pixels` would decode it."""
+    """Each picture is of its number's grey, and is drawn where it would be decoded."""
     rows = [ImageRow(str(number), number, partial(bytes, [number])) for number in range(LENGTH)]
     return StackDataset("numbered", lambda start: iter(rows[start:]), LENGTH)
 
@@ -26,15 +26,15 @@ def numbered() -> StackDataset:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The rows that were decoded."""
     seen: list[int] = []
-    original = stack_dataset._pixels
+    original = stack_dataset.decode
 
-    def pixels(row: ImageRow, dataset: str) -> np.ndarray:
-        if len(row.read()) > 1:
-            return original(row, dataset)
-        seen.append(row.read()[0])
-        return np.full((2, 2, 3), row.read()[0], dtype=np.uint8)
+    def pixels(content: bytes) -> np.ndarray:
+        if len(content) > 1:
+            return original(content)
+        seen.append(content[0])
+        return np.full((224, 224, 3), content[0], dtype=np.uint8)
 
-    monkeypatch.setattr(stack_dataset, "_pixels", pixels)
+    monkeypatch.setattr(stack_dataset, "decode", pixels)
     return seen
 
 

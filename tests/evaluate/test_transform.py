@@ -1,0 +1,57 @@
+"""Which images are resized and cropped, and that the results say it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from in_memory_dataset import walled_cnn
+from PIL import Image
+from torchvision import transforms
+
+from stackwalls.evaluate import Results, evaluate
+from stackwalls.hub_cards import open_dataset
+from stackwalls.model import InputError, RunError
+
+SIZES = [(224, 224), (300, 250), (224, 224), (224, 400)]
+PAPERS = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("stack-gen")
+    for number, (width, height) in enumerate(SIZES):
+        noise = np.random.default_rng(number).integers(0, 256, (height // 8, width // 8, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((width, height)).save(place / f"{number}.png")
+    return place
+
+
+@pytest.mark.parametrize(("transform", "resized"), [("auto", {1, 3}), ("resize-crop", {0, 1, 2, 3})])
+def test_what_is_done_to_an_image(transform: str, resized: set[int], folder: Path) -> None:
+    (batch,) = open_dataset(folder).batches(4, transform=transform)
+    for number, (image, done) in enumerate(zip(batch.images, batch.transforms, strict=True)):
+        given = Image.open(folder / f"{number}.png")
+        expected = PAPERS(given) if number in resized else given
+        assert done == ("resize-crop" if number in resized else "as-is")
+        assert np.array_equal(image, np.asarray(expected))
+
+
+def test_only_images_of_the_right_size_are_used_as_they_are(folder: Path) -> None:
+    with pytest.raises(RunError, match=r"image 1\.png in .* is 300 × 250 pixels: expected 224 × 224 .*--transform"):
+        list(open_dataset(folder).batches(4, transform="as-is"))
+    with pytest.raises(InputError, match="Expected `transform` to be 'auto' or 'as-is' or 'resize-crop', but got 'x'"):
+        evaluate(walled_cnn(), folder, transform="x")
+
+
+def test_the_results_say_it(folder: Path, tmp_path: Path) -> None:
+    model, options = walled_cnn(), {"methods": "GradCAM", "progress": False}
+    mixed = evaluate(model, folder, out=tmp_path / "auto", **options)
+    assert mixed.run["datasets"][0]["transforms"] == {"as-is": 2, "resize-crop": 2}
+    said = f"{folder.name}: 2 images of 224 × 224 pixels used as they are and 2 images resized (shorter side 256) and"
+    assert said in mixed.report_text()
+    assert "--transform resize-crop treats all alike" in mixed.report_text()
+    assert Results.load(tmp_path / "auto").run == mixed.run
+    alike = evaluate(model, folder, transform="resize-crop", limit=3, **options)
+    assert alike.run["datasets"][0]["transforms"] == {"resize-crop": 3}
+    assert list(alike.per_image["transform"]) == ["resize-crop"] * 3
+    assert "treats all alike" not in alike.report_text()
+    assert alike.per_image["mu"][0] != mixed.per_image["mu"][0]
