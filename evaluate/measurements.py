@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from stackwalls.evaluate.report.table import Table
 from stackwalls.evaluate.run.identity import weights_hash
+from stackwalls.evaluate.run.provenance import notes
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall
 
@@ -48,7 +49,7 @@ class Measurements:
     @cached_property
     def summary(self) -> Table:
         """Table 1 with its numbers."""
-        return Table.of(self.per_image, self.wall.chance)
+        return Table.of(self.per_image, self.wall.chance, notes(self.run))
 
     def table(self, form: Literal["text", "markdown", "csv"] = "text") -> str:
         """Table 1 as text. Raises InputError if `form` is none of the three."""

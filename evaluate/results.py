@@ -16,7 +16,7 @@ from stackwalls.evaluate.report.figures import overlays
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA, TIMINGS
-from stackwalls.evaluate.run.provenance import RUN_FORMAT, notes
+from stackwalls.evaluate.run.provenance import RUN_FORMAT
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, check_output_folder, disk_errors, whole_file, write_whole
 
@@ -38,13 +38,13 @@ class Results(Measurements):
     """What an evaluation found: its measurements, and what people look at."""
 
     def report_text(self) -> str:
-        """For a terminal: Table 1, the result in a sentence, what a reader must know, why maps are missing."""
+        """For a terminal: Table 1 with what a reader must know, the result in a sentence, why maps are missing."""
         failures = [
             f"{dataset}, {method}, {images} images: {error}"
             for dataset, method, error, images in self.errors().itertuples(index=False, name=None)
         ]
         said = headline(self.summary, self.run["model"], self.blind)
-        return "\n".join([self.table(), said, *notes(self.run), *failures])
+        return "\n".join([self.table(), said, *failures])
 
     def plot(self, dataset: str | None = None, images: int = 6) -> Figure:
         """The paper's Figure 7: the first images of one dataset (by default the first one) with their maps.

@@ -22,6 +22,7 @@ from stackwalls.evaluate.checks.map_maker import MapMaker, activations_of
 from stackwalls.evaluate.maps import Maps, normalized_maps
 from stackwalls.evaluate.metrics import mu
 from stackwalls.evaluate.report.formatting import aligned, markdown_table, percent, times_100
+from stackwalls.evaluate.run.provenance import DRAWINGS, images_are
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
 from stackwalls.model import (
@@ -94,6 +95,8 @@ class Findings:
             "the wall, before and after normalization and upsampling. = 0: share of raw maps whose visible part did "
             "not change at all.",
         ]
+        if self.about.get("images_are") == "drawings":
+            lines.append(DRAWINGS.format(self.about["dataset"]))
         failed = self.per_image[self.per_image["error"].notna()]
         return lines + [f"{row.method} failed: {row.error}" for row in failed.drop_duplicates("method").itertuples()]
 
@@ -166,6 +169,8 @@ def beyond_mu(
             rows += _rows(subject, maker, batch, donors)
             bar.update(len(batch))
     about = {"model": subject.name, "dataset": source.name, "images": count, "wall": str(subject.wall), "seed": seed}
+    if manifest := source.manifest:
+        about["images_are"] = images_are(manifest.kind, manifest.spec)
     return Findings(pd.DataFrame(rows), about, certificate.to_dict(), subject.wall)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from stackwalls.evaluate.metrics import Summary
-from stackwalls.evaluate.statistics import Interval, PairedDifference
+from stackwalls.evaluate.statistics import FEWEST, Interval, PairedDifference
 
 UNDEFINED = "–"
 """Shown in place of a number that does not exist."""
@@ -34,8 +34,15 @@ def mean_and_std(summary: Summary) -> str:
 
 
 def interval_cell(interval: Interval) -> str:
-    """`20.1–25.4`: both ends × 100."""
-    return UNDEFINED if math.isnan(interval.low) else f"{times_100(interval.low)}–{times_100(interval.high)}"
+    """`20.1–25.4`: both ends × 100; `n < 10` if there are too few numbers."""
+    return _no_interval(interval) or f"{times_100(interval.low)}–{times_100(interval.high)}"
+
+
+def _no_interval(interval: Interval) -> str:
+    """What is shown in place of an interval; empty if there is one."""
+    if not math.isnan(interval.low):
+        return ""
+    return f"n < {FEWEST}" if interval.n else UNDEFINED
 
 
 def difference_cells(difference: PairedDifference) -> tuple[str, str]:
@@ -46,8 +53,7 @@ def difference_cells(difference: PairedDifference) -> tuple[str, str]:
         return "0.0" if float(text) == 0 else text
 
     mean = UNDEFINED if math.isnan(difference.mean) else signed(difference.mean)
-    unknown = math.isnan(difference.low)
-    return mean, UNDEFINED if unknown else f"{signed(difference.low)} to {signed(difference.high)}"
+    return mean, _no_interval(difference) or f"{signed(difference.low)} to {signed(difference.high)}"
 
 
 def p_cell(p: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from stackwalls.evaluate.report.formatting import (
     side_by_side,
     times_100,
 )
-from stackwalls.evaluate.statistics import Interval, bootstrap_intervals
+from stackwalls.evaluate.statistics import FEWEST, Interval, bootstrap_intervals
 
 _BRIEF = {"95 % interval": "95 %", "native mu": "native"} | {head: head for head in ("mu × 100", "n", "NaN", "failed")}
 """The columns that a terminal shows, and their shorter headings there."""
@@ -85,9 +85,10 @@ class Table:
     rows: tuple[TableRow, ...]  # by dataset, then method, in the order of the run
     accuracy: Mapping[str, Accuracy]  # dataset → the network's accuracy on it
     chance: float  # mu of a uniform map; its energy and pointing are the square of it, the dead zone's share
+    notes: tuple[str, ...] = ()  # what a reader must know of the run (`provenance.notes`)
 
     @classmethod
-    def of(cls, per_image: pd.DataFrame, chance: float) -> Table:
+    def of(cls, per_image: pd.DataFrame, chance: float, notes: Sequence[str] = ()) -> Table:
         """From the per-image rows (see `ROW_SCHEMA`)."""
         rows, accuracy = [], {}
         order = list(dict.fromkeys(per_image["method"]))
@@ -97,7 +98,7 @@ class Table:
             intervals = dict(zip(map(str, values.columns), bootstrap_intervals(values), strict=True))
             groups = sorted(own.groupby("method", sort=False), key=lambda group: order.index(group[0]))
             rows += [TableRow.of(str(dataset), str(name), group, intervals[str(name)]) for name, group in groups]
-        return cls(tuple(rows), accuracy, chance)
+        return cls(tuple(rows), accuracy, chance, tuple(notes))
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -153,7 +154,7 @@ class Table:
         blocks = [self._block(dataset) for dataset in self.datasets]
         names = ["", *aligned([["method"], *([method] for method in self.methods), ["chance"]], left=1)]
         tables = [side_by_side([names, *group]) for group in fitting(names, blocks, 100)]
-        return "\n\n".join("\n".join(lines) for lines in [*tables, self.legend(brief=True)]) + "\n"
+        return "\n\n".join("\n".join(lines) for lines in [*tables, [*self.legend(brief=True), *self.notes]]) + "\n"
 
     def _block(self, dataset: str) -> list[str]:
         """A dataset's title and rows, of the columns that a terminal shows."""
@@ -174,7 +175,7 @@ class Table:
             lines = [["method", *self.columns()], *([name, *self.cells(dataset, name)] for name in self.methods)]
             lines.append(["*uniform map (chance)*", *self.chance_cells()])
             parts += [f"**{dataset}** ({accuracy})", markdown_table(lines)]
-        return "\n\n".join([*parts, "\n".join(f"- {line}" for line in self.legend())]) + "\n"
+        return "\n\n".join([*parts, "\n".join(f"- {line}" for line in [*self.legend(), *self.notes])]) + "\n"
 
     def csv(self) -> str:
         """`records` as CSV; `nan` where a number does not exist."""
@@ -213,6 +214,8 @@ class Table:
                 "energy: share of a map's sum in the dead zone. pointing: share of maps whose maximum is there.",
             ]
         lines.append("native mu: at the map's own resolution. Upsampling smears the last visible row across the wall.")
+        if any(0 < row.mu.n < FEWEST for row in self.rows):
+            lines.append(f"n < {FEWEST}: too few maps for an interval.")
         if "failed" in self.columns():
             lines.append("failed: images without a valid map; the per-image rows say why.")
         if any(math.isnan(value) for row in self.rows for value in (row.mu.std, row.mu_native.std)):

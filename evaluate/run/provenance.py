@@ -21,6 +21,9 @@ _SIGHTED = (
     "is shown for comparison with a blind network, and says nothing about a method's errors."
 )
 
+_DRAWS = "stackwalls-mini"
+"""The text-to-image model of this package, which learned from its drawings."""
+
 _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
 """Packages that the numbers depend on, beside Python and OpenCV."""
 
@@ -71,13 +74,27 @@ def notes(run: Mapping[str, Any]) -> list[str]:
     return found + [f"{note}." for note in run["method_notes"].values()]
 
 
+def images_are(kind: str | None, spec: Mapping[str, Any] | None) -> str:
+    """What a dataset's manifest says of its images: "drawings", "generated" or "photographs"; "" if there is none."""
+    if spec is None:
+        return ""
+    model = spec.get("model")
+    if spec.get("source") == "drawn" or (isinstance(model, Mapping) and model.get("name") == _DRAWS):
+        return "drawings"
+    return "generated" if kind == "stack-gen" else "photographs"
+
+
+DRAWINGS = (
+    "The images of {} are drawn by this software, not photographed: they show that the check runs, not how a method "
+    "does on photographs."
+)
+"""The caveat that belongs to every table of drawings."""
+
+
 def _image_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
     """With `{}` for the datasets' names: what holds for several is said once."""
-    if dataset["source"] == "drawn":
-        yield (
-            "The images of {} are drawn by this software, not photographed: they show that the check runs, not how a "
-            "method does on photographs."
-        )
+    if images_are(dataset["kind"], dataset["spec"]) == "drawings":
+        yield DRAWINGS
     counts = dataset["images"]
     most = max(counts.values())
     if most < dataset["length"]:

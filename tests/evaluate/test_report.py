@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from PIL import Image
 from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
 from stackwalls.evaluate.report.figures import caption
 from stackwalls.evaluate.report.page import wall_in_words
-from stackwalls.evaluate.run.provenance import notes
+from stackwalls.evaluate.run.provenance import images_are, notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
 
 EVIL = '<script>alert("x")</script>'
@@ -122,7 +123,8 @@ def test_the_reports_numbers_are_the_tables(results: Results) -> None:
         assert shown["mu × 100"] == f"{digits['mu_mean']} ± {digits['mu_std']:>4}"
         assert shown["native mu"] == f"{digits['native_mu_mean']} ± {digits['native_mu_std']:>4}"
         interval = f"{digits['mu_low']}–{digits['mu_high']}"
-        assert shown["95 % interval"] == ("–" if interval == "–––" else interval)
+        few = "n < 10" if int(line["n"]) else "–"
+        assert shown["95 % interval"] == (few if interval == "–––" else interval)
         assert shown["mu/chance"] == f"{float(line['mu_over_chance']):.2f}"
         assert (shown["n"], shown["NaN"]) == (line["n"], line["nan"])
         assert shown["lit"] == f"{100 * float(line['lit']):.0f} %"
@@ -262,8 +264,24 @@ def test_what_was_left_out_is_said_once() -> None:
         "The class explained is the image's label, not the class that the network predicts.",
     ]
     described = results.run["datasets"][0]
-    drawn = {**results.run, "datasets": [{**described, "source": "drawn", "wall": "top:32"}]}
+    mixed = {**described, "kind": "stack-mix", "spec": {"source": "drawn"}, "wall": "top:32"}
+    drawn = {**results.run, "datasets": [mixed]}
     assert notes(drawn)[0].startswith("The images of a are drawn by this software, not photographed")
     assert "a, made for top:32: walled:small is behind bottom:64" in notes(drawn)[3]
     assert notes(drawn)[3].endswith("the network sees a part of the second image.")
     assert results.report_text().count("Only the first 2 images") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "said"),
+    [
+        ("stack-mix", {"source": "drawn"}, "drawings"),
+        ("stack-mix", {"source": "/data/imagenet/val"}, "photographs"),
+        ("stack-gen", {"model": {"name": "stackwalls-mini"}}, "drawings"),
+        ("stack-gen", {"model": {"name": "black-forest-labs/FLUX.2-klein-4B"}}, "generated"),
+        ("stack-gen", {"model": "of another version"}, "generated"),
+        (None, None, ""),
+    ],
+)
+def test_drawings_are_known_for_what_they_are(kind: str | None, spec: dict[str, Any] | None, said: str) -> None:
+    assert images_are(kind, spec) == said

@@ -67,7 +67,7 @@ def test_failures_are_in_no_other_number() -> None:
         assert (other.mu.n, other.mu.nan, other.lit) == (one.mu.n, one.mu.nan, one.lit)
     assert "failed" not in plain.columns()
     assert "failed" in failing.columns()
-    assert failing.cells("mix", "GradCAM")[:6] == ["50.0 ± 36.1", "20.0–90.0", "1.02", "3", "1", "3"]
+    assert failing.cells("mix", "GradCAM")[:6] == ["50.0 ± 36.1", "n < 10", "1.02", "3", "1", "3"]
 
 
 def test_the_csv_is_exact_and_reads_back() -> None:
@@ -86,20 +86,37 @@ def test_the_csv_is_exact_and_reads_back() -> None:
 def test_the_text_form() -> None:
     text = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4, None, 0.9], ("mix", "HiResCAM"): [0.0] * 4}), CHANCE).text()
     assert text.splitlines()[:5] == [
-        "         |        mix (top-1 50.0 % of 4)",
-        "method   |    mu × 100       95 %  n  NaN  native",
-        "GradCAM  | 50.0 ± 36.1  20.0–90.0  3    1    25.0",
-        "HiResCAM |  0.0 ±  0.0    0.0–0.0  4    0     0.0",
-        "chance   |        49.1                       49.1",
+        "         |       mix (top-1 50.0 % of 4)",
+        "method   |    mu × 100    95 %  n  NaN  native",
+        "GradCAM  | 50.0 ± 36.1  n < 10  3    1    25.0",
+        "HiResCAM |  0.0 ±  0.0  n < 10  4    0     0.0",
+        "chance   |        49.1                    49.1",
     ]  # fmt: skip
+    assert "n < 10: too few maps for an interval." in text
     assert "undefined" not in text
+
+
+def test_ten_maps_have_an_interval_and_nine_do_not() -> None:
+    table = Table.of(rows({("mix", "nine"): [0.1] * 8 + [0.2, None], ("mix", "ten"): [0.1] * 9 + [0.2]}), CHANCE)
+    column = table.columns().index("95 % interval")
+    assert [table.cells("mix", name)[column] for name in ("nine", "ten")] == ["n < 10", "10.0–15.0"]
+    assert [math.isnan(record["mu_low"]) for record in table.records()] == [True, False]
+    enough = Table.of(rows({("mix", "ten"): [0.1] * 10}), CHANCE)
+    assert "n < 10" not in enough.text() + enough.markdown()
+
+
+def test_what_a_reader_must_know_belongs_to_the_table() -> None:
+    """A table that is pasted elsewhere still says that its images are drawings."""
+    table = Table.of(rows(PAIRS), CHANCE, ["Drawn, not photographed."])
+    assert table.text().endswith("\nDrawn, not photographed.\n")
+    assert table.markdown().endswith("\n- Drawn, not photographed.\n")
 
 
 def test_undefined_numbers_are_said() -> None:
     table = Table.of(rows(PAIRS), CHANCE)
     shown = dict(zip(table.columns(), table.cells("gen", "GradCAM"), strict=True))
     assert shown == {
-        "mu × 100": "50.0 ±    –", "95 % interval": "–", "mu/chance": "1.02", "n": "1", "NaN": "0", "lit": "100 %",
+        "mu × 100": "50.0 ±    –", "95 % interval": "n < 10", "mu/chance": "1.02", "n": "1", "NaN": "0", "lit": "100 %",
         "energy": "25.0 %", "pointing": "0 %", "native mu": "25.0 ±    –",
     }  # fmt: skip
     assert table.cells("gen", "HiResCAM")[:5] == ["– ±    –", "–", "–", "0", "1"]
@@ -212,7 +229,12 @@ def test_names_do_not_break_a_markdown_table() -> None:
 def test_the_headline_does_not_blame_a_method_for_upsampling() -> None:
     frame = rows({("mix", "HiResCAM"): [0.1, 0.2], ("mix", "GradCAM"): [0.3, 0.3]})
     frame.loc[frame["method"] == "HiResCAM", "mu_native"] = 0.0
-    assert "HiResCAM does not" in headline(Table.of(frame, CHANCE), "net")
+    assert "; HiResCAM does not at the map's own resolution." in headline(Table.of(frame, CHANCE), "net")
+    alone = Table.of(frame[frame["method"] == "HiResCAM"], CHANCE)
+    assert headline(alone, "net").startswith(
+        "HiResCAM highlights no pixels that net provably cannot see at the map's own resolution; upsampling smears "
+        "HiResCAM across the wall."
+    )
 
 
 def test_the_headline_of_a_network_that_sees_the_band() -> None:
