@@ -134,16 +134,22 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
     if (folder / RUN_NAME).exists() and not overwrite:
         raise InputError(
             f"{folder} already contains finished results of other arguments, data or methods: choose another "
-            "folder, or replace them (--overwrite)."
+            "folder, or replace them (--overwrite). To add a method, name those of the results too."
         )
+
+
+def run_in(folder: Path) -> dict[str, Any] | None:
+    """What `run.json` says of the finished results in a folder; None if there are none."""
+    try:
+        found = json.loads((folder / RUN_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("format") == RUN_FORMAT else None
 
 
 def fingerprint_in(folder: Path) -> str | None:
     """The fingerprint of the run whose finished results are in a folder (see `SharedRun`); None if there are none."""
-    try:
-        found = json.loads((folder / RUN_NAME).read_bytes()).get("fingerprint")
-    except (OSError, ValueError, AttributeError):
-        return None
+    found = (run_in(folder) or {}).get("fingerprint")
     return str(found) if found else None
 
 
