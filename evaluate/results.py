@@ -14,7 +14,7 @@ from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.comparison import BaselineComparison
 from stackwalls.evaluate.report.figures import overlays
 from stackwalls.evaluate.report.headline import headline
-from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render
+from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render, render_summary
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA, TIMINGS
 from stackwalls.evaluate.run.provenance import RUN_FORMAT
 from stackwalls.evaluate.run.samples import Samples
@@ -41,10 +41,14 @@ class Results(Measurements):
         """For a terminal: Table 1 with what a reader must know, the result in a sentence, why maps are missing."""
         failures = [
             f"{dataset}, {method}, {images} images: {error}"
-            for dataset, method, error, images in self.errors().itertuples(index=False, name=None)
+            for dataset, method, error, images in self.errors.itertuples(index=False, name=None)
         ]
         said = headline(self.summary, self.run["model"], self.blind)
         return "\n".join([self.table(), said, *failures])
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        return render_summary(self)
 
     def plot(self, dataset: str | None = None, images: int = 6) -> Figure:
         """The paper's Figure 7: the first images of one dataset (by default the first one) with their maps.

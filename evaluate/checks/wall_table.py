@@ -14,6 +14,7 @@ from stackwalls.evaluate.report.formatting import (
     aligned,
     csv_text,
     markdown_table,
+    markdown_text,
     mean_and_std,
     ratio,
     times_100,
@@ -69,7 +70,7 @@ class WallTable:
 
     def markdown(self) -> str:
         """As a GitHub table."""
-        return "\n\n".join([markdown_table(self.lines()), *self.notes]) + "\n"
+        return "\n\n".join([markdown_table(self.lines()), *map(markdown_text, self.notes)]) + "\n"
 
     def csv(self) -> str:
         """One line per method and wall, full precision, in [0, 1]."""

@@ -1,6 +1,7 @@
 """Numbers and tables as text: cells, aligned columns, Markdown, CSV."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,9 @@ import pandas as pd
 
 from stackwalls.evaluate.metrics import Summary
 from stackwalls.evaluate.statistics import FEWEST, Interval, PairedDifference
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a formula begins, in one spreadsheet or another."""
 
 UNDEFINED = "–"
 """Shown in place of a number that does not exist."""
@@ -74,10 +78,41 @@ def markdown_table(lines: Sequence[Sequence[str]], left: int = 1, align: bool = 
 
     With `align`, cells are padded, for readers of the source.
     """
-    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    escaped = [[markdown_text(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) if align else 0 for column in zip(*escaped, strict=True)]
     rule = [f"{'':->{width or 3}}" if i < left else f"{':':->{width or 4}}" for i, width in enumerate(widths)]
     return "\n".join(f"| {' | '.join(_padded(line, widths, left))} |" for line in [escaped[0], rule, *escaped[1:]])
+
+
+def markdown_text(text: str) -> str:
+    """Text for Markdown, in which nothing of a name is a tag, a link, code or the end of a cell; `*` stays emphasis."""
+    return re.sub(r"[\\|`\[]|<(?=[A-Za-z/!?])", r"\\\g<0>", _one_line(text))
+
+
+def latex_table(lines: Sequence[Sequence[str]]) -> str:
+    """Rows of cells to a `tabular` that needs no package, whose first row is its heading."""
+    heading, *rows = (" & ".join(map(latex_text, line)) + r" \\" for line in lines)
+    begin = rf"\begin{{tabular}}{{l{'r' * (len(lines[0]) - 1)}}}"
+    return "\n".join([begin, r"\hline", heading, r"\hline", *rows, r"\hline", r"\end{tabular}"])
+
+
+_LATEX = {
+    **{sign: f"\\{sign}" for sign in "{}$&#%_"},
+    **{sign: f"{{{sign}}}" for sign in "[*"},  # after a line break they are its options
+    **{sign: rf"\text{name}{{}}" for sign, name in {"\\": "backslash", "~": "asciitilde", "^": "asciicircum"}.items()},
+    **{sign: rf"\text{name}{{}}" for sign, name in {"<": "less", ">": "greater", "|": "bar"}.items()},
+    **{"–": "--", "±": r"$\pm$", "×": r"$\times$", "−": "$-$", "∞": r"$\infty$", '"': "''"},
+}
+
+
+def latex_text(text: str) -> str:
+    """Text for LaTeX, in any of its engines; `?` for what their default fonts lack."""
+    signs = (_LATEX.get(sign, sign if sign.isascii() or "À" <= sign <= "ÿ" else "?") for sign in _one_line(text))
+    return "".join(signs)
+
+
+def _one_line(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _padded(line: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
@@ -103,6 +138,12 @@ def fitting(first: Sequence[str], blocks: Sequence[Sequence[str]], width: int) -
         yield group
 
 
-def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
-    """A heading and one line per record, numbers at full precision; `nan` where a number does not exist."""
-    return pd.DataFrame(records).to_csv(index=False, lineterminator="\n", na_rep="nan")
+def csv_text(records: Sequence[Mapping[str, Any]] | pd.DataFrame, missing: str = "nan") -> str:
+    """A heading and one line per record, numbers at full precision; `missing` where a number does not exist.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    plain = pd.DataFrame(records).map(
+        lambda value: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    )
+    return plain.to_csv(index=False, lineterminator="\n", na_rep=missing)

@@ -31,7 +31,7 @@ from stackwalls.evaluate.run.provenance import notes
 from stackwalls.evaluate.statistics import RankAgreement
 from stackwalls.model import Wall, disk_errors, write_whole
 
-TABLE_NAMES = ("table.txt", "table.md", "table.csv")
+TABLE_NAMES = ("table.txt", "table.md", "table.csv", "table.tex")
 COMPARISON_NAMES = ("comparison.md", "comparison.csv")
 REPORT_NAME, FIGURES = "report.html", "figures"
 RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES})
@@ -72,7 +72,7 @@ def render(
     """
     figures = list(results_figures(results, method))
     table = results.summary
-    texts = dict(zip(TABLE_NAMES, (table.text(), table.markdown(), table.csv()), strict=True))
+    texts = dict(zip(TABLE_NAMES, (table.text(), table.markdown(), table.csv(), table.latex()), strict=True))
     if comparison is not None:
         texts |= zip(COMPARISON_NAMES, (comparison.markdown(), comparison.csv()), strict=True)
     texts[REPORT_NAME] = render_report(results, comparison, sections)
@@ -111,6 +111,14 @@ def render_report(
     return environment.get_template("report.html.jinja").render(sections=parts, galleries=shown.galleries)
 
 
+def render_summary(results: Measurements) -> str:
+    """Table 1 and the result in a sentence as HTML, for a notebook."""
+    table = results.summary
+    said = headline(table, results.run["model"], results.blind)
+    template = html_environment(Path(__file__).parent / "templates").get_template("summary.html.jinja")
+    return template.render(table=table, headline=said, setting=results.setting)
+
+
 def html_environment(templates: Path) -> Environment:
     """Templates that escape every value, and fail on one that is missing."""
     blocks: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
@@ -136,7 +144,7 @@ def _result(shown: Shown) -> dict[str, Any]:
 def _table(shown: Shown) -> dict[str, Any]:
     table = shown.results.summary
     dots = [(method, [_dot(table.find(dataset, method)) for dataset in table.datasets]) for method in table.methods]
-    return {"dots": dots, "errors": shown.results.errors().to_dict("records")}
+    return {"dots": dots, "errors": shown.results.errors.to_dict("records")}
 
 
 def _dot(row: TableRow | None) -> dict[str, float] | None:

@@ -1,4 +1,4 @@
-"""Table 1: mu of every method on every dataset, with its interval and chance level, as text, Markdown and CSV."""
+"""Table 1: mu of every method on every dataset, with its interval and chance level, as text, Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from stackwalls.evaluate.report.formatting import (
     csv_text,
     fitting,
     interval_cell,
+    latex_table,
+    latex_text,
     markdown_table,
+    markdown_text,
     mean_and_std,
     percent,
     ratio,
@@ -154,16 +157,20 @@ class Table:
         blocks = [self._block(dataset) for dataset in self.datasets]
         names = ["", *aligned([["method"], *([method] for method in self.methods), ["chance"]], left=1)]
         tables = [side_by_side([names, *group]) for group in fitting(names, blocks, 100)]
-        return "\n\n".join("\n".join(lines) for lines in [*tables, [*self.legend(brief=True), *self.notes]]) + "\n"
+        said = [*self.legend(brief=True), "More columns: table.md, table.csv, report.html.", *self.notes]
+        return "\n\n".join("\n".join(lines) for lines in [*tables, said]) + "\n"
 
-    def _block(self, dataset: str) -> list[str]:
-        """A dataset's title and rows, of the columns that a terminal shows."""
+    def _brief_lines(self, dataset: str) -> list[list[str]]:
+        """A dataset's heading and rows, of the columns that a terminal shows."""
         lines = [self.cells(dataset, method) for method in self.methods] + [self.chance_cells()]
         cells = [dict(zip(self.columns(), line, strict=True)) for line in lines]
         for line in cells:
             line["native mu"] = line["native mu"].partition(" ±")[0]
         shown = [head for head in self.columns() if head in _BRIEF]
-        body = aligned([[_BRIEF[head] for head in shown], *([line[head] for head in shown] for line in cells)])
+        return [[_BRIEF[head] for head in shown], *([line[head] for head in shown] for line in cells)]
+
+    def _block(self, dataset: str) -> list[str]:
+        body = aligned(self._brief_lines(dataset))
         title = f"{dataset} ({self.accuracy[dataset]})"
         width = max(len(title), len(body[0]))
         return [title.center(width), *(line.rjust(width) for line in body)]
@@ -174,8 +181,21 @@ class Table:
         for dataset, accuracy in self.accuracy.items():
             lines = [["method", *self.columns()], *([name, *self.cells(dataset, name)] for name in self.methods)]
             lines.append(["*uniform map (chance)*", *self.chance_cells()])
-            parts += [f"**{dataset}** ({accuracy})", markdown_table(lines)]
-        return "\n\n".join([*parts, "\n".join(f"- {line}" for line in [*self.legend(), *self.notes])]) + "\n"
+            parts += [f"**{markdown_text(dataset)}** ({accuracy})", markdown_table(lines)]
+        said = [f"- {markdown_text(line)}" for line in (*self.legend(), *self.notes)]
+        return "\n\n".join([*parts, "\n".join(said)]) + "\n"
+
+    def latex(self) -> str:
+        """A LaTeX `table` per dataset, of the columns that a terminal shows, to be read with `\\input`; no packages."""
+        parts = ["% by stackwalls"]
+        for dataset, accuracy in self.accuracy.items():
+            head, *lines = self._brief_lines(dataset)
+            names = [[name] for name in (*self.methods, "chance")]
+            cells = [["method", *head], *(name + line for name, line in zip(names, lines, strict=True))]
+            said = latex_text(" ".join([f"{dataset} ({accuracy}).", *self.legend(brief=True), *self.notes]))
+            body = ["\\centering", f"\\caption{{{said}}}", latex_table(cells)]
+            parts += ["\n".join([r"\begin{table}", *body, r"\end{table}"])]
+        return "\n\n".join(parts) + "\n"
 
     def csv(self) -> str:
         """`records` as CSV; `nan` where a number does not exist."""
@@ -206,7 +226,7 @@ class Table:
             "NaN: all-zero maps, which have no mu.",
         ]
         if brief:
-            lines.append("95 %: bootstrap interval of the mean. More columns: table.md, table.csv, report.html.")
+            lines.append("95 %: bootstrap interval of the mean.")
         else:
             lines += [
                 "95 % interval: of the mean, by bootstrap over the images (BCa). mu/chance: 1 for a uniform map.",

@@ -1,7 +1,9 @@
 """Table 1's numbers against pandas and NumPy, its three forms, and what it says where nothing is defined."""
 
+import csv
 import io
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -224,6 +226,69 @@ def test_a_uniform_map_is_no_better_than_a_uniform_map(count: int) -> None:
 def test_names_do_not_break_a_markdown_table() -> None:
     table = Table.of(rows({("mix", "|CAM|"): [0.2]}), CHANCE).markdown()
     assert r"| \|CAM\| |" in table
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("<img src=x>", r"\<img src=x>"),
+        ("</td><!--<?x", r"\</td>\<!--\<?x"),
+        ("a < b", "a < b"),
+        ("![i](http://a)", r"!\[i](http://a)"),
+        ("`x`", r"\`x\`"),
+        ("a\\|b", r"a\\\|b"),
+        ("a\n# b\u2028c\u202ed", "a # b c d"),
+    ],
+)
+def test_names_are_no_markup_in_markdown(name: str, said: str) -> None:
+    """In the table, its title and what is said below it."""
+    text = Table.of(rows({(name, name): [0.2]}), CHANCE, [f"About {name}."]).markdown()
+    assert text.startswith(f"**{said}** (top-1")
+    assert f"\n| {said} | 20.0" in text
+    assert text.endswith(f"\n- About {said}.\n")
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_names_are_no_formulas_in_a_spreadsheet(name: str) -> None:
+    table = Table.of(rows({(name, name): [0.2] * 9 + [0.0]}), CHANCE)
+    [line] = csv.DictReader(io.StringIO(table.csv()))
+    assert (line["dataset"], line["method"]) == (f"'{name}", f"'{name}")
+    assert float(line["mu_mean"]) == pytest.approx(0.18)
+
+
+def test_the_latex_table() -> None:
+    text = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4, None, 0.9]}), CHANCE, ["100 % drawn."]).latex()
+    assert text.splitlines()[2:] == [
+        r"\begin{table}",
+        r"\centering",
+        r"\caption{mix (top-1 50.0 \% of 4). mu $\times$ 100: mean $\pm$ std (unbiased) over n maps; a uniform map has 49.1 "
+        r"(chance). NaN: all-zero maps, which have no mu. 95 \%: bootstrap interval of the mean. native mu: at the map's "
+        r"own resolution. Upsampling smears the last visible row across the wall. n \textless{} 10: too few maps for an "
+        r"interval. 100 \% drawn.}",
+        r"\begin{tabular}{lrrrrr}",
+        r"\hline",
+        r"method & mu $\times$ 100 & 95 \% & n & NaN & native \\",
+        r"\hline",
+        r"GradCAM & 50.0 $\pm$ 36.1 & n \textless{} 10 & 3 & 1 & 25.0 \\",
+        r"chance & 49.1 &  &  &  & 49.1 \\",
+        r"\hline",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+
+
+def test_names_are_text_in_latex() -> None:
+    r"""Nothing of a name is a command, ends a cell, or becomes an option of `\\`."""
+    name = "[a]*b_c {d} $e$ & #f ~g ^h \\input{x} 5 % <i> é λ 🙂\n"
+    text = Table.of(rows({(name, name): [0.2]}), CHANCE).latex()
+    expected = (
+        r"{[}a]{*}b\_c \{d\} \$e\$ \& \#f \textasciitilde{}g \textasciicircum{}h \textbackslash{}input\{x\} 5 \% "
+        r"\textless{}i\textgreater{} é ? ? "
+    )
+    assert f"\n{expected} & 20.0" in text
+    assert f"\\caption{{{expected} (top-1" in text
+    body = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {5}
 
 
 def test_the_headline_does_not_blame_a_method_for_upsampling() -> None:
