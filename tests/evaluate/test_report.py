@@ -14,7 +14,7 @@ from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
 from stackwalls.evaluate.report.figures import caption
-from stackwalls.evaluate.report.page import wall_in_words
+from stackwalls.evaluate.report.page import TITLES, wall_in_words
 from stackwalls.evaluate.run.provenance import images_are, notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
 
@@ -62,15 +62,16 @@ def test_nothing_comes_from_outside(results: Results) -> None:
     assert not kinds & {"link", "iframe", "object", "embed", "base", "form", "video", "audio"}
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}], "one script, inside the page"
     sources = [attributes["src"] for tag, attributes in page.tags if "src" in attributes]
-    assert len(sources) == 3 * 3 - 1, "three images of three maps each, one map not made"
+    assert len(sources) == 1 + 3 * 3 - 1, "three images of three maps each, one map not made, and one on top"
     assert all(source and source.startswith("data:image/") for source in sources)
     assert len(re.findall(r"url\(data:image/webp;base64,", text)) == len(re.findall(r"url\(", text)) == 3
     links = [attributes["href"] for _, attributes in page.tags if "href" in attributes]
-    assert links == ["#certificate", "https://arxiv.org/abs/2404.01964"]
+    sections = [name for name in TITLES if name not in ("baseline", "texts")]
+    assert links == [*(f"#{name}" for name in sections), "#certificate", "https://arxiv.org/abs/2404.01964"]
     assert not re.search(r"@import|srcset|fetch\(|XMLHttpRequest|import\(|innerHTML", text)
     assert "default-src 'none'" in text
     anchors = {attributes.get("id") for _, attributes in page.tags}
-    assert "certificate" in anchors
+    assert anchors >= set(sections)
 
 
 def test_nothing_is_unescaped(results: Results) -> None:
