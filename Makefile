@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt $(LIST)
 		--config-settings editable_mode=strict --editable '.[lite0,dev]'
 	@touch $@
 
-demo: setup ## run the whole check offline, print the tables, write demo/results/report.html (a minute and a half)
+demo: setup ## run the whole check offline, print the table, write demo/results/report.html (a minute)
 	$(BIN)/stackgen demo --out demo
 
 test: setup ## run the tests (minutes, CPU, no network); python -m pytest -m slow runs those that take longer

@@ -12,11 +12,19 @@ import pyarrow as pa
 
 from stackwalls.evaluate.report.table import Table
 from stackwalls.evaluate.run.identity import weights_hash
+from stackwalls.evaluate.run.provenance import notes
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+class Errors(pd.DataFrame):
+    """The value of `Measurements.errors`, a property like `summary`. It was a method: `errors()` gives the same."""
+
+    def __call__(self) -> Errors:
+        return self
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +56,33 @@ class Measurements:
     @cached_property
     def summary(self) -> Table:
         """Table 1 with its numbers."""
-        return Table.of(self.per_image, self.wall.chance)
+        return Table.of(self.per_image, self.wall.chance, notes(self.run))
 
-    def table(self, form: Literal["text", "markdown", "csv"] = "text") -> str:
-        """Table 1 as text. Raises InputError if `form` is none of the three."""
-        forms = {"text": self.summary.text, "markdown": self.summary.markdown, "csv": self.summary.csv}
+    def table(self, form: Literal["text", "markdown", "csv", "latex"] = "text") -> str:
+        """Table 1 as text. Raises InputError if `form` is none of the four."""
+        table = self.summary
+        forms = {"text": table.text, "markdown": table.markdown, "csv": table.csv, "latex": table.latex}
         if form not in forms:
             raise InputError(f"Expected the table's form to be one of {', '.join(forms)}, but got {form!r}.")
         return forms[form]()
 
-    def errors(self) -> pd.DataFrame:
+    @cached_property
+    def errors(self) -> Errors:
         """Why maps are missing: dataset, method, error and the number of images."""
         failed = self.per_image[self.per_image["error"].notna()]
-        return failed.groupby(["dataset", "method", "error"], sort=False).size().reset_index(name="images")
+        found = failed.groupby(["dataset", "method", "error"], sort=False).size().reset_index(name="images")
+        return Errors(found)
+
+    def __repr__(self) -> str:
+        rows, methods = self.summary.rows, len(self.summary.methods)
+        most = {name: max(row.images for row in rows if row.dataset == name) for name in self.summary.datasets}
+        found = ", ".join(f"{name} ({images} image{'s' * (images != 1)})" for name, images in most.items())
+        return f"<{type(self).__name__}: {self.setting}, {methods} methods on {found}>"
+
+    @property
+    def setting(self) -> str:
+        """The network and its wall, in words."""
+        return f"{self.run['model']} {'behind' if self.blind else 'NOT BLIND behind'} {self.wall}"
 
     def are_of(self, model: nn.Module) -> bool:
         """Whether the network that was evaluated had exactly these weights."""

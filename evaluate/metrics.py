@@ -17,7 +17,7 @@ from stackwalls.model import InputError, Wall
 
 
 def mu(maps: Any, wall: Wall) -> Any:
-    """The dead zone's share of a map's norm: ‖Λ restricted to the dead zone‖₂ / ‖Λ‖₂.
+    """The norm of a map in the dead zone over that of the whole map: ‖Λ restricted to the dead zone‖₂ / ‖Λ‖₂.
 
     Args:
         maps: `(N, H, W)` array or tensor of real numbers ≥ 0; only their ratios matter.

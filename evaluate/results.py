@@ -14,9 +14,9 @@ from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.comparison import BaselineComparison
 from stackwalls.evaluate.report.figures import overlays
 from stackwalls.evaluate.report.headline import headline
-from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render
+from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render, render_summary
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA, TIMINGS, check_rows
-from stackwalls.evaluate.run.provenance import RUN_FORMAT, RUN_SCHEMA, notes
+from stackwalls.evaluate.run.provenance import RUN_FORMAT, RUN_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall, check_output_folder, disk_errors, whole_file, write_whole
 from stackwalls.model.documents import read_json
@@ -39,13 +39,17 @@ class Results(Measurements):
     """What an evaluation found: its measurements, and what people look at."""
 
     def report_text(self) -> str:
-        """For a terminal: Table 1, the result in a sentence, what a reader must know, why maps are missing."""
+        """For a terminal: Table 1 with what a reader must know, the result in a sentence, why maps are missing."""
         failures = [
             f"{dataset}, {method}, {images} images: {error}"
-            for dataset, method, error, images in self.errors().itertuples(index=False, name=None)
+            for dataset, method, error, images in self.errors.itertuples(index=False, name=None)
         ]
         said = headline(self.summary, self.run["model"], self.blind)
-        return "\n".join([self.table(), said, *notes(self.run), *failures])
+        return "\n".join([self.table(), said, *failures])
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        return render_summary(self)
 
     def plot(self, dataset: str | None = None, images: int = 6) -> Figure:
         """The paper's Figure 7: the first images of one dataset (by default the first one) with their maps.
@@ -144,16 +148,22 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
     if (folder / RUN_NAME).exists() and not overwrite:
         raise InputError(
             f"{folder} already contains finished results of other arguments, data or methods: choose another "
-            "folder, or replace them (--overwrite)."
+            "folder, or replace them (--overwrite). To add a method, name those of the results too."
         )
+
+
+def run_in(folder: Path) -> dict[str, Any] | None:
+    """What `run.json` says of the finished results in a folder; None if there are none."""
+    try:
+        found: dict[str, Any] = read_json(folder / RUN_NAME, RUN_SCHEMA)
+    except InputError:
+        return None
+    return found if found["format"] == RUN_FORMAT else None
 
 
 def fingerprint_in(folder: Path) -> str | None:
     """The fingerprint of the run whose finished results are in a folder (see `SharedRun`); None if there are none."""
-    try:
-        found = read_json(folder / RUN_NAME).get("fingerprint")
-    except InputError:
-        return None
+    found = (run_in(folder) or {}).get("fingerprint")
     return str(found) if found else None
 
 

@@ -25,6 +25,7 @@ from scipy import special, stats
 from stackwalls.model import InputError
 
 LEVEL = 0.95  # how often an interval should contain the true mean, by default
+FEWEST = 10  # numbers that have an interval: resampling fewer says too little about what others would be
 _BLOCK = 2**22  # numbers held at a time: 32 MiB
 
 
@@ -33,7 +34,7 @@ class Interval:
     """The mean of `n` numbers with the ends of its interval; `nan` others are NaN and left out."""
 
     mean: float  # NaN if there are no numbers
-    low: float  # NaN if there are fewer than two, like `high`
+    low: float  # NaN if there are fewer than `FEWEST`, like `high`
     high: float
     level: float  # how often such intervals contain the true mean, such as 0.95
     n: int
@@ -103,9 +104,9 @@ def bootstrap_intervals(
         places = np.flatnonzero((known == pattern[:, None]).all(0))
         part = values[pattern][:, places]
         n = len(part)
-        means = resampled_means(part, draws or default_draws(n), seed) if n > 1 else part
+        means = resampled_means(part, draws or default_draws(n), seed) if n >= FEWEST else part
         for place, column, resampled in zip(places, part.T, means.T, strict=True):
-            ends = _bca(column, resampled, level) if n > 1 else (math.nan, math.nan)
+            ends = _bca(column, resampled, level) if n >= FEWEST else (math.nan, math.nan)
             found[int(place)] = Interval(float(column.mean()) if n else math.nan, *ends, level, n, len(values) - n)
     return [found[place] for place in range(values.shape[1])]
 

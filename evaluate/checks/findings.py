@@ -21,7 +21,8 @@ from stackwalls.evaluate.checks.leak_diagnostics import SIGNS, STAGES, eigen_map
 from stackwalls.evaluate.checks.map_maker import MapMaker, activations_of
 from stackwalls.evaluate.maps import Maps, normalized_maps
 from stackwalls.evaluate.metrics import mu
-from stackwalls.evaluate.report.formatting import aligned, markdown_table, percent, times_100
+from stackwalls.evaluate.report.formatting import aligned, csv_text, markdown_table, markdown_text, percent, times_100
+from stackwalls.evaluate.run.provenance import DRAWINGS, images_are
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
 from stackwalls.model import (
@@ -79,7 +80,11 @@ class Findings:
 
     def markdown(self) -> str:
         """As a GitHub table."""
-        return f"{markdown_table(self.lines())}\n\n" + "\n".join(f"- {line}" for line in self.legend()) + "\n"
+        return (
+            f"{markdown_table(self.lines())}\n\n"
+            + "\n".join(f"- {markdown_text(line)}" for line in self.legend())
+            + "\n"
+        )
 
     def legend(self) -> list[str]:
         """What the columns mean, and what failed."""
@@ -94,6 +99,8 @@ class Findings:
             "the wall, before and after normalization and upsampling. = 0: share of raw maps whose visible part did "
             "not change at all.",
         ]
+        if self.about.get("images_are") == "drawings":
+            lines.append(DRAWINGS.format(self.about["dataset"]))
         failed = self.per_image[self.per_image["error"].notna()]
         return lines + [f"{row.method} failed: {row.error}" for row in failed.drop_duplicates("method").itertuples()]
 
@@ -109,7 +116,7 @@ class Findings:
         finite = json.loads(json.dumps(content), parse_constant=lambda _: None)  # JSON has no NaN
         with disk_errors(folder, resumes=False):
             folder.mkdir(parents=True, exist_ok=True)
-            write_whole(folder / "findings.csv", self.per_image.to_csv(index=False, lineterminator="\n").encode())
+            write_whole(folder / "findings.csv", csv_text(self.per_image, missing="").encode())
             write_whole(folder / "findings.md", self.markdown().encode())
             write_whole(folder / FINDINGS_NAME, (json.dumps(finite, indent=2) + "\n").encode())
 
@@ -166,6 +173,8 @@ def beyond_mu(
             rows += _rows(subject, maker, batch, donors)
             bar.update(len(batch))
     about = {"model": subject.name, "dataset": source.name, "images": count, "wall": str(subject.wall), "seed": seed}
+    if manifest := source.manifest:
+        about["images_are"] = images_are(manifest.kind, manifest.spec)
     return Findings(pd.DataFrame(rows), about, certificate.to_dict(), subject.wall)
 
 

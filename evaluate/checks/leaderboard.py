@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.formatting import UNDEFINED
-from stackwalls.evaluate.report.page import html_environment
+from stackwalls.evaluate.report.page import REPORT_NAME, html_environment
 from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.results import RUN_NAME, Results
+from stackwalls.evaluate.run.provenance import images_are
 from stackwalls.model import InputError
 from stackwalls.model.documents import MOST_BYTES, checked, parse_json
 from stackwalls.model.files import read_bounded
@@ -53,6 +56,10 @@ class Score:
     top1: float | None
     versions: Mapping[str, str]
     note: str = ""
+    images_are: str = ""
+    mu_low: float | None = None
+    mu_high: float | None = None
+    run: str = ""
 
     def __post_init__(self) -> None:
         if self.format != SCORE_FORMAT:
@@ -106,16 +113,19 @@ def score_schema() -> dict[str, Any]:
 
 def scores_of(results: Measurements) -> list[Score]:
     """A score for each dataset and method of an evaluation."""
-    sealed = {dataset["name"]: dataset.get("manifest_sha256") or "" for dataset in results.run["datasets"]}
-    return [_score(results, row, sealed[row.dataset]) for row in results.summary.rows]
+    datasets = {dataset["name"]: dataset for dataset in results.run["datasets"]}
+    return [_score(results, row, datasets[row.dataset]) for row in results.summary.rows]
 
 
-def _score(results: Measurements, row: TableRow, manifest_sha256: str) -> Score:
+def _score(results: Measurements, row: TableRow, dataset: Mapping[str, Any]) -> Score:
     run, wall, accuracy = results.run, results.wall, results.summary.accuracy[row.dataset]
     means = {"mu": row.mu.mean, "mu_std": row.mu.std, "native_mu": row.mu_native.mean}
+    means |= {"mu_low": row.interval.low, "mu_high": row.interval.high}
     means |= {"lit": row.lit, "energy": row.energy, "pointing": row.pointing}
     values: dict[str, Any] = {name: None if math.isnan(mean) else float(mean) for name, mean in means.items()}
-    values |= {"method": row.method, "dataset": row.dataset, "dataset_sha256": manifest_sha256, "network": run["model"]}
+    values |= {"method": row.method, "dataset": row.dataset, "network": run["model"]}
+    values |= {"dataset_sha256": dataset.get("manifest_sha256") or ""}
+    values |= {"images_are": images_are(dataset["kind"], dataset["spec"])}
     values |= {"wall": str(wall), "chance": wall.chance, "blind": bool(results.certificate["passed"])}
     values |= {"images": row.images, "n": row.mu.n, "nan": row.mu.nan, "failed": row.failed}
     values["top1"] = accuracy.correct / accuracy.labelled if accuracy.labelled else None
@@ -135,10 +145,9 @@ def read_scores(folder: str | Path) -> list[Score]:
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: expected one with scores (*.json) or results folders.")
     runs = {path.parent for path in folder.rglob(RUN_NAME)}
-    scores = [score for run in sorted(runs) for score in scores_of(Results.load(run))]
-    for path in sorted(folder.rglob("*.json")):
-        if not runs.intersection(path.parents):
-            scores += _read(path)
+    found = [(run, scores_of(Results.load(run))) for run in sorted(runs)]
+    found += [(path, _read(path)) for path in sorted(folder.rglob("*.json")) if not runs.intersection(path.parents)]
+    scores = [replace(score, run=path.relative_to(folder).as_posix()) for path, own in found for score in own]
     if not scores:
         raise InputError(
             f"{folder} has no scores: expected *.json files by the schema, or folders that `stackgen evaluate` wrote."
@@ -154,21 +163,26 @@ def _read(path: Path) -> list[Score]:
         raise InputError(f"Cannot read the score {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def render_leaderboard(scores: Sequence[Score]) -> str:
-    """The page as HTML text, the same for the same scores, best first (see `Score.rank`).
+def render_leaderboard(scores: Sequence[Score], folder: str = ".") -> str:
+    """The page as HTML text, the same for the same scores: a table per network, best first (see `Score.rank`).
 
-    Networks that did not pass their certificate are listed separately: they may have used what their maps show.
+    Scores of the same images, wall and run stand together. Networks that did not pass their certificate are listed
+    separately: they may have used what their maps show. `folder` is the scores' folder as seen from the page.
 
     Raises:
         InputError: if there are no scores.
     """
     if not scores:
         raise InputError("There are no scores to list.")
-    ranked = sorted(scores, key=lambda score: score.rank)
+    ranked = sorted(scores, key=lambda one: (one.network, one.images_are, one.dataset, one.wall, one.run, one.rank))
+    boards = {
+        blind: {name: list(own) for name, own in groupby((s for s in ranked if s.blind == blind), lambda s: s.network)}
+        for blind in (True, False)
+    }
     template = html_environment(Path(__file__).parent / "templates").get_template("leaderboard.html.jinja")
     return template.render(
-        blind=[score for score in ranked if score.blind],
-        seeing=[score for score in ranked if not score.blind],
+        boards=boards,
+        link=lambda run: quote(f"{folder}/{run}" if run.endswith(".json") else f"{folder}/{run}/{REPORT_NAME}"),
         number=lambda value, factor=100, digits=1: UNDEFINED if value is None else f"{factor * value:.{digits}f}",
         percent=lambda value: UNDEFINED if value is None else f"{100 * value:.0f} %",
     )

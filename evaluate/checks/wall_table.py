@@ -14,6 +14,7 @@ from stackwalls.evaluate.report.formatting import (
     aligned,
     csv_text,
     markdown_table,
+    markdown_text,
     mean_and_std,
     ratio,
     times_100,
@@ -28,6 +29,7 @@ class WallTable:
     walls: tuple[Wall, ...]  # in the order given, each with its own chance level
     cells: Mapping[tuple[Wall, str], Summary]  # (wall, method) → mu over all images of that wall's results
     methods: tuple[str, ...]  # in the order of the first results
+    notes: tuple[str, ...] = ()  # what a reader must know of the runs
 
     @classmethod
     def of(cls, results: Mapping[Wall, Measurements]) -> WallTable:
@@ -45,7 +47,8 @@ class WallTable:
                 raise InputError(f"The results for {wall} are on {', '.join(names)}: expected one set.")
         methods = dict.fromkeys(method for found in results.values() for method in found.summary.methods)
         cells = {(wall, row.method): row.mu for wall, found in results.items() for row in found.summary.rows}
-        return cls(tuple(results), cells, tuple(methods))
+        notes = dict.fromkeys(note for found in results.values() for note in found.summary.notes)
+        return cls(tuple(results), cells, tuple(methods), tuple(notes))
 
     def worst(self, method: str) -> float:
         """The largest mean of mu / chance over the walls: 1 or more if any side is lit like a uniform map's."""
@@ -63,11 +66,11 @@ class WallTable:
 
     def text(self) -> str:
         """For a terminal."""
-        return "\n".join(aligned(self.lines(), left=1)) + "\n"
+        return "\n".join([*aligned(self.lines(), left=1), *(["", *self.notes] if self.notes else [])]) + "\n"
 
     def markdown(self) -> str:
         """As a GitHub table."""
-        return markdown_table(self.lines()) + "\n"
+        return "\n\n".join([markdown_table(self.lines()), *map(markdown_text, self.notes)]) + "\n"
 
     def csv(self) -> str:
         """One line per method and wall, full precision, in [0, 1]."""

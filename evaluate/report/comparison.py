@@ -12,7 +12,14 @@ import numpy as np
 import pandas as pd
 
 from stackwalls.evaluate.measurements import Measurements
-from stackwalls.evaluate.report.formatting import csv_text, difference_cells, markdown_table, p_cell, times_100
+from stackwalls.evaluate.report.formatting import (
+    csv_text,
+    difference_cells,
+    markdown_table,
+    markdown_text,
+    p_cell,
+    times_100,
+)
 from stackwalls.evaluate.report.table import paired_values
 from stackwalls.evaluate.statistics import (
     PairedDifference,
@@ -116,7 +123,7 @@ class BaselineComparison:
     def markdown(self) -> str:
         """A GitHub table that is readable in a terminal too."""
         lines = [["dataset", "method", *self.columns()], *([r.dataset, r.method, *self.cells(r)] for r in self.rows)]
-        return f"{markdown_table(lines, left=2, align=True)}\n\n" + "\n".join(self.legend()) + "\n"
+        return f"{markdown_table(lines, left=2, align=True)}\n\n" + "\n".join(map(markdown_text, self.legend())) + "\n"
 
     def legend(self) -> list[str]:
         """What is compared, and what differs."""

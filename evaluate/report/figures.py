@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def file_name(text: str) -> str:
 
 
 def overlays(samples: Samples, wall: Wall) -> Figure:
-    """One row per image: the image, then one overlay per method with its mu; the wall as a hatched red band.
+    """One row per image: the image, its dead zone hatched in red, then one overlay per method with its mu.
 
     The layout is that of Taimeskhanov et al. 2024, Figures 7 to 9. pyplot is not used.
     """
@@ -118,7 +119,7 @@ def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Fig
     panels: NDArray[Any] = figure.subplots(1, 3)
     _draw_image(panels[0], image, wall, hatched=False)
     _draw_image(panels[1], seen, wall)
-    _draw_overlay(panels[2], image, samples.map_at(middle, column), wall, hatched=False)
+    _draw_overlay(panels[2], image, samples.map_at(middle, column), wall)
     titles = ("image", "what the network sees" if blind else "the image without the band", method)
     captions = (
         caption(int(samples.label[middle]), int(samples.prediction[middle])),
@@ -168,27 +169,24 @@ def write_figure(figure: Figure, kind: str = "png") -> bytes:
 
 
 def _draw_image(axes: Axes, pixels: NDArray[Any], wall: Wall, hatched: bool = True) -> None:
-    """Pixels with the wall; pixel row r covers r to r + 1 of the axis, so the band begins at its true row."""
+    """Pixels with the wall; pixel row r covers r to r + 1 of the axis, so the band begins at its true row.
+
+    Not `hatched`, the dead zone is outlined: what a map shows there stays visible.
+    """
     height, width = pixels.shape[:2]
     axes.imshow(pixels, extent=(0, width, height, 0), interpolation="nearest")
     rows = wall.axis == "rows"
-    if hatched:
-        place = ((0, wall.start), width, wall.size) if rows else ((wall.start, 0), wall.size, height)
-        axes.add_patch(Rectangle(*place, fill=False, edgecolor=WALL_COLOR, linewidth=0, hatch="//"))
-    for edge in (wall.start, wall.stop):
-        if 0 < edge < wall.image_size:
-            line = axes.axhline if rows else axes.axvline
-            line(edge, color=WALL_COLOR, linewidth=1.2)
+    place = ((0, wall.start), width, wall.size) if rows else ((wall.start, 0), wall.size, height)
+    hatch = "//" if hatched else None
+    axes.add_patch(Rectangle(*place, fill=False, edgecolor=WALL_COLOR, linewidth=1.2, hatch=hatch))
 
 
-def _draw_overlay(
-    axes: Axes, image: NDArray[np.uint8], values: NDArray[np.float32] | None, wall: Wall, hatched: bool = True
-) -> None:
+def _draw_overlay(axes: Axes, image: NDArray[np.uint8], values: NDArray[np.float32] | None, wall: Wall) -> None:
     if values is None:
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         axes.text(0.5, 0.5, "no map", ha="center", va="center", fontsize=8, color="0.45")
     else:
-        _draw_image(axes, overlay(image, values), wall, hatched)
+        _draw_image(axes, overlay(image, values), wall, hatched=False)
 
 
 def _write_below(axes: Axes, text: str) -> None:
@@ -202,6 +200,7 @@ class GalleryMap:
     method: str
     uri: str | None
     mu: str | None
+    seen: str  # what there is to see, for readers who cannot
 
     @property
     def below(self) -> str:
@@ -237,9 +236,9 @@ class Gallery:
     kept: int
 
 
-def galleries(samples: Samples, datasets: Sequence[str], budget: int = BUDGET) -> list[Gallery]:
+def galleries(samples: Samples, datasets: Sequence[str], wall: Wall, budget: int = BUDGET) -> list[Gallery]:
     """The galleries of `datasets`, which share the budget (characters of all images) in proportion to their sizes."""
-    found = [_gallery_images(samples.of(name), number) for number, name in enumerate(datasets)]
+    found = [_gallery_images(samples.of(name), number, wall) for number, name in enumerate(datasets)]
     share = min(1.0, budget / max(1, sum(image.size for images in found for image in images)))
     result = []
     for name, images in zip(datasets, found, strict=True):
@@ -249,23 +248,56 @@ def galleries(samples: Samples, datasets: Sequence[str], budget: int = BUDGET) -
     return result
 
 
-def _gallery_images(samples: Samples, number: int) -> list[GalleryImage]:
+def typical(gallery: Gallery) -> tuple[GalleryImage, GalleryMap] | None:
+    """The image with the median mu (the lower one of two) and its map by GradCAM, or by the first method that has mu."""
+    found: dict[str, list[tuple[float, GalleryImage, GalleryMap]]] = {}
+    for image in gallery.images:
+        for each in image.maps:
+            if each.mu is not None:
+                found.setdefault(each.method, []).append((float(each.mu), image, each))
+    if not found:
+        return None
+    measured = sorted(found.get("GradCAM") or next(iter(found.values())), key=lambda entry: entry[0])
+    return measured[(len(measured) - 1) // 2][1:]
+
+
+def color_scale(steps: int = 9) -> str:
+    """The colors of the maps from 0 to their maximum, as a list for CSS."""
+    return ", ".join(to_hex(color) for color in mpl.colormaps[COLORS](np.linspace(0, 1, steps)))
+
+
+def _gallery_images(samples: Samples, number: int, wall: Wall) -> list[GalleryImage]:
     found = []
     for index, (image_id, pixels) in enumerate(zip(samples.image_id, samples.images, strict=True)):
         label, prediction = int(samples.label[index]), int(samples.prediction[index])
-        maps = tuple(_gallery_map(samples, index, column) for column in range(len(samples.method)))
+        maps = tuple(_gallery_map(samples, index, column, wall) for column in range(len(samples.method)))
         named, below = class_name(label) if label >= 0 else "", caption(label, prediction).replace("\n", " ")
         uri = _data_uri(pixels, _IMAGE_QUALITY)
         found.append(GalleryImage(f"i{number}-{index}", uri, named, below, str(image_id), maps))
     return found
 
 
-def _gallery_map(samples: Samples, index: int, column: int) -> GalleryMap:
-    mu, uri = float(samples.mu[index, column]), None
+def _gallery_map(samples: Samples, index: int, column: int, wall: Wall) -> GalleryMap:
+    mu, uri, method = float(samples.mu[index, column]), None, str(samples.method[column])
+    shown, seen = None if np.isnan(mu) else f"{100 * mu:.1f}", f"{method}: no map"
     if samples.made[index, column]:
-        colored = mpl.colormaps[COLORS](samples.maps[index, column], bytes=True)[..., :3]
-        uri = _data_uri(colored, _MAP_QUALITY)
-    return GalleryMap(str(samples.method[column]), uri, None if np.isnan(mu) else f"{100 * mu:.1f}")
+        values = samples.maps[index, column]
+        uri = _data_uri(mpl.colormaps[COLORS](values, bytes=True)[..., :3], _MAP_QUALITY)
+        seen = f"{method}: {_brightest(values, wall)}" + ("" if shown is None else f"; mu × 100 is {shown}")
+    return GalleryMap(method, uri, shown, seen)
+
+
+def _brightest(values: NDArray[np.uint8], wall: Wall) -> str:
+    """Where a map `(h, w)` of the image is brightest, in words."""
+    if not values.any():
+        return "zero everywhere"
+    row, column = (
+        (place + 0.5) / size
+        for place, size in zip(np.unravel_index(values.argmax(), values.shape), values.shape, strict=True)
+    )
+    place = f"{('top', 'middle', 'bottom')[int(3 * row)]} {('left', 'center', 'right')[int(3 * column)]}"
+    across = wall.image_size * (row if wall.axis == "rows" else column)
+    return f"brightest at the {place}, {'in' if wall.start <= across < wall.stop else 'outside'} the dead zone"
 
 
 def _data_uri(pixels: NDArray[np.uint8], quality: int) -> str:

@@ -1,13 +1,17 @@
 """Numbers and tables as text: cells, aligned columns, Markdown, CSV."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from stackwalls.evaluate.metrics import Summary
-from stackwalls.evaluate.statistics import Interval, PairedDifference
+from stackwalls.evaluate.statistics import FEWEST, Interval, PairedDifference
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a formula begins, in one spreadsheet or another."""
 
 UNDEFINED = "–"
 """Shown in place of a number that does not exist."""
@@ -34,8 +38,15 @@ def mean_and_std(summary: Summary) -> str:
 
 
 def interval_cell(interval: Interval) -> str:
-    """`20.1–25.4`: both ends × 100."""
-    return UNDEFINED if math.isnan(interval.low) else f"{times_100(interval.low)}–{times_100(interval.high)}"
+    """`20.1–25.4`: both ends × 100; `n < 10` if there are too few numbers."""
+    return _no_interval(interval) or f"{times_100(interval.low)}–{times_100(interval.high)}"
+
+
+def _no_interval(interval: Interval) -> str:
+    """What is shown in place of an interval; empty if there is one."""
+    if not math.isnan(interval.low):
+        return ""
+    return f"n < {FEWEST}" if interval.n else UNDEFINED
 
 
 def difference_cells(difference: PairedDifference) -> tuple[str, str]:
@@ -46,8 +57,7 @@ def difference_cells(difference: PairedDifference) -> tuple[str, str]:
         return "0.0" if float(text) == 0 else text
 
     mean = UNDEFINED if math.isnan(difference.mean) else signed(difference.mean)
-    unknown = math.isnan(difference.low)
-    return mean, UNDEFINED if unknown else f"{signed(difference.low)} to {signed(difference.high)}"
+    return mean, _no_interval(difference) or f"{signed(difference.low)} to {signed(difference.high)}"
 
 
 def p_cell(p: float) -> str:
@@ -68,10 +78,46 @@ def markdown_table(lines: Sequence[Sequence[str]], left: int = 1, align: bool = 
 
     With `align`, cells are padded, for readers of the source.
     """
-    escaped = [[cell.replace("|", r"\|") for cell in line] for line in lines]
+    escaped = [[markdown_text(cell) for cell in line] for line in lines]
     widths = [max(map(len, column)) if align else 0 for column in zip(*escaped, strict=True)]
     rule = [f"{'':->{width or 3}}" if i < left else f"{':':->{width or 4}}" for i, width in enumerate(widths)]
     return "\n".join(f"| {' | '.join(_padded(line, widths, left))} |" for line in [escaped[0], rule, *escaped[1:]])
+
+
+def markdown_text(text: str) -> str:
+    """Text for Markdown, in which nothing of a name is a tag, a link, code or the end of a cell; `*` stays emphasis."""
+    return re.sub(r"[\\|`\[]|<(?=[A-Za-z/!?])", r"\\\g<0>", _one_line(text))
+
+
+def latex_table(lines: Sequence[Sequence[str]]) -> str:
+    """Rows of cells to a `tabular` that needs no package, whose first row is its heading."""
+    heading, *rows = (" & ".join(map(latex_text, line)) + r" \\" for line in lines)
+    begin = rf"\begin{{tabular}}{{l{'r' * (len(lines[0]) - 1)}}}"
+    return "\n".join([begin, r"\hline", heading, r"\hline", *rows, r"\hline", r"\end{tabular}"])
+
+
+_LATEX = {
+    **{sign: f"\\{sign}" for sign in "{}$&#%_"},
+    **{sign: f"{{{sign}}}" for sign in "[*"},  # after a line break they are its options
+    **{sign: rf"\text{name}{{}}" for sign, name in {"\\": "backslash", "~": "asciitilde", "^": "asciicircum"}.items()},
+    **{sign: rf"\text{name}{{}}" for sign, name in {"<": "less", ">": "greater", "|": "bar"}.items()},
+    "–": "--",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "−": "$-$",
+    "∞": r"$\infty$",
+    '"': "''",
+}
+
+
+def latex_text(text: str) -> str:
+    """Text for LaTeX, in any of its engines; `?` for what their default fonts lack."""
+    signs = (_LATEX.get(sign, sign if sign.isascii() or "À" <= sign <= "ÿ" else "?") for sign in _one_line(text))
+    return "".join(signs)
+
+
+def _one_line(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def _padded(line: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
@@ -97,6 +143,12 @@ def fitting(first: Sequence[str], blocks: Sequence[Sequence[str]], width: int) -
         yield group
 
 
-def csv_text(records: Sequence[Mapping[str, Any]]) -> str:
-    """A heading and one line per record, numbers at full precision; `nan` where a number does not exist."""
-    return pd.DataFrame(records).to_csv(index=False, lineterminator="\n", na_rep="nan")
+def csv_text(records: Sequence[Mapping[str, Any]] | pd.DataFrame, missing: str = "nan") -> str:
+    """A heading and one line per record, numbers at full precision; `missing` where a number does not exist.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    plain = pd.DataFrame(records).map(
+        lambda value: f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    )
+    return plain.to_csv(index=False, lineterminator="\n", na_rep=missing)

@@ -10,7 +10,7 @@ def headline(table: Table, model: str, blind: bool = True) -> str:
     """Which methods highlight pixels that the network cannot see, and which are no better than a uniform map.
 
     A method counts as highlighting them if its map does so at its own resolution: the visible row that upsampling
-    smears across the wall is not held against it. For a network that is not blind no method is judged.
+    smears across the wall is not held against it, but named. For a network that is not blind no method is judged.
     """
     rows = [row for row in table.rows if row.mu.n]
     if not rows:
@@ -22,7 +22,8 @@ def headline(table: Table, model: str, blind: bool = True) -> str:
         )
     native = [row.mu.mean if math.isnan(row.mu_native.mean) else row.mu_native.mean for row in rows]
     methods, wrong = _methods(rows), _methods([row for row, mean in zip(rows, native, strict=True) if mean > 0])
-    sentences = [_verdict(methods, wrong, model)]
+    smeared = _methods([row for row in rows if row.mu.mean > 0 and row.method not in wrong])
+    sentences = [_verdict(methods, wrong, smeared, model)]
     if wrong:
         whose = "Its" if len(wrong) == 1 else "Their"
         span = _range(table, [row for row in rows if row.method in wrong])
@@ -38,15 +39,19 @@ def _methods(rows: Sequence[TableRow]) -> list[str]:
     return list(dict.fromkeys(row.method for row in rows))
 
 
-def _verdict(methods: Sequence[str], wrong: Sequence[str], model: str) -> str:
-    what = f"pixels that {model} provably cannot see"
+def _verdict(methods: Sequence[str], wrong: Sequence[str], smeared: Sequence[str], model: str) -> str:
+    what, native = f"pixels that {model} provably cannot see", "at the map's own resolution"
     if not wrong:
         who = f"{methods[0]} highlights no" if len(methods) == 1 else f"None of {len(methods)} methods highlights"
-        return f"{who} {what}."
+        but = f" {native}; upsampling smears {_listed(smeared)} across the wall" if smeared else ""
+        return f"{who} {what}{but}."
     who = methods[0] if len(methods) == 1 else f"{len(wrong)} of {len(methods)} methods"
-    right = [method for method in methods if method not in wrong]
-    exception = f"; {_listed(right)} {'does' if len(right) == 1 else 'do'} not" if right else ""
-    return f"{who} {'highlights' if len(wrong) == 1 else 'highlight'} {what}{exception}."
+    clean = [method for method in methods if method not in (*wrong, *smeared)]
+    others = ((clean, ""), (smeared, f" {native}"))
+    exceptions = [
+        f"; {_listed(names)} {'does' if len(names) == 1 else 'do'} not{where}" for names, where in others if names
+    ]
+    return f"{who} {'highlights' if len(wrong) == 1 else 'highlight'} {what}{''.join(exceptions)}."
 
 
 def _range(table: Table, rows: Sequence[TableRow]) -> str:

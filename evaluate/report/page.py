@@ -23,7 +23,7 @@ from markupsafe import Markup
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
-from stackwalls.evaluate.report.figures import Gallery, galleries, results_figures, write_figure
+from stackwalls.evaluate.report.figures import Gallery, color_scale, galleries, results_figures, typical, write_figure
 from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.table import TableRow
@@ -31,7 +31,7 @@ from stackwalls.evaluate.run.provenance import notes
 from stackwalls.evaluate.statistics import RankAgreement
 from stackwalls.model import Wall, disk_errors, write_whole
 
-TABLE_NAMES = ("table.txt", "table.md", "table.csv")
+TABLE_NAMES = ("table.txt", "table.md", "table.csv", "table.tex")
 COMPARISON_NAMES = ("comparison.md", "comparison.csv")
 REPORT_NAME, FIGURES = "report.html", "figures"
 RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES})
@@ -72,7 +72,7 @@ def render(
     """
     figures = list(results_figures(results, method))
     table = results.summary
-    texts = dict(zip(TABLE_NAMES, (table.text(), table.markdown(), table.csv()), strict=True))
+    texts = dict(zip(TABLE_NAMES, (table.text(), table.markdown(), table.csv(), table.latex()), strict=True))
     if comparison is not None:
         texts |= zip(COMPARISON_NAMES, (comparison.markdown(), comparison.csv()), strict=True)
     texts[REPORT_NAME] = render_report(results, comparison, sections)
@@ -101,14 +101,27 @@ def render_report(
         comparison: with another network on the same images.
         sections: more sections, title → text, shown as it is before the certificate.
     """
-    shown = Shown(results, comparison, sections or {}, galleries(results.samples, results.summary.datasets))
+    shown = Shown(
+        results, comparison, sections or {}, galleries(results.samples, results.summary.datasets, results.wall)
+    )
     environment = html_environment(Path(__file__).parent / "templates")
+    environment.globals |= {"band": _band(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
-    parts = []
+    parts = {}
     for name, values_of in SECTIONS.items():
         if (values := values_of(shown)) is not None:
-            parts.append(Markup(environment.get_template(f"{name}.html.jinja").render(values)))  # noqa: S704 - escaped
-    return environment.get_template("report.html.jinja").render(sections=parts, galleries=shown.galleries)
+            parts[name] = Markup(environment.get_template(f"{name}.html.jinja").render(values))  # noqa: S704 - escaped
+    return environment.get_template("report.html.jinja").render(
+        sections=parts, titles=TITLES, galleries=shown.galleries
+    )
+
+
+def render_summary(results: Measurements) -> str:
+    """Table 1 and the result in a sentence as HTML, for a notebook."""
+    table = results.summary
+    said = headline(table, results.run["model"], results.blind)
+    template = html_environment(Path(__file__).parent / "templates").get_template("summary.html.jinja")
+    return template.render(table=table, headline=said, setting=results.setting)
 
 
 def html_environment(templates: Path) -> Environment:
@@ -128,6 +141,7 @@ def _result(shown: Shown) -> dict[str, Any]:
     return {
         "headline": headline(results.summary, results.run["model"], results.blind),
         "where": wall_in_words(results.wall),
+        "typical": typical(shown.galleries[0]),
         # the section's alarm says that a network is not blind
         "notes": [note for note in notes(results.run) if not note.startswith("NOT BLIND")],
     }
@@ -136,7 +150,7 @@ def _result(shown: Shown) -> dict[str, Any]:
 def _table(shown: Shown) -> dict[str, Any]:
     table = shown.results.summary
     dots = [(method, [_dot(table.find(dataset, method)) for dataset in table.datasets]) for method in table.methods]
-    return {"dots": dots, "errors": shown.results.errors().to_dict("records")}
+    return {"dots": dots, "errors": shown.results.errors.to_dict("records")}
 
 
 def _dot(row: TableRow | None) -> dict[str, float] | None:
@@ -163,7 +177,11 @@ def _distribution(method: str, mu: pd.Series[float]) -> dict[str, Any]:
     golden = (5**0.5 - 1) / 2  # its multiples spread evenly, whatever their number, so that equal values stay apart
     points = [(round(100 * float(value), 2), round((index * golden) % 1, 3)) for index, value in enumerate(few)]
     heights = [round(float(height), 4) for height in counts / (counts.max() or 1)]
-    return {"method": method, "heights": heights, "points": points, "n": len(values)}
+    said = f"{method}: no mu"
+    if count:
+        low, middle, high = (f"{100 * value:.1f}" for value in (values[0], np.median(values), values[-1]))
+        said = f"{method}: mu × 100 of {len(values)} images is {low} to {high}, its median {middle}"
+    return {"method": method, "heights": heights, "points": points, "n": len(values), "said": said}
 
 
 def _statistics(shown: Shown) -> dict[str, Any] | None:
@@ -200,10 +218,9 @@ def _enough(found: list[RankAgreement]) -> int | None:
 def _band(wall: Wall) -> str:
     """The wall over an image, as CSS."""
     start, size = 100 * wall.start / wall.image_size, 100 * wall.share
-    first, last = wall.start > 0, wall.stop < wall.image_size
     if wall.axis == "rows":
-        return f"left:0;right:0;top:{start:.3f}%;height:{size:.3f}%;border-width:{2 * first}px 0 {2 * last}px"
-    return f"top:0;bottom:0;left:{start:.3f}%;width:{size:.3f}%;border-width:0 {2 * last}px 0 {2 * first}px"
+        return f"left:0;right:0;top:{start:.3f}%;height:{size:.3f}%"
+    return f"top:0;bottom:0;left:{start:.3f}%;width:{size:.3f}%"
 
 
 def _meaning(shown: Shown) -> dict[str, Any]:
@@ -241,10 +258,23 @@ SECTIONS: dict[str, Callable[[Shown], dict[str, Any] | None]] = {
     "distributions": _distributions,
     "baseline": lambda shown: {"comparison": shown.comparison} if shown.comparison else None,
     "statistics": _statistics,
-    "gallery": lambda shown: {"galleries": shown.galleries, "band": _band(shown.results.wall)},
-    "texts": lambda shown: {"texts": shown.texts},
+    "maps": lambda shown: {"galleries": shown.galleries},
+    "texts": lambda shown: {"texts": shown.texts} if shown.texts else None,
     "certificate": lambda shown: {"certificate": shown.results.certificate},
     "meaning": _meaning,
     "run": _run,
 }
 """The report's sections in order: the name of a template → its values, or None to leave the section out."""
+
+TITLES = {
+    "table": "Table 1",
+    "distributions": "Distributions",
+    "baseline": "Masked − baseline",
+    "statistics": "Comparisons",
+    "maps": "Maps",
+    "texts": "Other results",
+    "certificate": "Certificate",
+    "meaning": "What mu says",
+    "run": "How it was made",
+}
+"""Entries of the table of contents: the name of a section, which is its anchor, → its title there."""

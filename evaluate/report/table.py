@@ -1,9 +1,9 @@
-"""Table 1: mu of every method on every dataset, with its interval and chance level, as text, Markdown and CSV."""
+"""Table 1: mu of every method on every dataset, with its interval and chance level, as text, Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,17 @@ from stackwalls.evaluate.report.formatting import (
     csv_text,
     fitting,
     interval_cell,
+    latex_table,
+    latex_text,
     markdown_table,
+    markdown_text,
     mean_and_std,
     percent,
     ratio,
     side_by_side,
     times_100,
 )
-from stackwalls.evaluate.statistics import Interval, bootstrap_intervals
+from stackwalls.evaluate.statistics import FEWEST, Interval, bootstrap_intervals
 
 _BRIEF = {"95 % interval": "95 %", "native mu": "native"} | {head: head for head in ("mu × 100", "n", "NaN", "failed")}
 """The columns that a terminal shows, and their shorter headings there."""
@@ -85,9 +88,10 @@ class Table:
     rows: tuple[TableRow, ...]  # by dataset, then method, in the order of the run
     accuracy: Mapping[str, Accuracy]  # dataset → the network's accuracy on it
     chance: float  # mu of a uniform map; its energy and pointing are the square of it, the dead zone's share
+    notes: tuple[str, ...] = ()  # what a reader must know of the run (`provenance.notes`)
 
     @classmethod
-    def of(cls, per_image: pd.DataFrame, chance: float) -> Table:
+    def of(cls, per_image: pd.DataFrame, chance: float, notes: Sequence[str] = ()) -> Table:
         """From the per-image rows (see `ROW_SCHEMA`)."""
         rows, accuracy = [], {}
         order = list(dict.fromkeys(per_image["method"]))
@@ -97,7 +101,7 @@ class Table:
             intervals = dict(zip(map(str, values.columns), bootstrap_intervals(values), strict=True))
             groups = sorted(own.groupby("method", sort=False), key=lambda group: order.index(group[0]))
             rows += [TableRow.of(str(dataset), str(name), group, intervals[str(name)]) for name, group in groups]
-        return cls(tuple(rows), accuracy, chance)
+        return cls(tuple(rows), accuracy, chance, tuple(notes))
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -153,16 +157,20 @@ class Table:
         blocks = [self._block(dataset) for dataset in self.datasets]
         names = ["", *aligned([["method"], *([method] for method in self.methods), ["chance"]], left=1)]
         tables = [side_by_side([names, *group]) for group in fitting(names, blocks, 100)]
-        return "\n\n".join("\n".join(lines) for lines in [*tables, self.legend(brief=True)]) + "\n"
+        said = [*self.legend(brief=True), "More columns: table.md, table.csv, report.html.", *self.notes]
+        return "\n\n".join("\n".join(lines) for lines in [*tables, said]) + "\n"
 
-    def _block(self, dataset: str) -> list[str]:
-        """A dataset's title and rows, of the columns that a terminal shows."""
+    def _brief_lines(self, dataset: str) -> list[list[str]]:
+        """A dataset's heading and rows, of the columns that a terminal shows."""
         lines = [self.cells(dataset, method) for method in self.methods] + [self.chance_cells()]
         cells = [dict(zip(self.columns(), line, strict=True)) for line in lines]
         for line in cells:
             line["native mu"] = line["native mu"].partition(" ±")[0]
         shown = [head for head in self.columns() if head in _BRIEF]
-        body = aligned([[_BRIEF[head] for head in shown], *([line[head] for head in shown] for line in cells)])
+        return [[_BRIEF[head] for head in shown], *([line[head] for head in shown] for line in cells)]
+
+    def _block(self, dataset: str) -> list[str]:
+        body = aligned(self._brief_lines(dataset))
         title = f"{dataset} ({self.accuracy[dataset]})"
         width = max(len(title), len(body[0]))
         return [title.center(width), *(line.rjust(width) for line in body)]
@@ -173,8 +181,21 @@ class Table:
         for dataset, accuracy in self.accuracy.items():
             lines = [["method", *self.columns()], *([name, *self.cells(dataset, name)] for name in self.methods)]
             lines.append(["*uniform map (chance)*", *self.chance_cells()])
-            parts += [f"**{dataset}** ({accuracy})", markdown_table(lines)]
-        return "\n\n".join([*parts, "\n".join(f"- {line}" for line in self.legend())]) + "\n"
+            parts += [f"**{markdown_text(dataset)}** ({accuracy})", markdown_table(lines)]
+        said = [f"- {markdown_text(line)}" for line in (*self.legend(), *self.notes)]
+        return "\n\n".join([*parts, "\n".join(said)]) + "\n"
+
+    def latex(self) -> str:
+        """A LaTeX `table` per dataset, of the columns that a terminal shows, to be read with `\\input`; no packages."""
+        parts = ["% by stackwalls"]
+        for dataset, accuracy in self.accuracy.items():
+            head, *lines = self._brief_lines(dataset)
+            names = [[name] for name in (*self.methods, "chance")]
+            cells = [["method", *head], *(name + line for name, line in zip(names, lines, strict=True))]
+            said = latex_text(" ".join([f"{dataset} ({accuracy}).", *self.legend(brief=True), *self.notes]))
+            body = ["\\centering", f"\\caption{{{said}}}", latex_table(cells)]
+            parts += ["\n".join([r"\begin{table}", *body, r"\end{table}"])]
+        return "\n\n".join(parts) + "\n"
 
     def csv(self) -> str:
         """`records` as CSV; `nan` where a number does not exist."""
@@ -205,7 +226,7 @@ class Table:
             "NaN: all-zero maps, which have no mu.",
         ]
         if brief:
-            lines.append("95 %: bootstrap interval of the mean. More columns: table.md, table.csv, report.html.")
+            lines.append("95 %: bootstrap interval of the mean.")
         else:
             lines += [
                 "95 % interval: of the mean, by bootstrap over the images (BCa). mu/chance: 1 for a uniform map.",
@@ -213,6 +234,8 @@ class Table:
                 "energy: share of a map's sum in the dead zone. pointing: share of maps whose maximum is there.",
             ]
         lines.append("native mu: at the map's own resolution. Upsampling smears the last visible row across the wall.")
+        if any(0 < row.mu.n < FEWEST for row in self.rows):
+            lines.append(f"n < {FEWEST}: too few maps for an interval.")
         if "failed" in self.columns():
             lines.append("failed: images without a valid map; the per-image rows say why.")
         if any(math.isnan(value) for row in self.rows for value in (row.mu.std, row.mu_native.std)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ _SECONDS_BETWEEN, _IN_A_FILE = 0.5, 30.0
 
 @dataclass(frozen=True, eq=False)
 class BlockRun:
-    """What stays the same over blocks; with `progress`, a bar on stderr."""
+    """What stays the same over blocks; with `progress`, a bar on stderr; `done` methods get no rows and no maps."""
 
     subject: Subject
     spec: EvaluationSpec
@@ -36,11 +36,16 @@ class BlockRun:
     explainers: Sequence[Explainer]
     sizes: BatchSizes
     progress: bool
+    done: Collection[str] = ()
 
     def over(self, blocks: Sequence[Block]) -> Iterator[tuple[Block, list[dict[str, Any]], Samples]]:
         """Each block with its rows and samples; `blocks` in order, and each dataset is read once."""
         spec = self.spec
-        counts = [{name: spec.images_for(name, len(source)) for name in spec.methods} for source in self.sources]
+        left = [name for name in spec.methods if name not in self.done]
+        counts = [
+            dict.fromkeys(spec.methods, 0) | {name: spec.images_for(name, len(source)) for name in left}
+            for source in self.sources
+        ]
         maps = sum(_left(most, block.start, len(block)) for block in blocks for most in counts[block.dataset].values())
         with _Bar(maps, self.progress) as bar:
             for number, source in enumerate(self.sources):
@@ -56,7 +61,8 @@ class BlockRun:
     def _one(
         self, source: StackDataset, block: Block, batches: Iterator[Batch], counts: Mapping[str, int], bar: _Bar
     ) -> tuple[list[dict[str, Any]], Samples]:
-        sampled = set(sample_positions(max(counts.values())))
+        most = max(self.spec.images_for(name, len(source)) for name in self.spec.methods)
+        sampled = set(sample_positions(most))
         engine = next((one for one in self.explainers if isinstance(one, EngineExplainer)), None)
         rows: list[dict[str, Any]] = []
         samples: list[Sample] = []

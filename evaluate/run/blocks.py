@@ -1,6 +1,5 @@
 """The run's images in fixed blocks: each process computes its share; the one that finds all done writes the results."""
 
-import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stackwalls.evaluate.run.adding import fingerprint_of, with_earlier
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.hub_cards.manifest import canonical_json
@@ -26,6 +26,10 @@ _HEADER = keys({"rows": COUNT})  # bytes of the rows; the samples follow
 
 SLOW_BLOCK_IMAGES = 8
 """The same if a method is slow: a killed run loses the block that it was at."""
+
+
+_EARLIER = "earlier"
+"""Name of the record of the results to which a run adds methods."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,8 @@ class SharedRun:
         launch: which process this is.
         marker: name of the file of the results that is written last.
         finished: whether the folder holds the results of a run with this fingerprint.
+
+    `done` are the methods of earlier results in the folder to which this run adds others.
     """
 
     def __init__(
@@ -85,9 +91,17 @@ class SharedRun:
     ) -> None:
         self._folder, self._launch, self._finished = folder, launch, finished
         self._store = RunStore(folder, marker)
-        text = canonical_json(asked)
-        self._asked: dict[str, Any] = json.loads(text)
-        self.fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        self._asked: dict[str, Any] = json.loads(canonical_json(asked))
+        self.fingerprint = fingerprint_of(asked)
+        begun = self._store.begun() or {}
+        self.done: list[str] = begun.get("done", []) if begun == {**self._asked, "done": begun.get("done")} else []
+        self.add_to(self.done)
+
+    def add_to(self, done: Sequence[str]) -> None:
+        """Make only the methods that are not `done`; `keep_earlier` stores the rows of those."""
+        self.done = list(done)
+        if done:
+            self._asked["done"] = self.done
 
     @contextmanager
     def begun(self, again: bool = False) -> Iterator[bool]:
@@ -123,29 +137,41 @@ class SharedRun:
 
     def write(self, block: Block, rows: Sequence[Mapping[str, Any]], samples: Samples) -> None:
         """Keep a block; columns that a row does not have are null. Raises RunError if the disk refuses."""
+        self._write(block.name, pa.Table.from_pylist(list(rows), schema=ROW_SCHEMA), samples)
+
+    def keep_earlier(self, load: Callable[[], tuple[pa.Table, Samples]]) -> None:
+        """Store the results that this run adds to, before they are replaced."""
+        if self.done and self._store.header(_EARLIER) is None:
+            self._write(_EARLIER, *load())
+
+    def _write(self, name: str, rows: pa.Table, samples: Samples) -> None:
         content = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(list(rows), schema=ROW_SCHEMA), content)
+        pq.write_table(rows, content)
         size = content.tell()
         samples.write(content)
-        self._store.write(block.name, {"rows": size}, content.getvalue())
+        self._store.write(name, {"rows": size}, content.getvalue())
+
+    def _read(self, name: str) -> tuple[pa.Table, Samples]:
+        header, content = self._store.read(name)
+        try:
+            size = checked(header, _HEADER)["rows"]
+            rows = pq.read_table(io.BytesIO(content[:size]), use_threads=False).cast(ROW_SCHEMA)
+            return rows, Samples.read(io.BytesIO(content[size:]))
+        except (ValueError, pa.ArrowException) as error:
+            what = f"{name} of the unfinished run in {self._folder} is not a block of images ({error})"
+            raise RunError(f"{what}: delete {self._store.path} to start again.") from error
 
     def joined(self, blocks: Sequence[Block]) -> tuple[pa.Table, Samples]:
         """Rows and samples of all blocks, in their order. Raises RunError if one is damaged; it was removed."""
-        tables, samples = [], []
-        for block in blocks:
-            header, content = self._store.read(block.name)
-            try:
-                size = checked(header, _HEADER)["rows"]
-                tables.append(pq.read_table(io.BytesIO(content[:size]), use_threads=False).cast(ROW_SCHEMA))
-                samples.append(Samples.read(io.BytesIO(content[size:])))
-            except (ValueError, pa.ArrowException) as error:
-                what = f"{block.name} of the unfinished run in {self._folder} is not a block of images ({error})"
-                raise RunError(f"{what}: delete {self._store.path} to start again.") from error
-        return pa.concat_tables(tables).combine_chunks(), Samples.joined(samples)
+        tables, samples = zip(*(self._read(block.name) for block in blocks), strict=True)
+        found = pa.concat_tables(tables).combine_chunks(), Samples.joined(samples)
+        if not self.done:
+            return found
+        return with_earlier(*found, *self._read(_EARLIER), self._asked["spec"]["methods"])
 
     def finish(self, blocks: Sequence[Block], write: Callable[[], None]) -> bool:
         """Write the results if all blocks are done and no other process has; whether they are there now."""
-        names = [block.name for block in blocks]
+        names = [*(block.name for block in blocks), *([_EARLIER] if self.done else [])]
         return self._store.finish(lambda: not self._store.missing(names), write)
 
 

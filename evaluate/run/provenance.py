@@ -41,6 +41,9 @@ _TRANSFORMS = {
     "resize-crop": "resized (shorter side 256) and center-cropped to 224 × 224",
 }
 
+_DRAWS = "stackwalls-mini"
+"""The text-to-image model of this package, which learned from its drawings."""
+
 _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
 """Packages that the numbers depend on, beside Python and OpenCV."""
 
@@ -100,13 +103,27 @@ def notes(run: Mapping[str, Any]) -> list[str]:
     return found + [f"{note}." for note in run["method_notes"].values()]
 
 
+def images_are(kind: str | None, spec: Mapping[str, Any] | None) -> str:
+    """What a dataset's manifest says of its images: "drawings", "generated" or "photographs"; "" if there is none."""
+    if spec is None:
+        return ""
+    model = spec.get("model")
+    if spec.get("source") == "drawn" or (isinstance(model, Mapping) and model.get("name") == _DRAWS):
+        return "drawings"
+    return "generated" if kind == "stack-gen" else "photographs"
+
+
+DRAWINGS = (
+    "The images of {} are drawn by this software, not photographed: they show that the check runs, not how a method "
+    "does on photographs."
+)
+"""The caveat that belongs to every table of drawings."""
+
+
 def _image_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
     """With `{}` for the datasets' names: what holds for several is said once."""
-    if dataset["source"] == "drawn":
-        yield (
-            "The images of {} are drawn by this software, not photographed: they show that the check runs, not how a "
-            "method does on photographs."
-        )
+    if dataset["source"] == "drawn" or images_are(dataset["kind"], dataset["spec"]) == "drawings":
+        yield DRAWINGS
     transforms = dataset.get("transforms", {})
     if dataset["kind"] is None and transforms:
         done = [f"{_images(transforms[how])} {text}" for how, text in _TRANSFORMS.items() if how in transforms]
@@ -135,7 +152,10 @@ def _wall_notes(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[
     measured = f"{{}}, made for {of_data}: {run['model']} is behind {of_model}, by which mu is measured"
     if of_model.axis == of_data.axis and of_model.start <= of_data.start and of_data.stop <= of_model.stop:
         extra = of_model.size - of_data.size
-        yield f"{measured}; all of the second image is hidden, and {extra} {of_model.axis} of the first."
+        wide = (
+            f"the wall ({of_model.size} {of_model.axis}) covers the whole second image ({of_data.size} {of_data.axis})"
+        )
+        yield f"{measured}; {wide} and {extra} {of_model.axis} of the first."
     else:
         yield f"{measured}; the network sees a part of the second image."
 

@@ -17,7 +17,8 @@ from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, nam
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
-from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, fingerprint_in
+from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, fingerprint_in, run_in
+from stackwalls.evaluate.run.adding import methods_done
 from stackwalls.evaluate.run.block_run import BlockRun
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
@@ -56,7 +57,8 @@ def evaluate(
     The blindness certificate comes first; a network that is not blind behind the wall is refused. A method that fails
     on an image is a row with the reason. The model is left as it was.
 
-    With `out`, a run that was killed resumes when called again with the same arguments, and writes the same files.
+    With `out`, a run that was killed resumes when called again with the same arguments, and writes the same files. With
+    more methods than finished results in `out` have, and all else the same, only the others are run.
 
     Args:
         model: a `BlindModel`, or any module if `wall` and `target_layer` are given.
@@ -136,7 +138,9 @@ class _Job:
     def into(self, folder: Path, asked: Mapping[str, Any], launch: Launch, overwrite: bool, pdf: bool) -> Results:
         """This process's share into a folder, and the results if it is the last one."""
         run = SharedRun(folder, asked, launch, RUN_NAME, lambda fingerprint: fingerprint_in(folder) == fingerprint)
-        if fingerprint_in(folder) != run.fingerprint:
+        if not overwrite and (earlier := run_in(folder)) and not run.done:
+            run.add_to(methods_done(earlier, self.about, asked))
+        if fingerprint_in(folder) != run.fingerprint and not run.done:
             check_folder(folder, overwrite)
         with run.begun(again=overwrite) as to_do:
             if not to_do:
@@ -149,7 +153,10 @@ class _Job:
             missing = [block for block in own if not run.has(block)]
             if len(missing) < len(own):
                 _say(f"Resuming: {len(own) - len(missing)} of {len(own)} blocks of images are done.")
-            for done in self.block_run.over(missing):
+            if run.done:
+                _say(f"Keeping the results of {', '.join(run.done)} in {folder}: only the other methods are run.")
+                run.keep_earlier(lambda: (kept := Results.load(folder)) and (kept.rows, kept.samples))
+            for done in replace(self.block_run, done=run.done).over(missing):
                 run.write(*done)
             finished: list[Results] = []
 

@@ -1,5 +1,6 @@
 """The card of a dataset folder, of either set or of a recipe: YAML and text, rendered by the template of its kind."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from datasets import ClassLabel, List, Value
 from huggingface_hub import DatasetCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from stackwalls.hub_cards.cards.facts import CardFacts, read_facts, regenerate_command
 from stackwalls.hub_cards.cards.license import License, license_of
@@ -31,6 +33,8 @@ _MOST_REASONS = 12
 _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 """The Hub's size categories: the first whose bound is above the number of rows."""
 
+_MARKUP = re.compile(r"<(?=[A-Za-z/!?])|(?<=!)\[")
+
 _TAGS = ["explainability", "saliency", "class-activation-map", "benchmark", "stackwalls"]
 
 
@@ -44,7 +48,7 @@ def render_dataset_card(facts: CardFacts) -> str:
     license, features, row = license_of(facts), RECORDS[manifest.kind](), facts.rows[0]
     return render(
         f"{manifest.kind.replace('-', '_')}.md",
-        metadata=_front_matter(facts, license),
+        metadata=Markup(_front_matter(facts, license)),  # noqa: S704 - YAML
         name=NAMES[manifest.kind],
         manifest=manifest,
         wall=manifest.wall,
@@ -96,10 +100,16 @@ def render(template: str, **values: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         autoescape=False,  # noqa: S701 - a card is Markdown
+        finalize=_without_markup,
     )
     # text that cannot break out of a table's cell of code
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("`", "'").replace("\n", " ")
     return environment.get_template(template).render(paper_url=PAPER_URL, **values)
+
+
+def _without_markup(value: Any) -> Any:
+    """A value as text of Markdown in which no tag and no image begins; what is `Markup` is a part of the card."""
+    return value if isinstance(value, Markup) else _MARKUP.sub(lambda found: f"&#{ord(found[0])};", str(value))
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

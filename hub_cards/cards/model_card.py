@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
+from markupsafe import Markup
 
 from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.license import License
@@ -41,9 +42,10 @@ def render_model_card(
     if found:
         fields |= {"model_name": model.name, "eval_results": [EvalResult(**entry) for entry in found]}
     config = model.pretrained_config()
+    metadata = ModelCardData(**{key: value for key, value in fields.items() if value is not None})
     return render(
         "model.md",
-        metadata=ModelCardData(**{key: value for key, value in fields.items() if value is not None}).to_yaml(),
+        metadata=Markup(metadata.to_yaml()),  # noqa: S704 - YAML
         name=model.name,
         wall=model.wall,
         derivation=model.derivation(),

@@ -1,9 +1,9 @@
 """Measure how much of each method's saliency maps lies where the network provably sees nothing.
 
 First proves that the network is blind behind its wall, and refuses it otherwise. Then makes a map for every image and
-method, and measures mu: the share of the map's norm in the dead zone, 0 if nothing is wrong. Prints Table 1 and writes
-the results folder: per_image.parquet, table.txt, table.md, table.csv, figures, report.html, certificate.json and
-run.json.
+method, and measures mu: the norm of the map in the dead zone over the norm of the whole map, 0 if nothing is lit
+there. Prints Table 1 and writes the results folder: per_image.parquet, the table as txt, md, csv and tex, figures,
+report.html, certificate.json and run.json.
 
 DATASET is a folder made by `stackgen mix`, an image folder with one sub-folder per class, or user/name on the Hub.
 

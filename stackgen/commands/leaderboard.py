@@ -1,10 +1,12 @@
 """Make a leaderboard page from a folder of results.
 
 Reads every results folder of `stackgen evaluate` and every score file (*.json, by the schema that `--schema` prints) in
-FOLDER and below, and writes one sortable HTML page, which loads nothing from outside.
+FOLDER and below, and writes one sortable HTML page with a table per network, which loads nothing from outside and links
+to the reports.
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import stackwalls.stackgen.commands._options as options
@@ -39,6 +41,6 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"Expected --out to be a file, but {page} is a folder: name the page in it.")
     with disk_errors(page.parent, resumes=False):
         page.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(page, render_leaderboard(scores).encode())
+        write_whole(page, render_leaderboard(scores, os.path.relpath(args.folder, page.parent)).encode())
     print(f"{len(scores)} scores. Look at:  {page}")
     return 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -60,7 +61,9 @@ def test_a_folder_of_both_kinds(results: tuple[Results, Path], tmp_path: Path) -
     other = replace(scores_of(results[0])[0], method="theirs")
     (tmp_path / "board/theirs.json").write_text(other.to_json())
     (tmp_path / "board/unrelated.json").write_text("{}")
-    assert {score.method for score in read_scores(tmp_path / "board")} == {"GradCAM", "HiResCAM", "EigenCAM", "theirs"}
+    read = read_scores(tmp_path / "board")
+    assert {score.method for score in read} == {"GradCAM", "HiResCAM", "EigenCAM", "theirs"}
+    assert {score.run for score in read} == {"run", "theirs.json"}
     (tmp_path / "board/bad.json").write_text(other.to_json().replace('"n": 3', '"n": "3"'))
     with pytest.raises(InputError, match=r"bad\.json"):
         read_scores(tmp_path / "board")
@@ -68,6 +71,34 @@ def test_a_folder_of_both_kinds(results: tuple[Results, Path], tmp_path: Path) -
         read_scores(tmp_path / "board/run/figures")
     with pytest.raises(InputError, match="is not a folder"):
         read_scores(tmp_path / "nowhere")
+
+
+def test_networks_are_ranked_apart_and_images_and_runs_are_told_apart(results: tuple[Results, Path]) -> None:
+    one, other, *_ = scores_of(results[0])
+    photos = replace(one, images_are="photographs", mu=0.3, mu_low=0.2, mu_high=0.4, run="a run/1")
+    drawn = replace(photos, images_are="drawings", run="theirs/<i>.json")
+    page = render_leaderboard([photos, drawn, replace(other, network="another")], "../results")
+    tables = page.split("<table>")[1:]
+    assert [re.findall("<h3>(.*)</h3>", part) for part in page.split("<table>")[:-1]] == [["another"], ["walled:small"]]
+    assert [table.count('scope="row"') for table in tables] == [1, 2]
+    assert tables[1].index("drawings") < tables[1].index("photographs")
+    assert tables[1].count("20.0–40.0") == 2
+    assert '<a href="../results/a%20run/1/report.html">a run/1</a>' in page
+    assert '<a href="../results/theirs/%3Ci%3E.json">theirs/&lt;i&gt;.json</a>' in page
+
+
+def test_a_link_of_a_score_leads_nowhere_else(results: tuple[Results, Path]) -> None:
+    page = render_leaderboard([replace(scores_of(results[0])[0], run="javascript:alert(1)//.json")])
+    assert 'href="./javascript%3Aalert%281%29//.json"' in page
+
+
+def test_intervals_and_images_are_the_tables(results: tuple[Results, Path]) -> None:
+    data = InMemoryDataset(range(10))
+    found = evaluate(walled_cnn(), data, ["GradCAM"], progress=False)
+    [score], row = scores_of(found), found.summary.rows[0]
+    assert (score.mu_low, score.mu_high) == (row.interval.low, row.interval.high)
+    assert scores_of(results[0])[0].mu_low is None, "three images have no interval"
+    assert score.images_are == ""
 
 
 def test_what_a_name_holds_does_not_become_markup(results: tuple[Results, Path]) -> None:
@@ -113,4 +144,8 @@ def test_the_page_sorts_in_a_browser(results: tuple[Results, Path], tmp_path: Pa
         assert falling == sorted(falling, reverse=True)
         assert column(6)[-1] == "–"  # what is undefined stays last either way
         assert asked == [page_file.as_uri()]
+        for width in (1300, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert all(cell.is_visible() for cell in first.locator("tbody tr").first.locator("td").all())
         browser.close()

@@ -41,7 +41,7 @@ def run(out: Path | None, rank: int = 0, world: int = 1, figures: bool = False, 
     given = {"limits": {"ScoreCAM": 18}, "progress": False} | options
     launch = Launch(rank, world, rank)
     with nullcontext() if figures else patch.object(Results, "render", _table_alone):
-        return evaluate(walled_cnn(), data, METHODS, out=out, launch=launch, **given)
+        return evaluate(walled_cnn(), data, **({"methods": METHODS} | given), out=out, launch=launch)
 
 
 def share(out: Path, rank: int, world: int, **options: Any) -> bool:

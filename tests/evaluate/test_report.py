@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
 from stackwalls.evaluate.report.figures import caption
-from stackwalls.evaluate.report.page import wall_in_words
-from stackwalls.evaluate.run.provenance import notes
+from stackwalls.evaluate.report.page import TITLES, wall_in_words
+from stackwalls.evaluate.run.provenance import images_are, notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
 
 EVIL = '<script>alert("x")</script>'
@@ -61,15 +62,16 @@ def test_nothing_comes_from_outside(results: Results) -> None:
     assert not kinds & {"link", "iframe", "object", "embed", "base", "form", "video", "audio"}
     assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}], "one script, inside the page"
     sources = [attributes["src"] for tag, attributes in page.tags if "src" in attributes]
-    assert len(sources) == 3 * 3 - 1, "three images of three maps each, one map not made"
+    assert len(sources) == 1 + 3 * 3 - 1, "three images of three maps each, one map not made, and one on top"
     assert all(source and source.startswith("data:image/") for source in sources)
     assert len(re.findall(r"url\(data:image/webp;base64,", text)) == len(re.findall(r"url\(", text)) == 3
     links = [attributes["href"] for _, attributes in page.tags if "href" in attributes]
-    assert links == ["#certificate", "https://arxiv.org/abs/2404.01964"]
+    sections = [name for name in TITLES if name not in ("baseline", "texts")]
+    assert links == [*(f"#{name}" for name in sections), "#certificate", "https://arxiv.org/abs/2404.01964"]
     assert not re.search(r"@import|srcset|fetch\(|XMLHttpRequest|import\(|innerHTML", text)
     assert "default-src 'none'" in text
     anchors = {attributes.get("id") for _, attributes in page.tags}
-    assert "certificate" in anchors
+    assert anchors >= set(sections)
 
 
 def test_nothing_is_unescaped(results: Results) -> None:
@@ -122,7 +124,8 @@ def test_the_reports_numbers_are_the_tables(results: Results) -> None:
         assert shown["mu × 100"] == f"{digits['mu_mean']} ± {digits['mu_std']:>4}"
         assert shown["native mu"] == f"{digits['native_mu_mean']} ± {digits['native_mu_std']:>4}"
         interval = f"{digits['mu_low']}–{digits['mu_high']}"
-        assert shown["95 % interval"] == ("–" if interval == "–––" else interval)
+        few = "n < 10" if int(line["n"]) else "–"
+        assert shown["95 % interval"] == (few if interval == "–––" else interval)
         assert shown["mu/chance"] == f"{float(line['mu_over_chance']):.2f}"
         assert (shown["n"], shown["NaN"]) == (line["n"], line["nan"])
         assert shown["lit"] == f"{100 * float(line['lit']):.0f} %"
@@ -164,8 +167,8 @@ def test_the_report_says_what_a_reader_must_know(results: Results) -> None:
     text = " ".join(" ".join(Tags(render_report(results)).text).split())
     for said in (
         "pixel rows 160 to 223, 64 of 224 (28.6 %)",
-        "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; all of the second image is "
-        "hidden, and 10 rows of the first.",
+        "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; the wall (64 rows) covers "
+        "the whole second image (54 rows) and 10 rows of the first.",
         "EigenCAM: on the first image of ",
         "mu = 0 is necessary, not sufficient.",
         "get 0 by construction",
@@ -262,8 +265,24 @@ def test_what_was_left_out_is_said_once() -> None:
         "The class explained is the image's label, not the class that the network predicts.",
     ]
     described = results.run["datasets"][0]
-    drawn = {**results.run, "datasets": [{**described, "source": "drawn", "wall": "top:32"}]}
+    mixed = {**described, "kind": "stack-mix", "spec": {"source": "drawn"}, "wall": "top:32"}
+    drawn = {**results.run, "datasets": [mixed]}
     assert notes(drawn)[0].startswith("The images of a are drawn by this software, not photographed")
     assert "a, made for top:32: walled:small is behind bottom:64" in notes(drawn)[3]
     assert notes(drawn)[3].endswith("the network sees a part of the second image.")
     assert results.report_text().count("Only the first 2 images") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "said"),
+    [
+        ("stack-mix", {"source": "drawn"}, "drawings"),
+        ("stack-mix", {"source": "/data/imagenet/val"}, "photographs"),
+        ("stack-gen", {"model": {"name": "stackwalls-mini"}}, "drawings"),
+        ("stack-gen", {"model": {"name": "black-forest-labs/FLUX.2-klein-4B"}}, "generated"),
+        ("stack-gen", {"model": "of another version"}, "generated"),
+        (None, None, ""),
+    ],
+)
+def test_drawings_are_known_for_what_they_are(kind: str | None, spec: dict[str, Any] | None, said: str) -> None:
+    assert images_are(kind, spec) == said

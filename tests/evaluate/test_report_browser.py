@@ -88,9 +88,9 @@ def test_the_gallery_is_browsed_by_data_set_class_and_method(browser: Any, repor
     assert len(visible(page)) == 2
     page.select_option("#gallery-method", "")
     assert page.locator(".sample:visible .tiles > figure:visible").count() == 2 * 4
-    assert page.locator(".tile .wall:visible").count() == 2 * 4
+    assert page.locator("#gallery .tile .wall:visible").count() == 2 * 4
     page.uncheck("#wall-shown")
-    assert page.locator(".tile .wall:visible").count() == 0
+    assert page.locator("#gallery .tile .wall:visible").count() == 0
     assert not page.said, "no error, nothing refused by the page's policy"
     assert all(url.startswith(("file:", "data:")) for url in page.asked)
     page.close()
@@ -100,7 +100,7 @@ def test_the_pictures_are_drawn(browser: Any, report: Path) -> None:
     """Every picture decodes, and an image's own pixels stand in its tile."""
     page = opened(browser, report)
     sizes = page.evaluate("[...document.images].map((image) => image.naturalWidth)")
-    assert len(sizes) == 32 * 3
+    assert len(sizes) == 32 * 3 + 1, "and one on top"
     assert set(sizes) == {112}
     backgrounds = page.locator(".sample .photo").evaluate_all(
         "spans => spans.map((span) => getComputedStyle(span).backgroundImage)"
@@ -114,6 +114,9 @@ def test_the_pictures_are_drawn(browser: Any, report: Path) -> None:
 @pytest.mark.parametrize("width", [390, 1200])
 def test_it_fits_the_screen_and_can_be_read(browser: Any, report: Path, scheme: str, width: int) -> None:
     page = opened(browser, report, viewport={"width": width, "height": 800}, color_scheme=scheme)
+    first = page.locator("#result .tile img").bounding_box()
+    assert first["y"] + first["height"] < 800, "a map is on the first screen"
+    assert page.evaluate("document.documentElement.scrollHeight") < (8000 if width == 390 else 5000)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing makes the page scroll sideways"
     ink, paper = page.evaluate(
@@ -148,4 +151,31 @@ def test_without_scripts_everything_is_there(browser: Any, report: Path) -> None
     assert page.locator(".sample .tiles > figure").count() == 32 * 4
     assert not page.locator("#gallery-controls").is_visible()
     assert not page.locator("#gallery-more").is_visible()
+    page.close()
+
+
+def test_the_contents_lead_to_every_section_and_open_it(browser: Any, report: Path) -> None:
+    page = opened(browser, report)
+    names = [link.get_attribute("href")[1:] for link in page.locator("nav a").all()]
+    assert names == ["table", "distributions", "statistics", "maps", "certificate", "meaning", "run"]
+    assert not page.locator("#certificate dl").is_visible()
+    page.click("nav a[href='#certificate']")
+    page.locator("#certificate dl").wait_for(state="visible")
+    assert abs(page.locator("#certificate").bounding_box()["y"]) < page.viewport_size["height"]
+    page.close()
+
+
+def test_it_prints_whole_on_a4(browser: Any, report: Path) -> None:
+    """186 mm wide, colors as on the screen, nothing folded, nothing cut; the outline leaves the leak visible."""
+    page = opened(browser, report, viewport={"width": 703, "height": 1000})
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    cut = "[...document.querySelectorAll('table')].filter((each) => each.scrollWidth > 703).length"
+    assert page.evaluate(cut) == 0
+    assert page.locator("#run dl").is_visible()
+    assert page.locator("table:visible").count() >= 6
+    style = "getComputedStyle(document.querySelector('#maps figure[data-method=GradCAM] .wall'))"
+    assert page.evaluate(f"{style}.printColorAdjust") == "exact"
+    assert page.evaluate(f"{style}.backgroundImage + {style}.backgroundColor") == "nonergba(0, 0, 0, 0)"
+    assert page.evaluate(f"{style}.borderTopWidth") == "2px"
     page.close()

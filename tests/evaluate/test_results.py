@@ -1,6 +1,7 @@
 """The results folder: whole, loadable, the same on every run, and never over something else."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from stackwalls.model import InputError, RunError
 
 FILES = {
     "per_image.parquet", "timings.parquet", "samples.npz", "certificate.json", "run.json", "table.txt", "table.md",
-    "table.csv", "report.html", "figures",
+    "table.csv", "table.tex", "report.html", "figures",
 }  # fmt: skip
 
 
@@ -57,8 +58,9 @@ def test_what_is_loaded_is_what_was_saved(saved: Path) -> None:
     assert loaded.table("csv") == (saved / "table.csv").read_text()
     np.testing.assert_array_equal(loaded.samples.maps, fresh.samples.maps)
     np.testing.assert_array_equal(loaded.samples.images, fresh.samples.images)
-    with pytest.raises(InputError, match="one of text, markdown, csv, but got 'latex'"):
-        loaded.table("latex")  # type: ignore[arg-type]
+    assert loaded.table("latex") == (saved / "table.tex").read_text()
+    with pytest.raises(InputError, match="one of text, markdown, csv, latex, but got 'html'"):
+        loaded.table("html")  # type: ignore[arg-type]
 
 
 def test_all_but_the_timings_is_the_same_on_every_run(saved: Path, tmp_path: Path) -> None:
@@ -180,3 +182,25 @@ def test_json_of_another_shape_is_one_sentence(name: str, content: str, said: st
     (tmp_path / "copy" / name).write_text(content)
     with pytest.raises(InputError, match=said):
         Results.load(tmp_path / "copy")
+
+
+def test_a_notebook_shows_the_table_and_not_the_data(saved: Path) -> None:
+    loaded = Results.load(saved)
+    assert repr(loaded) == "<Results: walled:small behind bottom:64, 2 methods on a (3 images), b (1 image)>"
+    shown = loaded._repr_html_()
+    assert "<b>walled:small behind bottom:64</b>" in shown
+    assert [shown.count(f"<td>{name}</td>") for name in ("GradCAM", "HiResCAM", "uniform map")] == [2, 2, 2]
+    assert loaded.summary.cells("a", "GradCAM")[0] in shown
+    assert len(shown) < 10_000
+
+
+def test_names_are_text_in_a_notebook() -> None:
+    data = InMemoryDataset([0], "<script>d</script>")
+    found = evaluate(walled_cnn(), data, {"<img src=x>": "GradCAM"}, progress=False)
+    assert not re.search("<script|<img", found._repr_html_())
+
+
+def test_errors_are_a_property_and_a_call_as_before(saved: Path) -> None:
+    loaded = Results.load(saved)
+    assert list(loaded.errors.columns) == ["dataset", "method", "error", "images"]
+    assert loaded.errors().equals(loaded.errors)

@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import Results, ShareDone, evaluate
+from stackwalls.evaluate.run.block_run import explain_batch
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES, SharedRun, blocks_of, share_of
 from stackwalls.model import InputError, Launch, RunError
 
@@ -272,3 +273,42 @@ def test_all_methods_are_there(whole: Path) -> None:
     counts = Results.load(whole).per_image.groupby(["dataset", "method"]).size().to_dict()
     assert counts == {(name, method): 18 if method == "ScoreCAM" and name == "a" else images
                       for name, images in (("a", 20), ("b", 7)) for method in METHODS}  # fmt: skip
+
+
+def asked_of(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The methods of every call that makes maps, as they are made."""
+    called: list[str] = []
+
+    def noted(explainer: Any, prepared: Any, counts: Any, progress: Any = None) -> Any:
+        called.extend(name for name in explainer.methods if counts[name])
+        return explain_batch(explainer, prepared, counts, progress)
+
+    monkeypatch.setattr("stackwalls.evaluate.run.block_run.explain_batch", noted)
+    return called
+
+
+@pytest.mark.parametrize("earlier", [["GradCAM", "EigenCAM"], ["noise", "ScoreCAM", "EigenCAM"]])
+def test_a_method_added_to_finished_results_is_the_only_one_that_is_run(
+    earlier: list[str], whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed while the results are replaced, it resumes: those of one run with all methods, to the byte."""
+    limits = {"ScoreCAM": 18} if "ScoreCAM" in earlier else {}
+    run(tmp_path, methods={name: METHODS[name] for name in earlier}, limits=limits)
+    called = asked_of(monkeypatch)
+    with monkeypatch.context() as killed:
+        killed.setattr("stackwalls.evaluate.results.write_whole", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(tmp_path)
+    assert not (tmp_path / "run.json").exists()
+    run(tmp_path)
+    assert set(called) == set(METHODS) - set(earlier)
+    assert contents(tmp_path) == contents(whole)
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"limit": 5}, {"limits": {"GradCAM": 2, "ScoreCAM": 18}}])
+def test_methods_are_not_added_to_results_of_another_run(change: dict[str, Any], whole: Path, tmp_path: Path) -> None:
+    run(tmp_path, methods={"GradCAM": "GradCAM"}, limits={})
+    before = contents(tmp_path)
+    with pytest.raises(InputError, match=r"already contains finished results .* To add a method, name those"):
+        run(tmp_path, **change)
+    assert contents(tmp_path) == before

@@ -12,8 +12,11 @@ from in_memory_dataset import InMemoryDataset, walled_cnn
 from PIL import Image
 
 from stackwalls.evaluate import SAMPLES_PER_DATASET, Samples, evaluate
-from stackwalls.evaluate.report.figures import galleries
+from stackwalls.evaluate.report.figures import _brightest, galleries
 from stackwalls.evaluate.run.samples import MAP_SIZE, Sample, gather, sample_positions, shrink
+from stackwalls.model import Wall
+
+WALL = Wall.parse("bottom:54")
 
 
 @given(st.integers(0, 5000), st.integers(1, 120))
@@ -70,9 +73,10 @@ def test_they_are_written_without_a_loss(tmp_path: Path) -> None:
 
 def test_the_gallery_shows_the_images_and_maps() -> None:
     samples = of(2)
-    (gallery,) = galleries(samples, ["a"])
+    (gallery,) = galleries(samples, ["a"], WALL)
     assert [each.label for each in gallery.images] == ["tench", "goldfish"]
     assert [each.below for each in gallery.images[0].maps] == ["mu 50.0", "no map"]
+    assert gallery.images[0].maps[1].seen == "two: no map"
     for uri, size in ((gallery.images[0].uri, 224), (gallery.images[0].maps[0].uri, MAP_SIZE)):
         assert uri is not None
         with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/webp;base64,")))) as picture:
@@ -82,9 +86,9 @@ def test_the_gallery_shows_the_images_and_maps() -> None:
 def test_a_gallery_keeps_to_its_budget_evenly() -> None:
     """Noise is the worst of pictures: 30 of them do not fit into a fifth of what they take."""
     samples = of(30)
-    whole = galleries(samples, ["a"], budget=10**9)[0]
+    whole = galleries(samples, ["a"], WALL, budget=10**9)[0]
     total = sum(image.size for image in whole.images)
-    (some,) = galleries(samples, ["a"], budget=total // 5 + 1)
+    (some,) = galleries(samples, ["a"], WALL, budget=total // 5 + 1)
     assert [image.image_id for image in some.images] == [f"x{index}" for index in range(0, 30, 5)]
     assert sum(image.size for image in some.images) <= 1.1 * total / 5
     assert (some.kept, whole.kept) == (30, 30)
@@ -92,5 +96,21 @@ def test_a_gallery_keeps_to_its_budget_evenly() -> None:
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_gallery_of_little(count: int) -> None:
-    (gallery,) = galleries(of(count), ["a"], budget=1)
+    (gallery,) = galleries(of(count), ["a"], WALL, budget=1)
     assert len(gallery.images) == count
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "wall", "said"),
+    [
+        (3, 3, "bottom:54", "brightest at the top left, outside the dead zone"),
+        (6, 13, "bottom:54", "brightest at the middle right, outside the dead zone"),
+        (10, 7, "bottom:64", "brightest at the bottom center, in the dead zone"),
+        (3, 12, "right:54", "brightest at the top right, in the dead zone"),
+    ],
+)
+def test_a_map_is_told_to_those_who_do_not_see_it(row: int, column: int, wall: str, said: str) -> None:
+    values = np.zeros((14, 14), dtype=np.uint8)
+    assert _brightest(values, Wall.parse(wall)) == "zero everywhere"
+    values[row, column] = 255
+    assert _brightest(values, Wall.parse(wall)) == said

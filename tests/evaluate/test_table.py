@@ -1,7 +1,9 @@
 """Table 1's numbers against pandas and NumPy, its three forms, and what it says where nothing is defined."""
 
+import csv
 import io
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -67,7 +69,7 @@ def test_failures_are_in_no_other_number() -> None:
         assert (other.mu.n, other.mu.nan, other.lit) == (one.mu.n, one.mu.nan, one.lit)
     assert "failed" not in plain.columns()
     assert "failed" in failing.columns()
-    assert failing.cells("mix", "GradCAM")[:6] == ["50.0 ± 36.1", "20.0–90.0", "1.02", "3", "1", "3"]
+    assert failing.cells("mix", "GradCAM")[:6] == ["50.0 ± 36.1", "n < 10", "1.02", "3", "1", "3"]
 
 
 def test_the_csv_is_exact_and_reads_back() -> None:
@@ -86,20 +88,37 @@ def test_the_csv_is_exact_and_reads_back() -> None:
 def test_the_text_form() -> None:
     text = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4, None, 0.9], ("mix", "HiResCAM"): [0.0] * 4}), CHANCE).text()
     assert text.splitlines()[:5] == [
-        "         |        mix (top-1 50.0 % of 4)",
-        "method   |    mu × 100       95 %  n  NaN  native",
-        "GradCAM  | 50.0 ± 36.1  20.0–90.0  3    1    25.0",
-        "HiResCAM |  0.0 ±  0.0    0.0–0.0  4    0     0.0",
-        "chance   |        49.1                       49.1",
+        "         |       mix (top-1 50.0 % of 4)",
+        "method   |    mu × 100    95 %  n  NaN  native",
+        "GradCAM  | 50.0 ± 36.1  n < 10  3    1    25.0",
+        "HiResCAM |  0.0 ±  0.0  n < 10  4    0     0.0",
+        "chance   |        49.1                    49.1",
     ]  # fmt: skip
+    assert "n < 10: too few maps for an interval." in text
     assert "undefined" not in text
+
+
+def test_ten_maps_have_an_interval_and_nine_do_not() -> None:
+    table = Table.of(rows({("mix", "nine"): [0.1] * 8 + [0.2, None], ("mix", "ten"): [0.1] * 9 + [0.2]}), CHANCE)
+    column = table.columns().index("95 % interval")
+    assert [table.cells("mix", name)[column] for name in ("nine", "ten")] == ["n < 10", "10.0–15.0"]
+    assert [math.isnan(record["mu_low"]) for record in table.records()] == [True, False]
+    enough = Table.of(rows({("mix", "ten"): [0.1] * 10}), CHANCE)
+    assert "n < 10" not in enough.text() + enough.markdown()
+
+
+def test_what_a_reader_must_know_belongs_to_the_table() -> None:
+    """A table that is pasted elsewhere still says that its images are drawings."""
+    table = Table.of(rows(PAIRS), CHANCE, ["Drawn, not photographed."])
+    assert table.text().endswith("\nDrawn, not photographed.\n")
+    assert table.markdown().endswith("\n- Drawn, not photographed.\n")
 
 
 def test_undefined_numbers_are_said() -> None:
     table = Table.of(rows(PAIRS), CHANCE)
     shown = dict(zip(table.columns(), table.cells("gen", "GradCAM"), strict=True))
     assert shown == {
-        "mu × 100": "50.0 ±    –", "95 % interval": "–", "mu/chance": "1.02", "n": "1", "NaN": "0", "lit": "100 %",
+        "mu × 100": "50.0 ±    –", "95 % interval": "n < 10", "mu/chance": "1.02", "n": "1", "NaN": "0", "lit": "100 %",
         "energy": "25.0 %", "pointing": "0 %", "native mu": "25.0 ±    –",
     }  # fmt: skip
     assert table.cells("gen", "HiResCAM")[:5] == ["– ±    –", "–", "–", "0", "1"]
@@ -209,10 +228,78 @@ def test_names_do_not_break_a_markdown_table() -> None:
     assert r"| \|CAM\| |" in table
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("<img src=x>", r"\<img src=x>"),
+        ("</td><!--<?x", r"\</td>\<!--\<?x"),
+        ("a < b", "a < b"),
+        ("![i](http://a)", r"!\[i](http://a)"),
+        ("`x`", r"\`x\`"),
+        ("a\\|b", r"a\\\|b"),
+        ("a\n# b\u2028c\u202ed", "a # b c d"),
+    ],
+)
+def test_names_are_no_markup_in_markdown(name: str, said: str) -> None:
+    """In the table, its title and what is said below it."""
+    text = Table.of(rows({(name, name): [0.2]}), CHANCE, [f"About {name}."]).markdown()
+    assert text.startswith(f"**{said}** (top-1")
+    assert f"\n| {said} | 20.0" in text
+    assert text.endswith(f"\n- About {said}.\n")
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1"])
+def test_names_are_no_formulas_in_a_spreadsheet(name: str) -> None:
+    table = Table.of(rows({(name, name): [0.2] * 9 + [0.0]}), CHANCE)
+    [line] = csv.DictReader(io.StringIO(table.csv()))
+    assert (line["dataset"], line["method"]) == (f"'{name}", f"'{name}")
+    assert float(line["mu_mean"]) == pytest.approx(0.18)
+
+
+def test_the_latex_table() -> None:
+    text = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4, None, 0.9]}), CHANCE, ["100 % drawn."]).latex()
+    assert text.splitlines()[2:] == [
+        r"\begin{table}",
+        r"\centering",
+        r"\caption{mix (top-1 50.0 \% of 4). mu $\times$ 100: mean $\pm$ std (unbiased) over n maps; a uniform map has 49.1 "
+        r"(chance). NaN: all-zero maps, which have no mu. 95 \%: bootstrap interval of the mean. native mu: at the map's "
+        r"own resolution. Upsampling smears the last visible row across the wall. n \textless{} 10: too few maps for an "
+        r"interval. 100 \% drawn.}",
+        r"\begin{tabular}{lrrrrr}",
+        r"\hline",
+        r"method & mu $\times$ 100 & 95 \% & n & NaN & native \\",
+        r"\hline",
+        r"GradCAM & 50.0 $\pm$ 36.1 & n \textless{} 10 & 3 & 1 & 25.0 \\",
+        r"chance & 49.1 &  &  &  & 49.1 \\",
+        r"\hline",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+
+
+def test_names_are_text_in_latex() -> None:
+    r"""Nothing of a name is a command, ends a cell, or becomes an option of `\\`."""
+    name = "[a]*b_c {d} $e$ & #f ~g ^h \\input{x} 5 % <i> é λ 🙂\n"
+    text = Table.of(rows({(name, name): [0.2]}), CHANCE).latex()
+    expected = (
+        r"{[}a]{*}b\_c \{d\} \$e\$ \& \#f \textasciitilde{}g \textasciicircum{}h \textbackslash{}input\{x\} 5 \% "
+        r"\textless{}i\textgreater{} é ? ? "
+    )
+    assert f"\n{expected} & 20.0" in text
+    assert f"\\caption{{{expected} (top-1" in text
+    body = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {len(re.findall(r"(?<!\\)&", line)) for line in body} == {5}
+
+
 def test_the_headline_does_not_blame_a_method_for_upsampling() -> None:
     frame = rows({("mix", "HiResCAM"): [0.1, 0.2], ("mix", "GradCAM"): [0.3, 0.3]})
     frame.loc[frame["method"] == "HiResCAM", "mu_native"] = 0.0
-    assert "HiResCAM does not" in headline(Table.of(frame, CHANCE), "net")
+    assert "; HiResCAM does not at the map's own resolution." in headline(Table.of(frame, CHANCE), "net")
+    alone = Table.of(frame[frame["method"] == "HiResCAM"], CHANCE)
+    assert headline(alone, "net").startswith(
+        "HiResCAM highlights no pixels that net provably cannot see at the map's own resolution; upsampling smears "
+        "HiResCAM across the wall."
+    )
 
 
 def test_the_headline_of_a_network_that_sees_the_band() -> None:

@@ -127,6 +127,12 @@ def test_text_from_the_source_does_not_break_the_tables() -> None:
     assert "| source of the images | `a\\|b'c d` |" in card_of(source="a|b`c\nd").text
 
 
+def test_no_tag_and_no_image_begins_in_text_from_elsewhere() -> None:
+    card = card_of(source="<script>x</script>![](http://a/b)<!-- 1 < 2").text
+    assert "`&#60;script>x&#60;/script>!&#91;](http://a/b)&#60;!-- 1 < 2`" in card
+    assert "<script" not in card
+
+
 def test_class_names_come_from_the_labels() -> None:
     text = card_of(classes=[entry.synset for entry in imagenet_classes()[:3]]).text
     assert "The 3 requested classes" in text

@@ -1,4 +1,16 @@
 "use strict";
+// What a link points to is opened; paper shows everything.
+(() => {
+  const open = (places) => places.forEach((details) => { details.open = true; });
+  const follow = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target) open(target.querySelectorAll(":scope > details"));
+  };
+  addEventListener("hashchange", follow);
+  addEventListener("beforeprint", () => open(document.querySelectorAll("details")));
+  follow();
+})();
+
 // The gallery's filters. Without scripts the page shows every image and every method, in a frame that scrolls.
 (() => {
   const PAGE = 8;

@@ -3,6 +3,14 @@
 const PER_PAGE = 60;
 const CLASS_OF = { "keep": "keep", "turned down": "down", "undecided": "" };
 const SAID = { "keep": "kept", "turned down": "rejected", "undecided": "undecided" };
+const MEASURED = /_(score|share)$|^background$/;  // shown first: what a decision may hang on
+const CRITERIA = {
+  "stack-mix": (name) => [`both parts show “${name}”`, "the visible part alone is enough to recognize it",
+    "the part in the dead zone shows some of the other one, not only background"],
+  "stack-gen": (name) => [`it shows two animals, both recognizable as “${name}”`,
+    "one is outside the dead zone and can be recognized there", "most of the other is in the dead zone",
+    "nothing else attracts attention: no third animal, no text, no frame"],
+};
 const SVG = "http://www.w3.org/2000/svg";
 
 const at = (id) => document.getElementById(id);
@@ -67,10 +75,12 @@ async function show(row) {
   state.shown = shown;
   state.verdicts[row] = shown.verdict;
   at("image").src = `image/${row}`;
-  at("image").alt = `${shown.class}, ${shown.image_id}`;
+  at("image").alt = `${shown.class}, ${shown.image_id}: ${marked(shown).map(([, , text]) => text).join(", ")} are outlined`;
   at("title").textContent = shown.class;
   at("place").textContent = `${shown.image_id} · ${row + 1} of ${state.verdicts.length}`;
   at("comment").value = shown.comment;
+  at("criteria").querySelector("ul").replaceChildren(
+    ...CRITERIA[state.set.kind](shown.class).map((text) => element("li", text)));
   drawVerdict();
   drawMarks(shown);
   drawCaption(shown);
@@ -91,23 +101,31 @@ function drawVerdict() {
   }
 }
 
+const WORDS = { seen: "visible animal", hidden: "animal behind the wall" };
+
+/** What is outlined: name, place, words. The wall comes first, so that it lies under the boxes. */
+function marked(shown) {
+  const boxes = Object.entries(shown.boxes).map(([name, box]) => [name, box, WORDS[name] ?? name]);
+  return [["wall", state.set.wall, `dead zone, ${state.set.wall.text}`], ...boxes];
+}
+
 function drawMarks(shown) {
-  const marks = [["wall", state.set.wall, `dead zone, ${state.set.wall.text}`]];
-  const words = { seen: "visible animal", hidden: "animal behind the wall" };
-  for (const [name, box] of Object.entries(shown.boxes)) marks.push([name, box, words[name] ?? name]);
+  const marks = marked(shown);
   at("marks").replaceChildren(...marks.flatMap(([name, box]) => ["under", "over"].map((layer) => {
     const rect = document.createElementNS(SVG, "rect");
     for (const [key, value] of [["x", box.left], ["y", box.top], ["width", box.width], ["height", box.height]]) {
       rect.setAttribute(key, value);
     }
-    rect.setAttribute("class", layer === "under" ? "under" : `over ${name in words || name === "wall" ? name : "other"}`);
+    rect.setAttribute("class", layer === "under" ? (name === "wall" ? "under rim" : "under") : `over ${name in WORDS || name === "wall" ? name : "other"}`);
     return rect;
   })));
   at("legend").replaceChildren(...marks.map(([name, , text]) => element("span", text, name)));
 }
 
 function drawCaption(shown) {
-  at("caption").replaceChildren(...shown.caption.flatMap(({ name, value, meaning }) => {
+  const first = (entry) => MEASURED.test(entry.name) ? 0 : 1;
+  const entries = [...shown.caption].sort((a, b) => first(a) - first(b));
+  at("caption").replaceChildren(...entries.flatMap(({ name, value, meaning }) => {
     const term = element("dt", name.replaceAll("_", " "));
     term.title = meaning;
     return [term, element("dd", value, /^[0-9a-f]{40,}$/.test(value) ? "code" : "")];

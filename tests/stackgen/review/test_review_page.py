@@ -182,6 +182,15 @@ def test_stack_gen_boxes(gen_folder: Path, serve: Serve, visit: Visit) -> None:
         box = visit.page.locator("#marks .over.hidden").bounding_box()
         assert visit.page.locator("#marks .over").count() == 3
         assert visit.text("#legend").count("animal") == 2
+        assert "two animals, both recognizable as “goldfish”" in visit.text("#criteria")
+        assert visit.page.locator("#criteria").bounding_box()["y"] < picture["y"] + picture["height"], (
+            "beside the image"
+        )
+        width = "(name) => parseFloat(getComputedStyle(document.querySelector(name)).strokeWidth)"
+        rim, box_under = (visit.page.evaluate(width, name) for name in ("#marks .rim", "#marks .under:not(.rim)"))
+        assert rim >= 4 + box_under, "the dead zone shows on both sides of a box that lies on it"
+        assert visit.page.get_attribute("#image", "alt").endswith("animal behind the wall are outlined")
+        assert visit.text("#caption dt").startswith("seen score"), "what a decision may hang on comes first"
         assert "4611686018427387904" in visit.text("#caption")
         visit.press("m")
         assert visit.page.locator("#marks .wall").is_hidden()
