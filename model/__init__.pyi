@@ -1,5 +1,12 @@
 from .device import find_device as find_device, is_out_of_memory as is_out_of_memory, memory_errors as memory_errors
-from .errors import InputError as InputError, RunError as RunError, StackwallsError as StackwallsError
+from .errors import (
+    InputError as InputError,
+    RunError as RunError,
+    StackwallsError as StackwallsError,
+    quotable as quotable,
+    reason_of as reason_of,
+    without_tokens as without_tokens,
+)
 from .files import (
     check_output_folder as check_output_folder,
     disk_errors as disk_errors,
@@ -16,7 +23,6 @@ from .hub import (
     quiet_client as quiet_client,
     retried as retried,
     status_of as status_of,
-    without_tokens as without_tokens,
 )
 from .images import (
     NUM_ANIMALS as NUM_ANIMALS,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal, ParamSpec, TypeVar
 from urllib.parse import unquote
 
-from stackwalls.model.errors import InputError, RunError, StackwallsError
+from stackwalls.model.errors import InputError, RunError, StackwallsError, quotable
 
 RepositoryKind = Literal["dataset", "model"]
 
@@ -31,7 +31,6 @@ _PREFIX = re.compile(r"^hf://(datasets/|spaces/|models/)?")
 _ID = re.compile(
     r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?(?::(?P<split>[\w.-]+))?"
 )
-_TOKEN = re.compile(r"hf_[A-Za-z0-9]{20,}")
 _NOISE = re.compile(r"\d{3} (Client|Server) Error|\(Request ID|For more details|https?://\S+$")
 
 
@@ -114,7 +113,7 @@ def _reason(error: BaseException, kind: str, page: str, no_file: str) -> tuple[t
     from huggingface_hub import errors
 
     status, text, told = status_of(error), str(error), getattr(error, "server_message", None)
-    said = without_tokens(str(told).splitlines()[0].rstrip(".")) if told else first_line(error)
+    said = quotable(str(told).splitlines()[0].rstrip(".")) if told else first_line(error)
     unknown = type(error).__name__ == "DatasetNotFoundError"  # of `datasets`, which tells the cases by its text alone
     if isinstance(error, errors.GatedRepoError) or (unknown and "gated dataset" in text):
         return RunError, f"it is gated. Request access at {page}, then {LOG_IN} of the account that was granted it."
@@ -204,12 +203,7 @@ def first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     told = [line for line in lines if not _NOISE.match(line)]
     text = (told or lines or [type(error).__name__])[0].rstrip(".")
-    return without_tokens(re.sub(r"(https?://[^\s?']+)\?[^\s']*", r"\1", text))
-
-
-def without_tokens(text: str) -> str:
-    """`text` with every access token of the Hub's form replaced."""
-    return _TOKEN.sub("hf_…", text)
+    return quotable(re.sub(r"(https?://[^\s?']+)\?[^\s']*", r"\1", text))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from stackwalls.model.errors import StackwallsError
+from stackwalls.model.errors import StackwallsError, without_tokens
 
 COMMANDS = (
     "mix",
@@ -51,8 +51,6 @@ class _Parser(argparse.ArgumentParser):
     """Removes access tokens from its errors, which quote the command line."""
 
     def error(self, message: str) -> NoReturn:
-        from stackwalls.model.hub import without_tokens
-
         super().error(without_tokens(message))
 
 
