@@ -20,6 +20,7 @@ from .hub import (
     first_line as first_line,
     hub_failures as hub_failures,
     is_hub_url as is_hub_url,
+    no_remote_code as no_remote_code,
     quiet_client as quiet_client,
     retried as retried,
     status_of as status_of,

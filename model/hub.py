@@ -207,6 +207,30 @@ def first_line(error: BaseException) -> str:
 
 
 @contextmanager
+def no_remote_code(source: str) -> Iterator[None]:
+    """Load a model of others with transformers or diffusers: code that comes with it is never run.
+
+    Wherever a library in between leaves `trust_remote_code` out, transformers would ask on the terminal whether to run
+    it, and run it after a "y".
+
+    Raises:
+        InputError: if the model `source` cannot be loaded without its code.
+    """
+    from transformers import dynamic_module_utils
+
+    asking = dynamic_module_utils.TIME_OUT_REMOTE_CODE
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0  # seconds to wait for an answer; 0: do not ask
+    try:
+        yield
+    except Exception as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise InputError(f"{source} requires its own code, which is never run: choose another model.") from error
+    finally:
+        dynamic_module_utils.TIME_OUT_REMOTE_CODE = asking
+
+
+@contextmanager
 def quiet_client() -> Iterator[None]:
     """Silence the client's progress bars unless stderr is a terminal, and its warnings, which name signed addresses."""
     from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
