@@ -134,8 +134,9 @@ def test_init_files_hold_nothing_else(path: Path) -> None:
 
 TELLS_HUB_ERRORS_APART = {
     "model/hub.py": "the one translator",
+    "model/hub_client.py": "an answer that is none",
+    "model/hub_id.py": "reads ids",
     "hub_cards/reading.py": "reads the cache if offline; a dataset without a manifest is somebody else's",
-    "stackgen/diffusion/model_source.py": "falls back on the cache, unless it was the Hub that refused",
 }
 """Modules that name the errors of the Hub's clients or spell its ids, and why."""
 
