@@ -18,7 +18,7 @@ from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.row_reader import RowReader, check_unchanged, shard_rows
 from stackwalls.hub_cards.stack_dataset import StackDataset, check_row
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
-from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
+from stackwalls.model import HubId, InputError, RunError, StackwallsError, commit_of, first_line, hub_failures
 from stackwalls.model.images import ImageRow, LabelledImages, open_images
 from stackwalls.model.images.hub import download_hub, opening, stream_hub
 from stackwalls.model.images.labelled import as_text
@@ -179,8 +179,7 @@ def _open_hub(hub: HubId) -> StackDataset:
 
 
 def _commit(hub: HubId) -> str:
-    info = huggingface_hub.HfApi().repo_info(hub.repository, repo_type="dataset", revision=hub.revision)
-    return str(info.sha)
+    return commit_of(huggingface_hub.HfApi().repo_info(hub.repository, repo_type="dataset", revision=hub.revision))
 
 
 def _check_stored(hub: HubId, commit: str, manifest: Manifest) -> None:

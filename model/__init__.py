@@ -4,7 +4,8 @@
 - `networks/`: the networks that are blind behind a wall, by name, and their certificate
 - `wall` (the dead zone in pixels), `preprocessing` (the one transform), `sampling` (what a seed draws)
 - `state` (leave models as they were), `parallel`, `launcher` (this process's share of a shared run)
-- `hub` (ids and failures of the Hugging Face Hub), `device` (which one, and when its memory runs out)
+- `hub` (failures of the Hugging Face Hub), `hub_id`, `hub_client` (limits on what a server may do), `device` (which
+  one, and when its memory runs out)
 - `files` (atomic file writes, and files that may be anything), `documents` (JSON of others, by a schema)
 - `foreign` (third-party code inside this process: what it prints, and that it cannot end it), `signals` (Ctrl-C, once)
 - `errors` (the two kinds of failure that a user meets; quoting what others wrote)

@@ -17,14 +17,16 @@ from .files import (
 from .foreign import contained as contained, no_exit as no_exit
 from .hub import (
     LOG_IN as LOG_IN,
-    HubId as HubId,
+    commit_of as commit_of,
     first_line as first_line,
+    hub_answers as hub_answers,
     hub_failures as hub_failures,
-    is_hub_url as is_hub_url,
+    no_remote_code as no_remote_code,
     quiet_client as quiet_client,
     retried as retried,
     status_of as status_of,
 )
+from .hub_id import HubId as HubId, is_hub_url as is_hub_url
 from .images import (
     NUM_ANIMALS as NUM_ANIMALS,
     ImageNetClass as ImageNetClass,

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: ids, each failure of its clients as one sentence with one exit status, and retries."""
+"""The Hugging Face Hub: each failure of its clients as one sentence with one exit status, and retries."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import logging
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 from urllib.parse import unquote
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError, quotable
@@ -27,40 +27,7 @@ WAITS = (1, 2, 4, 8, 16)
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
-_PREFIX = re.compile(r"^hf://(datasets/|spaces/|models/)?")
-_ID = re.compile(
-    r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?(?::(?P<split>[\w.-]+))?"
-)
 _NOISE = re.compile(r"\d{3} (Client|Server) Error|\(Request ID|For more details|https?://\S+$")
-
-
-@dataclass(frozen=True)
-class HubId:
-    """`owner/name[@revision][:split]` on the Hub.
-
-    Attributes:
-        repository: `owner/name`.
-        revision: branch, tag or commit; None for the default branch.
-        split: of a dataset; None where not named.
-    """
-
-    repository: str
-    revision: str | None = None
-    split: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.repository}@{self.revision}" if self.revision else self.repository
-
-    @classmethod
-    def parse(cls, text: str) -> HubId | None:
-        """The id that `text` is, with or without `hf://…/` in front; None if it is not an id."""
-        match = _ID.fullmatch(_PREFIX.sub("", text))
-        return None if match is None else cls(match["id"], match["revision"], match["split"])
-
-
-def is_hub_url(text: str) -> bool:
-    """Whether `text` starts with `hf://`, which names the Hub even if a folder of that name exists."""
-    return text.startswith("hf://")
 
 
 @contextmanager
@@ -88,24 +55,49 @@ def hub_failures(
         RunError: if the repository is gated, the token missing, refused or without the right, the client offline, the
             Hub unreachable or busy, or its answer an error (exit status 1).
     """
+    from huggingface_hub import constants
+
+    from stackwalls.model.hub_client import HubAnswerError, limit_client, new_patience
+
+    cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
+    check_token(cannot)
+    limit_client()
+    new_patience()
     try:
         yield
-    except StackwallsError:
-        raise
     except Exception as error:
-        from huggingface_hub import constants
-
-        cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
+        if isinstance(error, StackwallsError) and not isinstance(error, HubAnswerError):
+            raise
         page = f"{constants.ENDPOINT}/{'' if kind == 'model' else f'{kind}s/'}{repository}"
         instead = f" Or {otherwise}." if otherwise else ""
         chain = _chain(error)
         for found in chain:  # what the Hub said, before what a library made of it
+            if isinstance(found, HubAnswerError):
+                raise RunError(f"{cannot}: the Hub {found}.{instead}") from error
             raised, reason = _reason(found, kind, page, no_file)
             if reason:
                 raise raised(f"{cannot}: {reason}{instead if raised is RunError else ''}") from error
         if reason := _unreachable(chain):
             raise RunError(f"{cannot}: {reason}{instead}") from error
+        if _raised_by_client(error):
+            raise RunError(f"{cannot}: the Hub {_unreadable(error)}.{instead}") from error
         raise
+
+
+def check_token(cannot: str = "Cannot use the Hub") -> None:
+    """Check that the user's access token can be sent; without a word about one that is merely wrong.
+
+    Raises:
+        InputError: if it holds something that no token has, such as a space in the middle; the token is not shown.
+    """
+    from huggingface_hub import constants, get_token
+
+    for position, letter in enumerate(() if constants.is_offline_mode() else get_token() or ()):
+        if not "!" <= letter <= "~":
+            raise InputError(
+                f"{cannot}: the access token (HF_TOKEN, or the one of `hf auth login`) holds U+{ord(letter):04X} at "
+                f"position {position + 1}, which no token does: copy it again."
+            )
 
 
 def _reason(error: BaseException, kind: str, page: str, no_file: str) -> tuple[type[StackwallsError], str]:
@@ -153,6 +145,53 @@ def _unreachable(chain: list[BaseException]) -> str:
     return ""
 
 
+_CLIENTS = ("huggingface_hub", "httpx2", "httpcore2", "h11", "hf_xet")
+
+
+def _raised_by_client(error: BaseException) -> bool:
+    """Whether a client's own code raised, or what that called, as `json` does over what is no JSON."""
+    raised = [frame.f_globals.get("__name__", "").split(".")[0] for frame, _ in traceback.walk_tb(error.__traceback__)]
+    others = [name for name in raised if name not in sys.stdlib_module_names]
+    disk = isinstance(error, FileNotFoundError) or getattr(error, "errno", None) is not None
+    return bool(others) and others[-1] in _CLIENTS and not disk
+
+
+def _unreadable(error: BaseException) -> str:
+    """What "the Hub …" did if this was raised over its answer."""
+    said = quotable(f"{type(error).__name__}: {first_line(error)}", 120)
+    return f"sent an answer that cannot be read ({said}). Run the same command again later"
+
+
+@contextmanager
+def hub_answers() -> Iterator[None]:
+    """Inside, values of the Hub's answers are used: that one is missing or has another type is the answer's fault."""
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
+
+    from stackwalls.model.hub_client import HubAnswerError
+
+    try:
+        yield
+    except (StackwallsError, HfHubHTTPError, HFValidationError):
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        said = quotable(f"{type(error).__name__}: {first_line(error)}", 120)
+        raise HubAnswerError(
+            f"sent an answer that cannot be read ({said}). Run the same command again later"
+        ) from error
+
+
+def commit_of(info: Any) -> str:
+    """The commit that an answer names.
+
+    Raises:
+        HubAnswerError: if it names none.
+    """
+    with hub_answers():
+        if not re.fullmatch("[0-9a-f]{40}", info.sha):
+            raise ValueError(f"{quotable(info.sha, 40)!r} is not a commit")
+        return str(info.sha)
+
+
 def retried(step: Callable[_Arguments, _Result], *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Result:
     """Call a step that may be repeated without harm until it succeeds, at most once more for each of `WAITS`.
 
@@ -186,11 +225,15 @@ def _is_passing(error: BaseException) -> bool:
     return is_connection_failure(error)
 
 
+_NOT_OF_THE_LINE = ("TooManyRedirects", "DecodingError", "InvalidURL", "UnsupportedProtocol", "LocalProtocolError")
+
+
 def is_connection_failure(error: BaseException) -> bool:
-    """Whether the connection failed; the HTTP client's own errors have only the name of their package in common."""
+    """Whether the connection failed; the HTTP clients' own errors have only the names of their packages in common."""
     if isinstance(error, ConnectionError | TimeoutError):
         return True
-    return type(error).__module__.split(".")[0].startswith(("httpx", "httpcore", "hf_xet"))
+    package, name = type(error).__module__.split(".")[0], type(error).__name__
+    return package.startswith(("httpx", "httpcore", "hf_xet")) and name not in _NOT_OF_THE_LINE
 
 
 def status_of(error: BaseException) -> int:
@@ -204,6 +247,30 @@ def first_line(error: BaseException) -> str:
     told = [line for line in lines if not _NOISE.match(line)]
     text = (told or lines or [type(error).__name__])[0].rstrip(".")
     return quotable(re.sub(r"(https?://[^\s?']+)\?[^\s']*", r"\1", text))
+
+
+@contextmanager
+def no_remote_code(source: str) -> Iterator[None]:
+    """Load a model of others with transformers or diffusers: code that comes with it is never run.
+
+    Wherever a library in between leaves `trust_remote_code` out, transformers would ask on the terminal whether to run
+    it, and run it after a "y".
+
+    Raises:
+        InputError: if the model `source` cannot be loaded without its code.
+    """
+    from transformers import dynamic_module_utils
+
+    asking = dynamic_module_utils.TIME_OUT_REMOTE_CODE
+    dynamic_module_utils.TIME_OUT_REMOTE_CODE = 0  # seconds to wait for an answer; 0: do not ask
+    try:
+        yield
+    except Exception as error:
+        if "trust_remote_code" not in str(error):
+            raise
+        raise InputError(f"{source} requires its own code, which is never run: choose another model.") from error
+    finally:
+        dynamic_module_utils.TIME_OUT_REMOTE_CODE = asking
 
 
 @contextmanager

@@ -134,8 +134,9 @@ def test_init_files_hold_nothing_else(path: Path) -> None:
 
 TELLS_HUB_ERRORS_APART = {
     "model/hub.py": "the one translator",
+    "model/hub_client.py": "an answer that is none",
+    "model/hub_id.py": "reads ids",
     "hub_cards/reading.py": "reads the cache if offline; a dataset without a manifest is somebody else's",
-    "stackgen/diffusion/model_source.py": "falls back on the cache, unless it was the Hub that refused",
 }
 """Modules that name the errors of the Hub's clients or spell its ids, and why."""
 
@@ -150,6 +151,44 @@ def test_the_hubs_failures_and_ids_have_one_owner(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     found = [match[0] for pattern in (HUB_ERRORS, HUB_ID) for match in pattern.finditer(text)]
     assert not found or relative(path) in TELLS_HUB_ERRORS_APART
+
+
+SAFE = {"from_pretrained": ("trust_remote_code", False), "torch.load": ("weights_only", True)}
+"""Loaders of others' files that can run code which comes with them, and what each use of them must say."""
+
+CANNOT = {
+    "load_dataset", "load_dataset_builder", "get_dataset_split_names",  # `datasets` has no loading scripts since 4.0
+    "timm.create_model", "models.get_model",  # architectures of the library, weights as tensors
+}  # fmt: skip
+UNSAFE = re.compile(
+    r"(from_pretrained|from_config|from_single_file|from_pipe|from_hub|load_dataset\w*|get_dataset_\w+|create_model|"
+    r"get_model|transformers\.pipeline|torch\.load|hub\.load|jit\.load|pickle\.loads?|joblib\.load|unsafe_load|full_load)"
+)
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if UNSAFE.search(path.read_text("utf-8"))], ids=relative)
+def test_no_code_of_others_is_run(path: Path) -> None:
+    """Whatever loads a model or a dataset is told not to run its code, or cannot."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    told = {
+        id(loader): {word.arg: getattr(word.value, "value", None) for word in call.keywords}
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        for loader in (call.func, *call.args[:1])  # called, or bound by `partial`
+    }
+    for node in ast.walk(tree):
+        name = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+        if not re.search(f"{UNSAFE.pattern}$", name) or any(name == can or name.endswith(f".{can}") for can in CANNOT):
+            continue
+        word, value = next((said for loader, said in SAFE.items() if name.endswith(loader)), ("", None))
+        assert word, f"{relative(path)}:{node.lineno}: {name} may run code of others"
+        assert told.get(id(node), {}).get(word) is value, f"{relative(path)}:{node.lineno}: {name} needs {word}={value}"
+
+
+def test_datasets_has_no_loading_scripts() -> None:
+    from importlib.metadata import version
+
+    assert int(version("datasets").split(".")[0]) >= 4
 
 
 def test_the_front_door_has_what_it_lists_and_imports_nothing_heavy() -> None:

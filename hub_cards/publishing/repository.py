@@ -15,7 +15,7 @@ from huggingface_hub.utils.sha import git_hash
 from stackwalls.hub_cards.layout import SHARD, listed
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND
 from stackwalls.hub_cards.publishing.publishable import LocalFile, PublishableFolder
-from stackwalls.model import LOG_IN, InputError, RunError, retried
+from stackwalls.model import LOG_IN, InputError, RunError, hub_answers, quotable, retried
 from stackwalls.model.hub import RepositoryKind
 
 RECIPE_TO_PIXELS = (RECIPE_KIND, "stack-mix")
@@ -71,6 +71,7 @@ class Account:
     role: str
 
 
+@hub_answers()
 def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository:
     """Read a branch of a repository; nothing is changed.
 
@@ -81,9 +82,9 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
         return Repository(kind, name)
     info = retried(api.repo_info, name, repo_type=kind)
     refs = retried(api.list_repo_refs, name, repo_type=kind)
-    head = next((ref.target_commit for ref in refs.branches if ref.name == branch), "")
+    head = next((_text(ref.target_commit) for ref in refs.branches if ref.name == branch), "")
     files = files_at(api, kind, name, head) if head else {}
-    manifest = retried(_manifest, api, kind, name, head) if MANIFEST_NAME in files else {}
+    manifest = _manifest(api, kind, name, head) if MANIFEST_NAME in files else {}
     return Repository(
         kind,
         name,
@@ -92,17 +93,32 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
         gated=bool(getattr(info, "gated", False)),
         head=head,
         files=files,
-        tags={ref.name: ref.target_commit for ref in refs.tags},
-        manifest_kind=str(manifest.get("kind", "")),
+        tags={_text(ref.name): _text(ref.target_commit) for ref in refs.tags},
+        manifest_kind=quotable(str(manifest.get("kind", ""))),
         manifest_files=frozenset([MANIFEST_NAME, *manifest["files"]]) if manifest else frozenset(),
     )
 
 
+@hub_answers()
 def files_at(api: HfApi, kind: RepositoryKind, name: str, commit: str) -> dict[str, RemoteFile]:
-    """The files of one commit."""
-    entries = retried(lambda: list(api.list_repo_tree(name, recursive=True, revision=commit, repo_type=kind)))
-    files = (entry for entry in entries if isinstance(entry, RepoFile))
-    return {file.path: RemoteFile(file.size, file.lfs.sha256 if file.lfs else "", file.blob_id) for file in files}
+    """The files of one commit; the client itself retries a listing."""
+    entries = api.list_repo_tree(name, recursive=True, revision=commit, repo_type=kind)
+    return {
+        _text(file.path): RemoteFile(int(file.size), _text(file.lfs.sha256) if file.lfs else "", _text(file.blob_id))
+        for file in entries
+        if isinstance(file, RepoFile)
+    }
+
+
+def _text(value: Any) -> str:
+    """A name or a hash in an answer of the Hub.
+
+    Raises:
+        TypeError: if it is none.
+    """
+    if not isinstance(value, str) or not value.isprintable():
+        raise TypeError(f"expected a name, but got {value!r}")
+    return value
 
 
 def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[str, Any]:
@@ -111,7 +127,7 @@ def _manifest(api: HfApi, kind: RepositoryKind, name: str, head: str) -> dict[st
         path = api.hf_hub_download(name, MANIFEST_NAME, repo_type=kind, revision=head, local_dir=folder)
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     known = isinstance(content, dict) and isinstance(content.get("files"), dict)
     return content if known else {}
@@ -196,14 +212,15 @@ def token_of(api: HfApi) -> str | None:
     return api.token if isinstance(api.token, str) else None if api.token is False else get_token()
 
 
+@hub_answers()
 def find_account(api: HfApi) -> Account | None:
     """Whose token it is; None without a token. Raises what the client raises for an unknown token."""
     if token_of(api) is None:
         return None
     told: dict[str, Any] = retried(api.whoami)
-    organizations = [org["name"] for org in told.get("orgs", []) if org.get("roleInOrg") != "read"]
-    role = told.get("auth", {}).get("accessToken", {}).get("role", "")
-    return Account(told["name"], (told["name"], *organizations), role)
+    organizations = [_text(org["name"]) for org in told.get("orgs", []) if org.get("roleInOrg") != "read"]
+    role = _text(told.get("auth", {}).get("accessToken", {}).get("role", ""))
+    return Account(name := _text(told["name"]), (name, *organizations), role)
 
 
 def check_may_write(api: HfApi, account: Account | None, repository: Repository) -> None:

@@ -8,7 +8,7 @@ from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from stackwalls.hub_cards.layout import listed
 from stackwalls.hub_cards.publishing.plan import Plan
 from stackwalls.hub_cards.publishing.repository import check_may_write, compare, files_at, look
-from stackwalls.model import RunError, hub_failures, quiet_client, retried
+from stackwalls.model import RunError, hub_answers, hub_failures, quiet_client, retried
 
 
 def publish(plan: Plan, api: HfApi | None = None) -> str:
@@ -84,6 +84,7 @@ def _commit(api: HfApi, plan: Plan) -> str:
     return str(commit)
 
 
+@hub_answers()
 def _tag(api: HfApi, plan: Plan, tag: str, commit: str) -> None:
     """Tag the commit, unless an earlier try already did."""
     name, kind = plan.spec.repository, plan.folder.repository_kind

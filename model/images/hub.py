@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from stackwalls.model.errors import InputError, StackwallsError
-from stackwalls.model.hub import HubId, first_line, hub_failures
+from stackwalls.model.hub import first_line, hub_failures
+from stackwalls.model.hub_id import HubId
 from stackwalls.model.images.parquet import ParquetImages
 from stackwalls.model.images.tables import TableImages, TableStream
 
@@ -26,7 +27,7 @@ def opening(hub: HubId) -> Iterator[None]:
     except StackwallsError:
         raise
     except Exception as error:  # `datasets` raises errors of many kinds for what it cannot read
-        raise InputError(f"Cannot open the dataset {hub}: {first_line(error)}.") from error
+        raise InputError(f"Cannot open the dataset {hub}: {first_line(error.__cause__ or error)}.") from error
 
 
 def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool = False) -> ParquetImages:

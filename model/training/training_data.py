@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.hub import HubId
+from stackwalls.model.hub_id import HubId
 from stackwalls.model.images.hub import download_hub, split_names, stream_hub
 from stackwalls.model.images.image_folder import ImageFolder, visible
 from stackwalls.model.images.labelled import LabelledImages, as_text

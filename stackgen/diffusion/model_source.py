@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stackwalls.model import InputError, RunError, file_sha256, hub_failures
+from stackwalls.model import InputError, RunError, commit_of, file_sha256, hub_failures, status_of
+from stackwalls.model.hub import PASSING
 
 AUTO = "auto"  # `DEFAULT` if it can run, else `MINIATURE`
 DEFAULT = "klein"
@@ -161,7 +162,6 @@ def _on_hub(preset: Preset | None, revision: str | None, repository: str = "") -
     """Pin a repository to the commit that its revision names now, or named when it was cached."""
     from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
     from huggingface_hub.constants import is_offline_mode
-    from huggingface_hub.errors import HfHubHTTPError
 
     repository = preset.repository if preset is not None else repository
     wrong = "it is not a diffusers pipeline"
@@ -171,12 +171,13 @@ def _on_hub(preset: Preset | None, revision: str | None, repository: str = "") -
             if is_offline_mode() and isinstance(cached, str):
                 index = Path(cached)
             else:
-                commit = HfApi().model_info(repository, revision=revision, timeout=20).sha
+                commit = commit_of(HfApi().model_info(repository, revision=revision, timeout=20))
                 index = Path(hf_hub_download(repository, INDEX_NAME, revision=commit))
         except Exception as error:
-            if not isinstance(cached, str) or isinstance(error, HfHubHTTPError):
+            refused = 400 <= status_of(error) < 500 and status_of(error) not in PASSING
+            if not isinstance(cached, str) or refused:
                 raise
-            index = Path(cached)  # the Hub cannot be reached, but the cache has it
+            index = Path(cached)  # the Hub cannot be reached or does not work, but the cache has it
     return ModelSource(repository, index.parent.name, _pipeline_class(index, repository), preset)
 
 

@@ -1,16 +1,24 @@
 """`load_pipeline`: a diffusers pipeline on its device, in a number type and with offloading that suit it."""
 
 import platform
-import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 
-from stackwalls.model import InputError, StackwallsError, hub_failures, is_out_of_memory, memory_errors
+from stackwalls.model import (
+    InputError,
+    StackwallsError,
+    hub_failures,
+    is_out_of_memory,
+    memory_errors,
+    no_remote_code,
+    quotable,
+)
 from stackwalls.stackgen.diffusion.model_source import OTHERWISE, ModelSource
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -138,21 +146,24 @@ def _has_bfloat16(device: str) -> bool:
 def _read(source: ModelSource, placement: Placement) -> Any:
     import diffusers
 
-    load: Callable[..., Any] = diffusers.DiffusionPipeline.from_pretrained
     dtype = DTYPES[placement.dtype]
-    options: dict[str, Any] = {"dtype": dtype, "use_safetensors": True, "trust_remote_code": False}
+    load: Callable[..., Any] = partial(
+        diffusers.DiffusionPipeline.from_pretrained, dtype=dtype, use_safetensors=True, trust_remote_code=False
+    )
     if source.folder is not None:
         try:
-            return load(str(source.folder), local_files_only=True, **options)
+            with no_remote_code(str(source.folder)):
+                return load(str(source.folder), local_files_only=True)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError) as error:
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or isinstance(error, StackwallsError):
                 raise
             raise InputError(f"The pipeline in {source.folder} cannot be loaded: {one_line(error)}") from error
     if source.preset is not None and source.preset.variant and dtype is torch.float16:
-        options["variant"] = source.preset.variant
+        load = partial(load, variant=source.preset.variant)
     try:
-        with hub_failures("load the model", "model", source.name, source.revision, otherwise=OTHERWISE):
-            return load(source.name, revision=source.revision, **options)
+        failures = hub_failures("load the model", "model", source.name, source.revision, otherwise=OTHERWISE)
+        with failures, no_remote_code(source.name):
+            return load(source.name, revision=source.revision)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         # a number: the operating system's, such as a full disk; none: diffusers', such as weights in another format
         if isinstance(error, StackwallsError) or getattr(error, "errno", None) is not None:
@@ -180,5 +191,5 @@ def _move(pipeline: Any, device: str, offload: str | None) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What a library said, in one line of at most 300 characters."""
-    return textwrap.shorten(str(error), 300, placeholder="…") or type(error).__name__
+    """What a library said, in one short line."""
+    return quotable(str(error)) or type(error).__name__

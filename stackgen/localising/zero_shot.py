@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Resampling
 
-from stackwalls.model import HubId, InputError, file_sha256, first_line, hub_failures
+from stackwalls.model import HubId, InputError, StackwallsError, file_sha256, first_line, hub_failures, no_remote_code
 from stackwalls.stackgen.localising.foreground import Foreground
 from stackwalls.stackgen.localising.localizer import Detections, Localizer, check_nouns
 
@@ -83,11 +83,17 @@ class ZeroShot:
         from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
 
         folder = Path(source) if Path(source).is_dir() else _fetch(source)
-        weights = {"dtype": torch.float32, "use_safetensors": True}
         try:
-            processor = AutoProcessor.from_pretrained(folder)  # type: ignore[no-untyped-call]
-            model = AutoModelForZeroShotObjectDetection.from_pretrained(folder, **weights)
-        except (OSError, ValueError, KeyError, ImportError) as error:
+            with no_remote_code(source):
+                processor = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+                    folder, trust_remote_code=False
+                )
+                model = AutoModelForZeroShotObjectDetection.from_pretrained(
+                    folder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False
+                )
+        except StackwallsError:
+            raise
+        except Exception as error:  # transformers raises errors of many kinds for the files of others
             raise InputError(
                 f"{source} is not a zero-shot object detection model of transformers with a processor and safetensors "
                 f"weights: {first_line(error)}."

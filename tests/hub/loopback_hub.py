@@ -43,6 +43,7 @@ class LoopbackHub:
         handler: Any = type("LoopbackHandler", (AccountRoutes, FileRoutes), served)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # the client has gone
         self.url = self.state.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
 

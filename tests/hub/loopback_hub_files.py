@@ -176,6 +176,8 @@ class FileRoutes(HubHandler):
 
     def _send_file(self, entry: Entry, start: int, stop: int, status: int, headers: dict[str, str]) -> None:
         self.drain()
+        if self.fault and self.fault.change:
+            status, _, headers = self.fault.change(status, b"", headers)
         self.send_response(status)
         for key, value in (headers | {"Content-Length": str(stop - start)}).items():
             self.send_header(key, value)

@@ -87,6 +87,11 @@ class HubHandler(BaseHTTPRequestHandler):
         if fault.drop or fault.drop_upload_after is not None:
             self.cut()
             return True
+        if fault.answer:
+            self.drain()
+            self.close_connection = True
+            fault.answer(self)
+            return True
         if fault.status:
             raise HubError(fault.status, "something went wrong on purpose", headers=fault.headers)
         return False
@@ -149,6 +154,8 @@ class HubHandler(BaseHTTPRequestHandler):
     def send(self, status: int, content: Any = None, headers: dict[str, str] | None = None) -> None:
         self.drain()
         data = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
+        if self.fault and self.fault.change:
+            status, data, headers = self.fault.change(status, data, headers or {})
         sent = {"Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(data))} | (headers or {})
         try:
             self.send_response(status)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,10 @@ class Fault:
     drop_upload_after: int | None = None
     drop_download_after: int | None = None
     drop_answer: bool = False
+    answer: Callable[[Any], None] | None = None
+    """Writes an answer of its own to the handler that it is given."""
+    change: Callable[[int, bytes, dict[str, str]], tuple[int, bytes, dict[str, str]]] | None = None
+    """Makes another of the true answer's status, body and headers."""
     seen: int = 0
 
     def strikes(self, method: str, path: str) -> bool:

@@ -46,6 +46,19 @@ def test_folders_that_are_no_pipelines(tiny_pipeline: TinyPipeline, tmp_path: Pa
     assert "requires its own code" in refused(tmp_path)
 
 
+def test_code_that_comes_with_a_part_never_runs(tmp_path: Path) -> None:
+    from stackwalls.stackgen.diffusion.miniature.spec import PIPELINE
+    from stackwalls.stackgen.diffusion.pipeline import load_pipeline, place
+
+    folder, ran = shutil.copytree(PIPELINE, tmp_path / "own"), tmp_path / "ran"
+    index = json.loads((folder / "model_index.json").read_text()) | {"unet": ["own", "Own"]}
+    (folder / "model_index.json").write_text(json.dumps(index))
+    (folder / "unet/own.py").write_text(f"import pathlib\npathlib.Path({str(ran)!r}).touch()\nclass Own: pass\n")
+    with pytest.raises(InputError, match="requires its own code, which is never run"):
+        load_pipeline(find_model("auto", str(folder), None, "cpu"), place("cpu"))
+    assert not ran.exists()
+
+
 def cached(home: Path, repository: str, pipeline: str) -> None:
     """A model's index in the Hub's cache, as a download leaves it."""
     place = home / f"models--{repository.replace('/', '--')}"

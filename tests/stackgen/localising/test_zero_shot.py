@@ -1,3 +1,5 @@
+import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -190,3 +192,38 @@ def test_the_hubs_files_come_from_one_commit_and_are_no_pickles(
 def test_a_path_that_is_not_there() -> None:
     with pytest.raises(InputError, match="There is no folder /nowhere/at/all"):
         load_localizer("/nowhere/at/all")
+
+
+OWN_CODE = {
+    "model": ("config.json", {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModel": "own.Own"}}),
+    "elsewhere": ("config.json", {"model_type": "own", "auto_map": {"AutoConfig": "user/code--own.Own"}}),
+    "processor": ("processor_config.json", {"processor_class": "Own", "auto_map": {"AutoProcessor": "own.Own"}}),
+    "images": (
+        "processor_config.json",
+        {"image_processor": {"image_processor_type": "Own", "auto_map": {"AutoImageProcessor": "own.Own"}}},
+    ),
+    "words": (
+        "tokenizer_config.json",
+        {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["own.Own", "own.Own"]}},
+    ),
+}
+
+
+@pytest.mark.parametrize("part", OWN_CODE)
+def test_code_that_comes_with_a_model_never_runs(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does anybody ask: transformers would, on the terminal, and run it after a "y"."""
+
+    def ask(*_: Any) -> NoReturn:
+        raise AssertionError("asked whether to run the code")
+
+    monkeypatch.setattr("builtins.input", ask)
+    folder, ran = save_owlv2(tmp_path / "detector"), tmp_path / "ran"
+    (folder / "own.py").write_text(f"import pathlib\npathlib.Path({str(ran)!r}).touch()\nclass Own: pass\n")
+    name, change = OWN_CODE[part]
+    (folder / name).write_text(json.dumps(json.loads((folder / name).read_text()) | change))
+    if part == "words":  # transformers has a tokenizer of its own that reads these files
+        load_localizer(str(folder))
+    else:
+        with pytest.raises(InputError, match=rf"^{re.escape(str(folder))} requires its own code, which is never run"):
+            load_localizer(str(folder))
+    assert not ran.exists()
