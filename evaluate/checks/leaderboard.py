@@ -1,4 +1,7 @@
-"""A leaderboard: scores as JSON with a schema, and one sortable page made of a folder of them."""
+"""A leaderboard: scores as JSON with a schema, and one sortable page made of a folder of them.
+
+For the schema alone nothing heavy is imported.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
-from stackwalls.evaluate.measurements import Measurements
-from stackwalls.evaluate.report.formatting import UNDEFINED
-from stackwalls.evaluate.report.page import html_environment
-from stackwalls.evaluate.report.table import TableRow
-from stackwalls.evaluate.results import RUN_NAME, Results
 from stackwalls.model import InputError
+
+if TYPE_CHECKING:
+    from stackwalls.evaluate.measurements import Measurements
+    from stackwalls.evaluate.report.table import TableRow
 
 SCORE_FORMAT = 1
 """Version of the layout."""
@@ -127,6 +129,8 @@ def read_scores(folder: str | Path) -> list[Score]:
     Raises:
         InputError: if there is none, or one is damaged; the message names the file.
     """
+    from stackwalls.evaluate.results import RUN_NAME, Results
+
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: expected one with scores (*.json) or results folders.")
@@ -158,6 +162,9 @@ def render_leaderboard(scores: Sequence[Score]) -> str:
     Raises:
         InputError: if there are no scores.
     """
+    from stackwalls.evaluate.report.formatting import UNDEFINED
+    from stackwalls.evaluate.report.page import html_environment
+
     if not scores:
         raise InputError("There are no scores to list.")
     ranked = sorted(scores, key=lambda score: score.rank)
