@@ -20,7 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
 
 from stackwalls.model import InputError
 
@@ -168,6 +167,8 @@ def resampled_means(values: NDArray[np.float64], draws: int, seed: int) -> NDArr
 
 
 def _bca(values: NDArray[np.float64], resampled: NDArray[np.float64], level: float) -> tuple[float, float]:
+    from scipy import special
+
     n, mean = len(values), values.mean()
     if (values == values[0]).all():
         return float(values[0]), float(values[0])
@@ -176,7 +177,7 @@ def _bca(values: NDArray[np.float64], resampled: NDArray[np.float64], level: flo
     deviations = (values - mean) / np.abs(values - mean).max()  # cubes of tiny ones would vanish
     # the jackknife's skewness, in closed form because the statistic is a mean
     acceleration = (deviations**3).sum() / (6 * (deviations**2).sum() ** 1.5)
-    reach = math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1)
+    reach = math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 + level) / 2)  # Student's quantile
     shifted = bias + np.array([-reach, reach])
     ranks = special.ndtr(bias + shifted / np.maximum(1 - acceleration * shifted, 1e-9))
     low, high = np.quantile(resampled, ranks)

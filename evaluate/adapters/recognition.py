@@ -1,4 +1,4 @@
-"""The entry point: from a method in any form to an `Explainer`."""
+"""The entry point: from a method in any form to an `Explainer`. Other libraries are imported when one is asked for."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pytorch_grad_cam
 import torch
 
 from stackwalls.evaluate.adapters.adapter import MOST_IMAGES, Configured, class_of, parameters_of
 from stackwalls.evaluate.adapters.captum_attribution import CaptumExplainer
-from stackwalls.evaluate.adapters.grad_cam import GradCamClassExplainer, GradCamExplainer
 from stackwalls.evaluate.adapters.imports import import_object, is_import_spec
 from stackwalls.evaluate.adapters.plain_function import FunctionExplainer
 from stackwalls.evaluate.adapters.precomputed import PrecomputedExplainer
@@ -66,9 +64,13 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0, mos
     given = _configured(method)
     found = given.method
     if isinstance(found, MethodSpec) and given.options:
+        import pytorch_grad_cam
+
         found = getattr(pytorch_grad_cam, found.cam_class)  # which takes them
         given = replace(given, method=found)
     if isinstance(found, MethodSpec):
+        from stackwalls.evaluate.adapters.grad_cam import GradCamExplainer
+
         given.refuse(f"{found.name} of the registry", "reduce", "arrays")
         return GradCamExplainer(subject, replace(found, name=name, max_batch=given.max_batch or found.max_batch))
     if isinstance(found, Path | Mapping | np.ndarray | torch.Tensor):
@@ -146,6 +148,8 @@ def _resolved(method: object) -> object:
         return _registered(method)
     if spec := METHODS.get(ALIASES.get(method, method)):
         return spec
+    import pytorch_grad_cam
+
     classes = {name: kind for name, kind in vars(pytorch_grad_cam).items() if isinstance(kind, type)}
     classes = {name: kind for name, kind in classes.items() if _is_grad_cam(kind)}
     if method in classes:
@@ -162,6 +166,10 @@ def _resolved(method: object) -> object:
 
 def _registered(method: object) -> object:
     """The registry's entry for a class of grad-cam, or the method itself."""
+    if not str(getattr(method, "__module__", "")).startswith("pytorch_grad_cam."):
+        return method
+    import pytorch_grad_cam
+
     own = (spec for spec in METHODS.values() if method is getattr(pytorch_grad_cam, spec.cam_class))
     return next(own, method)
 
@@ -178,6 +186,8 @@ def _adapter(name: str, method: object) -> Callable[[str, Subject, Configured, i
     if is_composite(method) or is_attributor(method):
         return ZennitExplainer
     if kind is not None and _is_grad_cam(kind):
+        from stackwalls.evaluate.adapters.grad_cam import GradCamClassExplainer
+
         return GradCamClassExplainer
     if kind is not None and (hasattr(kind, "compute_cams") or "target_layer" in parameters_of(kind)):
         return TorchCamExplainer

@@ -1,4 +1,7 @@
-"""A leaderboard: scores as JSON with a schema, and one sortable page made of a folder of them."""
+"""A leaderboard: scores as JSON with a schema, and one sortable page made of a folder of them.
+
+For the schema alone nothing heavy is imported.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from stackwalls.evaluate.measurements import Measurements
-from stackwalls.evaluate.report.formatting import UNDEFINED
-from stackwalls.evaluate.report.page import REPORT_NAME, html_environment
-from stackwalls.evaluate.report.table import TableRow
-from stackwalls.evaluate.results import RUN_NAME, Results
-from stackwalls.evaluate.run.provenance import images_are
 from stackwalls.model import InputError
 from stackwalls.model.documents import MOST_BYTES, checked, parse_json
 from stackwalls.model.files import read_bounded
+
+if TYPE_CHECKING:
+    from stackwalls.evaluate.measurements import Measurements
+    from stackwalls.evaluate.report.table import TableRow
 
 SCORE_FORMAT = 1
 """Version of the layout."""
@@ -118,6 +119,8 @@ def scores_of(results: Measurements) -> list[Score]:
 
 
 def _score(results: Measurements, row: TableRow, dataset: Mapping[str, Any]) -> Score:
+    from stackwalls.evaluate.run.provenance import images_are
+
     run, wall, accuracy = results.run, results.wall, results.summary.accuracy[row.dataset]
     means = {"mu": row.mu.mean, "mu_std": row.mu.std, "native_mu": row.mu_native.mean}
     means |= {"mu_low": row.interval.low, "mu_high": row.interval.high}
@@ -141,6 +144,8 @@ def read_scores(folder: str | Path) -> list[Score]:
     Raises:
         InputError: if there is none, or one is damaged; the message names the file.
     """
+    from stackwalls.evaluate.results import RUN_NAME, Results
+
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: expected one with scores (*.json) or results folders.")
@@ -172,6 +177,9 @@ def render_leaderboard(scores: Sequence[Score], folder: str = ".") -> str:
     Raises:
         InputError: if there are no scores.
     """
+    from stackwalls.evaluate.report.formatting import UNDEFINED
+    from stackwalls.evaluate.report.page import REPORT_NAME, html_environment
+
     if not scores:
         raise InputError("There are no scores to list.")
     ranked = sorted(scores, key=lambda one: (one.network, one.images_are, one.dataset, one.wall, one.run, one.rank))

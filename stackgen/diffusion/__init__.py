@@ -2,7 +2,7 @@
 
 - which: `model_source` (a preset, a Hub id or a folder, pinned; the presets as data: add a model here)
 - how: `call` (steps, guidance, size), `pipeline` (device, number type, offloading), `text_to_image` (prompts and seeds
-  → frames)
+  → frames), `reading` (which part of a prompt its text encoders read)
 - `miniature/`: trains the pipeline in this package
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from stackwalls.model import InputError, memory_errors
+from stackwalls.model import InputError, RunError, StackwallsError, is_out_of_memory, memory_errors
 from stackwalls.stackgen.diffusion.call import Call, call_arguments
 from stackwalls.stackgen.diffusion.model_source import ModelSource
 from stackwalls.stackgen.diffusion.pipeline import (
@@ -21,6 +21,7 @@ from stackwalls.stackgen.diffusion.pipeline import (
     prepare,
     quiet_libraries,
 )
+from stackwalls.stackgen.diffusion.reading import Reading
 
 FLAT = 8  # a frame with a smaller range of values (of 0 to 255) is blank
 
@@ -55,6 +56,7 @@ class TextToImage:
         self._pipeline, self._call, self._source, self._device = pipeline, call, source, device
         self._arguments = call_arguments(call, source)
         self._negative = self._arguments.pop("negative_prompt", None)
+        self._reading = Reading(pipeline, source.name)
         self.described = source.name
 
     @classmethod
@@ -93,18 +95,19 @@ class TextToImage:
         """See `FrameMaker`.
 
         Raises:
-            InputError: if the pipeline rejects the size or the other arguments.
+            InputError: if the pipeline rejects the size or the other arguments, or its text encoders read too little
+                of two prompts to tell them apart.
             RunError: if memory runs out.
         """
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         negative = {} if self._negative is None else {"negative_prompt": [self._negative] * len(prompts)}
         # each call gets its own list: some pipelines write their chat template into it
-        with quiet_libraries(), memory_errors(memory_advice(self._device)), torch.no_grad():
+        quiet, memory = quiet_libraries(), memory_errors(memory_advice(self._device))
+        with quiet, memory, self._reading.watched(prompts), torch.no_grad():
             try:
                 made = self._pipeline(prompt=list(prompts), generator=generators, **negative, **self._arguments).images
-            except ValueError as error:
-                wrong = f"{self._source.pipeline} rejects the call ({one_line(error)})"
-                raise InputError(f"{wrong}: change --size, --steps or --guidance.") from error
+            except (ValueError, AttributeError, TypeError, LookupError, RuntimeError) as error:
+                raise self._failure(error) from error
             frames = [_as_frame(image) for image in made]
         width, height = self._call.width, self._call.height
         for frame in frames:
@@ -114,6 +117,19 @@ class TextToImage:
                     f"use --size {frame.width}x{frame.height}."
                 )
         return frames
+
+    def _failure(self, error: Exception) -> Exception:
+        """What to raise for an error of the pipeline's call."""
+        if isinstance(error, StackwallsError) or is_out_of_memory(error):
+            return error
+        if isinstance(error, ValueError):
+            wrong = f"{self._source.pipeline} rejects the call ({one_line(error)})"
+            return InputError(f"{wrong}: change --size, --steps or --guidance.")
+        kind = RunError if isinstance(error, RuntimeError) else InputError
+        return kind(
+            f"The {self._source.pipeline} of {self._source.name} fails ({one_line(error)}): its parts may not fit "
+            "together, such as a scheduler of another kind of model. Use its original files, or another model."
+        )
 
 
 def _as_frame(image: Any) -> Image.Image | Flaw:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,8 @@ def load_localizer(name: str, device: str = "cpu") -> Localizer:
 class ZeroShot:
     """A zero-shot detector (OWLv2, Grounding DINO, …), always in single precision.
 
-    All nouns of a frame are queried together. Texts longer than the model reads (16 tokens with OWLv2) are truncated.
+    All nouns of a frame are queried together. Texts longer than the model reads (16 tokens with OWLv2) are truncated,
+    which a `UserWarning` says once.
 
     Attributes:
         name: as the user gave it.
@@ -75,6 +77,7 @@ class ZeroShot:
         self._model, self._processor = model, processor
         self._kind = str(model.config.model_type)
         self.threshold = _THRESHOLDS.get(self._kind, _THRESHOLD)
+        self._warned = False
 
     @classmethod
     def load(cls, source: str, device: torch.device | str = "cpu", name: str | None = None) -> ZeroShot:
@@ -118,13 +121,15 @@ class ZeroShot:
     def _locate_batch(self, frames: Sequence[Image], nouns: Sequence[Sequence[str]]) -> list[Detections]:
         import torch
 
+        texts = self._texts(nouns)
         inputs = self._processor(
             images=[self._shrunk(frame.convert("RGB")) for frame in frames],
-            text=self._texts(nouns),
+            text=texts,
             return_tensors="pt",
             truncation=True,
             **self._padding(),
         ).to(self._model.device)
+        self._warn_of_cuts(texts, inputs["input_ids"].shape[1])
         with torch.inference_mode():
             outputs = self._model(**inputs)
         results = self._processor.post_process_grounded_object_detection(
@@ -134,6 +139,25 @@ class ZeroShot:
             Detections.of(result["boxes"].float().cpu().numpy(), result["scores"].float().cpu().numpy(), frame.size)
             for result, frame in zip(results, frames, strict=True)
         ]
+
+    def _warn_of_cuts(self, texts: Sequence[Sequence[str]], limit: int) -> None:
+        """Say once which words of a text the model does not read, if `limit` tokens are fewer than it has."""
+        from stackwalls.stackgen.diffusion.reading import unread
+
+        tokenizer = self._processor.tokenizer
+        limit = min(limit, getattr(self._model.config, "max_text_len", limit))
+        # OWLv2 gets text by text, all others a frame's texts in one
+        for text in dict.fromkeys(t for words in texts for t in (words if self._kind in _OWL else [". ".join(words)])):
+            tokens = len(tokenizer(text, verbose=False)["input_ids"])
+            if tokens > limit and not self._warned:
+                self._warned = True
+                fitting = limit - tokenizer.num_special_tokens_to_add()
+                warnings.warn(
+                    f"The detector {self.name} reads {limit} of the {tokens} tokens of “{text:.60}” and not "
+                    f"“{unread(tokenizer, text, fitting)}”: it may find something else. Use a shorter class name.",
+                    UserWarning,
+                    stacklevel=2,
+                )
 
     def _shrunk(self, frame: Image) -> Image:
         """Shrink a frame that is larger than OWLv2's input, with Pillow.

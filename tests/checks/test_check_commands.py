@@ -11,7 +11,7 @@ from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate
 from stackwalls.evaluate.results import check_folder
-from stackwalls.model import Wall, save_model
+from stackwalls.model import BlindModel, Certificate, Wall, require_certificate, save_model
 from stackwalls.stackgen.cli import main
 
 
@@ -29,9 +29,17 @@ def test_walls_on_every_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("stackwalls.model.load_model", lambda _, wall: walled_cnn(str(wall)))
+    certified: list[str] = []
+
+    def certify(model: BlindModel, wall: Wall, seed: int) -> Certificate:
+        certified.append(str(wall))
+        return require_certificate(model, wall, seed)
+
+    monkeypatch.setattr("stackwalls.evaluate.run.runner.require_certificate", certify)
     sides = ["bottom:64", "top:64", "left:64", "right:64", "rows:64:128"]
     call = ["walls", "--source", "drawn", "--classes", "2", "--method", "GradCAM", "--method", "HiResCAM"]
     assert main([*call, "--device", "cpu", "--out", str(tmp_path)]) == 0
+    assert certified == sides, "once per wall, which is the longest part of a short run"
     printed = capsys.readouterr().out
     assert printed.startswith((tmp_path / "walls.txt").read_text())
     lines = list(csv.DictReader((tmp_path / "walls.csv").read_text().splitlines()))

@@ -1,8 +1,10 @@
 """Real pipelines of diffusers with tiny random weights, through the real `from_pretrained`, without a network."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 from stackwalls.model import InputError, RunError
 from stackwalls.stackgen.diffusion import Call, Flaw, ModelSource, Placement, TextToImage, complete_call, find_model
 from stackwalls.stackgen.diffusion.pipeline import quiet_libraries
+from stackwalls.stackgen.diffusion.reading import Reading
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
@@ -150,15 +153,85 @@ def test_memory_that_is_short(
     assert "\n" not in str(raised.value)
 
 
-def test_other_errors_are_not_hidden(tiny_pipeline: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (RuntimeError("shapes do not fit"), RunError),
+        (AttributeError("shapes do not fit"), InputError),
+        (TypeError("shapes do not fit"), InputError),
+        (IndexError("shapes do not fit"), InputError),
+        (NotImplementedError("shapes do not fit"), RunError),
+    ],
+)
+def test_other_errors_are_a_sentence(
+    error: Exception, kind: type[Exception], tiny_pipeline: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     model = load(tiny_pipeline("stable-diffusion"))
 
     def fail(*_: object, **__: object) -> None:
-        raise RuntimeError("shapes do not fit")
+        raise error
 
     monkeypatch.setattr(model._pipeline.unet, "forward", fail)
-    with pytest.raises(RuntimeError, match="shapes do not fit"):
+    with pytest.raises(kind, match=r"StableDiffusionPipeline of \S+ fails \(shapes do not fit\)") as raised:
         model.draw(PROMPTS[:1], SEEDS[:1])
+    assert raised.value.__cause__ is error
+
+
+def test_a_scheduler_of_another_kind(tiny_pipeline: Callable[[str], Path]) -> None:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    model = load(tiny_pipeline("stable-diffusion"))
+    model._pipeline.scheduler = FlowMatchEulerDiscreteScheduler()
+    with pytest.raises(InputError, match=r"FlowMatchEulerDiscreteScheduler.*parts may not fit together"):
+        model.draw(PROMPTS[:1], SEEDS[:1])
+
+
+def test_prompts_that_are_the_same_as_far_as_they_are_read(tiny_pipeline: Callable[[str], Path]) -> None:
+    """The tiny tokenizer has a token for each letter, and its encoder reads 75 of them."""
+    model = load(tiny_pipeline("stable-diffusion"))
+    start = "words " * 15  # 75 letters: their spaces are part of them
+    with warnings.catch_warnings(action="error"):
+        model.draw([start, "a" * 75], [0, 1])
+    with pytest.warns(UserWarning, match="text_encoder reads 75 of its 83 tokens and not “goldfish”"):
+        model.draw([f"{start}goldfish"], [0])
+    with pytest.raises(InputError, match=r"reads 75 of its 78 tokens and not “hen”.*the same as another prompt"):
+        model.draw([f"{start}hen"], [0])
+    with warnings.catch_warnings(action="error"):  # said once
+        model.draw([f"hen {start}"], [0])
+
+
+def test_what_one_of_several_encoders_reads_is_read() -> None:
+    """Two short encoders and a long one, as in Stable Diffusion 3: one animal is behind the short ones' limit."""
+    lengths = {"text_encoder": 8, "text_encoder_2": 8, "text_encoder_3": 64}
+    pipeline = SimpleNamespace(components={"transformer": torch.nn.Identity()})
+    for name in lengths:
+        pipeline.components |= {name: torch.nn.Identity(), name.replace("text_encoder", "tokenizer"): Letters()}
+    reading = Reading(pipeline, "three")
+    prompts = ["longer than 8: hen", "longer than 8: ox"]
+
+    def call(names: Iterable[str], prompt: str) -> None:
+        with reading.watched([prompt]):
+            for name in names:
+                tokens = [*Letters()(prompt)["input_ids"], *[0] * 64][: lengths[name]]
+                pipeline.components[name](torch.tensor([tokens]))
+            pipeline.components["transformer"](torch.zeros(1))
+
+    with pytest.warns(UserWarning, match="text_encoder reads 8 .*; text_encoder_2 reads 8 of its 18 tokens and not"):
+        call(lengths, prompts[0])
+    call(lengths, prompts[1])
+    call(list(lengths)[:2], prompts[0])
+    with pytest.raises(InputError, match="the same as another prompt"):
+        call(list(lengths)[:2], prompts[1])
+
+
+class Letters:
+    """A tokenizer with a token for each character."""
+
+    def __call__(self, text: str, **_: object) -> dict[str, list[int]]:
+        return {"input_ids": [ord(letter) for letter in text]}
+
+    def decode(self, tokens: list[int]) -> str:
+        return "".join(map(chr, tokens))
 
 
 def test_an_attention_back_end_that_is_not_here(tiny_pipeline: Callable[[str], Path]) -> None:

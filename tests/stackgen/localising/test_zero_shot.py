@@ -1,6 +1,7 @@
 import json
 import re
 import socket
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -114,6 +115,17 @@ def test_owlv2_gets_sixteen_tokens_and_equally_many_texts(tmp_path: Path) -> Non
     assert texts == [["a photo of a border terrier", "a photo of a dog"], ["a photo of a hen", "a photo of a hen"]]
     inputs = localizer._processor(text=[[LONG]], return_tensors="pt", truncation=True, **localizer._padding())
     assert inputs["input_ids"].shape == (1, 16)
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("owlv2", 16), ("grounding-dino", 256)])
+def test_words_that_are_not_read_are_named_once(kind: str, limit: int, tmp_path: Path) -> None:
+    localizer = everything(SAVERS[kind](tmp_path))
+    with warnings.catch_warnings(action="error"):
+        localizer.locate(frames()[:1], [["ox"]])
+    with pytest.warns(UserWarning, match=rf"reads {limit} of the \d+ tokens of “.*a very long name.* and not “.*z”"):
+        localizer.locate(frames()[:1], [[f"{LONG} {LONG} {LONG} {LONG} z" if limit > 16 else "a very long name z"]])
+    with warnings.catch_warnings(action="error"):
+        localizer.locate(frames()[:1], [[LONG * 4]])
 
 
 class Answer:
