@@ -7,12 +7,17 @@ Data goes to stdout, progress and warnings to stderr. Exit status 0: success; 1:
 import argparse
 import errno
 import importlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib.metadata import version
+from pathlib import Path
 from typing import NoReturn
 
-from stackwalls.model.errors import StackwallsError, without_tokens
+import stackwalls.stackgen.commands._options as options
+from stackwalls.model.errors import StackwallsError, quotable, reason_of, without_tokens
+from stackwalls.model.foreign import no_exit
 
 COMMANDS = (
     "mix",
@@ -33,6 +38,9 @@ COMMANDS = (
     "demo",
 )
 """Sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
+
+_MOST = 5000
+"""The most characters of an error; it may quote what a server, a file or a method said."""
 
 RESUMED = frozenset({"mix", "generate", "miniature", "evaluate", "walls", "publish"})
 """The commands that resume a run that was stopped."""
@@ -76,16 +84,44 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"stackgen: {message}", file=sys.stderr)
+    print(f"stackgen: {quotable(message, _MOST)}", file=sys.stderr)
     return status
+
+
+def _with_home(value: object) -> object:
+    """The value of an option with `~` for the home folder, as a shell writes it where it is not quoted."""
+    if isinstance(value, list):
+        return [_with_home(each) for each in value]
+    # a Path of a text would change it: hf://… and https://…
+    return type(value)(os.path.expanduser(value)) if isinstance(value, str | Path) else value  # noqa: PTH111
+
+
+@contextmanager
+def _open_streams() -> Iterator[None]:
+    """A stream that the shell closed (`>&-`) is the null device: its place would be the next opened file's."""
+    with ExitStack() as stack:
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                setattr(sys, name, stack.enter_context(Path(os.devnull).open("w")))
+                stack.callback(setattr, sys, name, None)
+        yield
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    args = build_parser().parse_args(arguments)
+    with _open_streams():
+        args = build_parser().parse_args(arguments)
+        for name, value in vars(args).items():
+            setattr(args, name, _with_home(value))
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run a command; whatever it raises is a sentence and a status."""
     try:
-        status: int = args.run(args)
-        sys.stdout.flush()
+        with no_exit(), options.stdout_for_json() if getattr(args, "json", False) else nullcontext():
+            status: int = args.run(args)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         again = "resumes the run" if args.command in RESUMED else "starts over"
         return _fail(f"stopped: the same command {again}.", 130)
@@ -93,6 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # the reader of a pipe (`| head`) is gone: write nothing more to stdout, not even at exit
         sys.stdout = None
         return 0
+    except SystemExit as error:  # no command raises it
+        return _fail(f"third-party code ended the command ({reason_of(error)}), so it is not finished.", 1)
     except (StackwallsError, OSError) as error:
         if args.debug:
             raise

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _MASKED, _BASELINE, _WALLED = "mini-masked-vgg16", "mini-baseline-vgg16", "walled:tf_efficientnet_lite0"
 
+_MADE_BY = {"command": "stackgen demo"}
+"""In the results: only these may be replaced."""
+
 _CLASSES = 24
 _WALLED_IMAGES, _SCORE_CAM_IMAGES = 8, 2
 """For the large network, which takes almost a second per image, and seconds with ScoreCAM, which runs it on up to 1,280
@@ -49,8 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make both sets, evaluate three networks, print the tables and where the report is."""
+    own = _check_results(args.out / "results")
     sets = _make_sets(args)
-    masked = _evaluate(_MASKED, sets, args, out=args.out / "results", overwrite=True)
+    masked = _evaluate(_MASKED, sets, args, out=args.out / "results", overwrite=own, provenance=_MADE_BY)
     baseline = _evaluate(_BASELINE, sets, args, wall=masked.wall, require_blind=False)
     limits = {"ScoreCAM": _SCORE_CAM_IMAGES}
     walled = _evaluate(_WALLED, sets[:1], args, limit=_WALLED_IMAGES, limits=limits)
@@ -60,6 +64,19 @@ def run(args: argparse.Namespace) -> int:
     print(_heading(masked), masked.table(), _heading(walled), walled.table(), sep="\n\n")
     print(f"\nReport, with every image and the proof: {folder / 'report.html'}")
     return 0
+
+
+def _check_results(folder: Path) -> bool:
+    """Whether a folder holds results of an earlier demo, which may be replaced; an `InputError` if others'."""
+    from stackwalls.evaluate.results import RUN_NAME, Results, check_folder
+    from stackwalls.model import InputError
+
+    check_folder(folder, overwrite=True)
+    if not (folder / RUN_NAME).exists():
+        return False
+    if Results.load(folder).run.get("provenance") != _MADE_BY:
+        raise InputError(f"{folder} holds results that the demo did not make: choose another folder for it (--out).")
+    return True
 
 
 def _make_sets(args: argparse.Namespace) -> list[Path]:
