@@ -17,7 +17,7 @@ from stackwalls.evaluate.adapters.conversion import REDUCTIONS, describe, to_map
 from stackwalls.evaluate.adapters.isolation import undisturbed
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import InputError, Walled, first_line
+from stackwalls.model import InputError, Walled, contained, first_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,8 @@ class Adapter(ABC):
     def _instantiate(self, factory: Any, **arguments: object) -> Any:
         """An object of a third-party class, for the network."""
         try:
-            return factory(self.subject.model, **arguments)
+            with contained():
+                return factory(self.subject.model, **arguments)
         except (Exception, SystemExit) as error:  # whatever it raises is the reason
             reason = f"{type(error).__name__}: {first_line(error)}"
             raise InputError(f"The method {self.name} cannot be made for {self.subject.name}: {reason}") from error
@@ -165,6 +166,20 @@ class Adapter(ABC):
             return form
         read = ", ".join(names[id(layer)] for layer in layers)
         return f"{form} at {read}, which is not the network's target layer alone"
+
+
+class OwnExplainer(Adapter):
+    """An `Explainer` of the user's, which makes final maps of one or several methods: of one of them."""
+
+    form = "an explainer"
+
+    @property
+    def note(self) -> str | None:
+        """See `Adapter.note`: what the explainer says of itself."""
+        return getattr(self.given.method, "note", None)
+
+    def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
+        return self.given.method.explain(inputs, targets.tolist(), [self.name])[self.name]
 
 
 def _in_words(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -94,7 +94,8 @@ class PrecomputedExplainer:
         for ref, values in zip(self._refs, self._store.find(self._refs), strict=True):
             if values is None:
                 raise InputError(f"there is no map for {ref.image_id} in {self._store.where}")
-            found.append(values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values))
+            # a copy before the next is asked for: a mapping that makes its maps may use one buffer for all
+            found.append(np.array(values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values))
         if len(shapes := {values.shape for values in found}) > 1:
             raise InputError(f"the maps have different shapes: {sorted(shapes)}")
         return {self.name: to_maps(np.stack(found), self._size, self.reduce)}
@@ -104,7 +105,7 @@ class _Store(NamedTuple):
     """Where maps are kept."""
 
     where: str  # in words
-    find: Callable[[Sequence[ImageRef]], list[Any]]  # the values of each image's map, or None
+    find: Callable[[Sequence[ImageRef]], Iterable[Any]]  # the values of each image's map, or None
     length: int | None = None  # of maps in order; None if they have names
 
 
@@ -130,8 +131,8 @@ def _open_store(name: str, method: Any) -> _Store:
     return _Store(path.name, partial(_by_order, maps), len(maps))
 
 
-def _by_name(maps: Mapping[str, Any], refs: Sequence[ImageRef]) -> list[Any]:
-    return [next((maps[name] for name in ref.names if name in maps), None) for ref in refs]
+def _by_name(maps: Mapping[str, Any], refs: Sequence[ImageRef]) -> Iterable[Any]:
+    return (next((maps[name] for name in ref.names if name in maps), None) for ref in refs)
 
 
 def _by_order(maps: Any, refs: Sequence[ImageRef]) -> list[Any]:
@@ -140,7 +141,7 @@ def _by_order(maps: Any, refs: Sequence[ImageRef]) -> list[Any]:
 
 def _in_npz(path: Path, refs: Sequence[ImageRef]) -> list[Any]:
     with _load(path) as stored:  # open for one batch only
-        return _by_name(stored, refs)
+        return list(_by_name(stored, refs))
 
 
 def _in_folder(folder: Path, refs: Sequence[ImageRef]) -> list[Any]:

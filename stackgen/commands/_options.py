@@ -269,7 +269,9 @@ def plain_warnings() -> Iterator[None]:
     """Show warnings as one sentence on stderr, without their location in the code."""
     import warnings
 
+    from stackwalls.model.errors import quotable
+
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_args, **_kwargs: say(str(message))
+        warnings.showwarning = lambda message, *_args, **_kwargs: say(quotable(str(message), 1000))
         yield

@@ -1,7 +1,6 @@
 """`load_pipeline`: a diffusers pipeline on its device, in a number type and with offloading that suit it."""
 
 import platform
-import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 
 import torch
 
-from stackwalls.model import InputError, StackwallsError, hub_failures, is_out_of_memory, memory_errors
+from stackwalls.model import InputError, StackwallsError, hub_failures, is_out_of_memory, memory_errors, quotable
 from stackwalls.stackgen.diffusion.model_source import OTHERWISE, ModelSource
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -181,4 +180,4 @@ def _move(pipeline: Any, device: str, offload: str | None) -> str:
 
 def one_line(error: BaseException) -> str:
     """What a library said, in one line of at most 300 characters."""
-    return textwrap.shorten(str(error), 300, placeholder="…") or type(error).__name__
+    return quotable(str(error)) or type(error).__name__
