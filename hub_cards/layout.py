@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pyarrow as pa
@@ -146,7 +147,7 @@ def check_present(folder: Path, manifest: Manifest) -> None:
             continue
         raise InputError(
             f"{name} {what} in the dataset folder {folder}: copy or download it again, or delete the folder and "
-            f"rebuild the dataset (`stackgen verify {folder}` lists everything that is wrong)."
+            f"rebuild the dataset (`stackgen verify {quote(str(folder))}` lists everything that is wrong)."
         )
 
 

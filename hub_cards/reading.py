@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 import datasets
 import huggingface_hub
@@ -147,7 +148,7 @@ def _check_has_pixels(name: str, manifest: Manifest) -> None:
     if manifest.kind == RECIPE_KIND:
         raise InputError(
             f"{name} is a recipe of STACK-MIX without pixels: rebuild the set from your own copy of the images with "
-            f"`stackgen mix --recipe {name} --source … --out stack-mix`, and open that."
+            f"`stackgen mix --recipe {quote(name)} --source … --out stack-mix`, and open that."
         )
 
 

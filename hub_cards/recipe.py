@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import huggingface_hub
@@ -111,7 +112,7 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
 def _set_rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:
     for path in (folder / name for name in manifest.shards()):
         if file_sha256(path) != manifest.files[path.relative_to(folder).as_posix()]["sha256"]:
-            raise RunError(f"{path} was changed after it was made: `stackgen verify {folder}` says more.")
+            raise RunError(f"{path} was changed after it was made: `stackgen verify {quote(str(folder))}` says more.")
         for batch in read_groups([path], needed=RECORDS[manifest.kind]().arrow_schema):
             yield from batch.to_pylist()
 

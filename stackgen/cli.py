@@ -7,12 +7,17 @@ Data goes to stdout, progress and warnings to stderr. Exit status 0: success; 1:
 import argparse
 import errno
 import importlib
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib.metadata import version
+from pathlib import Path
 from typing import NoReturn
 
-from stackwalls.model.errors import StackwallsError, without_tokens
+import stackwalls.stackgen.commands._options as options
+from stackwalls.model.errors import RunError, StackwallsError, quotable, reason_of, without_tokens
+from stackwalls.model.foreign import no_exit
 from stackwalls.model.signals import interrupted_once
 
 COMMANDS = (
@@ -34,6 +39,9 @@ COMMANDS = (
     "demo",
 )
 """Sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
+
+_MOST = 5000
+"""The most characters of an error; it may quote what a server, a file or a method said."""
 
 RESUMED = frozenset({"mix", "generate", "miniature", "evaluate", "walls", "publish"})
 """The commands that resume a run that was stopped."""
@@ -77,22 +85,43 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"stackgen: {message}", file=sys.stderr)
+    print(f"stackgen: {quotable(message, _MOST)}", file=sys.stderr)
     return status
+
+
+def _with_home(value: object) -> object:
+    """The value of an option with `~` for the home folder, as a shell writes it where it is not quoted."""
+    if isinstance(value, list):
+        return [_with_home(each) for each in value]
+    # a Path of a text would change it: hf://… and https://…
+    return type(value)(os.path.expanduser(value)) if isinstance(value, str | Path) else value  # noqa: PTH111
+
+
+@contextmanager
+def _open_streams() -> Iterator[None]:
+    """A stream that the shell closed (`>&-`) is the null device: its place would be the next opened file's."""
+    with ExitStack() as stack:
+        for name in ("stdout", "stderr"):
+            if getattr(sys, name) is None:
+                setattr(sys, name, stack.enter_context(Path(os.devnull).open("w")))
+                stack.callback(setattr, sys, name, None)
+        yield
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; without `arguments`, the process's own, which ends after it."""
-    with interrupted_once(process_ends=arguments is None):
+    with _open_streams(), interrupted_once(process_ends=arguments is None):
         return _run(arguments)
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    """Run a command; whatever it raises is a sentence and a status."""
     args = argparse.Namespace(command=None, debug=False)  # if Ctrl-C comes before the call is read
     try:
         build_parser().parse_args(arguments, args)
-        status: int = args.run(args)
-        sys.stdout.flush()
+        for name, value in vars(args).items():
+            setattr(args, name, _with_home(value))
+        return _finished(args)
     except KeyboardInterrupt:
         again = "resumes the run" if args.command in RESUMED else "starts over"
         return _fail(f"stopped: the same command {again}.", 130)
@@ -110,4 +139,15 @@ def _run(arguments: Sequence[str] | None) -> int:
         where = f" at {error.filename}" if error.filename else ""
         advice = ": free some space, then run the same command again." if full else "."
         return _fail(f"{what}{where}{advice}", 1)
+
+
+def _finished(args: argparse.Namespace) -> int:
+    """The status of a command that third-party code in it cannot end."""
+    with no_exit(), options.stdout_for_json() if getattr(args, "json", False) else nullcontext():
+        try:
+            status: int = args.run(args)
+        except SystemExit as error:  # no command raises it
+            ended = f"third-party code ended the command ({reason_of(error)})"
+            raise RunError(f"{ended}, so it is not finished.") from error
+        sys.stdout.flush()
     return status

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 from stackwalls.hub_cards import (
     MANIFEST_NAME,
@@ -76,7 +77,7 @@ def redo_rejected(spec: MixSpec, out: Path, *, workers: int | None = None, progr
         if not earlier:
             raise InputError(
                 f"{out} holds no finished set, so there is nothing to replace: make it first, by the same command "
-                f"without --redo-rejected, then look at it by `stackgen review {out}`."
+                f"without --redo-rejected, then look at it by `stackgen review {quote(str(out))}`."
             )
         return _outcome(out, mix(spec, out, workers=workers, progress=progress), earlier)
     plan = plan_mix(replace(spec, redone=earlier), source.index(), source.name)

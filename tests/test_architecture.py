@@ -328,6 +328,22 @@ def test_one_job_has_one_owner(job: str) -> None:
     assert found == owners, f"{sorted(found - owners)} {job} too; use {sorted(owners)}"
 
 
+def test_commands_to_run_are_quoted_for_the_shell() -> None:
+    """What is filled into a printed command, `stackgen COMMAND …` or `hf …`, is a `quote(…)`, or an id of the Hub."""
+    found, unquoted = 0, []
+    for path in MODULES:
+        for text in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            before = ""
+            for part in text.values if isinstance(text, ast.JoinedStr) else ():
+                if isinstance(part, ast.FormattedValue) and re.search(r"\b(stackgen|hf) [^\s`]+ [^`;]*$", before):
+                    found += 1
+                    if not re.match(r"quote\(|(there|hub)\.(name|kind|repository)$", ast.unparse(part.value)):
+                        unquoted.append(f"{relative(path)}:{part.lineno}: {ast.unparse(part.value)}")
+                before += part.value if isinstance(part, ast.Constant) else "{}"
+    assert found > 10
+    assert not unquoted
+
+
 def test_only_one_module_renames_files_into_place() -> None:
     """Whole files are written by `model/files.py`: elsewhere nothing is renamed, and no temporary name is made."""
     found = set()

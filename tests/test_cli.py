@@ -1,7 +1,12 @@
 """The command line's own manners: exit statuses, one sentence an error, no traceback unless asked for."""
 
+import argparse
+import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +53,83 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stackwalls.stackgen.commands.certify.run", fail)
     with pytest.raises(InputError):
         cli.main(["certify", "masked-vgg16", "--debug"])
+
+
+@pytest.mark.parametrize("end", [lambda: sys.exit(0), lambda: os._exit(0)])
+def test_a_command_that_is_ended_from_inside_has_failed(
+    end: Callable[[], object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By a network that exits, which no call of a method catches."""
+    monkeypatch.setattr("stackwalls.stackgen.commands.certify.run", lambda _: end())
+    assert cli.main(["certify", "masked-vgg16"]) == 1
+    assert "third-party code ended the command (SystemExit: " in capsys.readouterr().err
+
+
+def test_an_error_holds_no_token_and_no_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(_: object) -> int:
+        raise RunError("The server said \x1b[31mhf_" + "a" * 34 + "\x00 of you\n" + "x" * 1_000_000)
+
+    monkeypatch.setattr("stackwalls.stackgen.commands.certify.run", fail)
+    assert cli.main(["certify", "masked-vgg16"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("stackgen: The server said hf_… of you xxx")
+    assert len(said) < 6000
+
+
+def test_paths_in_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Quoted, or after `=`, no shell replaces the `~`; in any option of any command."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    seen: list[argparse.Namespace] = []
+    monkeypatch.setattr("stackwalls.stackgen.commands.evaluate.run", lambda args: seen.append(args) or 0)
+    methods = ["--method", "~/maps.npz", "--method", "GradCAM"]
+    assert cli.main(["evaluate", "~/a", "hf://b/c", "--model", "~/m", *methods, "--out=~/x"]) == 0
+    [args] = seen
+    assert args.datasets == [f"{tmp_path}/a", "hf://b/c"]
+    assert args.model == f"{tmp_path}/m"
+    assert args.methods == [f"{tmp_path}/maps.npz", "GradCAM"]
+    assert args.out == tmp_path / "x"
+
+
+@pytest.mark.parametrize("json", [(), ("--json",)])
+def test_streams_that_are_closed(json: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    command = ["prompts", "--classes", "goldfish", *json]
+    with monkeypatch.context() as closed:
+        closed.setattr(sys, "stdout", None)
+        closed.setattr(sys, "stderr", None)
+        assert cli.main(command) == 0
+        assert cli.main(["prompts", "--classes", "nothing of the kind"]) == 2
+        assert sys.stdout is None
+    reading, writing = os.pipe()
+    os.close(reading)
+    pipe = open(writing, "w", buffering=1)  # noqa: PTH123, SIM115
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "stdout", pipe)
+        assert cli.main(command) == 0
+        assert sys.stdout is None  # so that nothing is written at the end
+    with pytest.raises(BrokenPipeError):
+        pipe.close()
+
+
+@pytest.mark.slow
+def test_json_stays_json_whatever_else_is_printed(tmp_path: Path) -> None:
+    """By a module at its import, a network, a method, a program that it starts; descriptors too."""
+    (tmp_path / "noisy.py").write_text(
+        "import os, torch\nfrom stackwalls.model import load_model\nprint('imported')\n"
+        "def network():\n    print('made')\n    model = load_model('mini-masked-vgg16')\n"
+        "    model.register_forward_hook(lambda *_: print('passed'))\n    return model\n"
+        "def method(model, inputs, targets):\n    print('called')\n    os.system('echo started')\n"
+        "    os.write(1, b'written')\n    os.chdir('/')\n    return torch.ones(len(inputs), 224, 224)\n"
+    )
+    shell = [sys.executable, "-m", "stackwalls.stackgen"]
+    data = [*shell, "mix", "--source", "drawn", "--classes", "1", "--out", "set"]
+    subprocess.run(data, cwd=tmp_path, check=True, capture_output=True)
+    command = [*shell, "evaluate", "set", "--model", "noisy:network", "--method", "noisy:method", "--out", "out"]
+    result = subprocess.run([*command, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(result.stdout)["table"][0]["method"] == "method"
+    assert (tmp_path / "out" / "report.html").exists()
+    assert all(said in result.stderr for said in ("imported", "made", "passed", "called", "started", "written"))
 
 
 def test_a_wrong_call_exits_with_2() -> None:

@@ -1,4 +1,4 @@
-from .adapter import Adapter as Adapter, Configured as Configured
+from .adapter import Adapter as Adapter, Configured as Configured, OwnExplainer as OwnExplainer
 from .captum_attribution import CaptumExplainer as CaptumExplainer
 from .conversion import REDUCTIONS as REDUCTIONS, Reduction as Reduction, to_maps as to_maps
 from .grad_cam import GradCamClassExplainer as GradCamClassExplainer, GradCamExplainer as GradCamExplainer

@@ -18,7 +18,7 @@ from stackwalls.evaluate.adapters.conversion import REDUCTIONS, describe, to_map
 from stackwalls.evaluate.adapters.isolation import undisturbed
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import InputError, StackwallsError, Walled, first_line
+from stackwalls.model import InputError, StackwallsError, Walled, contained, first_line
 
 MOST_IMAGES = 32
 """The most images in one pass of the network, unless memory allows fewer: what a run's batches have."""
@@ -165,7 +165,8 @@ class Adapter(ABC):
     def _making(self) -> Iterator[None]:
         """Whatever a third-party constructor raises, as an `InputError`."""
         try:
-            yield
+            with contained():
+                yield
         except StackwallsError:
             raise
         except (Exception, SystemExit) as error:  # whatever it raises is the reason
@@ -239,6 +240,20 @@ class Adapter(ABC):
             return form
         read = ", ".join(names[id(layer)] for layer in layers)
         return f"{form} at {read}, which is not the network's target layer alone"
+
+
+class OwnExplainer(Adapter):
+    """An `Explainer` of the user's, which makes final maps of one or several methods: of one of them."""
+
+    form = "an explainer"
+
+    @property
+    def note(self) -> str | None:
+        """See `Adapter.note`: what the explainer says of itself."""
+        return getattr(self.given.method, "note", None)
+
+    def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> Any:
+        return self.given.method.explain(inputs, targets.tolist(), [self.name])[self.name]
 
 
 def _in_words(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -98,7 +98,8 @@ class PrecomputedExplainer:
             if values is None:
                 raise InputError(f"there is no map for {ref.image_id} in {self._store.where}")
             _check_size(getattr(values, "nbytes", 0), ref.image_id)
-            found.append(values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values))
+            # a copy before the next is asked for: a mapping that makes its maps may use one buffer for all
+            found.append(np.array(values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values))
         if len(shapes := {values.shape for values in found}) > 1:
             raise InputError(f"the maps have different shapes: {sorted(shapes)}")
         return {self.name: to_maps(np.stack(found), self._size, self.reduce)}
@@ -108,7 +109,7 @@ class _Store(NamedTuple):
     """Where maps are kept."""
 
     where: str  # in words
-    find: Callable[[Sequence[ImageRef]], list[Any]]  # the values of each image's map, or None
+    find: Callable[[Sequence[ImageRef]], Iterable[Any]]  # the values of each image's map, or None
     length: int | None = None  # of maps in order; None if they have names
 
 
@@ -139,8 +140,8 @@ def _check_size(size: int, name: str) -> None:
         raise InputError(f"the map {name} takes {size:,} bytes: expected at most {MAX_BYTES:,}")
 
 
-def _by_name(maps: Mapping[str, Any], refs: Sequence[ImageRef]) -> list[Any]:
-    return [next((maps[name] for name in ref.names if name in maps), None) for ref in refs]
+def _by_name(maps: Mapping[str, Any], refs: Sequence[ImageRef]) -> Iterable[Any]:
+    return (next((maps[name] for name in ref.names if name in maps), None) for ref in refs)
 
 
 def _by_order(maps: Any, refs: Sequence[ImageRef]) -> list[Any]:
@@ -151,7 +152,7 @@ def _in_npz(path: Path, refs: Sequence[ImageRef]) -> list[Any]:
     with _load(path) as stored:  # open for one batch only
         for member in stored.zip.infolist():
             _check_size(member.file_size, f"{member.filename} in {path.name}")
-        return _by_name(stored, refs)
+        return list(_by_name(stored, refs))
 
 
 def _in_folder(folder: Path, refs: Sequence[ImageRef]) -> list[Any]:

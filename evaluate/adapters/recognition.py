@@ -3,19 +3,26 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 
-from stackwalls.evaluate.adapters.adapter import MOST_IMAGES, Configured, class_of, parameters_of
+from stackwalls.evaluate.adapters.adapter import (
+    MOST_IMAGES,
+    Adapter,
+    Configured,
+    OwnExplainer,
+    class_of,
+    parameters_of,
+)
 from stackwalls.evaluate.adapters.captum_attribution import CaptumExplainer
 from stackwalls.evaluate.adapters.imports import import_object, is_import_spec
 from stackwalls.evaluate.adapters.plain_function import FunctionExplainer
 from stackwalls.evaluate.adapters.precomputed import PrecomputedExplainer
 from stackwalls.evaluate.adapters.torch_cam_extractor import TorchCamExplainer
 from stackwalls.evaluate.adapters.zennit_attributor import ZennitExplainer, is_attributor, is_composite
-from stackwalls.evaluate.engine.engine import ENGINE_METHODS
+from stackwalls.evaluate.engine.engine import ENGINE_METHODS, EngineExplainer
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec, did_you_mean
 from stackwalls.evaluate.subject import Subject
@@ -41,7 +48,7 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0, mos
 
     The form is recognized by its interface, in this order:
 
-    - an `Explainer` is used as it is
+    - an `Explainer` is used as it is, and called as third-party code
     - a string is a name of the registry, a class of grad-cam, `package.module:name` (imported, then recognized), or a
       path
     - a path, a mapping or an array is maps that were made elsewhere
@@ -79,7 +86,11 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0, mos
         given.refuse("an Explainer", "options", "reduce", "max_batch", "arrays")
         if name not in found.methods:
             raise InputError(f"The explainer given as {name} makes {', '.join(found.methods)}: use one of these names.")
-        return cast(Explainer, found)
+        from stackwalls.evaluate.adapters.grad_cam import GradCamExplainer
+
+        if isinstance(found, EngineExplainer | PrecomputedExplainer | GradCamExplainer | Adapter):
+            return found
+        return OwnExplainer(name, subject, replace(given, max_batch=found.max_batch), seed)
     return _adapter(name, found)(name, subject, given, seed, most)
 
 

@@ -26,12 +26,24 @@ from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.provenance import describe_run, with_transforms
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset, open_dataset
-from stackwalls.model import Certificate, InputError, Launch, NotBlindError, Wall, certify, require_certificate
+from stackwalls.model import (
+    Certificate,
+    InputError,
+    Launch,
+    NotBlindError,
+    Wall,
+    certify,
+    quotable,
+    require_certificate,
+)
 
 Source: TypeAlias = str | Path | datasets.Dataset | StackDataset
 """Anything that `open_dataset` takes or returns."""
 
 _SLOWEST = "ScoreCAM"
+
+_NOTE = 2000
+"""The most characters of what is said of a method; its options may be long, or hold a token."""
 
 
 def evaluate(
@@ -224,7 +236,7 @@ def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: S
 def _notes(explainers: Sequence[Explainer]) -> dict[str, str]:
     """What a reader must know about how methods were called."""
     noted = {method: getattr(explainer, "note", None) for explainer in explainers for method in explainer.methods}
-    return {method: note.rstrip(".") for method, note in noted.items() if note}
+    return {method: quotable(note, _NOTE).rstrip(".") for method, note in noted.items() if note}
 
 
 def _opened(dataset: Source | Sequence[Source]) -> list[StackDataset]:

@@ -6,6 +6,7 @@ Everything that can be rejected is rejected here, before any upload.
 import json
 import re
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from huggingface_hub import HfApi, RepoCard
@@ -233,7 +234,8 @@ def _check_tag(spec: PublishSpec, there: Repository, changes: Changes) -> None:
     if stands_for and (changes or stands_for != there.head):
         raise InputError(
             f"{there.name} already has the tag {spec.tag}, on another commit ({stands_for[:8]}): choose another tag, "
-            f"or delete that one first (hf repos tag delete {there.name} {spec.tag} --repo-type {there.kind})."
+            "or delete that one first "
+            f"(hf repos tag delete {there.name} {quote(str(spec.tag))} --repo-type {there.kind})."
         )
 
 

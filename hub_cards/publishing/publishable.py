@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from stackwalls.hub_cards.cards.card_check import read_card
@@ -141,7 +142,7 @@ def _model_names(path: Path) -> list[str]:
 def _read(folder: Path, name: str, secrets: tuple[str, ...], entry: Mapping[str, Any] | None) -> LocalFile:
     path = folder / name
     if not path.is_file():
-        raise InputError(f"{name} is missing in {folder}: `stackgen verify {folder}` lists all problems.")
+        raise InputError(f"{name} is missing in {folder}: `stackgen verify {quote(str(folder))}` lists all problems.")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise InputError(
             f"{name} in {folder} is a link that leads out of the folder, and such files are not published: copy the "
@@ -156,7 +157,7 @@ def _read(folder: Path, name: str, secrets: tuple[str, ...], entry: Mapping[str,
     if entry and (read.sha256, read.size) != (entry["sha256"], entry["bytes"]):
         raise InputError(
             f"{name} was changed after {folder} was made: its SHA-256 is not the manifest's. Make the folder again "
-            f"(`stackgen verify {folder}` lists all problems)."
+            f"(`stackgen verify {quote(str(folder))}` lists all problems)."
         )
     return LocalFile(name, path, read)
 

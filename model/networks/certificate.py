@@ -15,7 +15,7 @@ from torch import nn
 
 from stackwalls.model.device import is_out_of_memory
 from stackwalls.model.documents import FLAG, NUMBER, OBJECT, TEXT, each, keys
-from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.errors import InputError, RunError, reason_of
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.sampling import check_seed
 from stackwalls.model.state import local_arithmetic, preserved
@@ -115,11 +115,10 @@ def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     expected = f"expected logits (N, classes) as one tensor for images {tuple(images.shape)}"
     try:
         output = model(images)
-    except Exception as error:  # whatever a user's network raises is the reason
+    except (Exception, SystemExit) as error:  # whatever a user's network raises is the reason
         if is_out_of_memory(error):
             raise
-        reason = (str(error).splitlines() or ["no message"])[0]
-        raise InputError(f"{name} does not run: {type(error).__name__}: {reason}; {expected}.") from error
+        raise InputError(f"{name} does not run: {reason_of(error)}; {expected}.") from error
     logits = getattr(output, "logits", output)  # transformers wraps them
     if not isinstance(logits, torch.Tensor):
         raise InputError(f"{name} gives an object of type {type(output).__name__}: {expected}.")

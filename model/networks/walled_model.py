@@ -14,7 +14,7 @@ from typing import Any, Self
 import torch
 from torch import nn
 
-from stackwalls.model.errors import InputError
+from stackwalls.model.errors import InputError, quotable
 from stackwalls.model.networks.backbones import Backbone, load_backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.pretrained import Pretrained, PretrainedFiles, check_wall
@@ -233,7 +233,7 @@ def _misfit(backbone: Backbone, wall: Wall, shape: torch.Size) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+    return quotable((str(error).splitlines() or [type(error).__name__])[0].rstrip("."))
 
 
 def _check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], shape: torch.Size) -> None:

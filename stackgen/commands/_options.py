@@ -6,13 +6,16 @@ Nothing but argparse is imported at the top, so that `stackgen --help` answers a
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextvars import ContextVar
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
+from shlex import quote
+from typing import TYPE_CHECKING, Any, TextIO, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from torch import nn
@@ -211,12 +214,33 @@ def say(line: str) -> None:
     print(f"stackgen: {line}", file=sys.stderr, flush=True)
 
 
+_RESULTS: ContextVar[TextIO | None] = ContextVar("where a command's result goes; None: stdout", default=None)
+
+
+@contextmanager
+def stdout_for_json() -> Iterator[None]:
+    """Only `print_json` reaches stdout: what third-party code prints goes to stderr, that of programs and C too."""
+    with ExitStack() as stack:
+        results = sys.stdout
+        if results is sys.__stdout__ and sys.stderr is sys.__stderr__:  # the descriptors are the process's own
+            results.flush()
+            kept = os.dup(results.fileno())
+            descriptor, results = results.fileno(), os.fdopen(kept, "w", encoding=results.encoding)
+            stack.enter_context(results)
+            stack.callback(os.dup2, kept, descriptor)
+            os.dup2(sys.stderr.fileno(), descriptor)
+        token = _RESULTS.set(results)
+        stack.callback(_RESULTS.reset, token)
+        stack.enter_context(redirect_stdout(sys.stderr))
+        yield
+
+
 def print_json(content: Any) -> None:
     """Print a command's result for programs; JSON has no NaN, so an undefined number is null."""
     import json
 
     strict = json.loads(json.dumps(content), parse_constant=lambda _: None)
-    print(json.dumps(strict, indent=2, ensure_ascii=False))
+    print(json.dumps(strict, indent=2, ensure_ascii=False), file=_RESULTS.get())
 
 
 def print_result(args: argparse.Namespace, content: Any, text: str) -> None:
@@ -227,8 +251,8 @@ def print_result(args: argparse.Namespace, content: Any, text: str) -> None:
 def print_set(args: argparse.Namespace, manifest: Manifest, lines: list[str]) -> None:
     """Print what is known about a finished set with `--json`; otherwise the lines, and the commands to run next."""
     steps = [
-        f"Review:    stackgen review {args.out}",
-        f"Evaluate:  stackgen evaluate {args.out} --model walled:tf_efficientnet_lite0 --out results",
+        f"Review:    stackgen review {quote(str(args.out))}",
+        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model walled:tf_efficientnet_lite0 --out results",
     ]
     known = {"out": str(args.out), "spec": manifest.spec, "counts": manifest.counts, "inputs": manifest.inputs}
     print_result(args, known, "\n".join([*lines, *steps]))
@@ -245,7 +269,9 @@ def plain_warnings() -> Iterator[None]:
     """Show warnings as one sentence on stderr, without their location in the code."""
     import warnings
 
+    from stackwalls.model.errors import quotable
+
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
-        warnings.showwarning = lambda message, *_args, **_kwargs: say(str(message))
+        warnings.showwarning = lambda message, *_args, **_kwargs: say(quotable(str(message), 1000))
         yield

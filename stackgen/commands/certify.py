@@ -28,5 +28,5 @@ def run(args: argparse.Namespace) -> int:
     wall = Wall.parse(args.wall) if args.wall else None
     claimed = wall if args.model.startswith("walled:") else None
     certificate = certify(load_model(args.model, args.weights, claimed), wall, seed=args.seed)
-    print(certificate.to_json() if args.json else certificate.text())
+    options.print_result(args, certificate.to_dict(), certificate.text())
     return 0 if certificate.passed else 1

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 _MASKED, _BASELINE, _WALLED = "mini-masked-vgg16", "mini-baseline-vgg16", "walled:tf_efficientnet_lite0"
 
+_MADE_BY = {"command": "stackgen demo"}
+"""In the results: only these may be replaced."""
+
 _CLASSES = 24
 _PHOTOS, _SCORE_CAM_IMAGES = 12, 2
 """Images for the large network, which takes almost a second each, and seconds with ScoreCAM, which runs it on up to
@@ -52,9 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the sets, evaluate the networks, print the tables and where the report is."""
+    own = _check_results(args.out / "results")
     photos = None if args.photos is None else _mix_photos(args)
     sets = _make_sets(args)
-    masked = _evaluate(_MASKED, sets, args, out=args.out / "results", overwrite=True)
+    masked = _evaluate(_MASKED, sets, args, out=args.out / "results", overwrite=own, provenance=_MADE_BY)
     baseline = _evaluate(_BASELINE, sets, args, wall=masked.wall, require_blind=False)
     evaluated, sections = [masked], {}
     if photos is not None:
@@ -76,6 +80,19 @@ def _mix_photos(args: argparse.Namespace) -> Path:
     mixed = args.out / "stack-mix-photos"
     mix(MixSpec(source=args.photos, classes=max(1, min(_PHOTOS, paired)), seed=args.seed), mixed, progress=True)
     return mixed
+
+
+def _check_results(folder: Path) -> bool:
+    """Whether a folder holds results of an earlier demo, which may be replaced; an `InputError` if others'."""
+    from stackwalls.evaluate.results import RUN_NAME, Results, check_folder
+    from stackwalls.model import InputError
+
+    check_folder(folder, overwrite=True)
+    if not (folder / RUN_NAME).exists():
+        return False
+    if not _MADE_BY.items() <= Results.load(folder).run["provenance"].items():
+        raise InputError(f"{folder} holds results that the demo did not make: choose another folder for it (--out).")
+    return True
 
 
 def _make_sets(args: argparse.Namespace) -> list[Path]:

@@ -112,9 +112,9 @@ def _provenance(args: argparse.Namespace, model: nn.Module) -> dict[str, Any]:
     import shlex
     import sys
 
-    from stackwalls.model import file_sha256
+    from stackwalls.model import file_sha256, without_tokens
 
-    about: dict[str, Any] = {"command": shlex.join(["stackgen", *sys.argv[1:]])}
+    about: dict[str, Any] = {"command": without_tokens(shlex.join(["stackgen", *sys.argv[1:]]))}
     if args.weights:
         about["weights"] = f"{Path(args.weights).name}, SHA-256 {file_sha256(Path(args.weights))}"
     if origin := getattr(model, "origin", None):

@@ -8,6 +8,7 @@ side, each on several GPUs if there are:
 """
 
 import argparse
+from shlex import quote
 
 import stackwalls.stackgen.commands._options as options
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec, miniature_synsets
@@ -34,8 +35,9 @@ def run(args: argparse.Namespace) -> int:
     spec = MiniatureSpec(_classes(args.classes, given.get("seed", 0)), **given)
     make_miniature(spec, args.out, stages, options.say)
     if "pipeline" in stages and Launch.of().rank == 0:
-        print(f"{args.out / 'pipeline'}: draws {len(spec.classes)} animals.")
-        print(f"Next:  stackgen generate --model {args.out / 'pipeline'} --localizer foreground --out stack-gen")
+        pipeline = args.out / "pipeline"
+        print(f"{pipeline}: draws {len(spec.classes)} animals.")
+        print(f"Next:  stackgen generate --model {quote(str(pipeline))} --localizer foreground --out stack-gen")
     return 0
 
 

@@ -32,7 +32,9 @@ ids, in a different order.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
@@ -145,11 +147,11 @@ def _what_changed(out: Path, redone: Redone) -> str:
     from stackwalls.hub_cards.layout import listed
 
     if not redone.replaced and not redone.gone:
-        return f"No image in {out} is rejected, so nothing changed. `stackgen review {out}` shows them."
+        return f"No image in {out} is rejected, so nothing changed. `stackgen review {quote(str(out))}` shows them."
     replaced = f"{len(redone.replaced)} rejected images were replaced by another pair"
     why = f"because their class has no other pair left ({listed(list(redone.gone))})"
     gone = f"; {len(redone.gone)} were removed, {why}" if redone.gone else ""
-    return f"{replaced}{gone}. `stackgen review {out}` shows the new ones as undecided."
+    return f"{replaced}{gone}. `stackgen review {quote(str(out))}` shows the new ones as undecided."
 
 
 def _lines(out: Path, manifest: Manifest) -> list[str]:
@@ -162,6 +164,6 @@ def _lines(out: Path, manifest: Manifest) -> list[str]:
     if rejected:
         what = "images, pairs or classes" if spec.get("redone") else "images or classes"
         lines.append(f"{rejected} {what} were skipped; see {out / 'rejected.parquet'}.")
-    local = out if out.is_absolute() else f"./{out}"
-    load = f"from datasets import load_dataset; print(load_dataset('{local}', split='test')[0])"
-    return [*lines, f'Load:      python -c "{load}"']
+    local = json.dumps(str(out) if out.is_absolute() else f"./{out}", ensure_ascii=False)
+    load = f'from datasets import load_dataset; print(load_dataset({local}, split="test")[0])'
+    return [*lines, f"Load:      python -c {quote(load)}"]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import stackwalls.stackgen.commands._options as options
@@ -112,7 +113,7 @@ def _results(folder: Path, results: str) -> dict[str, Any]:
     if not found.are_of(load_model(str(folder))):
         raise InputError(
             f"{results} holds the results of a network with other weights than {folder}: evaluate this one first, with "
-            f"stackgen evaluate … --model {folder}."
+            f"stackgen evaluate … --model {quote(str(folder))}."
         )
     return model_index(found)
 
@@ -135,4 +136,4 @@ def _report(plan: Plan, commit: str) -> str:
         "stack-mix-recipe": "Rebuild it:  stackgen mix --recipe {} --source … --out stack-mix",
     }
     other = "Look at it:  stackgen evaluate {} --model walled:tf_efficientnet_lite0 --out results"
-    return "\n".join([*lines, uses.get(plan.folder.kind, other).format(name)])
+    return "\n".join([*lines, uses.get(plan.folder.kind, other).format(quote(name))])

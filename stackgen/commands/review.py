@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
@@ -66,5 +67,5 @@ def _summary(session: ReviewSession) -> str:
     if counts.rejected:
         lines.append(f"Replace the rejected images (… stands for the set's options):  {session.redo_command()}")
     if counts.undecided:
-        lines.append(f"Resume the review:  stackgen review {session.folder}")
+        lines.append(f"Resume the review:  stackgen review {quote(str(session.folder))}")
     return "\n".join(lines)

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.curves:
         draw_curves({folder.resolve().name: folder for folder in args.curves}, args.out)
-        print(args.out)
+        options.print_result(args, {"figure": str(args.out)}, str(args.out))
         return 0
     if args.data is None or not (args.masked or args.baseline):
         raise InputError("Name the data (--data), and --masked or --baseline; or trainings to draw (--curves).")
@@ -106,5 +107,5 @@ def _text(outcome: Outcome, out: Path) -> str:
         f"{out / 'model'}: {outcome.model.name}, {outcome.model.num_classes} classes, {blind}; "
         f"top-1 {found.top1:.1%}, top-5 {found.top5:.1%} of {found.images} validation images.\n"
         f"Curves:   {out / 'curves.png'} (two trainings in one figure: stackgen train --curves A B --out FILE.png)\n"
-        f"Next:     stackgen evaluate STACK-MIX --model {out / 'model'} --out results"
+        f"Next:     stackgen evaluate STACK-MIX --model {quote(str(out / 'model'))} --out results"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from shlex import quote
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -147,7 +148,7 @@ class ReviewSession(AbstractContextManager["ReviewSession"]):
 
     def redo_command(self) -> str:
         """The command that replaces the rejected images; … stands for the options that made the set."""
-        return f"stackgen {COMMANDS[self.kind]} … --out {self.folder} --redo-rejected"
+        return f"stackgen {COMMANDS[self.kind]} … --out {quote(str(self.folder))} --redo-rejected"
 
     def __exit__(self, *_: object) -> None:
         self._log.close()

@@ -20,6 +20,7 @@ from stackwalls.evaluate.adapters import (
     Configured,
     FunctionExplainer,
     GradCamClassExplainer,
+    OwnExplainer,
     PrecomputedExplainer,
     TorchCamExplainer,
     as_explainer,
@@ -210,7 +211,10 @@ def test_ready_objects_and_explainers() -> None:
     assert isinstance(as_explainer("mine", Attribution(subject.model), subject), CaptumExplainer)
     assert isinstance(as_explainer("mine", Extractor(subject.model, subject.target_layer), subject), TorchCamExplainer)
     own = Own()
-    assert as_explainer("mine", own, subject) is own
+    assert isinstance(as_explainer("mine", own, subject), OwnExplainer)
+    assert as_explainer("mine", own, subject).methods == ("mine",)
+    ready = as_explainer("mine", function, subject)
+    assert as_explainer("mine", ready, subject) is ready
     with pytest.raises(InputError, match="given as other makes mine, theirs"):
         as_explainer("other", own, subject)
     with pytest.raises(InputError, match="`reduce` has no meaning for an Explainer"):

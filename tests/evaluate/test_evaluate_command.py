@@ -11,8 +11,8 @@ from PIL import Image
 
 from stackwalls.evaluate import METHODS, ShareDone
 from stackwalls.model import InputError, NotBlindError, find_device, load_model, save_model
-from stackwalls.stackgen.cli import RESUMED
-from stackwalls.stackgen.commands import evaluate as evaluate_command, report as report_command
+from stackwalls.stackgen.cli import RESUMED, main
+from stackwalls.stackgen.commands import demo as demo_command, evaluate as evaluate_command, report as report_command
 from stackwalls.stackgen.commands._options import parse_methods
 
 
@@ -76,6 +76,24 @@ def test_json_on_stdout(place: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert found["table"][1]["mu_std"] is None
     assert found["run"]["spec"]["seed"] == 3
     assert found["certificate"]["passed"] is True
+
+
+def test_the_demo_replaces_only_its_own_results(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "demo" / "results"
+    assert evaluate(place, results, "--method", "EigenCAM") == 0
+    before = {path: path.read_bytes() for path in results.rglob("*") if path.is_file()}
+    assert main(["demo", "--out", str(tmp_path / "demo")]) == 2
+    assert "holds results that the demo did not make" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in results.rglob("*") if path.is_file()} == before
+    assert [path.name for path in (tmp_path / "demo").iterdir()] == ["results"]
+    run = json.loads((results / "run.json").read_text())
+    (results / "run.json").write_text(json.dumps({**run, "provenance": demo_command._MADE_BY}))
+    assert demo_command._check_results(results)
+    (results / "notes.txt").touch()
+    with pytest.raises(InputError, match=r"contains other files \(notes\.txt\)"):
+        demo_command._check_results(results)
 
 
 def test_no_map_at_all_is_a_failed_run(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

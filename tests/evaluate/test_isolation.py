@@ -19,8 +19,8 @@ from in_memory_dataset import InMemoryDataset, walled_cnn
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
-from stackwalls.evaluate import Subject, evaluate
-from stackwalls.evaluate.adapters import as_explainer
+from stackwalls.evaluate import Maps, Subject, evaluate
+from stackwalls.evaluate.adapters import as_explainer, import_object, model_from
 from stackwalls.evaluate.adapters.isolation import SETTINGS, LeftChangedError
 from stackwalls.model import InputError
 
@@ -262,6 +262,60 @@ def test_an_output_buffer_that_is_used_again(draws: bool) -> None:
     assert found.per_image["mu"].nunique() == 3
     assert found.per_image["mu"].equals(expected.per_image["mu"])
     assert np.array_equal(found.samples.maps, expected.samples.maps)
+
+
+def test_a_mapping_that_uses_one_buffer_for_all() -> None:
+    class Made(dict[str, Any]):
+        buffer = np.zeros((224, 224))
+
+        def __contains__(self, name: object) -> bool:
+            return name in DATA.ids
+
+        def __getitem__(self, name: str) -> Any:
+            self.buffer[:] = np.random.default_rng(DATA.ids.index(name)).random((224, 224))
+            return self.buffer
+
+    assert rows_of({"mine": Made()})["mu"].nunique() == 3
+
+
+class _Own:
+    """An `Explainer` of somebody's, which leaves everything behind."""
+
+    methods, max_batch = ("one", "two"), None
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.buffer = model, np.zeros((3, 224, 224), dtype=np.float32)
+
+    def explain(self, images: torch.Tensor, targets: list[int], methods: Any, progress: Any = None) -> dict[str, Maps]:
+        self.buffer[: len(images)] = images.abs().amax(1) + (methods == ["two"]) * torch.rand(1)
+        _class(self.model)
+        torch.set_default_dtype(torch.float64)
+        return {name: Maps(self.buffer[: len(images)]) for name in methods}
+
+
+def test_an_explainer_of_ones_own_is_isolated_too() -> None:
+    model = walled_cnn()
+    own = _Own(model)
+    rows = rows_of({"one": own, "two": own, "GradCAM": "GradCAM"}, model)
+    assert rows["error"].isna().all()
+    assert type(convolution(model)) is nn.Conv2d
+    assert torch.get_default_dtype() == torch.float32
+    assert rows.query("method == 'one'")["mu"].nunique() == 3
+    assert rows.query("method == 'two'")["mu"].nunique() == 3
+    expected = rows_of({"GradCAM": "GradCAM"})["mu"].tolist()
+    assert rows.query("method == 'GradCAM'")["mu"].tolist() == expected
+
+
+def test_a_module_that_ends_the_process_or_moves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ending_script.py").write_text("import os, sys\nos.chdir('/')\nsys.exit(0)\n")
+    (tmp_path / "ending_network.py").write_text("import os\nnetwork = lambda: os._exit(0)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    where = Path.cwd()
+    with pytest.raises(InputError, match="importing ending_script raised SystemExit: 0"):
+        import_object("ending_script:method")
+    with pytest.raises(InputError, match=r"SystemExit: os\._exit was called"):
+        model_from("ending_network:network")
+    assert Path.cwd() == where
 
 
 ENDS: dict[str, Callable[[], object]] = {
