@@ -5,6 +5,7 @@
 - `wall` (the dead zone in pixels), `preprocessing` (the one transform), `sampling` (what a seed draws)
 - `state` (leave models as they were), `parallel`, `launcher` (this process's share of a shared run)
 - `hub` (ids and failures of the Hugging Face Hub), `device` (which one, and when its memory runs out)
+- `imports` (methods and networks that are named `package.module:name`)
 - `files` (atomic file writes), `errors` (the two kinds of failure that a user meets)
 - `miniature/`: the two networks whose weights come with the package
 - `training/`: how the masked VGG16 and its baseline are trained

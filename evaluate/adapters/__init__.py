@@ -6,7 +6,6 @@
   `torch_cam_extractor`, `plain_function` (Quantus's convention and tensors), `precomputed` (maps made elsewhere)
 - what they share: `adapter` (a method with options, which must belong to the network, called on a batch), `conversion`
   (attributions to maps), `isolation` (restores the network after each call)
-- `imports`: methods and networks that are named `package.module:name`
 """
 
 import lazy_loader
