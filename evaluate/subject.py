@@ -138,6 +138,11 @@ class Subject:
         with preserved(self.model), torch.enable_grad():
             self.target_layer.register_forward_hook(lambda _module, _inputs, output: maps.append(output))
             logits = self.model(image.requires_grad_(True))
+            if not isinstance(logits, torch.Tensor):
+                raise InputError(
+                    f"{self.name} gives an object of type {type(logits).__name__}: expected logits (N, classes) as one "
+                    "tensor. Wrap the network in a module that returns them."
+                )
             if not maps:
                 raise InputError(f"The target layer {self.layer_name} of {self.name} does not run: name another one.")
             found = maps[-1]

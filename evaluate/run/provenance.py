@@ -26,8 +26,8 @@ _SIGHTED = (
 )
 
 _TRANSFORMS = {
-    "as-is": "of 224 × 224 pixels used as they are",
-    "resize-crop": "resized (shorter side 256) and center-cropped to 224 × 224",
+    "as-is": "{} used as they are (224 × 224)",
+    "resize-crop": "{} resized (shorter side 256) and center-cropped to 224 × 224",
 }
 
 _UNMATCHED = (
@@ -125,9 +125,9 @@ def _image_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
         )
     transforms = dataset.get("transforms", {})
     if dataset["kind"] is None and transforms:
-        done = [f"{_images(transforms[how])} {text}" for how, text in _TRANSFORMS.items() if how in transforms]
+        done = [text.format(transforms[how]) for how, text in _TRANSFORMS.items() if how in transforms]
         alike = "" if len(done) == 1 else "; --transform resize-crop treats all alike, as the paper's code does"
-        yield f"{{}}: {' and '.join(done)}{alike}."
+        yield f"{{}}: of its images, {' and '.join(done)}{alike}."
     if dataset.get("unmatched_labels"):
         yield _UNMATCHED
     counts = dataset["images"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -302,6 +303,14 @@ def idle_target() -> nn.Module:
     return Idle()
 
 
+def in_an_object() -> nn.Module:
+    class Output(TopHalf):
+        def forward(self, images: torch.Tensor) -> SimpleNamespace:  # type: ignore[override]
+            return SimpleNamespace(logits=super().forward(images))
+
+    return Output()
+
+
 UNUSABLE: dict[Callable[[], nn.Module], str] = {
     lazy: r"TopHalf cannot be used yet: head\.weight is not initialized .*; run the network on one batch first",
     on_meta: r"TopHalf cannot be used yet: features\.0\.weight is on the meta device",
@@ -309,6 +318,7 @@ UNUSABLE: dict[Callable[[], nn.Module], str] = {
     frozen_features: "No gradient of the network's logits reaches its input",
     detached: "No gradient of the network's logits reaches its input",
     detached_on_one_way: "No gradient of the logits of Two arrives at its target layer features: leave out",
+    in_an_object: "Output gives an object of type SimpleNamespace: expected logits",
     idle_target: "The target layer never of Idle does not run: name another one",
 }
 
@@ -320,6 +330,6 @@ def test_a_network_that_cannot_be_explained(make: Callable[[], nn.Module], said:
 
     with pytest.raises(InputError, match=said):
         evaluate(make(), InMemoryDataset([1]), {"never": never}, progress=False)
-    if make not in (detached_on_one_way, idle_target):  # those are blind; they cannot be explained
+    if make not in (detached_on_one_way, idle_target, in_an_object):  # those are blind
         with pytest.raises(InputError, match=said):
             certify(make())
