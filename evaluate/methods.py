@@ -4,11 +4,10 @@ To add a method to the default table, add its `MethodSpec` here; it then runs th
 add its formula to `engine.single_pass.SINGLE_PASS`. Any other method needs neither: see `adapters`.
 """
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stackwalls.model import InputError
+from stackwalls.model import InputError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -49,13 +48,6 @@ METHODS: dict[str, MethodSpec] = {spec.name: spec for spec in _SPECS}
 
 ALIASES = {"GradCAMPlusPlus": "GradCAM++"}
 """Other names of a method."""
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The end of an error message: the nearest known name, if one is near."""
-    folded = {other.casefold(): other for other in known}
-    near = difflib.get_close_matches(name.casefold().replace("-", ""), folded, n=1)
-    return f" Did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def find_method(name: str) -> MethodSpec:

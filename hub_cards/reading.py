@@ -20,7 +20,7 @@ from stackwalls.hub_cards.row_reader import RowReader, check_unchanged, shard_ro
 from stackwalls.hub_cards.stack_dataset import StackDataset, check_row
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, commit_of, first_line, hub_failures
-from stackwalls.model.images import ImageRow, LabelledImages, open_images
+from stackwalls.model.images import ImageRow, LabelledImages, MapStyle, open_images
 from stackwalls.model.images.hub import download_hub, opening, stream_hub
 from stackwalls.model.images.labelled import as_text
 from stackwalls.model.images.opening import also_not_here, find_hub_id
@@ -35,7 +35,7 @@ _BLOCK = 1 << 20
 """Bytes of a request for less than that, such as a footer or a column of labels."""
 
 
-def open_dataset(source: str | Path | datasets.Dataset) -> StackDataset:
+def open_dataset(source: str | Path | datasets.Dataset | MapStyle) -> StackDataset:
     """Open a dataset for reading in batches.
 
     Args:

@@ -9,6 +9,7 @@
 - `files` (atomic file writes, and files that may be anything), `documents` (JSON of others, by a schema)
 - `foreign` (third-party code inside this process: what it prints, and that it cannot end it), `signals` (Ctrl-C, once)
 - `errors` (the two kinds of failure that a user meets; quoting what others wrote)
+- `imports` (methods and networks that are named `package.module:name`)
 - `miniature/`: the two networks whose weights come with the package
 - `training/`: how the masked VGG16 and its baseline are trained
 - `theory/`: the one-convolution network in closed form, and what GradCAM expects of it at initialization

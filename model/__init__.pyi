@@ -1,4 +1,9 @@
-from .device import find_device as find_device, is_out_of_memory as is_out_of_memory, memory_errors as memory_errors
+from .device import (
+    find_device as find_device,
+    is_out_of_memory as is_out_of_memory,
+    memory_errors as memory_errors,
+    placed as placed,
+)
 from .errors import (
     InputError as InputError,
     RunError as RunError,
@@ -37,6 +42,12 @@ from .images import (
     parse_class as parse_class,
     parse_classes as parse_classes,
 )
+from .imports import (
+    did_you_mean as did_you_mean,
+    import_object as import_object,
+    is_import_spec as is_import_spec,
+    model_from as model_from,
+)
 from .launcher import Launch as Launch
 from .networks import (
     CONFIG_NAME as CONFIG_NAME,
@@ -51,12 +62,15 @@ from .networks import (
     Certificate as Certificate,
     Check as Check,
     MaskedVGG16 as MaskedVGG16,
+    Network as Network,
     NotBlindError as NotBlindError,
     Pretrained as Pretrained,
     PretrainedFiles as PretrainedFiles,
     Walled as Walled,
     certify as certify,
+    check_usable as check_usable,
     derive_wall as derive_wall,
+    find_network as find_network,
     find_pretrained as find_pretrained,
     is_hub_id as is_hub_id,
     load_authors_checkpoint as load_authors_checkpoint,

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from accelerate.utils.memory import should_reduce_batch_size
+from torch import nn
 
 from stackwalls.model.errors import InputError, RunError
 
@@ -41,6 +42,27 @@ def find_device(name: str = "auto", local_rank: int = 0) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"There is no device {name!r} on this machine: {str(error).splitlines()[0]}") from error
     return device
+
+
+@contextmanager
+def placed(model: nn.Module, device: torch.device | str | None, local_rank: int = 0) -> Iterator[None]:
+    """The network on a device (see `find_device`) inside, and afterwards where it was; None leaves it there.
+
+    Raises:
+        InputError: if the device is unknown or not available.
+    """
+    before = next((parameter.device for parameter in model.parameters()), None)
+    target = None if device is None else find_device(str(device), local_rank)
+    if target is None or before is None or target == before:
+        yield
+        return
+    if target.type == "cuda":
+        torch.cuda.set_device(target)  # for methods that say .cuda()
+    model.to(target)
+    try:
+        yield
+    finally:
+        model.to(before)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

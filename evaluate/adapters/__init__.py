@@ -7,7 +7,6 @@
   made elsewhere)
 - what they share: `adapter` (a method with options, which must belong to the network, called on a batch), `conversion`
   (attributions to maps), `isolation` (restores the network after each call)
-- `imports`: methods and networks that are named `package.module:name`
 """
 
 import lazy_loader

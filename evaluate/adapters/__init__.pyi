@@ -2,7 +2,6 @@ from .adapter import Adapter as Adapter, Configured as Configured, OwnExplainer 
 from .captum_attribution import CaptumExplainer as CaptumExplainer
 from .conversion import REDUCTIONS as REDUCTIONS, Reduction as Reduction, to_maps as to_maps
 from .grad_cam import GradCamClassExplainer as GradCamClassExplainer, GradCamExplainer as GradCamExplainer
-from .imports import import_object as import_object, is_import_spec as is_import_spec, model_from as model_from
 from .plain_function import FunctionExplainer as FunctionExplainer
 from .precomputed import ImageRef as ImageRef, PrecomputedExplainer as PrecomputedExplainer
 from .recognition import (

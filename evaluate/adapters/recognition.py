@@ -17,16 +17,15 @@ from stackwalls.evaluate.adapters.adapter import (
     parameters_of,
 )
 from stackwalls.evaluate.adapters.captum_attribution import CaptumExplainer
-from stackwalls.evaluate.adapters.imports import import_object, is_import_spec
 from stackwalls.evaluate.adapters.plain_function import FunctionExplainer
 from stackwalls.evaluate.adapters.precomputed import PrecomputedExplainer
 from stackwalls.evaluate.adapters.torch_cam_extractor import TorchCamExplainer
 from stackwalls.evaluate.adapters.zennit_attributor import ZennitExplainer, is_attributor, is_composite
 from stackwalls.evaluate.engine.engine import ENGINE_METHODS, EngineExplainer
 from stackwalls.evaluate.maps import Explainer
-from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec, did_you_mean
+from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import InputError
+from stackwalls.model import InputError, did_you_mean, import_object, is_import_spec
 
 FORMS = (
     "a name (GradCAM, or a class of grad-cam such as LayerCAM)",

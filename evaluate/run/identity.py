@@ -27,12 +27,12 @@ import torch
 from datasets.utils._dill import Pickler  # behind `datasets.fingerprint.Hasher`
 from torch import nn
 
-from stackwalls.evaluate.adapters import Configured, import_object, is_import_spec
+from stackwalls.evaluate.adapters import Configured
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.provenance import versions
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import file_sha256
+from stackwalls.model import file_sha256, import_object, is_import_spec
 
 _NOT_ASKED = ("batch_size", "memory")
 """Settings that change the numbers by rounding only: a run that ran out of memory may resume with less."""

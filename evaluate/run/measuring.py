@@ -30,7 +30,7 @@ ROW_SCHEMA = pa.schema(
         "label": pa.int32(),  # -1 where unknown
         "transform": pa.string(),  # "as-is" or "resize-crop"; null where that is not known
         "prediction": pa.int32(),
-        "correct": pa.bool_(),  # null where the label is unknown
+        "correct": pa.bool_(),  # null where the label, or what the network's logits stand for, is unknown
         "target": pa.int32(),  # the class that was explained; -1 where there was none
         "method": pa.string(),
         "mu": pa.float64(),
@@ -143,7 +143,8 @@ class PreparedBatch:
     def columns(self, index: int) -> dict[str, Any]:
         """What every row of this image says, whatever the method."""
         label, prediction = int(self.batch.labels[index]), self.subject.class_of(int(self.predictions[index]))
-        correct = None if label == UNKNOWN else label == prediction != UNKNOWN
+        known = label != UNKNOWN and self.subject.could_be(label, self.classes)
+        correct = label == prediction != UNKNOWN if known else None
         transform = self.batch.transforms[index] if self.batch.transforms else None
         about = {"image_id": self.batch.image_ids[index], "label": label, "transform": transform}
         return {**about, "prediction": prediction, "correct": correct}
@@ -152,7 +153,9 @@ class PreparedBatch:
         """Why there is no class to explain."""
         if self.predictions[index] == UNKNOWN:
             return "the network's logits are not finite, so that there is no class to explain"
-        return f"no label to explain: it is {self.batch.labels[index]}, and the network has {self.classes} classes"
+        label = int(self.batch.labels[index])
+        advice = "" if self.subject.could_be(label, self.classes) else ": set its `class_indices`"
+        return f"no label to explain: it is {label}, and the network has {self.classes} classes{advice}"
 
 
 @dataclass(frozen=True, eq=False)

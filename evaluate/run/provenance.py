@@ -3,16 +3,19 @@
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import cv2
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
+from torch import nn
 
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset
-from stackwalls.model import Wall
+from stackwalls.model import Wall, file_sha256
 from stackwalls.model.documents import COUNT, FLAG, OBJECT, TEXT, each, keys, nullable
 
 RUN_FORMAT = 1
@@ -37,12 +40,16 @@ RUN_SCHEMA = keys(
 )
 """Of `run.json`, as `describe_run` makes it."""
 _TRANSFORMS = {
-    "as-is": "of 224 × 224 pixels used as they are",
-    "resize-crop": "resized (shorter side 256) and center-cropped to 224 × 224",
+    "as-is": "{} used as they are (224 × 224)",
+    "resize-crop": "{} resized (shorter side 256) and center-cropped to 224 × 224",
 }
 
 _DRAWS = "stackwalls-mini"
 """The text-to-image model of this package, which learned from its drawings."""
+_UNMATCHED = (
+    "{}: top-1 is not known, because some labels are not among the network's logits. Set its `class_indices`, the "
+    "ImageNet-1k index of each logit."
+)
 
 _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
 """Packages that the numbers depend on, beside Python and OpenCV."""
@@ -79,12 +86,35 @@ def describe_run(
     }
 
 
-def with_transforms(run: Mapping[str, Any], rows: pa.Table) -> dict[str, Any]:
-    """`describe_run` with how many images of each dataset were used as they are, and how many resized and cropped."""
-    images = rows.select(["dataset", "image_id", "transform"]).to_pandas().drop_duplicates().dropna()
+def read_from(network: nn.Module, weights: str | Path | None, data: Mapping[str, str]) -> dict[str, str]:
+    """What files, folders and branches were when they were read; `data` has each dataset's identity."""
+    found = {} if weights is None else {"weights": f"{Path(weights).name}, SHA-256 {file_sha256(Path(weights))}"}
+    if origin := getattr(network, "origin", None):
+        found["network read from"] = str(origin)
+    return found | {f"contents of {name}": f"SHA-256 {identity}" for name, identity in data.items()}
+
+
+def with_findings(run: Mapping[str, Any], rows: pa.Table) -> tuple[dict[str, Any], pa.Table]:
+    """`describe_run` and the per-image rows, with what only the whole run shows.
+
+    How many images of each dataset were used as they are, and how many resized and cropped; and whether it has labels
+    that the network's logits cannot stand for, so that no image of it is known to be right or wrong.
+    """
+    images = rows.select(["dataset", "image_id", "label", "transform", "prediction", "correct"]).to_pandas()
+    images = images.drop_duplicates(["dataset", "image_id"])
     counts = images.groupby(["dataset", "transform"]).size()
-    found = {name: counts[name].to_dict() for name in counts.index.unique("dataset")}
-    return {**run, "datasets": [{**one, "transforms": found.get(one["name"], {})} for one in run["datasets"]]}
+    strange = images[(images["label"] >= 0) & (images["prediction"] >= 0) & images["correct"].isna()]
+    unmatched = set(strange["dataset"])
+    found = [
+        {
+            **one,
+            "transforms": {how: int(n) for (name, how), n in counts.items() if name == one["name"]},
+            "unmatched_labels": one["name"] in unmatched,
+        }
+        for one in run["datasets"]
+    ]
+    judged = pc.if_else(pc.is_in(rows["dataset"], pa.array(sorted(unmatched), pa.string())), None, rows["correct"])
+    return {**run, "datasets": found}, rows.set_column(rows.schema.get_field_index("correct"), "correct", judged)
 
 
 def notes(run: Mapping[str, Any]) -> list[str]:
@@ -126,9 +156,11 @@ def _image_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
         yield DRAWINGS
     transforms = dataset.get("transforms", {})
     if dataset["kind"] is None and transforms:
-        done = [f"{_images(transforms[how])} {text}" for how, text in _TRANSFORMS.items() if how in transforms]
+        done = [text.format(transforms[how]) for how, text in _TRANSFORMS.items() if how in transforms]
         alike = "" if len(done) == 1 else "; --transform resize-crop treats all alike, as the paper's code does"
-        yield f"{{}}: {' and '.join(done)}{alike}."
+        yield f"{{}}: of its images, {' and '.join(done)}{alike}."
+    if dataset.get("unmatched_labels"):
+        yield _UNMATCHED
     counts = dataset["images"]
     most = max(counts.values())
     if most < dataset["length"]:

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import datasets
 import torch
+from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
@@ -23,21 +24,24 @@ from stackwalls.evaluate.run.block_run import BlockRun
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
-from stackwalls.evaluate.run.provenance import describe_run, with_transforms
-from stackwalls.evaluate.subject import Subject
+from stackwalls.evaluate.run.provenance import describe_run, read_from, with_findings
+from stackwalls.evaluate.subject import Subject, network_and_wall
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
     Certificate,
     InputError,
     Launch,
+    Network,
     NotBlindError,
     Wall,
     certify,
+    placed,
     quotable,
     require_certificate,
 )
+from stackwalls.model.images import MapStyle
 
-Source: TypeAlias = str | Path | datasets.Dataset | StackDataset
+Source: TypeAlias = str | Path | datasets.Dataset | MapStyle | StackDataset
 """Anything that `open_dataset` takes or returns."""
 
 _SLOWEST = "ScoreCAM"
@@ -47,13 +51,15 @@ _NOTE = 2000
 
 
 def evaluate(
-    model: nn.Module,
+    model: Network,
     dataset: Source | Sequence[Source],
     methods: Any = None,
     *,
     spec: EvaluationSpec | None = None,
-    wall: Wall | None = None,
+    wall: Wall | str | None = None,
     target_layer: nn.Module | None = None,
+    weights: str | Path | None = None,
+    device: torch.device | str | None = None,
     certificate: Certificate | None = None,
     require_blind: bool = True,
     out: str | Path | None = None,
@@ -73,14 +79,18 @@ def evaluate(
     more methods than finished results in `out` have, and all else the same, only the others are run.
 
     Args:
-        model: a `BlindModel`, or any module if `wall` and `target_layer` are given.
-        dataset: one or several: a dataset folder, an image folder, a Hub id, a `datasets.Dataset`, a `StackDataset`.
+        model: a `BlindModel`, or any module if `wall` and `target_layer` are given; or its name, such as
+            "walled:resnet50", or what makes it (see `find_network`). A named network gets the dataset's wall.
+        dataset: one or several: a dataset folder, an image folder, a Hub id, a `datasets.Dataset`, a map-style dataset
+            of (PIL image, label) such as torchvision's, a list of PIL images, a `StackDataset`.
         methods: name → method in any of `adapters.FORMS` (a grad-cam class, a captum or torch-cam one, a function
             `f(model, inputs, targets)`, precomputed maps), or names of `METHODS`; by default those of `spec`, or the
             paper's seven.
         spec: target, batch size, limits, seed, backend, precision and memory budget.
-        wall: the dead zone by which maps are judged; the model's own by default.
+        wall: the dead zone by which maps are judged, also as text such as "bottom:54"; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
+        weights: of a network named `masked-vgg16` or `baseline-vgg16`.
+        device: such as "cuda"; by default a named network goes to a GPU if there is one, and a module stays.
         certificate: of this model and wall, if there is one already.
         require_blind: False accepts a network that is not blind, for comparison (`wall` must be given if it has none
             of its own); the results say so everywhere.
@@ -106,27 +116,27 @@ def evaluate(
     spec = replace(spec, methods=tuple(named))
     launch = launch or Launch()
     _check_sharing(launch, out, overwrite)
-    subject = Subject.of(model, wall, target_layer)
     sources = _opened(dataset)
     if out is not None:
         check_folder(Path(out), overwrite=True)
-    sizes = _batch_sizes(subject, spec)
-    explainers = _explainers(subject, spec, named, sizes)
-    for explainer in explainers:
-        if isinstance(explainer, PrecomputedExplainer):
-            explainer.check_datasets({source.name: len(source) for source in sources})
-    with _exact_arithmetic():
+    walls = {source.wall for source in sources if source.wall is not None}
+    network, wall = network_and_wall(model, weights, wall, walls, require_blind)
+    place = device if device is not None or isinstance(model, nn.Module) else "auto"
+    with placed(network, place, launch.local_rank), _exact_arithmetic():
+        subject = Subject.of(network, wall, target_layer)
+        sizes = _batch_sizes(subject, spec)
+        explainers = _explainers(subject, spec, named, sizes, sources)
         certificate = _certified(subject, certificate, spec.seed, require_blind)
-        weights = weights_hash(subject.model)
+        subject.check_gradient()
         data = {} if out is None else {source.name: source.identity for source in sources}
-        provenance = {**(provenance or {}), **{f"contents of {name}": f"SHA-256 {sha}" for name, sha in data.items()}}
-        about = describe_run(subject, weights, spec, sources, provenance, _notes(explainers), certificate.passed)
+        provenance = {**(provenance or {}), **read_from(network, weights, data)}
+        sha256 = weights_hash(network)
+        about = describe_run(subject, sha256, spec, sources, provenance, _notes(explainers), certificate.passed)
         block_run = BlockRun(subject, spec, sources, explainers, sizes, progress and not launch.rank)
         job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
         if out is None:
             return job.in_passing()
-        asked = what_is_asked(subject, weights, spec, data, named)
-        return job.into(Path(out), asked, launch, overwrite, pdf)
+        return job.into(Path(out), what_is_asked(subject, sha256, spec, data, named), launch, overwrite, pdf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,7 +195,8 @@ class _Job:
 
     def _results(self, run: SharedRun, **about: Any) -> Results:
         rows, samples = run.joined(self.blocks)
-        return Results({**with_transforms(self.about, rows), **about}, self.certificate, rows, samples)
+        found, rows = with_findings(self.about, rows)
+        return Results({**found, **about}, self.certificate, rows, samples)
 
 
 def _say(text: str) -> None:
@@ -212,14 +223,23 @@ def _batch_sizes(subject: Subject, spec: EvaluationSpec) -> BatchSizes:
 
 
 def _explainers(
-    subject: Subject, spec: EvaluationSpec, named: Mapping[str, object], sizes: BatchSizes
+    subject: Subject,
+    spec: EvaluationSpec,
+    named: Mapping[str, object],
+    sizes: BatchSizes,
+    sources: Sequence[StackDataset],
 ) -> list[Explainer]:
     """The engine for the methods that it supports, ScoreCAM apart as it takes longest; adapters for the others."""
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
     rest = [name for name in spec.methods if name not in fast]
-    return explainers + [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
+    most = sizes.differentiated
+    explainers += [as_explainer(name, named[name], subject, spec.seed, most) for name in rest]
+    for explainer in explainers:
+        if isinstance(explainer, PrecomputedExplainer):
+            explainer.check_datasets({source.name: len(source) for source in sources})
+    return explainers
 
 
 def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: Sequence[Explainer]) -> list[Block]:
@@ -240,7 +260,8 @@ def _notes(explainers: Sequence[Explainer]) -> dict[str, str]:
 
 
 def _opened(dataset: Source | Sequence[Source]) -> list[StackDataset]:
-    given = dataset if isinstance(dataset, list | tuple) else [dataset]
+    images = isinstance(dataset, list | tuple) and any(isinstance(one, Image.Image | tuple) for one in dataset)
+    given = [dataset] if images or not isinstance(dataset, list | tuple) else dataset
     sources = [source if isinstance(source, StackDataset) else open_dataset(source) for source in given]
     names = [source.name for source in sources]
     if not sources:

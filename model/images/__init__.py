@@ -4,7 +4,7 @@
 - `labelled`: what all of them can do (`LabelledImages`), and what the values of a label column mean
 - the sources: `image_folder` (class folders, and a flat folder with a list of labels), `parquet` (files here or on the
   Hub), `tables` (`datasets`, also streamed; which columns hold the image and the label), `tar_shards` (WebDataset),
-  `hub` (the Hugging Face Hub), `drawn_images` (the drawn world)
+  `hub` (the Hugging Face Hub), `drawn_images` (the drawn world), `in_memory` (PIL images, torch's datasets)
 - `labels`: ImageNet-1k's classes, and which one a name stands for
 - `decoding`: from encoded bytes to pixels
 - `drawn/`: a world of procedural animals

@@ -1,4 +1,5 @@
 from .decoding import BrokenImageError as BrokenImageError, decode as decode, decode_and_crop as decode_and_crop
+from .in_memory import MapStyle as MapStyle
 from .labelled import ImageRow as ImageRow, LabelledImages as LabelledImages
 from .labels import (
     NUM_ANIMALS as NUM_ANIMALS,

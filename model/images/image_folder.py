@@ -23,7 +23,7 @@ from stackwalls.model.images.labelled import (
     as_text,
     warn_left_out,
 )
-from stackwalls.model.images.labels import class_of, parse_class
+from stackwalls.model.images.labels import check_numbering, class_of, parse_class
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 """Endings of image files, in any case: torchvision's `IMG_EXTENSIONS` and GIF."""
@@ -94,6 +94,7 @@ class ImageFolder(LabelledImages):
         folders = visible(self.root, folders=True)
         direct = [name for name in visible(self.root, folders=False) if is_image(name)]
         found = dict.fromkeys(direct, UNLABELLED) if self._unlabelled else {}
+        check_numbering(folders, str(self.root))
         classes = {name: class_of(name) for name in folders}
         unknown = [name for name, index in classes.items() if index is None]
         if len(unknown) == len(folders) and not found:

@@ -16,8 +16,8 @@ NUM_ANIMALS = 398
 AGREEMENT = 0.9
 """Share of the recognized names that must be at their own index: lists of ImageNet's names differ in a few words."""
 
-_AMBIGUOUS = {"crane": (134, 517)}
-"""Names that the usual lists of ImageNet's classes give to two of them: a bird and a machine."""
+_AMBIGUOUS = {"crane": (134, 517), "maillot": (638, 639)}
+"""Names that head two of WordNet's lists of synonyms: a bird and a machine, and two garments."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,20 @@ def class_of(text: str | int) -> int | None:
     return None if found is None else found.index
 
 
+def check_numbering(names: Iterable[str], where: str) -> None:
+    """Check that folders which are named by numbers do not count from 1.
+
+    Raises:
+        InputError: if 1000 is among them and 0 is not: then each number but that one would stand for the next class.
+    """
+    numbers = {int(name) for name in names if name.isascii() and name.isdecimal() and len(name) < 5}
+    if len(imagenet_classes()) in numbers and 0 not in numbers:
+        raise InputError(
+            f"The folders of {where} are numbered from 1 to 1000: expected ImageNet-1k indices, 0 to 999. Name them by "
+            "synset (n01440764), or by the index of the class."
+        )
+
+
 @lru_cache(maxsize=8)
 def classes_of_names(names: tuple[str, ...]) -> tuple[int | None, ...]:
     """The class of each of a dataset's label names, by position; None where a name is not a class, or ambiguous.
@@ -118,11 +132,11 @@ def parse_class(text: str | int) -> ImageNetClass:
     """The class that an index, a synset or a name stands for.
 
     Raises:
-        InputError: if `text` is none of them; the message names the nearest class names.
+        InputError: if `text` is none of them, or stands for two classes; the message names the nearest class names.
     """
-    found = find_class(text)
-    if found is not None:
-        return found
+    index = class_of(text)
+    if index is not None:
+        return imagenet_classes()[index]
     near = difflib.get_close_matches(_normalized(str(text)[:80]), [_normalized(name) for name in class_names()], n=3)
     names = [name for name in class_names() if _normalized(name) in near]
     hint = f" Did you mean {' or '.join(repr(name) for name in names)}?" if names else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.hub_id import HubId, is_hub_url
 from stackwalls.model.images.image_folder import ImageFolder, visible
+from stackwalls.model.images.in_memory import InMemoryImages, MapStyle
 from stackwalls.model.images.labelled import LabelledImages, as_text
 from stackwalls.model.images.labels import find_class
 
@@ -33,7 +34,7 @@ _TABLE_SUFFIXES = (".parquet", ".tar")
 
 
 def open_images(
-    what: str | Path | datasets.Dataset,
+    what: str | Path | datasets.Dataset | MapStyle,
     *,
     labels: Path | None = None,
     split: str = "validation",
@@ -51,7 +52,8 @@ def open_images(
             - `owner/name[@revision][:split]` on the Hugging Face Hub; a local path of that name goes first, unless
               `hf://datasets/` is in front;
             - `drawn`, a world of procedural animals;
-            - a `datasets.Dataset`.
+            - a `datasets.Dataset`;
+            - a list of PIL images, or a map-style dataset of (PIL image, label), such as torchvision's.
         labels: the list of labels of a flat folder (see `read_labels_file`).
         split: of a dataset on the Hub, if `what` names none; its Parquet files are read in place (see `open_hub`).
         unlabelled: whether to keep images without a label (-1) instead of leaving them out with a warning.
@@ -66,11 +68,13 @@ def open_images(
 
         from stackwalls.model.images.tables import TableImages
 
+        if isinstance(what, MapStyle) and not isinstance(what, datasets.Dataset | Mapping | bytes) and len(what):
+            return InMemoryImages(what, unlabelled=unlabelled)
         if not isinstance(what, datasets.Dataset):
             raise InputError(
-                "Expected a folder, a Hub id (owner/name) or a datasets.Dataset (one split of a DatasetDict; "
-                "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), but got "
-                f"{type(what).__name__}."
+                "Expected a folder, a Hub id (owner/name), a datasets.Dataset (one split of a DatasetDict; "
+                "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), a list of PIL "
+                f"images, or a map-style dataset of (PIL image, label), but got {type(what).__name__}."
             )
         return TableImages(what, what.info.dataset_name or "dataset", unlabelled=unlabelled)
     text, path = str(what), Path(what)

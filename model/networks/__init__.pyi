@@ -26,6 +26,9 @@ from .registry import (
     MINIATURES as MINIATURES,
     MODELS as MODELS,
     WALLED_PREFIX as WALLED_PREFIX,
+    Network as Network,
+    find_network as find_network,
     load_model as load_model,
 )
 from .walled_model import Walled as Walled, walled as walled
+from .weights import check_usable as check_usable

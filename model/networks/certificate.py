@@ -8,15 +8,18 @@ wall the gradient is not zero, so that its absence inside means something.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from stackwalls.model.device import is_out_of_memory
+from stackwalls.model.device import is_out_of_memory, placed
 from stackwalls.model.documents import FLAG, NUMBER, OBJECT, TEXT, each, keys
 from stackwalls.model.errors import InputError, RunError, reason_of
 from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.registry import WALLED_PREFIX, Network, find_network
+from stackwalls.model.networks.weights import check_usable
 from stackwalls.model.sampling import check_seed
 from stackwalls.model.state import local_arithmetic, preserved
 from stackwalls.model.wall import Wall
@@ -28,6 +31,12 @@ NUM_IMAGES = 2
 
 _AMPLITUDES = (1.0, 10.0, 1000.0)
 """Scales of the noise put into the dead zone, in standard deviations of a normalized image."""
+
+
+_CUT = (
+    "No gradient of the network's logits reaches its input, but saliency methods and the certificate need one: leave "
+    "out torch.no_grad() and detach() in its forward pass (requires_grad_(False) freezes layers too)."
+)
 
 
 class NotBlindError(RunError):
@@ -101,11 +110,6 @@ class Certificate:
         return "\n".join([*lines, f"  checked on    {setting}"])
 
 
-def _device_and_dtype(model: nn.Module) -> tuple[torch.device, torch.dtype]:
-    parameter = next(model.parameters(), torch.empty(0))
-    return parameter.device, parameter.dtype
-
-
 def _logits(name: str, model: nn.Module, images: torch.Tensor) -> torch.Tensor:
     """The network's logits, checked.
 
@@ -177,13 +181,12 @@ def _gradient_checks(
     with torch.enable_grad():
         logits = forward(images)
         if not logits.requires_grad:
-            raise InputError(
-                "The network's logits have no gradient, which saliency methods and the certificate need: expected a "
-                "forward pass that torch can differentiate, without torch.no_grad() or detach()."
-            )
+            raise InputError(_CUT)
         # random weights: a sum over all logits could cancel what single logits see
         weights = torch.randn(logits.shape, generator=generator).to(logits)
-        (gradient,) = torch.autograd.grad((logits * weights).sum(), images)
+        (gradient,) = torch.autograd.grad((logits * weights).sum(), images, allow_unused=True)
+        if gradient is None:
+            raise InputError(_CUT)
     size = gradient.abs()
     dead = float(size[wall.index(size.ndim)].max())
     zero = Check("gradient", dead == 0, f"largest absolute input gradient in the dead zone: {dead:.3g}")
@@ -206,24 +209,42 @@ def _contrast(size: torch.Tensor, wall: Wall) -> Check:
 
 
 def certify(
-    model: nn.Module, wall: Wall | str | None = None, images: torch.Tensor | None = None, seed: int = 0
+    model: Network,
+    wall: Wall | str | None = None,
+    images: torch.Tensor | None = None,
+    seed: int = 0,
+    *,
+    weights: str | Path | None = None,
+    device: torch.device | str | None = None,
 ) -> Certificate:
     """Check that `model` does not see the dead zone of `wall`.
 
     Args:
-        model: maps `(N, 3, H, W)` images to `(N, classes)` logits. Left as it was found: mode, hooks, gradients.
+        model: maps `(N, 3, H, W)` images to `(N, classes)` logits. Left as it was found: mode, hooks, gradients. Or
+            its name, or what makes it (see `find_network`).
         wall: the claimed wall, also as text such as "bottom:54"; the model's own `wall` by default.
         images: `(N, 3, H, W)` normalized images to check on; 2 images of Gaussian noise by default.
         seed: of the noise.
+        weights: of a network named `masked-vgg16` or `baseline-vgg16`.
+        device: to check on, such as "cuda"; where the network is by default.
 
     Returns:
         The certificate, passed or not; `require_certificate` raises instead.
 
     Raises:
         InputError: if neither the call nor the model names a wall, `images` do not fit it, `seed` is out of range, or
-            the model gives no logits `(N, classes)` with a gradient.
+            the model is unknown, or gives no logits `(N, classes)` with a gradient.
+        RunError: if the weights of a named network cannot be loaded.
     """
-    wall = Wall.parse(wall) if isinstance(wall, str) else wall or getattr(model, "wall", None)
+    wall = Wall.parse(wall) if isinstance(wall, str) else wall
+    # for other networks a wall is a claim, which may fail
+    asked = wall if isinstance(model, str) and model.startswith(WALLED_PREFIX) else None
+    model = find_network(model, weights, asked)
+    with placed(model, device):
+        return _certify(model, wall or getattr(model, "wall", None), images, seed)
+
+
+def _certify(model: nn.Module, wall: Wall | None, images: torch.Tensor | None, seed: int) -> Certificate:
     if wall is None:
         raise InputError("This network has no wall, so there is no dead zone to certify: name one (`wall=`, --wall).")
     check_seed(seed)
@@ -236,9 +257,10 @@ def certify(
             f"{tuple(images.shape)}."
         )
     images = images.detach().cpu()
-    device, dtype = _device_and_dtype(model)
-
     name = getattr(model, "name", type(model).__name__)
+    check_usable(name, model)
+    parameter = next(model.parameters(), torch.empty(0))
+    device, dtype = parameter.device, parameter.dtype
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
         return _logits(name, model, batch.to(device, dtype))
@@ -270,6 +292,7 @@ def require_certificate(model: nn.Module, wall: Wall | str | None = None, seed: 
         raise NotBlindError(
             f"{certificate.model} is not blind behind {certificate.wall}, so its maps cannot be judged against it: "
             + "; ".join(certificate.failures)
-            + ". Name the wall that the network really has, or fix the network."
+            + ". Name the wall that the network really has, or put it behind one: walled(model, 'bottom:64') "
+            "(--model walled:NAME)."
         )
     return certificate

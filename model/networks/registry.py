@@ -4,9 +4,12 @@ import difflib
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+from torch import nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.imports import is_import_spec, model_from
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
@@ -15,6 +18,9 @@ from stackwalls.model.networks.walled_model import Walled, walled
 from stackwalls.model.wall import VGG16_WALL, Wall
 
 WALLED_PREFIX = "walled:"
+
+Network: TypeAlias = nn.Module | str | Path | Callable[[], nn.Module]
+"""Whatever `find_network` takes."""
 
 
 def _vgg16(path: Path, masked: bool) -> BlindModel:
@@ -59,7 +65,7 @@ def load_model(
     Args:
         spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
             `walled:NAME` (see `walled`), a folder that `save_pretrained` wrote, or `user/name[@revision]` on the
-            Hugging Face Hub (see `find_pretrained`).
+            Hugging Face Hub (see `find_pretrained`), or a `.safetensors` of this package.
         weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package.
         wall: the requested wall. A VGG16's follows from its layers, so another one is refused.
         dataset_wall: if `wall` is None, a walled backbone uses this one, widened to its stride of 32 pixels
@@ -77,6 +83,8 @@ def load_model(
     if spec in MINIATURES:
         return _miniature(spec, weights, wall)
     if spec not in MODELS:
+        if Path(spec).is_file():
+            return _file(spec, weights, wall)
         if not spec or not (Path(spec).is_dir() or is_hub_id(spec)):
             raise _unknown(spec)
         return _pretrained(spec, weights, wall)
@@ -91,6 +99,37 @@ def load_model(
     return model
 
 
+def find_network(
+    model: Network, weights: str | Path | None = None, wall: Wall | None = None, dataset_wall: Wall | None = None
+) -> nn.Module:
+    """The network that a user means.
+
+    Args:
+        model: a network; whatever `load_model` takes, which gets the other arguments; `package.module:name` of a
+            network or of a function that makes one without arguments; or such a function.
+        weights: see `load_model`.
+        wall: see `load_model`.
+        dataset_wall: see `load_model`.
+
+    Raises:
+        InputError: if it is none of these, or is given weights that it already includes.
+        RunError: if pretrained weights cannot be loaded.
+    """
+    text = str(model) if isinstance(model, str | Path) else None
+    if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
+        return load_model(text, weights, wall, dataset_wall)
+    if weights is not None:
+        raise InputError(f"{text or type(model).__name__} already includes weights: leave out --weights.")
+    if isinstance(model, nn.Module):
+        return model
+    if text is None and not callable(model):
+        raise InputError(
+            f"Expected `model` to be a torch.nn.Module, its name (such as {WALLED_PREFIX}resnet50), "
+            f"package.module:name, or a function that returns one, but got {type(model).__name__}."
+        )
+    return model_from(text or model)  # type: ignore[arg-type]
+
+
 def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder: Path | None = None) -> BlindModel:
     """The network in a folder or on the Hub."""
     if weights is not None:
@@ -100,6 +139,18 @@ def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder
     model = ARCHITECTURES[config["architecture"]](config, files)
     _check_asked(spec, model, wall)
     model.origin = files.name
+    return model
+
+
+def _file(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
+    """The VGG16 in a weights file."""
+    if weights is not None or Path(spec).suffix != ".safetensors":
+        raise InputError(
+            f"{spec} is a file of weights, which does not say what network it is: expected {' or '.join(MODELS)}, with "
+            "the file as its weights (`weights=`, --weights)."
+        )
+    model = load_model_file(spec)
+    _check_asked(spec, model, wall)
     return model
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.parameter import is_lazy
 
 from stackwalls.model.documents import COUNT, NUMBER, each, keys
 from stackwalls.model.errors import InputError
@@ -22,6 +24,24 @@ VGG16_SCHEMA = keys(
     closed=True,
 )
 """The arguments of a `MaskedVGG16`, as they stand beside its weights."""
+
+
+def check_usable(name: str, model: nn.Module) -> None:
+    """Check that a network's weights are there, and can have gradients.
+
+    Raises:
+        InputError: if they are uninitialized (lazy modules), on the meta device, or inference tensors.
+    """
+    for key, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if is_lazy(tensor):
+            reason, advice = "is not initialized (it is a lazy module's)", "run the network on one batch first"
+        elif tensor.is_meta:
+            reason, advice = "is on the meta device, without values", "load its weights (`to_empty`, `load_state_dict`)"
+        elif tensor.is_inference():
+            reason, advice = "was made under torch.inference_mode(), so it has no gradient", "make the network outside"
+        else:
+            continue
+        raise InputError(f"{name} cannot be used yet: {key} {reason}; {advice}.")
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:

@@ -95,33 +95,25 @@ def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names}
 
 
-def find_model(
-    args: argparse.Namespace, dataset_wall: Wall | None, local_rank: int = 0
-) -> tuple[nn.Module, Wall | None]:
+def find_model(args: argparse.Namespace, dataset_wall: Wall | None) -> tuple[nn.Module, Wall | None]:
     """Load the network of `--model` to `--device`; returns it and the wall of `--wall`.
 
     Args:
         args: of a command with `add_model`.
         dataset_wall: for a walled backbone without `--wall`.
-        local_rank: number of this process on its machine.
 
     Raises:
         InputError: if it is unknown, cannot be imported, or is given weights that it already includes.
     """
     import torch
 
-    from stackwalls.evaluate.adapters import is_import_spec, model_from
-    from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
+    from stackwalls.model import Wall, find_device, find_network
 
     wall = Wall.parse(args.wall) if args.wall else None
-    device = find_device(args.device, local_rank)
+    device = find_device(args.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # for methods that say .cuda()
-    if args.model.startswith(WALLED_PREFIX) or not is_import_spec(args.model):
-        return load_model(args.model, args.weights, wall, dataset_wall).to(device), wall
-    if args.weights:
-        raise InputError(f"{args.model} already includes weights: leave out --weights.")
-    return model_from(args.model).to(device), wall
+    return find_network(args.model, args.weights, wall, dataset_wall).to(device), wall
 
 
 def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:

@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         help="masked-vgg16 with --weights, mini-masked-vgg16 (weights in the package), walled:NAME with a backbone of "
-        "torchvision or timm, a model folder, or user/name[@revision] on the Hub",
+        "torchvision or timm, a model folder, user/name[@revision] on the Hub, or package.module:factory",
     )
     options.add_shared(parser, weights="")
     parser.add_argument("--wall", metavar="WALL", help="the claimed wall, such as bottom:64 (default: the model's own)")
@@ -23,10 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the certificate; return 0 if it passed, else 1."""
-    from stackwalls.model import Wall, certify, load_model
+    from stackwalls.model import certify
 
-    wall = Wall.parse(args.wall) if args.wall else None
-    claimed = wall if args.model.startswith("walled:") else None
-    certificate = certify(load_model(args.model, args.weights, claimed), wall, seed=args.seed)
+    certificate = certify(args.model, args.wall or None, weights=args.weights, seed=args.seed)
     options.print_result(args, certificate.to_dict(), certificate.text())
     return 0 if certificate.passed else 1

@@ -15,17 +15,8 @@ writes the results, which do not depend on the number of processes.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import stackwalls.stackgen.commands._options as options
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from stackwalls.hub_cards import StackDataset
-    from stackwalls.model import Launch, Wall
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,10 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print Table 1, and write the results."""
+    import shlex
+    import sys
+
     from stackwalls.evaluate import EvaluationSpec, evaluate
     from stackwalls.evaluate.results import check_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import Launch
+    from stackwalls.model import Launch, without_tokens
 
     methods, limits = options.parse_methods(args.methods)
     settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
@@ -73,50 +67,17 @@ def run(args: argparse.Namespace) -> int:
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
     with options.plain_warnings():
         sources = [open_dataset(name) for name in args.datasets]
-    launch = Launch.of()
-    model, wall = _model_and_wall(args, sources, launch)
     results = evaluate(
-        model,
+        args.model,
         sources,
         methods,
         spec=spec,
-        wall=wall,
+        wall=args.wall or None,
         require_blind=not args.not_blind,
-        launch=launch,
-        provenance=_provenance(args, model),
-        **options.values(args, "out", "overwrite", "pdf"),
+        launch=Launch.of(),
+        provenance={"command": without_tokens(shlex.join(["stackgen", *sys.argv[1:]]))},
+        **options.values(args, "weights", "device", "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
     options.print_result(args, found, f"{results.report_text()}\n\nLook at:  {args.out / 'report.html'}")
     return 0 if results.per_image["error"].isna().any() else 1
-
-
-def _model_and_wall(
-    args: argparse.Namespace, sources: Sequence[StackDataset], launch: Launch
-) -> tuple[nn.Module, Wall | None]:
-    """The network on its device, and the wall by which maps are judged if it is not the network's own."""
-    from stackwalls.model import VGG16_WALL, InputError
-
-    walls = {source.wall for source in sources if source.wall is not None}
-    if not args.wall and len(walls) > 1:
-        listed = ", ".join(sorted(map(str, walls)))
-        raise InputError(f"The datasets were made for different walls ({listed}): name one with --wall.")
-    model, wall = options.find_model(args, next(iter(walls), None), launch.local_rank)
-    if args.not_blind and wall is None and getattr(model, "wall", None) is None:
-        wall = next(iter(walls), VGG16_WALL)
-    return model, wall
-
-
-def _provenance(args: argparse.Namespace, model: nn.Module) -> dict[str, Any]:
-    """What the results follow from beside the settings and the data: a branch may have other content tomorrow."""
-    import shlex
-    import sys
-
-    from stackwalls.model import file_sha256, without_tokens
-
-    about: dict[str, Any] = {"command": without_tokens(shlex.join(["stackgen", *sys.argv[1:]]))}
-    if args.weights:
-        about["weights"] = f"{Path(args.weights).name}, SHA-256 {file_sha256(Path(args.weights))}"
-    if origin := getattr(model, "origin", None):
-        about["network read from"] = origin
-    return about

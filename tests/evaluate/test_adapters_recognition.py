@@ -24,13 +24,10 @@ from stackwalls.evaluate.adapters import (
     PrecomputedExplainer,
     TorchCamExplainer,
     as_explainer,
-    import_object,
-    is_import_spec,
-    model_from,
     named_methods,
     registered,
 )
-from stackwalls.model import BlindModel, InputError
+from stackwalls.model import BlindModel, InputError, import_object, is_import_spec, model_from
 
 MODULE = """
 import functools
@@ -337,7 +334,7 @@ def test_networks_by_import(module: str) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("without_wall", r"network of .*:without_wall: Own has no wall, .* set its attribute `wall`"),
+        ("without_wall", r"Own has no wall, .* put it behind one by `walled\(model, .* set its attribute `wall`"),
         ("wall_in_words", r"Expected `wall` to be a Wall, such as Wall\.parse.* but got 'bottom:64'"),
         ("without_layer", r"Own names no target layer: set its attribute `target_layer`.* \(N, C, h, w\)"),
         ("others_layer", "The target layer ReLU is not a module of Own"),
@@ -350,4 +347,4 @@ def test_networks_by_import(module: str) -> None:
 )
 def test_what_is_no_network_is_said(module: str, name: str, reason: str) -> None:
     with pytest.raises(InputError, match=reason):
-        model_from(f"{module}:{name}")
+        Subject.of(model_from(f"{module}:{name}"))

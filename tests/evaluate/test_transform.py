@@ -46,7 +46,7 @@ def test_the_results_say_it(folder: Path, tmp_path: Path) -> None:
     model, options = walled_cnn(), {"methods": "GradCAM", "progress": False}
     mixed = evaluate(model, folder, out=tmp_path / "auto", **options)
     assert mixed.run["datasets"][0]["transforms"] == {"as-is": 2, "resize-crop": 2}
-    said = f"{folder.name}: 2 images of 224 × 224 pixels used as they are and 2 images resized (shorter side 256) and"
+    said = f"{folder.name}: of its images, 2 used as they are (224 × 224) and 2 resized (shorter side 256) and"
     assert said in mixed.report_text()
     assert "--transform resize-crop treats all alike" in mixed.report_text()
     assert Results.load(tmp_path / "auto").run == mixed.run

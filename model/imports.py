@@ -1,18 +1,20 @@
 """Methods and networks that are named `package.module:name`."""
 
+import difflib
 import importlib
 import operator
 import re
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from torch import nn
 
-from stackwalls.evaluate.methods import did_you_mean
-from stackwalls.evaluate.subject import Subject
-from stackwalls.model import BlindModel, InputError, contained, first_line
+from stackwalls.model.errors import InputError
+from stackwalls.model.foreign import contained
+from stackwalls.model.hub import first_line
 
 _SPEC = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -65,31 +67,31 @@ def _import_module(spec: str, name: str) -> ModuleType:
         raise InputError(f"Cannot import {spec!r}: {reason}") from error
 
 
-def model_from(spec: str) -> nn.Module:
-    """The network that `package.module:name` names, for `--model`: a module, or what makes one without arguments.
-
-    It must be a `BlindModel`, or have the attributes `wall` (a `Wall`) and `target_layer` (one of its own modules);
-    `name`, `mean` and `std` are used too if it has them.
+def model_from(what: str | Callable[[], object]) -> nn.Module:
+    """The network that `package.module:name` names, a module or what makes one without arguments; or such a function.
 
     Raises:
-        InputError: if it cannot be imported or made, or lacks one of these.
+        InputError: if it cannot be imported or made.
     """
-    found = import_object(spec)
+    found = import_object(what) if isinstance(what, str) else what
+    name = what if isinstance(what, str) else getattr(what, "__qualname__", type(what).__name__)
     expected = "expected a torch.nn.Module, or a function that returns one when called without arguments"
     if not isinstance(found, nn.Module):
         if not callable(found):
-            raise InputError(f"{spec} is an object of type {type(found).__name__}: {expected}.")
+            raise InputError(f"{name} is an object of type {type(found).__name__}: {expected}.")
         try:
             with contained():
                 found = found()
         except (Exception, SystemExit) as error:  # whatever it raises is the reason
             reason = f"{type(error).__name__}: {first_line(error)}"
-            raise InputError(f"Cannot make a network by {spec}(): {reason}") from error
+            raise InputError(f"Cannot make a network by {name}(): {reason}") from error
     if not isinstance(found, nn.Module):
-        raise InputError(f"{spec}() returned an object of type {type(found).__name__}: {expected}.")
-    if not isinstance(found, BlindModel):
-        try:
-            Subject.of(found)
-        except InputError as error:
-            raise InputError(f"The network of {spec}: {error}") from error
+        raise InputError(f"{name}() returned an object of type {type(found).__name__}: {expected}.")
     return found
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of an error message: the nearest known name, if one is near."""
+    folded = {other.casefold(): other for other in known}
+    near = difflib.get_close_matches(name.casefold().replace("-", ""), folded, n=1)
+    return f" Did you mean {folded[near[0]]!r}?" if near else ""
