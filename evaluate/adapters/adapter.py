@@ -20,8 +20,8 @@ from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError, StackwallsError, Walled, first_line
 
-MOST_IMAGES = 32
-"""The most images in one pass of the network, unless memory allows fewer: what a run's batches have."""
+MOST_IMAGES = 8
+"""The most images in one pass of the network, if a run says nothing else: a CPU gains nothing from more."""
 
 
 @dataclass(frozen=True, eq=False)
