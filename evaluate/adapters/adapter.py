@@ -6,7 +6,7 @@ import functools
 import inspect
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,8 +20,8 @@ from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError, StackwallsError, Walled, contained, first_line
 
-MOST_IMAGES = 32
-"""The most images in one pass of the network, unless memory allows fewer: what a run's batches have."""
+MOST_IMAGES = 8
+"""The most images in one pass of the network, if a run says nothing else: a CPU gains nothing from more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,7 +178,7 @@ class Adapter(ABC):
         with self._making():
             return factory(self.subject.model, **arguments)
 
-    def _target_maker(self, usual: Callable[[int], Any] | None = None) -> Callable[[int], Any] | None:
+    def _target_maker(self, usual: Any = None) -> Any:
         """What makes a target, a function of the network's output, from a class index: the option `targets`."""
         make = self.given.options.get("targets", usual)
         if make is None:
@@ -191,8 +191,7 @@ class Adapter(ABC):
                 f"Expected `targets` of the method {self.name} to be a class or function that makes a target from the "
                 f"index of the explained class, such as ClassifierOutputSoftmaxTarget, but got {make!r:.80}."
             )
-        found: Callable[[int], Any] = make
-        return found
+        return make
 
     def _check_call(self, function: Any, *args: object, **options: object) -> None:
         """Reject options that a third-party function does not take, and a call that lacks some."""

@@ -31,7 +31,7 @@ class CaptumExplainer(Adapter):
         self.form = self._form_of(type(self.attribution), _layers(self._inner))
         if hasattr(self._inner, "perm_func"):
             raise InputError(
-                f"The method {name} ({type(self._inner).__name__}) permutes features among the images of a batch, so "
+                f"The method {name} permutes features among the images of a batch (captum's FeaturePermutation), so "
                 "an image's map depends on the images beside it, and a single image has none: take FeatureAblation, or "
                 "compute the maps yourself and pass them (a mapping image id → map)."
             )

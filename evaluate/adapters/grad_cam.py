@@ -21,6 +21,7 @@ from stackwalls.evaluate.adapters.isolation import restored, undisturbed
 from stackwalls.evaluate.maps import Maps, Progress
 from stackwalls.evaluate.methods import METHODS, MethodSpec
 from stackwalls.evaluate.subject import Subject
+from stackwalls.model import InputError
 
 
 class GradCamExplainer:
@@ -74,6 +75,11 @@ class GradCamClassExplainer(Adapter):
             self._check_call(cam.forward if self._own_targets else cam, None, None, **self._options)
             # FullGrad reads layers that it finds itself
             read = getattr(getattr(cam, "base_cam", cam), "target_layers", self._layers)
+        if not read and issubclass(self._class, pytorch_grad_cam.FullGrad):
+            raise InputError(
+                f"The method {name} finds no layer of {subject.name} that it knows (a Conv2d or BatchNorm2d with a bias), "
+                "so it would be gradient times input: choose another method."
+            )
         self.form = self._form_of(self._class, read)
         if self.max_batch is None:
             self.max_batch = 1 if self._own_targets else _usual_batch(self._class)

@@ -28,14 +28,14 @@ class BatchSizes:
     images: int = 32  # per forward pass
     ablated: int = 32  # maps without a channel per call of the head (AblationCAM)
     masked: int = 8  # masked images per call (ScoreCAM)
-    differentiated: int = 32  # images per pass whose activations are all kept for gradients (other libraries' methods)
+    differentiated: int = 8  # images per pass whose activations are all kept for gradients (other libraries' methods)
     say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)  # noqa: T201 - told once memory runs out
     _said: bool = False
 
     @classmethod
     def usual(cls, device: torch.device) -> BatchSizes:
         """As large as pays: larger ones exceed a CPU's caches, a GPU has to be filled."""
-        return cls() if device.type == "cpu" else cls(ablated=512, masked=128)
+        return cls() if device.type == "cpu" else cls(ablated=512, masked=128, differentiated=32)
 
     def limit(self, subject: Subject, memory: int) -> None:
         """Halve each size until its activations fit a budget in bytes, by a forward pass of one image."""

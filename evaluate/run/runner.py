@@ -216,7 +216,7 @@ def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> N
 def _batch_sizes(subject: Subject, spec: EvaluationSpec) -> BatchSizes:
     sizes = BatchSizes.usual(subject.device)
     sizes.say, sizes.images = _say, min(spec.batch_size or BLOCK_IMAGES, BLOCK_IMAGES)
-    sizes.differentiated = sizes.images
+    sizes.differentiated = min(sizes.differentiated, sizes.images)
     if spec.memory is not None:
         sizes.limit(subject, int(spec.memory))
     return sizes

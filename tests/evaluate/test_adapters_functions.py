@@ -3,6 +3,7 @@
 import functools
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -19,6 +20,30 @@ from stackwalls.evaluate import Explainer, Subject, mu
 from stackwalls.evaluate.adapters import Configured, FunctionExplainer, as_explainer, to_maps
 from stackwalls.evaluate.run.measuring import PreparedBatch, explain_batch, measure
 from stackwalls.model import InputError
+
+RECIPES = re.search(
+    r"^```python\n(# recipes\.py\n.*?)^```$",
+    (Path(__file__).parents[2] / "docs/add-a-method.md").read_text(encoding="utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@pytest.mark.parametrize(("name", "package"), [("rise", "torch"), ("shap_values", "shap"), ("lime", "lime")])
+def test_the_recipes_of_the_guide(name: str, package: str) -> None:
+    pytest.importorskip(package)
+    assert RECIPES is not None
+    recipes: dict[str, Any] = {}
+    exec(RECIPES[1], recipes)
+    subject = Subject.of(walled_cnn())
+    one, other = maps_of(recipes[name], subject), maps_of(recipes[name], subject, targets=[0, 1])
+    assert one.maps.shape == (2, 224, 224)
+    assert (one.maps.std((1, 2)) > 0.01 * one.maps.max((1, 2))).all()
+    assert not np.allclose(one.maps, other.maps)
+    lit, chance = mu(one.maps, subject.wall), subject.wall.chance
+    # RISE's masks fall anywhere; LIME samples segments that cross the wall; a gradient times an input is 0 behind it
+    low, high = {"rise": (chance - 0.1, chance + 0.1), "lime": (0.01, 0.99), "shap_values": (0, 0)}[name]
+    assert ((low <= lit) & (lit <= high)).all()
+
 
 NEGATIVE = (
     "the map holds negative values (down to -0.25): Configured(method, reduce='sum') counts them as 0, "
