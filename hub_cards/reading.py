@@ -18,9 +18,9 @@ from stackwalls.hub_cards.row_reader import RowReader, reading, shard_rows
 from stackwalls.hub_cards.stack_dataset import StackDataset
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, first_line, hub_failures
+from stackwalls.model.files import as_text
 from stackwalls.model.images import ImageRow, LabelledImages, open_images
 from stackwalls.model.images.hub import download_hub, opening, stream_hub
-from stackwalls.model.images.labelled import as_text
 from stackwalls.model.images.opening import also_not_here, find_hub_id
 
 SPLIT = "test"

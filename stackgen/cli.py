@@ -78,7 +78,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"stackgen: {message}", file=sys.stderr)
+    from stackwalls.stackgen.commands._options import say
+
+    say(message)
     return status
 
 

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.files import read_bounded
+from stackwalls.model.files import as_text, read_bounded
 from stackwalls.model.images.decoding import MAX_BYTES
 from stackwalls.model.images.labelled import (
     LABEL_NAMES,
     UNLABELLED,
     LabelledImages,
     LabelReader,
-    as_text,
     warn_left_out,
 )
 from stackwalls.model.images.labels import class_of, parse_class
@@ -71,7 +70,8 @@ class ImageFolder(LabelledImages):
         return read_bounded(self.root / image_id, MAX_BYTES)
 
     def _local_files(self) -> Iterable[tuple[str, Path]]:
-        return ((path, self.root / path) for path in self._paths)
+        files = ((path, self.root / path) for path in self._paths)
+        return ((path, file) for path, file in files if not file.exists() or file.stat().st_size <= MAX_BYTES)
 
     @cached_property
     def _found(self) -> dict[str, int]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackwalls.model.errors import InputError, StackwallsError
+from stackwalls.model.files import as_text
 from stackwalls.model.hub import HubId, is_hub_url
 from stackwalls.model.images.image_folder import ImageFolder, visible
-from stackwalls.model.images.labelled import LabelledImages, as_text
+from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.labels import find_class
 
 if TYPE_CHECKING:

@@ -14,6 +14,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
+from stackwalls.model.files import as_text
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -68,7 +70,14 @@ def add_out(parser: argparse._ActionsContainer, what: str, default: str | None =
     """Declare `--out`, a folder; required without a default."""
     shown = f"{what} (default {default})" if default else what
     folder = Path(default) if default else None
-    parser.add_argument("--out", type=Path, default=folder, required=default is None, metavar="DIR", help=shown)
+    parser.add_argument("--out", type=out_folder, default=folder, required=default is None, metavar="DIR", help=shown)
+
+
+def out_folder(text: str) -> Path:
+    """A folder to write, whose name must be text: not every library opens others."""
+    if as_text(text) != text:
+        raise argparse.ArgumentTypeError(f"{as_text(text)} is not UTF-8: name another folder")
+    return Path(text)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -207,8 +216,9 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
 
 
 def say(line: str) -> None:
-    """Print a line about progress to stderr."""
-    print(f"stackgen: {line}", file=sys.stderr, flush=True)
+    """Print a line about progress, or an error, to stderr; control characters in a name are spelled out."""
+    plain = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], line)
+    print(f"stackgen: {plain}", file=sys.stderr, flush=True)
 
 
 def print_json(content: Any) -> None:

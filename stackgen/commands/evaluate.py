@@ -107,9 +107,9 @@ def _provenance(args: argparse.Namespace, model: nn.Module, sources: Sequence[St
     import shlex
     import sys
 
-    from stackwalls.model import file_sha256
+    from stackwalls.model.files import as_text, file_sha256
 
-    about: dict[str, Any] = {"command": shlex.join(["stackgen", *sys.argv[1:]])}
+    about: dict[str, Any] = {"command": as_text(shlex.join(["stackgen", *sys.argv[1:]]))}
     if args.weights:
         about["weights"] = f"{Path(args.weights).name}, SHA-256 {file_sha256(Path(args.weights))}"
     if origin := getattr(model, "origin", None):
