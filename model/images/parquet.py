@@ -32,6 +32,9 @@ CONNECTIONS = 8
 BATCH = 64
 """Rows decoded at a time: the working memory is that many images, however large a row group is."""
 
+MEMORY = 1 << 30
+"""Bytes that rows decoded at a time may take if each is as large as all of its row group: a dictionary repeats one."""
+
 
 class ParquetImages(LabelledImages):
     """Parquet files with an image column and a label column; ids are `file.parquet#row`.
@@ -170,11 +173,19 @@ def _cells(parquet: pq.ParquetFile, column: str, rows: list[int]) -> Iterator[tu
         left = left[len(inside) :]
         if inside:
             wanted, row = set(inside), first
-            for batch in parquet.iter_batches(BATCH, row_groups=[group], columns=[column], use_threads=False):
+            size = batch_rows(parquet.metadata.row_group(group), column)
+            for batch in parquet.iter_batches(size, row_groups=[group], columns=[column], use_threads=False):
                 cells = batch.column(0)
                 yield from ((row + at, cells[at].as_py()) for at in range(len(cells)) if row + at in wanted)
                 row += len(cells)
         first = end
+
+
+def batch_rows(group: pq.RowGroupMetaData, column: str) -> int:
+    """How many rows of a column, or of the fields in it, are decoded at a time: `BATCH` within `MEMORY`."""
+    parts = [group.column(number) for number in range(group.num_columns)]
+    size = sum(part.total_uncompressed_size for part in parts if part.path_in_schema.split(".")[0] == column)
+    return int(max(1, min(BATCH, MEMORY // max(size, 1))))
 
 
 class _Spool:

