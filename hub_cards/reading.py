@@ -20,9 +20,9 @@ from stackwalls.hub_cards.row_reader import RowReader, check_unchanged, shard_ro
 from stackwalls.hub_cards.stack_dataset import StackDataset, check_row
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import HubId, InputError, RunError, StackwallsError, commit_of, first_line, hub_failures
+from stackwalls.model.files import as_text
 from stackwalls.model.images import ImageRow, LabelledImages, MapStyle, open_images
 from stackwalls.model.images.hub import download_hub, opening, stream_hub
-from stackwalls.model.images.labelled import as_text
 from stackwalls.model.images.opening import also_not_here, find_hub_id
 
 SPLIT = "test"

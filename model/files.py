@@ -169,6 +169,11 @@ def disk_errors(folder: Path, resumes: bool = True) -> Iterator[None]:
         ) from error
 
 
+def as_text(name: str) -> str:
+    """The name of a file as text: the bytes of one that is not UTF-8 are spelled out."""
+    return name.encode(errors="backslashreplace").decode()
+
+
 def regular_file(path: Path) -> Path:
     """`path`, if it is a file, or a link to one: opening a FIFO waits without end, and a device may have no end.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import stackwalls.stackgen.commands._options as options
-from stackwalls.model.errors import RunError, StackwallsError, quotable, reason_of, without_tokens
+from stackwalls.model.errors import RunError, StackwallsError, reason_of, without_tokens
 from stackwalls.model.foreign import no_exit
 from stackwalls.model.signals import interrupted_once
 
@@ -39,9 +39,6 @@ COMMANDS = (
     "demo",
 )
 """Sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
-
-_MOST = 5000
-"""The most characters of an error; it may quote what a server, a file or a method said."""
 
 RESUMED = frozenset({"mix", "generate", "miniature", "evaluate", "walls", "publish"})
 """The commands that resume a run that was stopped."""
@@ -85,7 +82,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _fail(message: str, status: int) -> int:
-    print(f"stackgen: {quotable(message, _MOST)}", file=sys.stderr)
+    options.say(message)
     return status
 
 

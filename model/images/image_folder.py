@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.files import read_bounded
+from stackwalls.model.files import as_text, read_bounded
 from stackwalls.model.images.decoding import MAX_BYTES
 from stackwalls.model.images.labelled import (
     LABEL_NAMES,
     UNLABELLED,
     LabelledImages,
     LabelReader,
-    as_text,
     warn_left_out,
 )
 from stackwalls.model.images.labels import check_numbering, class_of, parse_class

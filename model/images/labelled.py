@@ -235,11 +235,6 @@ class LabelReader:
         return self._class(names[value], row, names) if found is None else found
 
 
-def as_text(name: str) -> str:
-    """A name that can be written as text: the bytes of one that is not UTF-8 are spelled out."""
-    return name.encode(errors="backslashreplace").decode()
-
-
 def warn_left_out(thing: str, names: Iterable[str], why: str) -> None:
     """Warn that `names`, if there are any, are left out: how many, the first few of them, and why."""
     listed = sorted(f"{name if name.isprintable() else ascii(name):.{_SHOWN}}" for name in names)

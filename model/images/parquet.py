@@ -7,7 +7,7 @@ import weakref
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import accumulate, groupby
 from operator import itemgetter
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -23,13 +24,16 @@ from stackwalls.model.errors import InputError, RunError, StackwallsError
 from stackwalls.model.files import regular_file
 from stackwalls.model.hub import first_line, is_connection_failure
 from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
-from stackwalls.model.images.tables import Columns, cell_bytes, find_columns
+from stackwalls.model.images.tables import Columns, cell_content, content_bytes, find_columns
 
 CONNECTIONS = 8
 """Files read at the same time unless they are on this disk: the Hub takes far longer to answer than to send."""
 
 BATCH = 64
 """Rows decoded at a time: the working memory is that many images, however large a row group is."""
+
+MEMORY = 1 << 30
+"""Bytes that rows decoded at a time may take if each is as large as all of its row group: a dictionary repeats one."""
 
 
 class ParquetImages(LabelledImages):
@@ -55,6 +59,7 @@ class ParquetImages(LabelledImages):
         self._label_names, self._unlabelled = label_names or {}, unlabelled
         self._progress = progress
         self._spool = _Spool()
+        self._linked: dict[str, Path] = {}  # images that are files of their own
         self._lock = threading.Lock()
 
     def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
@@ -80,28 +85,35 @@ class ParquetImages(LabelledImages):
         wanted: dict[str, list[int]] = {}
 
         def keep(file: str) -> None:
-            for row, data in self._images(file, sorted(wanted[file])):
-                self._spool[f"{file}#{row}"] = data
+            for row, content in self._images(file, sorted(wanted[file])):
+                if isinstance(content, bytes):
+                    self._spool[f"{file}#{row}"] = content
+                else:
+                    self._linked[f"{file}#{row}"] = content
 
         with self._lock:
             for image_id in set(image_ids):
-                if image_id not in self._spool:
+                if not self._has(image_id):
                     file, _, row = image_id.rpartition("#")
                     wanted.setdefault(file, []).append(int(row))
             list(self._each(keep, [file for file in self._names if file in wanted], "reading images"))
 
     def _read(self, image_id: str, epoch: int) -> bytes:
-        if image_id not in self._spool:
+        if not self._has(image_id):
             self.fetch([image_id])
-        return self._spool[image_id]
+        linked = self._linked.get(image_id)
+        return self._spool[image_id] if linked is None else content_bytes(linked)
+
+    def _has(self, image_id: str) -> bool:
+        return image_id in self._spool or image_id in self._linked
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, one row group after the other; nothing is kept."""
         labels = iter(self.labels[start:].tolist())
         places = map(self._place, self._kept[0][start:].tolist())
         for file, rows in groupby(places, itemgetter(0)):
-            for number, data in self._images(file, [number for _, number in rows]):
-                yield ImageRow(f"{file}#{number}", next(labels), partial(bytes, data))
+            for number, content in self._images(file, [number for _, number in rows]):
+                yield ImageRow(f"{file}#{number}", next(labels), partial(content_bytes, content))
 
     def _each(self, function: Callable[[str], Any], files: Sequence[str], doing: str) -> Iterator[Any]:
         """`function` over `files` in order, several at a time."""
@@ -115,11 +127,9 @@ class ParquetImages(LabelledImages):
         """A file and its columns; what is raised inside becomes `failure`, or RunError if the connection failed."""
         source = self._files[file]
         try:
-            if isinstance(source, Path):
-                regular_file(source)
             # read on this thread: Arrow's own may outlive the interpreter that the file belongs to, and abort it
             with (
-                nullcontext(source) if isinstance(source, Path) else closing(source()) as opened,
+                closing(_on_disk(source) if isinstance(source, Path) else source()) as opened,
                 pq.ParquetFile(opened, pre_buffer=False) as parquet,
             ):
                 columns = find_columns(parquet.schema_arrow, file, self._label_names, unlabelled=self._unlabelled)
@@ -139,13 +149,17 @@ class ParquetImages(LabelledImages):
                 return [None] * parquet.metadata.num_rows, None
             return parquet.read(columns=[columns.label], use_threads=False).column(0).to_pylist(), columns.names
 
-    def _images(self, file: str, rows: list[int]) -> Iterator[tuple[int, bytes]]:
-        """(row, bytes) for the sorted `rows` of a file, from the row groups that have them."""
+    def _images(self, file: str, rows: list[int]) -> Iterator[tuple[int, bytes | Path]]:
+        """(row, bytes or file) for the sorted `rows` of a file, from the row groups that have them."""
         source = self._files[file]
         folder = source.parent if isinstance(source, Path) else None
         with self._open(file, RunError) as (parquet, columns):
             for row, cell in _cells(parquet, columns.image, rows):
-                yield row, cell_bytes(cell, folder)
+                yield row, cell_content(cell, folder)
+
+
+def _on_disk(path: Path) -> pa.OSFile:
+    return pa.OSFile(os.fsencode(regular_file(path)))  # of a name in bytes, which need not be UTF-8
 
 
 def _cells(parquet: pq.ParquetFile, column: str, rows: list[int]) -> Iterator[tuple[int, Any]]:
@@ -156,11 +170,19 @@ def _cells(parquet: pq.ParquetFile, column: str, rows: list[int]) -> Iterator[tu
         left = left[len(inside) :]
         if inside:
             wanted, row = set(inside), first
-            for batch in parquet.iter_batches(BATCH, row_groups=[group], columns=[column], use_threads=False):
+            size = batch_rows(parquet.metadata.row_group(group), column)
+            for batch in parquet.iter_batches(size, row_groups=[group], columns=[column], use_threads=False):
                 cells = batch.column(0)
                 yield from ((row + at, cells[at].as_py()) for at in range(len(cells)) if row + at in wanted)
                 row += len(cells)
         first = end
+
+
+def batch_rows(group: pq.RowGroupMetaData, column: str) -> int:
+    """How many rows of a column, or of the fields in it, are decoded at a time: `BATCH` within `MEMORY`."""
+    parts = [group.column(number) for number in range(group.num_columns)]
+    size = sum(part.total_uncompressed_size for part in parts if part.path_in_schema.split(".")[0] == column)
+    return int(max(1, min(BATCH, MEMORY // max(size, 1))))
 
 
 class _Spool:

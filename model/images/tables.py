@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import count
@@ -65,15 +66,24 @@ def find_columns(
     return Columns(image, label, None if label is None else known.get(label))
 
 
-def cell_bytes(cell: Any, folder: Path | None) -> bytes:
-    """The encoded image of a cell that is bytes or `{bytes, path}`; nothing where it is empty.
+def cell_content(cell: Any, folder: Path | None) -> bytes | Path:
+    """The encoded image of a cell that is bytes or `{bytes, path}`, or its file; nothing where it is empty.
 
     A path without bytes may begin in the working directory or in `folder`; if that is None, paths are not read.
     """
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
-    if data is None and path and folder is not None:
-        data = next((read_bounded(file, MAX_BYTES) for file in (Path(path), folder / path) if file.exists()), None)
+    if data is None and folder is not None and isinstance(path, str) and path and "\0" not in path:
+        return Path(path) if os.path.exists(path) else folder / path  # noqa: PTH110 (False for any path)
     return b"" if data is None else bytes(data)
+
+
+def content_bytes(content: bytes | Path) -> bytes:
+    """What `cell_content` returned, read.
+
+    Raises:
+        OSError: if it is a file that cannot be read.
+    """
+    return read_bounded(content, MAX_BYTES) if isinstance(content, Path) else content
 
 
 class TableImages(LabelledImages):
@@ -113,7 +123,7 @@ class TableImages(LabelledImages):
         return self._read_row(int(image_id) if self._named is None else self._row_of[image_id], epoch)
 
     def _read_row(self, row: int, epoch: int) -> bytes:
-        return cell_bytes(self._table[row][self._columns.image], Path())
+        return content_bytes(cell_content(self._table[row][self._columns.image], Path()))
 
 
 class TableStream:
@@ -140,7 +150,7 @@ class TableStream:
         for epoch in count():
             rows = self._table.shuffle(seed=seed, buffer_size=BUFFER)
             rows.set_epoch(epoch)
-            yield from ((cell_bytes(row[image], Path()), reader.read_one(row[column], names)) for row in rows)
+            yield from ((_streamed(row[image]), reader.read_one(row[column], names)) for row in rows)
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, from number `start` on."""
@@ -149,7 +159,12 @@ class TableStream:
         wanted = [name for name in (image, column, "image_id") if name in self._table.features]
         for number, row in enumerate(self._table.select_columns(wanted).skip(start), start):
             own, label = row.get("image_id"), reader.read_one(row.get(column), names)
-            yield ImageRow(str(number if own is None else own), label, partial(cell_bytes, row[image], Path()))
+            yield ImageRow(str(number if own is None else own), label, partial(_streamed, row[image]))
+
+
+def _streamed(cell: Any) -> bytes:
+    """A cell of somebody else's table on the Hub, whose paths are not read: they would be this machine's."""
+    return content_bytes(cell_content(cell, None))
 
 
 def _undecoded(table: Any, name: str, unlabelled: bool) -> tuple[Any, Columns]:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import regular_file
+from stackwalls.model.files import as_text, regular_file
 from stackwalls.model.images.decoding import MAX_BYTES
 from stackwalls.model.images.image_folder import SUFFIXES
-from stackwalls.model.images.labelled import LABEL_NAMES, LabelledImages, LabelReader, as_text
+from stackwalls.model.images.labelled import LABEL_NAMES, LabelledImages, LabelReader
 
 _LABEL_SUFFIXES = (".cls", ".txt", ".json")
 

@@ -193,7 +193,8 @@ class _Images(Dataset[Sample]):
         try:
             return Sample(self._prepare(self._images.read(place.number, place.epoch), place), position)
         except (decoding.BrokenImageError, OSError) as error:
-            return Sample(f"{self._images.where(place.number)} cannot be decoded ({error})", position)
+            reason = getattr(error, "strerror", None) or error
+            return Sample(f"{self._images.where(place.number)} cannot be decoded ({reason})", position)
 
 
 class _Stream(IterableDataset[Piece]):

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.files import as_text
 from stackwalls.model.hub_id import HubId
 from stackwalls.model.images.hub import download_hub, split_names, stream_hub
 from stackwalls.model.images.image_folder import ImageFolder, visible
-from stackwalls.model.images.labelled import LabelledImages, as_text
+from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.labels import find_class, imagenet_classes, parse_classes
 from stackwalls.model.images.opening import (
     DRAWN,

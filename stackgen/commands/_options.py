@@ -17,6 +17,9 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any, TextIO, get_args, get_origin, get_type_hints
 
+from stackwalls.model.errors import quotable
+from stackwalls.model.files import as_text
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -71,7 +74,14 @@ def add_out(parser: argparse._ActionsContainer, what: str, default: str | None =
     """Declare `--out`, a folder; required without a default."""
     shown = f"{what} (default {default})" if default else what
     folder = Path(default) if default else None
-    parser.add_argument("--out", type=Path, default=folder, required=default is None, metavar="DIR", help=shown)
+    parser.add_argument("--out", type=out_folder, default=folder, required=default is None, metavar="DIR", help=shown)
+
+
+def out_folder(text: str) -> Path:
+    """A folder to write, whose name must be text: not every library opens others."""
+    if as_text(text) != text:
+        raise argparse.ArgumentTypeError(f"{as_text(text)} is not UTF-8: name another folder")
+    return Path(text)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -201,9 +211,14 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
     return tuple(int(index[1]) if index else value for index, value in zip(indices, values, strict=True))
 
 
+_MOST = 5000
+"""The most characters of a line to stderr; it may quote what a server, a file or a method said."""
+
+
 def say(line: str) -> None:
-    """Print a line about progress to stderr."""
-    print(f"stackgen: {line}", file=sys.stderr, flush=True)
+    """Print a line about progress, or an error, to stderr; control characters in a name are spelled out."""
+    plain = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: repr(found[0])[1:-1], line)
+    print(f"stackgen: {quotable(plain, _MOST)}", file=sys.stderr, flush=True)
 
 
 _RESULTS: ContextVar[TextIO | None] = ContextVar("where a command's result goes; None: stdout", default=None)

@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.results import check_folder
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import Launch, without_tokens
+    from stackwalls.model.files import as_text
 
     methods, limits = options.parse_methods(args.methods)
     settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
         wall=args.wall or None,
         require_blind=not args.not_blind,
         launch=Launch.of(),
-        provenance={"command": without_tokens(shlex.join(["stackgen", *sys.argv[1:]]))},
+        provenance={"command": without_tokens(as_text(shlex.join(["stackgen", *sys.argv[1:]])))},
         **options.values(args, "weights", "device", "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}

@@ -40,7 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     walls.add_argument("--masked", action="store_true", help="put the network behind the wall: 54 dead pixel rows")
     walls.add_argument("--baseline", action="store_true", help="train the same network without a wall")
     parser.add_argument("--recipe", choices=RECIPES, default="paper", help="defaults of the values below")
-    parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="output folder; for --curves, a figure")
+    parser.add_argument(
+        "--out", required=True, type=options.out_folder, metavar="DIR", help="output folder; for --curves, a figure"
+    )
     parser.add_argument("--resume", action="store_true", help="resume from DIR's last checkpoint")
     curves = "do not train; draw these trainings in one figure"
     parser.add_argument("--curves", nargs="+", type=Path, metavar="DIR", help=curves)

@@ -44,6 +44,23 @@ FORMS = {
     "more than there is": "\n".join(
         f"{n},{s}" for n, s in zip([*NAMES, "x.JPEG"], [*SYNSETS, "n01440764"], strict=True)
     ),
+    "columns in another order": "class,width,file_name\n"
+    + "\n".join(f"{synset},500,{name}" for name, synset in zip(NAMES, SYNSETS, strict=True)),
+    "pandas' index, and commas in the last column": ",image,label\n"
+    + "\n".join(
+        f"{row},{name},{label}"
+        for row, (name, label) in enumerate(
+            zip(NAMES, ("goldfish, Carassius auratus", "tench", "1", "great white shark, white shark"), strict=True)
+        )
+    ),
+    "semicolons, as Excel writes them": '\ufeff"Image";"Species"\r\n'
+    + "\r\n".join(f'"{n}";"{c}"' for n, c in zip(NAMES, ("Goldfish", "tench, Tinca tinca", "1", "2"), strict=True)),
+    "a header of one known name": "photo,label\n"
+    + "\n".join(f"{name},{synset}" for name, synset in zip(NAMES, SYNSETS, strict=True)),
+    "a synset goes before a number": "label,filename,synset\n"
+    + "\n".join(f"{row},{name},{synset}" for row, (name, synset) in enumerate(zip(NAMES, SYNSETS, strict=True))),
+    "a header over synsets alone": "synset\n" + "\n".join(SYNSETS),
+    "Windows' paths": "\n".join(f"val\\{name},{synset}" for name, synset in zip(NAMES, SYNSETS, strict=True)),
     "with a byte order mark": "\ufeff" + "\n".join(SYNSETS),
 }
 
@@ -54,6 +71,15 @@ def test_lists_of_labels(flat: Path, form: str) -> None:
     assert source.index() == EXPECTED
     assert source.read(NAMES[0]) == NAMES[0].encode()
     assert source.name == "val"
+
+
+def test_two_images_of_one_stem_are_told_apart(flat: Path) -> None:
+    """A list without endings does not guess which of them it means."""
+    (flat / NAMES[0]).with_suffix(".png").write_bytes(b"")
+    source = open_images(flat, labels=labels(flat, "\n".join(f"{stem},tench" for stem in STEMS)))
+    with pytest.warns(UserWarning, match="Left out 2 images"):
+        index = source.index()
+    assert index == {0: NAMES[1:]}
 
 
 def test_unlabelled_pictures_are_left_out_with_a_warning(flat: Path) -> None:
@@ -72,6 +98,12 @@ BAD = {
     "no label": (f"{NAMES[0]},n01443537\n{NAMES[1]},", "line 2: no label beside"),
     "two labels": (f"{NAMES[0]},tench\n{NAMES[0]},goldfish", "line 2: .* was labelled as another class"),
     "other pictures": ("a.JPEG,tench\nb.JPEG,goldfish", "names none of the images, but for example 'a.JPEG'"),
+    "three columns, one known": (
+        "file,shows,by\na.JPEG,tench,me\n",
+        "file, shows, by: expected one for the label",
+    ),
+    "5,000 digits": (f"{NAMES[0]},{'9' * 5000}", r"line 1: Unknown class '9{79}: expected an ImageNet-1k index"),
+    "a cell without end": (f"{NAMES[0]},{'x' * 200_000}", r"entry 1: '.{79} is not an ImageNet-1k synset"),
     "empty": ("\n\n", "is empty: expected lines of 'filename,label'"),
 }
 

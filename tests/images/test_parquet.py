@@ -106,6 +106,14 @@ def test_a_folder_of_files_is_one_source(tmp_path: Path) -> None:
     assert pattern.index() == both
 
 
+def test_a_file_whose_name_is_a_pattern_is_that_file(tmp_path: Path) -> None:
+    for name in ("val[1].parquet", "val1.parquet"):
+        write(tmp_path / name, {"image": structs(), "label": LABELS})
+    assert open_images(f"{tmp_path}/val[1].parquet").index() == ids("val[1].parquet")
+    (tmp_path / "val[1].parquet").unlink()
+    assert open_images(f"{tmp_path}/val[1].parquet").index() == ids("val1.parquet")
+
+
 def test_files_of_several_splits_are_told_not_mixed(tmp_path: Path) -> None:
     for split in ("train", "val"):
         write(tmp_path / f"{split}.parquet", {"image": structs(), "label": LABELS})
@@ -120,7 +128,8 @@ def test_missing_bytes_and_hidden_labels(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="label") as warned:
         assert source.index() == {0: ["a.parquet#0", "a.parquet#1"]}
     assert any("Left out 1 rows of a.parquet without a label" in str(warning.message) for warning in warned)
-    assert source.read("a.parquet#0") == b""
+    with pytest.raises(FileNotFoundError):  # 0.png, which is named in the place of bytes
+        source.read("a.parquet#0")
 
 
 BAD: dict[str, tuple[dict[str, Any], str]] = {
