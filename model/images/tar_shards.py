@@ -1,6 +1,5 @@
 """Tar shards in WebDataset's layout: files of one name with different endings are one sample."""
 
-import json
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stackwalls.model.documents import parse_json
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.images.image_folder import SUFFIXES
 from stackwalls.model.images.labelled import LabelledImages, LabelReader
@@ -63,9 +63,14 @@ def _samples(path: Path) -> Iterator[tuple[str, str | int, tarfile.TarInfo]]:
     try:
         with tarfile.open(path, "r:") as tar:  # uncompressed: an image is read by its offset
             files = (file for file in tar if file.isfile() and not file.name.rpartition("/")[2].startswith("."))
+            seen: set[str] = set()
             for key, members in groupby(files, lambda member: _parts(member)[0]):
-                empty = False
-                yield key, *_sample(tar, f"sample {key} of {path.name}", {_parts(file)[1]: file for file in members})
+                empty, listed = False, list(members)
+                parts = {_parts(file)[1]: file for file in listed}
+                if key in seen or len(parts) < len(listed):
+                    raise InputError(f"The shard {path.name} has the sample {key} twice: remove one of them.")
+                seen.add(key)
+                yield key, *_sample(tar, f"sample {key} of {path.name}", parts)
     except (OSError, tarfile.TarError) as error:
         raise RunError(f"Cannot read the shard {path.name} ({error}). Run the command again.") from error
     if empty:
@@ -99,7 +104,7 @@ def _sample(
 def _json_label(text: str, where: str) -> str | int:
     expected = f"expected a JSON object with the label as a number or text in a field {', '.join(LABEL_NAMES)}"
     try:
-        fields = json.loads(text)
+        fields = parse_json(text)
     except ValueError as error:
         raise InputError(f"In {where}: {expected}, but the .json file is not JSON ({error}).") from error
     label = next((fields[name] for name in LABEL_NAMES if name in fields), None) if isinstance(fields, dict) else None
