@@ -18,7 +18,15 @@ from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render, 
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA, TIMINGS, check_rows
 from stackwalls.evaluate.run.provenance import RUN_FORMAT, RUN_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
-from stackwalls.model import InputError, Wall, check_output_folder, disk_errors, whole_file, write_whole
+from stackwalls.model import (
+    InputError,
+    Wall,
+    check_output_folder,
+    disk_errors,
+    first_line,
+    whole_file,
+    write_whole,
+)
 from stackwalls.model.documents import read_json
 from stackwalls.model.files import regular_file
 from stackwalls.model.networks.certificate import CERTIFICATE_SCHEMA
@@ -33,6 +41,9 @@ _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME = "per_image.parquet", "timings.parquet
 _CERTIFICATE_NAME = "certificate.json"
 _OURS = {RUN_NAME, _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, _CERTIFICATE_NAME, *RENDERED, "leaderboard.html"}
 """Including the page that `stackgen leaderboard` writes next to results by default."""
+
+
+_KEYS = ["dataset", "image_id", "method"]  # of a row, in both files
 
 
 class Results(Measurements):
@@ -137,9 +148,11 @@ def _rows(folder: Path) -> pa.Table:
     """The per-image rows with their timings."""
     try:
         rows, timings = (pq.read_table(regular_file(folder / name)) for name in (_ROWS_NAME, _TIMINGS_NAME))
+        if not rows.select(_KEYS).equals(timings.select(_KEYS)):
+            raise ValueError("they are of different rows")
         return rows.append_column(TIMINGS, timings[TIMINGS]).select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise InputError(f"{_ROWS_NAME} or {_TIMINGS_NAME} cannot be read: {error}.") from error
+        raise InputError(f"{_ROWS_NAME} or {_TIMINGS_NAME} cannot be read: {first_line(error)}.") from error
 
 
 def check_folder(folder: Path, overwrite: bool = False) -> None:

@@ -18,8 +18,8 @@ from stackwalls.hub_cards.layout import REVIEW_NAME
 from stackwalls.hub_cards.manifest import Manifest, check_publishable
 from stackwalls.hub_cards.row_reader import RowReader
 from stackwalls.model import InputError
-from stackwalls.model.documents import MOST_BYTES, TEXT, checked, keys, parse_json
-from stackwalls.model.files import disk_errors, read_bounded, regular_file, sync_folder, take_lock
+from stackwalls.model.documents import TEXT, keys, read_lines
+from stackwalls.model.files import disk_errors, regular_file, sync_folder, take_lock
 
 KEPT, REJECTED, UNDECIDED = "keep", "turned down", "undecided"
 VERDICTS = (KEPT, REJECTED, UNDECIDED)
@@ -150,9 +150,9 @@ class DecisionLog:
                 "`stackgen review` runs).",
             )
         try:
+            read_decisions(folder)
             with disk_errors(folder):
                 log._drop_torn_line()
-            read_decisions(folder)
         except BaseException:
             log.close()
             raise
@@ -206,16 +206,8 @@ class DecisionLog:
 def _stored(folder: Path) -> Iterator[Decision]:
     """Every decision, in order; a last line that was not completely written does not count."""
     path = folder / REVIEW_NAME / _LOG_NAME
-    try:
-        content = read_bounded(path, MOST_BYTES)
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
-    for number, line in enumerate(content[: content.rfind(b"\n") + 1].splitlines(), 1):
+    for number, line in enumerate(read_lines(path, _SCHEMA) if os.path.lexists(path) else (), 1):
         try:
-            yield Decision(**checked(parse_json(line), _SCHEMA))
-        except ValueError as error:
-            raise InputError(
-                f"Line {number} of {path} is not a decision ({error}): repair or delete that line to continue."
-            ) from error
+            yield Decision(**line)
+        except InputError as error:
+            raise InputError(f"Line {number} of {path} is not a decision: {error}") from error

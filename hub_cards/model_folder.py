@@ -1,5 +1,6 @@
 """A network as a folder to publish: weights, configuration, certificate, training, results and card."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from stackwalls.model import (
 from stackwalls.model.documents import NUMBER, OBJECT, TEXT, each, keys, read_json
 from stackwalls.model.files import disk_errors, write_whole
 from stackwalls.model.networks.certificate import CERTIFICATE_SCHEMA
+from stackwalls.model.networks.weights import read_safetensors
 
 CERTIFICATE_NAME, TRAINING_NAME, RESULTS_NAME = "certificate.json", "training.json", "results.json"
 _WALL_NAME = ASSET_NAMES[0]
@@ -141,12 +143,12 @@ def _write_metadata(
 
 def _stored(path: Path, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     """The content of a JSON file; None if there is no such file."""
-    return dict(read_json(path, schema)) if path.exists() else None
+    return dict(read_json(path, schema)) if os.path.lexists(path) else None
 
 
 def _stated(card: Path) -> License | None:
     """The license that a card states; None if there is none."""
-    if not card.exists():
+    if not os.path.lexists(card):
         return None
     data = card_metadata(read_card(card), "model", str(card))
     keys = ("license", "license_name", "license_link")
@@ -162,11 +164,10 @@ def check_model_folder(path: str | Path) -> None:
     folder = Path(path)
     config = find_pretrained(folder).config()
     weights = folder / WEIGHTS_NAME
-    if config["architecture"] == MaskedVGG16.__name__ and (
-        not weights.is_file() or file_sha256(weights) != config["weights_sha256"]
-    ):
-        wrong = f"is missing, or is not the file that {CONFIG_NAME} describes"
-        raise InputError(f"{weights} {wrong}: save the model again.")
+    if config["architecture"] == MaskedVGG16.__name__:
+        read_safetensors(weights)  # before it is hashed: a file of any size may be there
+        if file_sha256(weights) != config["weights_sha256"]:
+            raise InputError(f"{weights} is not the file that {CONFIG_NAME} describes: save the model again.")
     if config["wall"] is None:
         return
     try:

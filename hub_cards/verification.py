@@ -141,7 +141,9 @@ def _row_problem(row: dict[str, Any], manifest: Manifest, ids: set[str]) -> str 
 def _card_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     """The columns and row count that the card states, if the card itself is unchanged."""
     path, entry = folder / CARD_NAME, manifest.files.get(CARD_NAME)
-    if entry is None or not path.is_file() or file_sha256(path) != entry["sha256"]:
+    if entry is None or not path.is_file() or path.stat().st_size != entry["bytes"]:
+        return
+    if file_sha256(path) != entry["sha256"]:
         return
     try:
         info = card_metadata(read_card(path), "dataset").get("dataset_info")

@@ -63,6 +63,26 @@ def read_json(path: Path, schema: Mapping[str, Any] = OBJECT, name: str = "") ->
         raise InputError(f"Cannot read {name or path}: {error}.") from error
 
 
+def read_lines(path: Path, schema: Mapping[str, Any]) -> list[Any]:
+    """The lines of a file of JSON lines; the last one does not count if a kill cut it short.
+
+    Raises:
+        InputError: if the file is not a regular one or too large, or a line does not fit the schema; the message names
+            the line.
+    """
+    try:
+        *lines, torn = read_bounded(path, MOST_BYTES).split(b"\n")
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
+    found = []
+    for number, line in enumerate([*lines, torn] if torn and not torn.startswith(b"{") else lines, 1):
+        try:
+            found.append(checked(parse_json(line), schema))
+        except ValueError as error:
+            raise InputError(f"Line {number} of {path} is damaged ({error}): repair or delete that line.") from error
+    return found
+
+
 def parse_json(content: bytes | str) -> Any:
     """Read strict JSON: UTF-8, no NaN or Infinity, no key twice, whole numbers of at most 300 digits, no deep nesting.
 

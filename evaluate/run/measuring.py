@@ -66,6 +66,8 @@ def check_rows(rows: pa.Table, datasets: Sequence[Mapping[str, Any]]) -> None:
         raise InputError(f"Expected a value in every row's {', '.join(missing)}, but some are null.")
     measured = frame[frame["error"].isna()]
     values = measured[list(_MEASURES)].astype(float)
+    if not ((frame["seconds"] >= 0) & (frame["seconds"] < np.inf) | frame["seconds"].isna()).all():
+        raise InputError("Expected the seconds of every row to be a number of at least 0.")
     if measured["lit"].isna().any() or not ((values >= 0) & (values <= 1) | values.isna()).all(axis=None):
         raise InputError(f"Expected {', '.join(_MEASURES)} in [0, 1], and lit, of every row without an error.")
     found = frame.groupby(["dataset", "method"]).size().to_dict()

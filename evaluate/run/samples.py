@@ -22,6 +22,10 @@ from stackwalls.model.images.decoding import BrokenImageError, decode
 SAMPLES_PER_DATASET = 100
 """As many as the paper's sets have images, about 8 MB on disk."""
 
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError, IndexError, zlib.error)
+_UNREADABLE += (BrokenImageError, MemoryError, NotImplementedError)
+"""What NumPy and zipfile raise for other files."""
+
 _MOST_BYTES = 2 << 30
 """Of a file of samples."""
 
@@ -134,10 +138,11 @@ class Samples:
                 shaped = np.array(images, dtype=np.uint8).reshape(len(images), *stored["image_shape"])
                 others = {name: stored[name] for name in ("method", *_PER_IMAGE) if name != "images"}
                 return cls(**others, images=shaped)
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError, IndexError, zlib.error) as error:
-            raise InputError(f"Cannot read the samples in {source}: {error}") from error
-        except (BrokenImageError, MemoryError, NotImplementedError) as error:
-            raise InputError(f"Cannot read the samples in {source}: {error}") from error
+        except _UNREADABLE as error:
+            where = source if isinstance(source, Path) else "this block"
+            raise InputError(
+                f"Cannot read the samples in {where}: {getattr(error, 'strerror', None) or error}."
+            ) from error
 
 
 _KINDS: dict[str, type[np.generic]] = {

@@ -88,8 +88,8 @@ def _problems(card: str, data: dict[str, Any], repo_type: str) -> Iterator[str]:
     license = data.get("license")
     if not license or license == "unknown":
         yield f"it does not state a license; {_ADVICE}"
-    elif license not in HUB_LICENSES:
-        yield f"the Hub does not know the license {license!r}; {_ADVICE}"
+    elif str(license) not in HUB_LICENSES:
+        yield f"the Hub does not know the license {license!r:.80}; {_ADVICE}"
     elif license == "other" and not (data.get("license_name") and data.get("license_link")):
         yield f"its license is 'other', without a name and a link; {_ADVICE}"
     if repo_type == "dataset":

@@ -90,8 +90,8 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
     if CARD_NAME not in names:
         raise InputError(f"{path} has no {CARD_NAME}, and nothing is published without a card: make the folder again.")
     entries, secrets = manifest.files if manifest else {}, tuple(secrets)
-    files = tuple(_read(path, name, secrets, entries.get(name)) for name in names)
     card, left_out = read_card(path / CARD_NAME), tuple(unknown_files(path, names))
+    files = tuple(_read(path, name, secrets, entries.get(name)) for name in names)
     foreign = manifest is not None and _holds_foreign_pixels(path, manifest)
     return PublishableFolder(path, "dataset" if manifest else "model", manifest, files, left_out, card, foreign)
 
@@ -149,7 +149,8 @@ def _read(folder: Path, name: str, secrets: tuple[str, ...], entry: Mapping[str,
             "file itself there."
         )
     try:
-        read = scan(path, secrets)
+        changed = entry is not None and path.stat().st_size != entry["bytes"]  # of any size: it is not read
+        read = Scan(0, "", False) if changed else scan(path, secrets)
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error}") from error
     if read.has_token:

@@ -206,7 +206,7 @@ class RunStore:
 
     def _run(self) -> dict[str, Any] | None:
         path = self.path / _RUN_NAME
-        if not path.exists():
+        if not os.path.lexists(path):
             return {} if (self.path / "asked.json").exists() else None
         try:
             return dict(read_json(path, _SCHEMA))

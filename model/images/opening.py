@@ -31,6 +31,9 @@ SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "
           "dev": "validation", "test": "test"}  # fmt: skip
 """Words at the start of a file's name that say its split, and names of folders of a split, as `datasets` reads them."""
 
+_REJECTED = "rejected.parquet"
+"""The list in a finished set of what is not in it; the images are one folder down."""
+
 _TABLE_SUFFIXES = (".parquet", ".tar")
 
 
@@ -168,6 +171,7 @@ def files_in(folder: Path) -> dict[str, Path]:
                 names += [inner + name for name in visible(folder / inner, folders=False)]
         for suffix in _TABLE_SUFFIXES:
             found = {as_text(name): folder / name for name in sorted(names) if name.lower().endswith(suffix)}
+            found.pop(_REJECTED, None)
             if found:
                 return found
     return {}

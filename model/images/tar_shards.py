@@ -1,6 +1,5 @@
 """Tar shards in WebDataset's layout: files of one name with different endings are one sample."""
 
-import json
 import re
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from stackwalls.model.documents import parse_json
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import as_text, regular_file
 from stackwalls.model.images.decoding import MAX_BYTES
@@ -48,13 +48,11 @@ class TarImages(LabelledImages):
     @cached_property
     def _members(self) -> dict[str, tuple[str, int, int, str | int]]:
         """By id: the file, offset and size of each image, and its label as written."""
-        found: dict[str, tuple[str, int, int, str | int]] = {}
-        for name, path in self._files.items():
-            for key, label, image in _samples(path):
-                if f"{name}#{key}" in found:
-                    raise InputError(f"The shard {name} has two samples with the key {key}: expected one.")
-                found[f"{name}#{key}"] = (name, image.offset_data, image.size, label)
-        return found
+        return {
+            f"{name}#{key}": (name, image.offset_data, image.size, label)
+            for name, path in self._files.items()
+            for key, label, image in _samples(path)
+        }
 
     @cached_property
     def _ids(self) -> list[str]:
@@ -68,12 +66,14 @@ def _samples(path: Path) -> Iterator[tuple[str, str | int, tarfile.TarInfo]]:
         # uncompressed: an image is read by its offset
         with tarfile.open(regular_file(path), "r:") as tar:
             files = (file for file in tar if file.isfile() and not file.name.rpartition("/")[2].startswith("."))
+            seen: set[str] = set()
             for key, members in groupby(files, lambda member: _parts(member)[0]):
-                empty = False
-                yield (
-                    as_text(key),
-                    *_sample(tar, f"sample {key} of {path.name}", {_parts(file)[1]: file for file in members}),
-                )
+                empty, listed = False, list(members)
+                parts = {_parts(file)[1]: file for file in listed}
+                if key in seen or len(parts) < len(listed):
+                    raise InputError(f"The shard {path.name} has the sample {key} twice: remove one of them.")
+                seen.add(key)
+                yield as_text(key), *_sample(tar, f"sample {key} of {path.name}", parts)
     except (OSError, tarfile.TarError) as error:
         raise RunError(f"Cannot read the shard {path.name} ({error}). Run the command again.") from error
     if empty:
@@ -107,8 +107,8 @@ def _sample(
 def _json_label(text: str, where: str) -> str | int:
     expected = f"expected a JSON object with the label as a number or text in a field {', '.join(LABEL_NAMES)}"
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        fields = parse_json(text)
+    except ValueError as error:
         raise InputError(f"In {where}: {expected}, but the .json file is not JSON ({error}).") from error
     label = next((fields[name] for name in LABEL_NAMES if name in fields), None) if isinstance(fields, dict) else None
     if not isinstance(label, str | int) or isinstance(label, bool):

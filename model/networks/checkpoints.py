@@ -182,9 +182,9 @@ def load_model_file(path: str | Path) -> MaskedVGG16:
     sidecar = read_json(sidecar_path, _SIDECAR)
     if sidecar.get("format") != SIDECAR_FORMAT or sidecar.get("architecture") != _ARCHITECTURE:
         raise InputError(f"{sidecar_path} describes {sidecar.get('architecture')!r}, expected {_ARCHITECTURE!r}.")
+    state = read_safetensors(path)  # before it is hashed: a file of any size may be there
     if file_sha256(path) != sidecar["weights_sha256"]:
         raise InputError(f"{path} is not the file that {sidecar_path.name} describes: its SHA-256 differs.")
-    state = read_safetensors(path)
     with torch.device("meta"):
         model = MaskedVGG16(**sidecar["config"])
     check_fits(path, state, model.state_dict(), _ARCHITECTURE)

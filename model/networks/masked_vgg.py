@@ -199,13 +199,13 @@ class MaskedVGG16(BlindModel, Pretrained):
             InputError: if the weights are not those that config.json names, or belong to another network.
         """
         path = files.fetch(WEIGHTS_NAME)
+        state = read_safetensors(path)  # before it is hashed: a file of any size may be there
         if file_sha256(path) != config["weights_sha256"]:
             raise InputError(f"{path} is not the file that config.json of {files.name} describes: its SHA-256 differs.")
         arguments = {key: config[key] for key in ("visible_rows", "num_classes", "width", "classes")}
         with torch.device("meta"):
             model = cls(**arguments)
         check_wall(model.wall, config, files)
-        state = read_safetensors(path)
         check_fits(path, state, model.state_dict(), cls.__name__)
         model.load_state_dict({key: tensor.float() for key, tensor in state.items()}, assign=True)
         return model.eval()

@@ -2,14 +2,15 @@
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stackwalls.model.documents import COUNT, MOST_BYTES, checked, each, parse_json
+from stackwalls.model.documents import COUNT, each, read_lines
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import read_bounded, whole_file, write_whole
+from stackwalls.model.files import whole_file, write_whole
 
 HISTORY_NAME = "history.jsonl"
 _FIGURES = (".png", ".pdf", ".svg")
@@ -85,7 +86,7 @@ class History:
     def __init__(self, path: Path, after: int) -> None:
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = [row for row in read_history(path) if row["step"] <= after] if path.exists() else []
+        kept = [row for row in read_history(path) if row["step"] <= after] if os.path.lexists(path) else []
         write_whole(path, "".join(map(_line, kept)).encode())
 
     def add(self, row: dict[str, Any]) -> None:
@@ -101,21 +102,10 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         InputError: if there is no such file, or a line of it is damaged; but the last one may be cut short.
     """
     path = path / HISTORY_NAME if path.is_dir() else path
-    if not path.exists():
+    if not os.path.lexists(path):
         raise InputError(f"There is no {HISTORY_NAME} at {path}. Name a folder that `stackgen train` wrote.")
-    rows: list[dict[str, Any]] = []
-    try:
-        content = read_bounded(path, MOST_BYTES)
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror or error}.") from error
-    *lines, _ = content.split(b"\n")  # the last line of a run that was killed while writing it has no end
-    for number, line in enumerate(lines, 1):
-        try:
-            row = checked(parse_json(line), _LINE)
-        except ValueError as error:
-            raise InputError(f"Line {number} of {path} is damaged ({error}). Remove that line.") from error
-        rows.append({name: math.nan if value is None else value for name, value in row.items()})
-    return rows
+    rows = read_lines(path, _LINE)
+    return [{name: math.nan if value is None else value for name, value in row.items()} for row in rows]
 
 
 def _line(row: dict[str, Any]) -> str:

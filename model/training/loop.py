@@ -4,6 +4,7 @@ Two trainings are made of it: that of the masked VGG16 (`trainer`), and those of
 (`stackgen/diffusion/miniature`). A resumed training ends with the same bits as one that was not stopped.
 """
 
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -129,7 +130,7 @@ class StepLoop(ABC):
             InputError: if it is one of another training.
         """
         path = self.folder / self.checkpoint_name
-        found = Checkpoint.read(path) if path.exists() else None
+        found = Checkpoint.read(path) if os.path.lexists(path) else None
         if found is not None:
             found.check_same(self.described, path)
         return found

@@ -171,10 +171,10 @@ def test_a_full_disk_leaves_nothing_half_written(saved: Path, tmp_path: Path, mo
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("run.json", "[]", "run.json is not a JSON object"),
-        ("run.json", '{"format": 1}', "run.json lacks model, wall, datasets"),
-        ("certificate.json", "[]", "certificate.json is not a JSON object"),
-        ("certificate.json", "{}", "certificate.json lacks passed"),
+        ("run.json", "[]", "run.json: expected the content to be object, but found"),
+        ("run.json", '{"format": 1}', "run.json: expected the content to have model, wall, device, datasets"),
+        ("certificate.json", "[]", "certificate.json: expected the content to be object, but found"),
+        ("certificate.json", "{}", "certificate.json: expected the content to have model, wall, passed"),
     ],
 )
 def test_json_of_another_shape_is_one_sentence(name: str, content: str, said: str, saved: Path, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ def test_completing_a_folder_of_the_mixins(tiny: MaskedVGG16, tmp_path: Path) ->
         ("certificate.json", {"passed": False}, "does not certify this network"),
         ("certificate.json", {"wall": "top:54"}, "does not certify this network"),
         ("certificate.json", None, "network without a certificate is not published"),
-        ("model.safetensors", None, "is missing, or is not the file"),
+        ("model.safetensors", None, "does not load as safetensors"),
         ("config.json", None, r"has no config\.json"),
     ],
 )
