@@ -101,7 +101,12 @@ _LATEX = {
     **{sign: f"{{{sign}}}" for sign in "[*"},  # after a line break they are its options
     **{sign: rf"\text{name}{{}}" for sign, name in {"\\": "backslash", "~": "asciitilde", "^": "asciicircum"}.items()},
     **{sign: rf"\text{name}{{}}" for sign, name in {"<": "less", ">": "greater", "|": "bar"}.items()},
-    **{"–": "--", "±": r"$\pm$", "×": r"$\times$", "−": "$-$", "∞": r"$\infty$", '"': "''"},
+    "–": "--",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "−": "$-$",
+    "∞": r"$\infty$",
+    '"': "''",
 }
 
 

@@ -48,7 +48,9 @@ def _verdict(methods: Sequence[str], wrong: Sequence[str], smeared: Sequence[str
     who = methods[0] if len(methods) == 1 else f"{len(wrong)} of {len(methods)} methods"
     clean = [method for method in methods if method not in (*wrong, *smeared)]
     others = ((clean, ""), (smeared, f" {native}"))
-    exceptions = [f"; {_listed(names)} {'does' if len(names) == 1 else 'do'} not{where}" for names, where in others if names]
+    exceptions = [
+        f"; {_listed(names)} {'does' if len(names) == 1 else 'do'} not{where}" for names, where in others if names
+    ]
     return f"{who} {'highlights' if len(wrong) == 1 else 'highlight'} {what}{''.join(exceptions)}."
 
 

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import datasets
+import pyarrow as pa
 import torch
 from torch import nn
 from tqdm import tqdm
@@ -24,6 +25,7 @@ from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, Share
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.provenance import describe_run
+from stackwalls.evaluate.run.samples import Samples
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import Certificate, InputError, Launch, NotBlindError, Wall, certify, require_certificate
@@ -153,7 +155,7 @@ class _Job:
                 _say(f"Resuming: {len(own) - len(missing)} of {len(own)} blocks of images are done.")
             if run.done:
                 _say(f"Keeping the results of {', '.join(run.done)} in {folder}: only the other methods are run.")
-                run.keep_earlier(lambda: (kept := Results.load(folder)) and (kept.rows, kept.samples))
+                run.keep_earlier(lambda: _kept(Results.load(folder)))
             for done in replace(self.block_run, done=run.done).over(missing):
                 run.write(*done)
             finished: list[Results] = []
@@ -169,6 +171,10 @@ class _Job:
                     f"last process writes the results to {folder}. If one fails, run its command again."
                 )
         return finished[0] if finished else Results.load(folder)
+
+
+def _kept(results: Results) -> tuple[pa.Table, Samples]:
+    return results.rows, results.samples
 
 
 def _say(text: str) -> None:

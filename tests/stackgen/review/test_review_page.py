@@ -183,7 +183,9 @@ def test_stack_gen_boxes(gen_folder: Path, serve: Serve, visit: Visit) -> None:
         assert visit.page.locator("#marks .over").count() == 3
         assert visit.text("#legend").count("animal") == 2
         assert "two animals, both recognizable as “goldfish”" in visit.text("#criteria")
-        assert visit.page.locator("#criteria").bounding_box()["y"] < picture["y"] + picture["height"], "beside the image"
+        assert visit.page.locator("#criteria").bounding_box()["y"] < picture["y"] + picture["height"], (
+            "beside the image"
+        )
         width = "(name) => parseFloat(getComputedStyle(document.querySelector(name)).strokeWidth)"
         rim, box_under = (visit.page.evaluate(width, name) for name in ("#marks .rim", "#marks .under:not(.rim)"))
         assert rim >= 4 + box_under, "the dead zone shows on both sides of a box that lies on it"
