@@ -24,6 +24,7 @@ class Errors(pd.DataFrame):
     """The value of `Measurements.errors`, a property like `summary`. It was a method: `errors()` gives the same."""
 
     def __call__(self) -> Errors:
+        """The same."""
         return self
 
 

@@ -129,6 +129,11 @@ def map_fault(values: NDArray[Any], shape: tuple[int, int]) -> str | None:
     return None
 
 
+def is_signed(fault: str | None) -> bool:
+    """Whether `map_fault` found negative values: nobody said what becomes of those of an attribution."""
+    return fault is not None and "the map holds negative values" in fault
+
+
 @dataclass(frozen=True)
 class Summary:
     """Mean and unbiased standard deviation (divided by n − 1) of `n` numbers; `nan` others are NaN and left out.

@@ -30,7 +30,9 @@ from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 
 
-def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool = False) -> Manifest:
+def mix(
+    spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool = False, overwrite: bool = False
+) -> Manifest:
     """Make the set that `spec` describes in the folder `out`, or resume it where an earlier run stopped.
 
     The same spec and source give the same files, whatever the number of workers and however often the run was killed.
@@ -48,6 +50,7 @@ def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool 
         out: the dataset folder, new, empty, or begun with the same spec.
         workers: threads that make composites (Pillow works outside of Python's lock); all cores by default.
         progress: show progress bars on stderr.
+        overwrite: replace a finished STACK-MIX set in `out`, which stays whole until the new one is.
 
     Raises:
         InputError: if the source or the classes cannot be had, or `out` holds something else; nothing is written.
@@ -55,13 +58,20 @@ def mix(spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool 
     """
     check_workers(workers)
     source = open_images(spec.source, labels=spec.labels, progress=progress)
-    spec = replace(spec, redone=spec.redone or redone_there(spec, source.name, out))
+    if not overwrite:
+        spec = replace(spec, redone=spec.redone or redone_there(spec, source.name, out))
     plan = plan_mix(spec, source.index(), source.name)
-    with open_set(plan, source.name, out) as writer:
+    with open_set(plan, source.name, out, _replacing(out) if overwrite else None) as writer:
         if writer.manifest is not None:
             check_same_images(writer.manifest, plan, out)
             return writer.manifest
         return make_set(ClassMaker(plan, source, writer), workers, progress)
+
+
+def _replacing(out: Path) -> Succession:
+    """The finished set in `out` may become any other one; an unfinished run with other settings may not."""
+    there = Manifest.read(out).spec if (out / MANIFEST_NAME).is_file() else None
+    return Succession(lambda earlier, _: earlier == there, revised=lambda: True, any_version=True)
 
 
 class ClassMaker:

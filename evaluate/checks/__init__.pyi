@@ -1,4 +1,4 @@
-from .findings import REFERENCES as REFERENCES, Findings as Findings, beyond_mu as beyond_mu
+from .findings import Findings as Findings, beyond_mu as beyond_mu
 from .leaderboard import (
     Score as Score,
     read_scores as read_scores,
@@ -13,4 +13,5 @@ from .leak_diagnostics import (
     twins_of as twins_of,
 )
 from .method_check import ASPECTS as ASPECTS, NETWORKS as NETWORKS, Verdict as Verdict, check_method as check_method
+from .references import REFERENCES as REFERENCES
 from .wall_table import WallTable as WallTable

@@ -1,8 +1,8 @@
-"""Checks beyond mu on a dataset: twins, the step at which the leak appears, EigenCAM's signs, and reference maps."""
+"""Checks beyond mu on a dataset: twins, the step at which the leak appears, and EigenCAM's signs."""
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -11,16 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.checks.leak_diagnostics import SIGNS, STAGES, eigen_maps, mu_by_stage, seen_change, twins_of
 from stackwalls.evaluate.checks.map_maker import MapMaker, activations_of
 from stackwalls.evaluate.maps import Maps, normalized_maps
-from stackwalls.evaluate.metrics import mu
+from stackwalls.evaluate.metrics import is_signed, mu
 from stackwalls.evaluate.report.formatting import aligned, csv_text, markdown_table, markdown_text, percent, times_100
 from stackwalls.evaluate.run.provenance import DRAWINGS, images_are
 from stackwalls.evaluate.subject import Subject
@@ -64,6 +62,10 @@ class Findings:
     def records(self) -> list[dict[str, Any]]:
         """One dict per method: means of mu by stage, medians of the drifts, the share of exact zeros, failures."""
         return [_record(str(method), rows) for method, rows in self.per_image.groupby("method", sort=False)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The setting, `records` and the certificate."""
+        return {"about": dict(self.about), "methods": self.records(), "certificate": dict(self.certificate)}
 
     def lines(self) -> list[list[str]]:
         """The table's cells, mu and drift × 100; the first line is the heading."""
@@ -112,8 +114,7 @@ class Findings:
             RunError: if writing to the disk fails.
         """
         folder = check_findings_folder(folder)
-        content = {"about": dict(self.about), "methods": self.records(), "certificate": dict(self.certificate)}
-        finite = json.loads(json.dumps(content), parse_constant=lambda _: None)  # JSON has no NaN
+        finite = json.loads(json.dumps(self.to_dict()), parse_constant=lambda _: None)  # JSON has no NaN
         with disk_errors(folder, resumes=False):
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / "findings.csv", csv_text(self.per_image, missing="").encode())
@@ -139,6 +140,7 @@ def beyond_mu(
     limit: int | None = None,
     seed: int = 0,
     progress: bool = True,
+    strict: bool = False,
 ) -> Findings:
     """Measure twin drift, the leak's origin and EigenCAM's signs on a network that is blind behind a wall.
 
@@ -155,9 +157,10 @@ def beyond_mu(
         limit: only the first `limit` images.
         seed: of the certificate's noise and of methods that draw random numbers.
         progress: whether to show a progress bar on stderr.
+        strict: whether negative values in a method's first maps end it, instead of failing image by image.
 
     Raises:
-        InputError: if there are fewer than two images, or an argument is out of range.
+        InputError: if there are fewer than two images, an argument is out of range, or `strict` and a map is signed.
         NotBlindError: if the model is not blind behind the wall.
     """
     subject = Subject.of(model, wall, target_layer)
@@ -170,7 +173,11 @@ def beyond_mu(
     rows: list[dict[str, Any]] = []
     with tqdm(total=count, unit="image", disable=not progress) as bar:
         for batch, donors in _with_donors(source.batches(batch_size), count):
-            rows += _rows(subject, maker, batch, donors)
+            found = _rows(subject, maker, batch, donors)
+            signed = next((row for row in found if is_signed(row.get("error"))), None)
+            if strict and signed and not rows:
+                raise InputError(f"{signed['method']} on {signed['image_id']}: {signed['error']}.")
+            rows += found
             bar.update(len(batch))
     about = {"model": subject.name, "dataset": source.name, "images": count, "wall": str(subject.wall), "seed": seed}
     if manifest := source.manifest:
@@ -250,50 +257,3 @@ def _record(method: str, rows: pd.DataFrame) -> dict[str, Any]:
         "unmoved": float((raw == 0).mean()) if len(raw) else math.nan,
         "map_drift": float(measured["map_drift"].median()),
     }
-
-
-# Reference maps, which know nothing of the network: what a method must beat before its mu means anything
-
-
-def uniform(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The same everywhere: `(N, H, W)` of ones, whose mu is the chance level."""
-    del model, targets
-    return inputs.new_ones(inputs.shape[0], *inputs.shape[2:])
-
-
-def centre(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """A Gaussian in the middle of the image, `(N, H, W)` in (0, 1]: photographers center their subjects.
-
-    Its standard deviation is a quarter of the image's side.
-    """
-    del model, targets
-    rows, columns = (
-        torch.exp(-0.5 * ((torch.arange(n, device=inputs.device) + 0.5) / n - 0.5).square() / 0.25**2)
-        for n in inputs.shape[2:]
-    )
-    return torch.outer(rows, columns).expand(inputs.shape[0], -1, -1).clone()
-
-
-def edges(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The strength of the image's edges: `(N, H, W)`, the magnitude of Sobel's gradient of its luma.
-
-    An edge detector is the reference of Adebayo et al., "Sanity Checks for Saliency Maps" (NeurIPS 2018): it looks like
-    an explanation, and depends on no network.
-    """
-    del model, targets
-    luma = (inputs * inputs.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(
-        1, keepdim=True
-    )  # luma of ITU-R BT.601
-    across = inputs.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
-    kernels = torch.stack([across, across.T])[:, None]
-    slopes = F.conv2d(F.pad(luma, (1, 1, 1, 1), mode="replicate"), kernels)
-    return slopes.square().sum(1).sqrt()
-
-
-REFERENCES: dict[str, str | Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    "uniform": uniform,
-    "centre": centre,
-    "edges": edges,
-    "RandomCAM": "RandomCAM",  # grad-cam's: a random weight between -1 and 1 per channel and image
-}
-"""Reference maps by name, in the forms that `evaluate` takes."""

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.metrics import Summary
@@ -73,10 +74,14 @@ class WallTable:
         return "\n\n".join([markdown_table(self.lines()), *map(markdown_text, self.notes)]) + "\n"
 
     def csv(self) -> str:
-        """One line per method and wall, full precision, in [0, 1]."""
+        """`records` as CSV; `nan` where a number does not exist."""
+        return csv_text(self.records())
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict per method and wall, full precision, in [0, 1]."""
         records = []
         for method, wall in itertools.product(self.methods, self.walls):
             mu = self.cells.get((wall, method), Summary(math.nan, math.nan, 0, 0))
             numbers = {"n": mu.n, "nan": mu.nan, "mu_mean": mu.mean, "mu_std": mu.std, "chance": wall.chance}
             records.append({"method": method, "wall": str(wall), **numbers})
-        return csv_text(records)
+        return records

@@ -3,7 +3,7 @@
 - `page`: the report (one HTML file) and its list of sections
 - what sections show: `table` (Table 1), `headline` (the result in a sentence), `comparison` (methods with each other, a
   network with its baseline)
-- `figures`: images with their maps: the paper's Figures 1 and 7 to 9, and the page's gallery
+- `figures`: images with their maps, as files: the paper's Figures 1 and 7 to 9; `gallery`: those in the page
 - `formatting`: numbers and tables as text
 - `model_index`: results as entries of a model card on the Hub
 

@@ -136,7 +136,11 @@ class BaselineComparison:
         return [said, *(same.format(dataset, *counts) for dataset, counts in self.alike.items())]
 
     def csv(self) -> str:
-        """One line per row, full precision, in [0, 1]; `nan` where a number does not exist."""
+        """`records` as CSV; `nan` where a number does not exist."""
+        return csv_text(self.records())
+
+    def records(self) -> list[dict[str, Any]]:
+        """One dict per row, full precision, in [0, 1]."""
         records: list[dict[str, Any]] = []
         for row in self.rows:
             of_row, apart = {"dataset": row.dataset, "method": row.method}, row.difference
@@ -144,7 +148,7 @@ class BaselineComparison:
             spread = {f"difference_{name}": getattr(apart, name) for name in ("low", "high", "std")}
             tested = {"effect": apart.effect, "p": row.p, "p_holm": row.adjusted}
             records.append(of_row | means | spread | tested | {"pairs": apart.n, "dropped": apart.dropped})
-        return csv_text(records)
+        return records
 
 
 _KEY = ["dataset", "image_id", "method"]

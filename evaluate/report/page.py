@@ -23,8 +23,9 @@ from markupsafe import Markup
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
-from stackwalls.evaluate.report.figures import Gallery, color_scale, galleries, results_figures, typical, write_figure
+from stackwalls.evaluate.report.figures import results_figures, write_figure
 from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
+from stackwalls.evaluate.report.gallery import Gallery, color_scale, galleries, typical
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.run.provenance import notes

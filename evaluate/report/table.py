@@ -1,4 +1,4 @@
-"""Table 1: mu of every method on every dataset, with its interval and chance level, as text, Markdown, CSV and LaTeX."""
+"""Table 1: mu of every method on every dataset, with its interval and chance level, in four forms of text."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ class Table:
         return "\n\n".join([*parts, "\n".join(said)]) + "\n"
 
     def latex(self) -> str:
-        """A LaTeX `table` per dataset, of the columns that a terminal shows, to be read with `\\input`; no packages."""
+        """A LaTeX `table` per dataset that needs no package, of the columns that a terminal shows."""
         parts = ["% by stackwalls"]
         for dataset, accuracy in self.accuracy.items():
             head, *lines = self._brief_lines(dataset)

@@ -14,13 +14,14 @@ from tqdm import tqdm
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer
 from stackwalls.evaluate.maps import Explainer
+from stackwalls.evaluate.metrics import is_signed
 from stackwalls.evaluate.run.blocks import Block
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.measuring import Outcome, PreparedBatch, explain_batch
 from stackwalls.evaluate.run.samples import Sample, Samples, gather, sample_positions, shrink
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset
-from stackwalls.model import RunError
+from stackwalls.model import InputError, RunError
 
 _SECONDS_BETWEEN, _IN_A_FILE = 0.5, 30.0
 """Between two updates of the bar during a single call; in a file, where each is kept, between any two."""
@@ -75,7 +76,7 @@ class BlockRun:
                 self.subject, batch, self.spec.target, source.name, position, engine, self.sizes
             )
             left = {method: _left(count, position, len(prepared)) for method, count in counts.items()}
-            outcomes = self._outcomes(prepared, left, bar)
+            outcomes = self._outcomes(prepared, left, bar, first=block.number == position == 0)
             # image by image, so that the order does not depend on the batch size
             for index in range(len(prepared)):
                 own = {name: outcomes[index, name] for name in self.spec.methods if index < left[name]}
@@ -86,12 +87,16 @@ class BlockRun:
             position += len(prepared)
         return rows, gather(samples, self.spec.methods, self.subject.wall.image_size)
 
-    def _outcomes(self, prepared: PreparedBatch, left: Mapping[str, int], bar: _Bar) -> dict[tuple[int, str], Outcome]:
-        """(index in the batch, method) → outcome."""
+    def _outcomes(
+        self, prepared: PreparedBatch, left: Mapping[str, int], bar: _Bar, first: bool
+    ) -> dict[tuple[int, str], Outcome]:
+        """(index in the batch, method) → outcome; `first` if the batch begins the run, which a signed map then ends."""
         outcomes = {}
         for explainer in self.explainers:
             bar.begin(explainer.methods)
             for index, method, outcome in explain_batch(explainer, prepared, left, bar.on_pass):
+                if first and index == 0 and is_signed(fault := outcome.columns.get("error")):
+                    raise InputError(f"{method} on the first image, {prepared.batch.image_ids[0]}: {fault}.")
                 outcomes[index, method] = outcome
                 bar.update()
             bar.set_postfix_str("", refresh=False)

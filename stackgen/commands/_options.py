@@ -9,7 +9,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import fields
@@ -46,8 +46,8 @@ _SHARED: dict[str, dict[str, Any]] = {
         "dest": "methods",
         "metavar": "M",
         "help": "GradCAM, GradCAM++, XGradCAM, ScoreCAM, AblationCAM, EigenCAM or HiResCAM (default: {}), another "
-        "grad-cam class, package.module:name, or a file or folder of maps; may be repeated; ScoreCAM=20 runs it on the "
-        "first 20 images only",
+        "grad-cam class, package.module:name, a file or folder of maps, or `references` for maps that know nothing of "
+        "the network; may be repeated; ScoreCAM=20 runs it on the first 20 images only",
     },
     "overwrite": {"action": "store_true", "help": "replace existing {} in DIR"},
     "pdf": {"action": "store_true", "help": "write the figures as PDF too"},
@@ -144,9 +144,17 @@ def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str,
             raise InputError(f"Cannot read --method {value!r}: expected a method, or METHOD=N for N images.")
         if name in counts:
             raise InputError(f"--method {name} is given twice: name it once, with its number of images if it has one.")
-        counts[name] = int(count) if equals else None
+        counts |= dict.fromkeys(with_references([name]), int(count) if equals else None)
     rows = zip(named_methods(list(counts)), counts.values(), strict=True)  # in the same order
     return list(counts), {row: count for row, count in rows if count is not None}
+
+
+def with_references(names: Sequence[str]) -> list[str]:
+    """Names of methods, in which `references` stands for the reference maps of the checks."""
+    from stackwalls.evaluate.checks import REFERENCES
+
+    known = [each if isinstance(each, str) else f"{each.__module__}:{name}" for name, each in REFERENCES.items()]
+    return [each for name in names for each in (known if name == "references" else [name])]
 
 
 def add_field_arguments(

@@ -29,20 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     options.add_shared(parser, batch_size="", seed="the certificate's noise")
     options.add_out(parser, "new or empty folder for the findings")
-    options.add_shared(parser, overwrite="findings")
+    options.add_shared(parser, overwrite="findings", json="the findings")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check, print the table, and write the findings."""
     from stackwalls.evaluate.adapters import named_methods
-    from stackwalls.evaluate.checks import REFERENCES, beyond_mu
+    from stackwalls.evaluate.checks import beyond_mu
     from stackwalls.evaluate.checks.findings import FINDINGS_NAME, check_findings_folder
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import InputError, disk_errors
 
-    names = args.methods or _DEFAULT
-    own = [name for name in names if name != "references"]
-    methods = (named_methods(own) if own else {}) | (REFERENCES if "references" in names else {})
+    methods = named_methods(options.with_references(args.methods or _DEFAULT))
     check_findings_folder(args.out)
     if (args.out / FINDINGS_NAME).exists() and not args.overwrite:
         raise InputError(f"{args.out} already contains findings: choose another folder, or replace them (--overwrite).")
@@ -54,11 +52,12 @@ def run(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
     try:
         settings = options.values(args, "batch_size", "limit", "seed")
-        findings = beyond_mu(model, source, methods, wall=wall, **settings)
+        findings = beyond_mu(model, source, methods, wall=wall, strict=True, **settings)
     except Exception:
         if new:
             args.out.rmdir()
         raise
     findings.save(args.out)
-    print(f"{findings.text()}\nWritten to {args.out}")
+    found = {"out": str(args.out), **findings.to_dict()}
+    options.print_result(args, found, f"{findings.text()}\nWritten to {args.out}")
     return 0 if findings.per_image["error"].isna().any() else 1

@@ -77,7 +77,7 @@ def _mix_photos(args: argparse.Namespace) -> Path:
     from stackwalls.stackmix import MixSpec, mix
 
     paired = sum(len(ids) > 1 for ids in open_images(args.photos).index().values())
-    mixed = args.out / "stack-mix-photos"
+    mixed: Path = args.out / "stack-mix-photos"
     mix(MixSpec(source=args.photos, classes=max(1, min(_PHOTOS, paired)), seed=args.seed), mixed, progress=True)
     return mixed
 

@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--workers", type=int, metavar="N", help="threads (default: one per core); same result")
     options.add_out(parser, "dataset folder to write")
-    options.add_shared(parser, json="the result")
+    options.add_shared(parser, overwrite="finished STACK-MIX set", json="the result")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,12 +85,14 @@ def run(args: argparse.Namespace) -> int:
     plain = options.values(args, "source", "per_class", "seed", "encoder", "labels", "animals")
     spec = MixSpec(classes=classes, wall=wall, **plain)
     with options.plain_warnings():
+        if args.redo_rejected and args.overwrite:
+            raise InputError("--redo-rejected keeps the set and --overwrite replaces it: name one.")
         if args.redo_rejected:
             redone = redo_rejected(spec, args.out, workers=args.workers, progress=True)
             options.say(_what_changed(args.out, redone))
             manifest = redone.manifest
         else:
-            manifest = mix(spec, args.out, workers=args.workers, progress=True)
+            manifest = mix(spec, args.out, workers=args.workers, progress=True, overwrite=args.overwrite)
         if license is not None and manifest.inputs.get("licence") != str(license):
             manifest = state_license(args.out, license)
     options.print_set(args, manifest, _lines(args.out, manifest))
@@ -105,7 +107,9 @@ def _rebuild(args: argparse.Namespace) -> int:
     from stackwalls.model import InputError, RunError
     from stackwalls.stackmix import rebuild
 
-    asked = {name: getattr(args, name) for name in ("classes", "animals", "labels", "license", "redo_rejected")}
+    asked = {
+        name: getattr(args, name) for name in ("classes", "animals", "labels", "license", "redo_rejected", "overwrite")
+    }
     asked |= {name: getattr(args, name) != value for name, value in _RECIPE_SAYS.items()}
     if given := [f"--{name.replace('_', '-')}" for name, value in asked.items() if value]:
         raise InputError(f"The recipe determines the set: leave out {', '.join(given)}.")

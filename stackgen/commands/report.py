@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("results", type=Path, metavar="RESULTS", help="a folder that `stackgen evaluate` wrote")
     add("baseline", type=Path, nargs="?", metavar="BASELINE", help="results of the network to compare with")
     options.add_shared(parser, pdf="")
+    options.add_shared(parser, json="the table, the comparison and where the report is")
     add("--method", metavar="M", help="method in the teaser figure (default: GradCAM, or the first one that has mu)")
 
 
@@ -32,7 +33,9 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"Cannot compare {args.results} with itself: name the results of another network.")
     comparison = None if args.baseline is None else results.compare(Results.load(args.baseline))
     results.render(args.results, pdf=args.pdf, method=args.method, comparison=comparison)
-    if comparison is not None:
-        print(comparison.markdown())
-    print(f"{results.report_text()}\n\nLook at:  {args.results / 'report.html'}")
+    page = args.results / "report.html"
+    found = {"report": str(page), "run": results.run, "table": results.summary.records()}
+    found["comparison"] = [] if comparison is None else comparison.records()
+    compared = [] if comparison is None else [f"{comparison.markdown()}\n"]
+    options.print_result(args, found, "".join([*compared, f"{results.report_text()}\n\nLook at:  {page}"]))
     return 0

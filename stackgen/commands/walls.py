@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
     options.add_shared(parser, method=seven, batch_size="", device="", seed="the classes and pairs")
     options.add_out(parser, "output folder")
-    options.add_shared(parser, overwrite="results")
+    options.add_shared(parser, overwrite="results", json="the table")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
         for name, text in (("txt", table.text()), ("md", table.markdown()), ("csv", table.csv())):
             write_whole(args.out / f"walls.{name}", text.encode())
-    print(f"{table.text()}\nmean mu × 100 ± std; a uniform map has the chance level. Written to {args.out}")
+    said = f"{table.text()}\nmean mu × 100 ± std; a uniform map has the chance level. Written to {args.out}"
+    found = {"out": str(args.out), "table": table.records(), "notes": list(table.notes)}
+    options.print_result(args, found | {"worst": {name: table.worst(name) for name in table.methods}}, said)
     return 0
 
 

@@ -2,17 +2,21 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate
+from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.results import check_folder
 from stackwalls.model import BlindModel, Certificate, Wall, require_certificate, save_model
 from stackwalls.stackgen.cli import main
+from stackwalls.stackgen.commands._options import parse_methods
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +61,16 @@ def test_walls_on_every_side(
     before = (tmp_path / "walls.md").read_bytes()
     with monkeypatch.context() as patched:
         patched.setattr("stackwalls.evaluate.run.block_run.BlockRun.over", lambda *_: pytest.fail("computed again"))
-        assert main([*call, "--device", "cpu", "--out", str(tmp_path)]) == 0
+        capsys.readouterr()
+        assert main([*call, "--device", "cpu", "--out", str(tmp_path), "--json"]) == 0
     assert (tmp_path / "walls.md").read_bytes() == before
+    printed = json.loads(capsys.readouterr().out)
+    shown = [(row["method"], row["wall"], row["mu_mean"]) for row in printed["table"]]
+    assert shown == [(line["method"], line["wall"], pytest.approx(float(line["mu_mean"]))) for line in lines]
+    [note] = printed["notes"]
+    assert note.startswith("The images of stack-mix are drawn by this software")
+    assert note in (tmp_path / "walls.md").read_text()
+    assert note in (tmp_path / "walls.txt").read_text()
     # other methods only where that is said
     other = [*call[:-2], "--walls", "bottom:64", "--device", "cpu", "--out", str(tmp_path)]
     assert main(other) == 2
@@ -161,13 +173,57 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = (tmp_path / "findings/findings.json").read_bytes()
     assert main([*call, "--out", str(tmp_path / "findings")]) == 2
     assert "already contains findings" in capsys.readouterr().err
-    assert main([*call, "--out", str(tmp_path / "findings"), "--overwrite"]) == 0
+    assert main([*call, "--out", str(tmp_path / "findings"), "--overwrite", "--json"]) == 0
     assert (tmp_path / "findings/findings.json").read_bytes() == before
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == {"out": str(tmp_path / "findings"), **json.loads(before)}
     assert main([*call, "--limit", "1", "--out", str(tmp_path / "none")]) == 2
     assert not (tmp_path / "none").exists()
     (tmp_path / "findings/mine.txt").write_text("mine")
     assert main([*call, "--out", str(tmp_path / "findings")]) == 2
     assert "other files (mine.txt)" in capsys.readouterr().err
+
+
+def signed(model: object, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Attributions, of which nobody says what becomes of the negative ones."""
+    return inputs.sum(1) - 100
+
+
+def test_a_signed_map_stops_at_the_first_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stackwalls.model.load_model", lambda *_: walled_cnn())
+    for synset, pixels in zip(("n01440764", "n01443537"), InMemoryDataset([0, 1]).images, strict=True):
+        (tmp_path / "pictures" / synset).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "pictures" / synset / "one.png")
+    for command in ("check", "evaluate"):
+        call = [command, str(tmp_path / "pictures"), "--model", "walled:small", "--device", "cpu"]
+        call += ["--method", "GradCAM", "--method", f"{__name__}:signed", "--out", str(tmp_path / "out")]
+        assert main(call) == 2
+        printed = capsys.readouterr()
+        assert re.search(r"\nstackgen: signed on .*n01440764/one.png: the map holds negative values", printed.err)
+        assert not printed.out
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_map_that_is_signed_later_is_a_row() -> None:
+    calls: list[int] = []
+
+    def later(model: object, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        calls.append(len(inputs))
+        return inputs.abs().sum(1) - (100 if len(calls) > 1 else 0)
+
+    found = evaluate(walled_cnn(), InMemoryDataset([0, 1]), {"later": later}, batch_size=1, progress=False)
+    assert found.per_image["error"].isna().tolist() == [True, False]
+
+
+def test_references_are_methods_wherever_methods_are_named() -> None:
+    methods, limits = parse_methods(["GradCAM", "references=5"])
+    named = named_methods(methods)
+    assert list(named) == ["GradCAM", "uniform", "centre", "edges", "RandomCAM"]
+    assert limits == {"uniform": 5, "centre": 5, "edges": 5, "RandomCAM": 5}
+    found = evaluate(walled_cnn(), InMemoryDataset([0, 1]), named, progress=False)
+    assert [row.mu.mean for row in found.summary.rows if row.method == "uniform"] == [pytest.approx(found.wall.chance)]
 
 
 def test_leaderboard(two_walls: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

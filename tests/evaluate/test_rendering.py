@@ -1,5 +1,6 @@
 """What a results folder shows: figures by name, rendered again, and two folders compared by the command."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,11 @@ def test_two_folders(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "Masked − baseline" in (folder / "report.html").read_text()
     assert (folder / "comparison.csv").read_text().count("\n") == 1 + 2
     assert not (tmp_path / "other" / "comparison.md").exists()
+    assert main(["report", str(folder), str(tmp_path / "other"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["report"] == str(folder / "report.html")
+    assert [row["mu_mean"] for row in found["table"]] == [row.mu.mean for row in Results.load(folder).summary.rows]
+    assert [row["method"] for row in found["comparison"]] == ["GradCAM", "GradCAM"]
     Results.load(folder).save(folder, overwrite=True)
     assert not (folder / "comparison.md").exists(), "it belongs to a rendering that is no longer there"
     assert main(["report", str(folder), str(folder)]) == 2

@@ -12,7 +12,7 @@ from in_memory_dataset import InMemoryDataset, walled_cnn
 from PIL import Image
 
 from stackwalls.evaluate import SAMPLES_PER_DATASET, Samples, evaluate
-from stackwalls.evaluate.report.figures import _brightest, galleries
+from stackwalls.evaluate.report.gallery import _brightest, galleries
 from stackwalls.evaluate.run.samples import MAP_SIZE, Sample, gather, sample_positions, shrink
 from stackwalls.model import Wall
 

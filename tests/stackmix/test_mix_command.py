@@ -51,6 +51,46 @@ def test_json(image_folder: FolderMaker, tmp_path: Path, capsys: pytest.CaptureF
     assert set(printed["inputs"]) == {"index_sha256", "used_sha256"}
 
 
+def test_overwrite_replaces_a_finished_set_and_nothing_else(image_folder: FolderMaker, tmp_path: Path) -> None:
+    root, out = image_folder({"goldfish": 4, "tench": 4}), tmp_path / "set"
+    assert call("--source", root, "--out", tmp_path / "fresh", "--wall", "top:64", "--seed", 1) == 0
+    assert call("--source", root, "--out", out) == 0
+    with pytest.raises(InputError, match="finished dataset with other settings"):
+        call("--source", root, "--out", out, "--wall", "top:64", "--seed", 1)
+    assert call("--source", root, "--out", out, "--wall", "top:64", "--seed", 1, "--overwrite") == 0
+    files = [path.relative_to(out) for path in sorted(out.rglob("*")) if path.is_file()]
+    assert all((out / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes() for name in files)
+    assert len(files) == sum(path.is_file() for path in (tmp_path / "fresh").rglob("*"))
+    before = (out / "manifest.json").read_bytes()
+    with pytest.raises(InputError, match="2 classes"):
+        call("--source", root, "--classes", 5, "--out", out, "--overwrite")
+    assert (out / "manifest.json").read_bytes() == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("ten years")
+    with pytest.raises(InputError, match=r"thesis\.tex"):
+        call("--source", root, "--out", tmp_path / "mine", "--overwrite")
+    with pytest.raises(InputError, match="name one"):
+        call("--source", root, "--out", out, "--overwrite", "--redo-rejected")
+
+
+def test_overwriting_that_was_killed_resumes(
+    image_folder: FolderMaker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, out = image_folder({"goldfish": 4, "tench": 4}), tmp_path / "set"
+    assert call("--source", root, "--out", out) == 0
+    before = (out / "manifest.json").read_bytes()
+    again = ("--source", root, "--out", out, "--seed", 1, "--overwrite")
+    with monkeypatch.context() as killed:
+        killed.setattr("stackwalls.hub_cards.FolderWriter.finish", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            call(*again)
+    assert (out / "manifest.json").read_bytes() == before, "the old set stays until the new one is whole"
+    with pytest.raises(InputError, match="unfinished run with other settings"):
+        call("--source", root, "--out", out, "--seed", 2, "--overwrite")
+    assert call(*again) == 0
+    assert json.loads((out / "manifest.json").read_bytes())["spec"]["seed"] == 1
+
+
 def test_classes_by_number_name_and_folder(image_folder: FolderMaker, tmp_path: Path) -> None:
     root = image_folder({entry.synset: 2 for entry in imagenet_classes()[:6]})
     call("--source", root, "--classes", "2", "--out", tmp_path / "two")
