@@ -49,7 +49,7 @@ def _set_environment(before: dict[str, str]) -> None:
 
 def _set_filters(before: list[Any]) -> None:
     warnings.resetwarnings()  # also tells the modules that remember what they have shown
-    warnings.filters[:] = before
+    warnings.filters[:] = before  # type: ignore[index]
 
 
 def _set_handlers(before: dict[int, Any]) -> None:

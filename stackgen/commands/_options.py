@@ -236,7 +236,7 @@ _RESULTS: ContextVar[TextIO | None] = ContextVar("where a command's result goes;
 def stdout_for_json() -> Iterator[None]:
     """Only `print_json` reaches stdout: what third-party code prints goes to stderr, that of programs and C too."""
     with ExitStack() as stack:
-        results = sys.stdout
+        results: Any = sys.stdout
         if results is sys.__stdout__ and sys.stderr is sys.__stderr__:  # the descriptors are the process's own
             results.flush()
             kept = os.dup(results.fileno())
