@@ -155,9 +155,7 @@ class PreparedBatch:
         """Why there is no class to explain."""
         if self.predictions[index] == UNKNOWN:
             return "the network's logits are not finite, so that there is no class to explain"
-        label = int(self.batch.labels[index])
-        advice = "" if self.subject.could_be(label, self.classes) else ": set its `class_indices`"
-        return f"no label to explain: it is {label}, and the network has {self.classes} classes{advice}"
+        return f"no label to explain: it is {self.batch.labels[index]}, and the network has {self.classes} classes"
 
 
 @dataclass(frozen=True, eq=False)

@@ -34,8 +34,8 @@ _AMPLITUDES = (1.0, 10.0, 1000.0)
 
 
 _CUT = (
-    "No gradient of the network's logits reaches its input, but saliency methods and the certificate need one: leave "
-    "out torch.no_grad() and detach() in its forward pass (requires_grad_(False) freezes layers too)."
+    "The network's logits have no gradient at its input, which saliency methods and the certificate need: leave out "
+    "torch.no_grad() and detach() in its forward pass (requires_grad_(False) freezes layers too)."
 )
 
 

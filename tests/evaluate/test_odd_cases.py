@@ -54,6 +54,7 @@ def test_a_network_with_one_class() -> None:
     features = nn.Sequential(nn.Conv2d(3, 12, 32, stride=32), nn.ReLU())
     head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 1))
     model = Walled(Backbone("single", features, head), Wall.parse("bottom:64"))
+    model.class_indices = (0,)
     results = run(model, InMemoryDataset([0, 1, -1]))
     rows = results.per_image
     assert rows["error"].isna().all()

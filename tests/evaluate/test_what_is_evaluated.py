@@ -231,7 +231,7 @@ def test_labels_that_the_logits_cannot_stand_for() -> None:
     )
     explained = evaluate(model, data, target="label", **GRAD).per_image["error"]
     assert explained.isna().tolist() == [True, False, False]
-    assert explained[1].endswith("it is 207, and the network has 10 classes: set its `class_indices`")
+    assert explained[1] == "no label to explain: it is 207, and the network has 10 classes"
     model.class_indices = torch.tensor([3, 207, 151, 9, 8, 7, 6, 5, 4, 2])
     known = evaluate(model, data, **GRAD)
     assert known.per_image["correct"].notna().all()
@@ -315,8 +315,8 @@ UNUSABLE: dict[Callable[[], nn.Module], str] = {
     lazy: r"TopHalf cannot be used yet: head\.weight is not initialized .*; run the network on one batch first",
     on_meta: r"TopHalf cannot be used yet: features\.0\.weight is on the meta device",
     under_inference_mode: r"features\.0\.weight was made under torch\.inference_mode\(\)",
-    frozen_features: "No gradient of the network's logits reaches its input",
-    detached: "No gradient of the network's logits reaches its input",
+    frozen_features: "The network's logits have no gradient at its input",
+    detached: "The network's logits have no gradient at its input",
     detached_on_one_way: "No gradient of the logits of Two arrives at its target layer features: leave out",
     in_an_object: "Output gives an object of type SimpleNamespace: expected logits",
     idle_target: "The target layer never of Idle does not run: name another one",
