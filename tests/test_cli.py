@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_certify_of_a_real_network() -> None:
 def test_the_demo_puts_the_large_network_on_photographs_only(
     photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["demo", "--classes", "2", "--out", str(tmp_path), *photos]) == 0
+    assert cli.main(["demo", "--classes", "2", "--out", str(tmp_path), *photos]) == 0
     printed = capsys.readouterr().out
     page = (tmp_path / "results/report.html").read_text()
     for text in (printed, page):
