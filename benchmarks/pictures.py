@@ -35,7 +35,9 @@ def main(demo: Path) -> None:
     drawn = results.samples.of("stack-gen")
     few = drawn.at([index * len(drawn) // 3 for index in range(3)])
     _save(
-        np.asarray(Image.open(io.BytesIO(write_figure(overlays(few, results.wall), "png"))).convert("RGB")),
+        np.asarray(
+            Image.open(io.BytesIO(write_figure(overlays(few, results.wall, across=True), "png"))).convert("RGB")
+        ),
         "finding.png",
     )
     labels = [entry.index for entry in drawn_classes()]

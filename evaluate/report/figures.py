@@ -22,7 +22,7 @@ COLORS = "viridis"
 WALL_COLOR = "#e3342f"
 
 IMAGES_PER_PAGE = 6
-"""Rows of a figure of overlays."""
+"""Images in a figure of overlays."""
 
 _CELL, _PANEL = 1.55, 2.4
 """Width and height of an image in the overlays and in the teaser, in inches."""
@@ -63,31 +63,38 @@ def file_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", text, flags=re.ASCII).strip("-.") or "unnamed"
 
 
-def overlays(samples: Samples, wall: Wall) -> Figure:
-    """One row per image: the image, its dead zone hatched in red, then one overlay per method with its mu.
+def overlays(samples: Samples, wall: Wall, across: bool = False) -> Figure:
+    """One column per image: the image, its dead zone hatched in red, and below it one overlay per method with its mu.
 
-    The layout is that of Taimeskhanov et al. 2024, Figures 7 to 9. pyplot is not used.
+    `across` makes it one row per image. The layout is that of Taimeskhanov et al. 2024, Figures 7 to 9. pyplot is not
+    used.
     """
-    lines, columns = max(len(samples), 1), 1 + len(samples.method)
+    shape = 1 + len(samples.method), max(len(samples), 1)
+    lines, columns = shape[::-1] if across else shape
     figure = Figure(figsize=(_CELL * columns + 0.2, (_CELL + 0.27) * lines + 0.4), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.05, wspace=0.02, hspace=0.02, rect=(0, 0, 1, 0.985))  # type: ignore[union-attr,call-arg]
     grid: NDArray[Any] = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
+    rows = grid.T if across else grid  # (1 + methods, images)
     for i in range(len(samples)):
-        _draw_image(grid[i, 0], samples.images[i], wall)
-        _write_below(grid[i, 0], caption(int(samples.label[i]), int(samples.prediction[i])))
+        _draw_image(rows[0, i], samples.images[i], wall)
+        _write_below(rows[0, i], caption(int(samples.label[i]), int(samples.prediction[i])))
         for j in range(len(samples.method)):
-            _draw_overlay(grid[i, j + 1], samples.images[i], samples.map_at(i, j), wall)
+            _draw_overlay(rows[j + 1, i], samples.images[i], samples.map_at(i, j), wall)
             mu = float(samples.mu[i, j])
-            _write_below(grid[i, j + 1], "no mu" if np.isnan(mu) else f"mu × 100 = {100 * mu:.1f}")
-    for axes, title in zip(grid[0], ["image", *samples.method], strict=True):
-        axes.set_title(title, fontsize=9)
+            _write_below(rows[j + 1, i], "no mu" if np.isnan(mu) else f"mu × 100 = {100 * mu:.1f}")
+    for axes, name in zip(rows[:, 0], ["image", *samples.method], strict=True):
+        if across:
+            axes.set_title(name, fontsize=9)
+        else:
+            place = {"transform": axes.transAxes, "ha": "right", "va": "center"}
+            axes.text(-0.05, 0.5, name, fontsize=9, rotation=90, **place)
     return figure
 
 
 def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Figure:
-    """The finding in three panels: the image, the part of it that the network sees, and a method's map.
+    """The finding in three panels: the image, a method's map before upsampling, and the map over the image.
 
     The image is the one with the median mu of the samples (the lower one of two): neither the worst nor the best. If
     the network is not `blind`, the figure says that it sees the band. Layout: Taimeskhanov et al. 2024, Figure 1.
@@ -103,14 +110,14 @@ def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Fig
         raise InputError(f"None of the stored maps of {method} has mu: choose another method (--method).")
     middle = int(measured[np.argsort(samples.mu[measured, column], kind="stable")[(len(measured) - 1) // 2]])
     image, mu = samples.images[middle], samples.mu[middle, column]
-    seen = image.copy()
-    seen[wall.index(2)] = np.rint(seen[wall.index(2)] * 0.25)  # the dead zone is darkened
+    cells = samples.cells[middle, column]
+    low = cells if cells.any() else samples.maps[middle, column]  # made at the image's resolution
     figure = Figure(figsize=(3 * _PANEL + 0.2, _PANEL + 0.6), layout="constrained")
     panels: NDArray[Any] = figure.subplots(1, 3)
     _draw_image(panels[0], image, wall, hatched=False)
-    _draw_image(panels[1], seen, wall)
+    _draw_image(panels[1], mpl.colormaps[COLORS](low), wall, hatched=False)
     _draw_overlay(panels[2], image, samples.map_at(middle, column), wall)
-    titles = ("image", "what the network sees" if blind else "the image without the band", method)
+    titles = ("image", f"{method} before upsampling" if cells.any() else method, "over the image")
     captions = (
         caption(int(samples.label[middle]), int(samples.prediction[middle])),
         f"{wall.size} {wall.axis} cannot reach it" if blind else "this network SEES the band",
@@ -159,14 +166,14 @@ def write_figure(figure: Figure, kind: str = "png") -> bytes:
 
 
 def _draw_image(axes: Axes, pixels: NDArray[Any], wall: Wall, hatched: bool = True) -> None:
-    """Pixels with the wall; pixel row r covers r to r + 1 of the axis, so the band begins at its true row.
+    """Pixels of any number with the wall; pixel row r covers r to r + 1 of the axis: the band begins at its true row.
 
     Not `hatched`, the dead zone is outlined: what a map shows there stays visible.
     """
-    height, width = pixels.shape[:2]
-    axes.imshow(pixels, extent=(0, width, height, 0), interpolation="nearest")
+    side = wall.image_size
+    axes.imshow(pixels, extent=(0, side, side, 0), interpolation="nearest")
     rows = wall.axis == "rows"
-    place = ((0, wall.start), width, wall.size) if rows else ((wall.start, 0), wall.size, height)
+    place = ((0, wall.start), side, wall.size) if rows else ((wall.start, 0), wall.size, side)
     hatch = "//" if hatched else None
     axes.add_patch(Rectangle(*place, fill=False, edgecolor=WALL_COLOR, linewidth=1.2, hatch=hatch))
 

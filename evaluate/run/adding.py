@@ -53,7 +53,7 @@ def with_earlier(
     image = keys.groupby(["dataset", "method"], sort=False).cumcount()
     order = np.lexsort((keys["method"].map(ranks), image, keys["dataset"].factorize()[0]))
     columns = [samples.method.tolist().index(name) for name in earlier_samples.method.tolist()]
-    filled = {name: getattr(samples, name).copy() for name in ("maps", "made", "mu")}
+    filled = {name: getattr(samples, name).copy() for name in ("maps", "made", "mu", "cells")}
     for name, values in filled.items():
         values[:, columns] = getattr(earlier_samples, name)
     return joined.take(order), replace(samples, **filled)

@@ -18,7 +18,7 @@ from stackwalls.evaluate.metrics import is_signed
 from stackwalls.evaluate.run.blocks import Block
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.measuring import Outcome, PreparedBatch, explain_batch
-from stackwalls.evaluate.run.samples import Sample, Samples, gather, sample_positions, shrink
+from stackwalls.evaluate.run.samples import MAP_SIZE, Sample, Samples, gather, in_cells, sample_positions, shrink
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import InputError, RunError
@@ -132,4 +132,6 @@ def _left(count: int, position: int, most: int) -> int:
 def _sample(about: Mapping[str, Any], image: Any, outcomes: Mapping[str, Outcome]) -> Sample:
     maps = {name: shrink(outcome.map) for name, outcome in outcomes.items() if outcome.map is not None}
     mu = {name: outcomes[name].columns["mu"] for name in maps}
-    return Sample(about["dataset"], about["image_id"], about["label"], about["prediction"], image, maps, mu)
+    side = min(len(image), MAP_SIZE)
+    cells = {name: in_cells(raw, side) for name in maps if (raw := outcomes[name].raw) is not None}
+    return Sample(about["dataset"], about["image_id"], about["label"], about["prediction"], image, maps, mu, cells)

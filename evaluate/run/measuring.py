@@ -160,10 +160,11 @@ class PreparedBatch:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One image and method: the columns of its row, and the map if there is one."""
+    """One image and method: the columns of its row, and the map if there is one; `raw`, before upsampling."""
 
     columns: dict[str, Any]
     map: NDArray[Any] | None = None
+    raw: NDArray[Any] | None = None
 
 
 def explain_batch(
@@ -252,10 +253,12 @@ def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
     converted = torch.from_numpy(np.asarray(values[whole], dtype=np.float64))  # once, not by each measure
     measures = {"mu": mu, "lit": dead_zone_lit, "energy": energy_share, "pointing": pointing_game}
     columns = {name: function(converted, wall).numpy() for name, function in measures.items()}
-    if maps.raw is not None:
-        columns["mu_native"] = mu_native(np.asarray(maps.raw)[whole], wall, maps.final)
+    raw = None if maps.raw is None else np.asarray(maps.raw)
+    if raw is not None:
+        columns["mu_native"] = mu_native(raw[whole], wall, maps.final)
     for position, index in enumerate(whole):
-        outcomes[index] = Outcome({name: column[position].item() for name, column in columns.items()}, values[index])
+        row = {name: column[position].item() for name, column in columns.items()}
+        outcomes[index] = Outcome(row, values[index], None if raw is None else np.maximum(raw[index], 0))
     return outcomes
 
 

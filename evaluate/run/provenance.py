@@ -18,7 +18,7 @@ from stackwalls.hub_cards import StackDataset
 from stackwalls.model import Wall, file_sha256
 from stackwalls.model.documents import COUNT, FLAG, OBJECT, TEXT, each, keys, nullable
 
-RUN_FORMAT = 1
+RUN_FORMAT = 2
 """Version of `run.json`'s layout."""
 
 _SIGHTED = (

@@ -54,6 +54,11 @@ def shrink(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(scaled * (255 / (scaled.max() or 1))), dtype=np.uint8)
 
 
+def in_cells(values: NDArray[Any], side: int) -> NDArray[np.uint8]:
+    """A map `(h, w)` of numbers ≥ 0 at its own resolution as `(side, side)` pixels, in 255ths of its maximum."""
+    return np.asarray(cv2.resize(shrink(values), (side, side), interpolation=cv2.INTER_NEAREST))
+
+
 @dataclass(frozen=True, eq=False)
 class Samples:
     """K images with the maps of M methods."""
@@ -67,6 +72,7 @@ class Samples:
     maps: NDArray[np.uint8]  # (K, M, h, w), see `shrink`; 0 where there is no map
     made: NDArray[np.bool_]  # (K, M): whether there is a map
     mu: NDArray[np.float64]  # (K, M), of the full maps; NaN where there is none
+    cells: NDArray[np.uint8]  # (K, M, h, w), the map before upsampling, see `in_cells`; 0 where there is none
 
     def __len__(self) -> int:
         return len(self.image_id)
@@ -101,7 +107,7 @@ class Samples:
             InputError: if they do not.
         """
         images, methods = self.image_id.shape[:1], self.method.shape
-        shapes = {"method": methods[:1], "maps": images + methods + self.maps.shape[2:4]}
+        shapes = {"method": methods[:1]} | dict.fromkeys(("maps", "cells"), images + methods + self.maps.shape[2:4])
         shapes |= dict.fromkeys(("made", "mu"), images + methods)
         for name, kind in _KINDS.items():
             column = getattr(self, name)
@@ -150,16 +156,16 @@ class Samples:
 _KINDS: dict[str, Any] = {
     **dict.fromkeys(("dataset", "image_id", "method"), np.str_),
     **dict.fromkeys(("label", "prediction"), np.integer),
-    **dict.fromkeys(("images", "maps"), np.uint8),
+    **dict.fromkeys(("images", "maps", "cells"), np.uint8),
     "made": np.bool_,
     "mu": np.float64,
 }
-_PER_IMAGE = ("dataset", "image_id", "label", "prediction", "images", "maps", "made", "mu")
+_PER_IMAGE = ("dataset", "image_id", "label", "prediction", "images", "maps", "made", "mu", "cells")
 
 
 @dataclass(eq=False)
 class Sample:
-    """One image with its maps, each by `shrink`."""
+    """One image with its maps, each by `shrink`, and before upsampling, by `in_cells`."""
 
     dataset: str
     image_id: str
@@ -168,6 +174,7 @@ class Sample:
     image: NDArray[np.uint8]
     maps: dict[str, NDArray[np.uint8]]
     mu: dict[str, float]
+    cells: dict[str, NDArray[np.uint8]]
 
 
 def gather(samples: Sequence[Sample], methods: Sequence[str], size: int) -> Samples:
@@ -178,10 +185,12 @@ def gather(samples: Sequence[Sample], methods: Sequence[str], size: int) -> Samp
 
     count, edge = (len(samples), len(methods)), min(size, MAP_SIZE)
     maps, made, mu = np.zeros((*count, edge, edge), np.uint8), np.zeros(count, np.bool_), np.full(count, np.nan)
+    cells = np.zeros_like(maps)
     for i, sample in enumerate(samples):
         for j, method in enumerate(methods):
             if method in sample.maps:
                 maps[i, j], made[i, j], mu[i, j] = sample.maps[method], True, sample.mu[method]
+                cells[i, j] = sample.cells.get(method, 0)
     return Samples(
         dataset=column("dataset", np.str_),
         image_id=column("image_id", np.str_),
@@ -192,6 +201,7 @@ def gather(samples: Sequence[Sample], methods: Sequence[str], size: int) -> Samp
         maps=maps,
         made=made,
         mu=mu,
+        cells=cells,
     )
 
 

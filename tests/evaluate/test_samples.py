@@ -13,7 +13,7 @@ from PIL import Image
 
 from stackwalls.evaluate import SAMPLES_PER_DATASET, Samples, evaluate
 from stackwalls.evaluate.report.gallery import _brightest, galleries
-from stackwalls.evaluate.run.samples import MAP_SIZE, Sample, gather, sample_positions, shrink
+from stackwalls.evaluate.run.samples import MAP_SIZE, Sample, gather, in_cells, sample_positions, shrink
 from stackwalls.model import Wall
 
 WALL = Wall.parse("bottom:54")
@@ -52,8 +52,10 @@ def test_shrinking_keeps_the_picture() -> None:
 def of(count: int, seed: int = 0) -> Samples:
     generator = np.random.default_rng(seed)
     images = generator.integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
+    cells = {"one": in_cells(np.eye(7), MAP_SIZE)}
+    maps = [{"one": shrink(generator.random((224, 224)))} for _ in images]
     made = [
-        Sample("a", f"x{index}", index, index, image, {"one": shrink(generator.random((224, 224)))}, {"one": 0.5})
+        Sample("a", f"x{index}", index, index, image, maps[index], {"one": 0.5}, cells)
         for index, image in enumerate(images)
     ]
     return gather(made, ["one", "two"], 224)
