@@ -7,6 +7,7 @@ Data goes to stdout, progress and warnings to stderr. Exit status 0: success; 1:
 import argparse
 import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -85,6 +86,10 @@ def _fail(message: str, status: int) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; without `arguments`, the process's own, which ends after it."""
+    if arguments is None:
+        # before torch is imported: by default its threads spin while they wait for each other, and so take the cores
+        # from those that work; on a busy machine that costs ten times the work itself
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with interrupted_once(process_ends=arguments is None):
         return _run(arguments)
 

