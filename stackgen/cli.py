@@ -107,6 +107,10 @@ def _open_streams() -> Iterator[None]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; without `arguments`, the process's own, which ends after it."""
+    if arguments is None:
+        # before torch is imported: by default its threads spin while they wait for each other, and so take the cores
+        # from those that work; on a busy machine that costs ten times the work itself
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with _open_streams(), interrupted_once(process_ends=arguments is None):
         return _run(arguments)
 
@@ -144,7 +148,7 @@ def _finished(args: argparse.Namespace) -> int:
         try:
             status: int = args.run(args)
         except SystemExit as error:  # no command raises it
-            ended = f"third-party code ended the command ({reason_of(error)})"
+            ended = f"Third-party code ended the command ({reason_of(error)})"
             raise RunError(f"{ended}, so it is not finished.") from error
         sys.stdout.flush()
     return status

@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in the command line, for processes that tests start
+
 import numpy as np
 import pytest
 import torch

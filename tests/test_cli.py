@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -62,7 +63,7 @@ def test_a_command_that_is_ended_from_inside_has_failed(
     """By a network that exits, which no call of a method catches."""
     monkeypatch.setattr("stackwalls.stackgen.commands.certify.run", lambda _: end())
     assert cli.main(["certify", "masked-vgg16"]) == 1
-    assert "third-party code ended the command (SystemExit: " in capsys.readouterr().err
+    assert "Third-party code ended the command (SystemExit: " in capsys.readouterr().err
 
 
 def test_an_error_holds_no_token_and_no_end(
@@ -130,6 +131,24 @@ def test_json_stays_json_whatever_else_is_printed(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["table"][0]["method"] == "method"
     assert (tmp_path / "out" / "report.html").exists()
     assert all(said in result.stderr for said in ("imported", "made", "passed", "called", "started", "written"))
+
+
+@pytest.mark.parametrize("given", [None, "ACTIVE"])
+def test_waiting_threads_do_not_spin_unless_asked_to(
+    given: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the process's own command line: torch's OpenMP reads the variable when it is loaded."""
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {} if given is None else {"OMP_WAIT_POLICY": given}
+    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr(sys, "argv", ["stackgen", "prompts", "--classes", "hen"])
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert cli.main() == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "hen" in capsys.readouterr().out
+    assert environment["OMP_WAIT_POLICY"] == (given or "PASSIVE")
 
 
 def test_a_wrong_call_exits_with_2() -> None:

@@ -75,16 +75,17 @@ def run(args: argparse.Namespace) -> int:
     spec, placement, localizer = _found(args, asked, str(find_device("auto", launch.local_rank)))
     if launch.rank == 0:
         _warn(spec, asked.classes if args.classes else 0)
-    manifest = generate(
-        spec,
-        args.out,
-        frames=lambda: _load(args, spec, placement),
-        localizer=localizer,
-        hardware=placement.hardware,
-        launch=launch,
-        redo=args.redo_rejected,
-        progress=True,
-    )
+    with options.plain_warnings():
+        manifest = generate(
+            spec,
+            args.out,
+            frames=lambda: _load(args, spec, placement),
+            localizer=localizer,
+            hardware=placement.hardware,
+            launch=launch,
+            redo=args.redo_rejected,
+            progress=True,
+        )
     if manifest is not None:
         options.print_set(args, manifest, _lines(args.out, manifest))
         return 0

@@ -208,7 +208,7 @@ def test_the_wall_is_drawn_at_its_true_row() -> None:
     data = InMemoryDataset([0])
     data.images[:] = 128
     results = evaluate(sparse_vgg(), data, ["HiResCAM"], progress=False)
-    figure = overlays(results.samples, VGG16_WALL)
+    figure = overlays(results.samples, VGG16_WALL, across=True)
     (band,) = figure.axes[0].patches
     assert isinstance(band, Rectangle)
     assert (band.get_xy(), band.get_width(), band.get_height()) == ((0, 170), 224, 54)
