@@ -237,7 +237,8 @@ def stdout_for_json() -> Iterator[None]:
     """Only `print_json` reaches stdout: what third-party code prints goes to stderr, that of programs and C too."""
     with ExitStack() as stack:
         results: Any = sys.stdout
-        if results is sys.__stdout__ and sys.stderr is sys.__stderr__:  # the descriptors are the process's own
+        own = sys.stdout is sys.__stdout__ and sys.stderr is sys.__stderr__
+        if own:  # so are their descriptors
             results.flush()
             kept = os.dup(results.fileno())
             descriptor, results = results.fileno(), os.fdopen(kept, "w", encoding=results.encoding)
