@@ -77,8 +77,8 @@ class GradCamClassExplainer(Adapter):
             read = getattr(getattr(cam, "base_cam", cam), "target_layers", self._layers)
         if not read and issubclass(self._class, pytorch_grad_cam.FullGrad):
             raise InputError(
-                f"The method {name} finds no layer of {subject.name} that it knows (a Conv2d or BatchNorm2d with a bias), "
-                "so it would be gradient times input: choose another method."
+                f"The method {name} finds no layer of {subject.name} that it knows (a Conv2d or BatchNorm2d with a "
+                "bias), so it would be gradient times input: choose another method."
             )
         self.form = self._form_of(self._class, read)
         if self.max_batch is None:
