@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial, reduce
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ def _set_environment(before: dict[str, str]) -> None:
 
 def _set_filters(before: list[Any]) -> None:
     warnings.resetwarnings()  # also tells the modules that remember what they have shown
-    warnings.filters[:] = before  # type: ignore[index]
+    cast("list[Any]", warnings.filters)[:] = before
 
 
 def _set_handlers(before: dict[int, Any]) -> None:

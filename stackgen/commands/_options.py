@@ -235,19 +235,18 @@ _RESULTS: ContextVar[TextIO | None] = ContextVar("where a command's result goes;
 @contextmanager
 def stdout_for_json() -> Iterator[None]:
     """Only `print_json` reaches stdout: what third-party code prints goes to stderr, that of programs and C too."""
+    results, aside = sys.stdout, sys.stderr
     with ExitStack() as stack:
-        results: Any = sys.stdout
-        own = sys.stdout is sys.__stdout__ and sys.stderr is sys.__stderr__
-        if own:  # so are their descriptors
+        if (results, aside) == (sys.__stdout__, sys.__stderr__):  # descriptors 1 and 2, which programs inherit
             results.flush()
-            kept = os.dup(results.fileno())
-            descriptor, results = results.fileno(), os.fdopen(kept, "w", encoding=results.encoding)
+            descriptor, kept = results.fileno(), os.dup(results.fileno())
+            results = os.fdopen(kept, "w", encoding=results.encoding, errors=results.errors)
             stack.enter_context(results)
             stack.callback(os.dup2, kept, descriptor)
-            os.dup2(sys.stderr.fileno(), descriptor)
+            os.dup2(aside.fileno(), descriptor)
         token = _RESULTS.set(results)
         stack.callback(_RESULTS.reset, token)
-        stack.enter_context(redirect_stdout(sys.stderr))
+        stack.enter_context(redirect_stdout(aside))
         yield
 
 

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     _draw(args, image, spec, estimate, points)
     text = json.dumps(result, indent=2, sort_keys=True)
     write_whole(args.out / "theory.json", text.encode() + b"\n")
-    options.print_result(args, result, _report(args.out, summary, points))
+    options.print_result(args, json.loads(text), _report(args.out, summary, points))
     return 0 if summary["agrees"] else 1
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -35,7 +36,9 @@ def test_it_says_what_was_made_and_how_to_go_on(
     printed = capsys.readouterr()
     assert f"{out}: 4 images of 2 classes, wall top:64, from pictures, seed 5." in printed.out
     assert f"1 images or classes were skipped; see {out}/rejected.parquet" in printed.out
-    assert f"load_dataset('{out}', split='test')" in printed.out
+    [load] = [line for line in printed.out.splitlines() if line.startswith("Load:")]
+    code = f'from datasets import load_dataset; print(load_dataset("{out}", split="test")[0])'
+    assert shlex.split(load.removeprefix("Load:")) == ["python", "-c", code]
     assert f"stackgen evaluate {out} " in printed.out
     assert printed.err.startswith("stackgen: Left out 1 folder (unicorn): not an ImageNet-1k class")
     assert ".py" not in printed.err
