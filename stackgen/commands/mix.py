@@ -25,7 +25,8 @@ SOURCE is one of
 
 FILE has a line 'filename,label' for each image, where the label is a synset, a class name, or an index from 0 to 999 in
 the order of the sorted synsets (Kaggle's LOC_val_solution.csv works too); or one synset per line in the order of the
-sorted file names. Bare numbers, as in ILSVRC2012_validation_ground_truth.txt, are rejected, because those are ILSVRC
+sorted file names. Tabs and semicolons separate as well as commas. With a header such as 'id,label,file_name', columns
+may be in any order. Bare numbers, as in ILSVRC2012_validation_ground_truth.txt, are rejected, because those are ILSVRC
 ids, in a different order.
 """
 
