@@ -66,25 +66,33 @@ def find_columns(
     return Columns(image, label, None if label is None else known.get(label))
 
 
-def cell_bytes(cell: Any, folder: Path | None) -> bytes:
+def cell_bytes(cell: Any, folder: Path | None, inside: Sequence[Path] = ()) -> bytes:
     """The encoded image of a cell that is bytes or `{bytes, path}`; nothing where it is empty.
 
-    A path without bytes may begin in the working directory or in `folder`; if that is None, paths are not read.
+    A path without bytes may begin in the working directory or in `folder`; if that is None, paths are not read. With
+    `inside`, the file must be in one of these folders: the paths of somebody else's set may name any file of the user.
     """
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     if data is None and path and folder is not None:
-        data = next((file.read_bytes() for file in (Path(path), folder / path) if file.is_file()), None)
+        found = [file.resolve() for file in (Path(path), folder / path) if file.is_file()]
+        allowed = [file for file in found if not inside or any(map(file.is_relative_to, inside))]
+        data = allowed[0].read_bytes() if allowed else None
     return b"" if data is None else bytes(data)
 
 
 class TableImages(LabelledImages):
     """The rows of a `datasets.Dataset`, memory-mapped; ids are the column `image_id`, or else row numbers.
 
+    `inside`: see `cell_bytes`.
+
     Raises:
         InputError: if there is no image column, or no label column where labels are needed.
     """
 
-    def __init__(self, table: datasets.Dataset, name: str, *, unlabelled: bool = False) -> None:
+    def __init__(
+        self, table: datasets.Dataset, name: str, *, unlabelled: bool = False, inside: Sequence[Path] = ()
+    ) -> None:
+        self._inside = [folder.resolve() for folder in inside]
         self.name, self._unlabelled, self._fingerprint = name, unlabelled, table._fingerprint
         self._table, self._columns = _undecoded(table.with_format(None), name, unlabelled)
 
@@ -107,7 +115,7 @@ class TableImages(LabelledImages):
         return self._read_row(int(image_id) if self._named is None else self._row_of[image_id], epoch)
 
     def _read_row(self, row: int, epoch: int) -> bytes:
-        return cell_bytes(self._table[row][self._columns.image], Path())
+        return cell_bytes(self._table[row][self._columns.image], Path(), self._inside)
 
     def fingerprint(self) -> str:
         """As `datasets` computes it."""
@@ -137,7 +145,7 @@ class TableStream:
         for epoch in count():
             rows = self._table.shuffle(seed=seed, buffer_size=BUFFER)
             rows.set_epoch(epoch)
-            yield from ((cell_bytes(row[image], Path()), reader.read_one(row[column], names)) for row in rows)
+            yield from ((cell_bytes(row[image], None), reader.read_one(row[column], names)) for row in rows)
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, from number `start` on."""
@@ -146,7 +154,7 @@ class TableStream:
         wanted = [name for name in (image, column, "image_id") if name in self._table.features]
         for number, row in enumerate(self._table.select_columns(wanted).skip(start), start):
             own, label = row.get("image_id"), reader.read_one(row.get(column), names)
-            yield ImageRow(str(number if own is None else own), label, partial(cell_bytes, row[image], Path()))
+            yield ImageRow(str(number if own is None else own), label, partial(cell_bytes, row[image], None))
 
     def fingerprint(self) -> str:
         """What distinguishes its images from those of another source."""
