@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 _PREFIX = re.compile(r"^hf://(datasets/|spaces/|models/)?")
 _ID = re.compile(
-    r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>[\w][\w./-]*))?(?::(?P<split>[\w.-]+))?"
+    r"(?P<id>[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(?P<revision>(?!.*\.\.)[\w][\w./-]*))?(?::(?P<split>[\w.-]+))?"
 )
 
 

@@ -24,7 +24,7 @@ HUB_LICENSES = frozenset(
 _OWN_NAMES = {"openrail++-m": "openrail++", "creativeml openrail-m": "creativeml-openrail-m"}
 """Licenses whose own name differs from the Hub's identifier."""
 
-_IMAGENET_FILE = re.compile(r"(.*/)?(ILSVRC20\d\d_(val|test|train)_\d+|n\d{8}_\d+)\.JPEG", re.IGNORECASE)
+IMAGENET_FILE = re.compile(r"(.*/)?(ILSVRC20\d\d_(val|test|train)_\d+|n\d{8}_\d+)\.JPEG", re.IGNORECASE)
 """How ImageNet names its files."""
 
 
@@ -110,6 +110,6 @@ def license_of(facts: CardFacts) -> License | None:
     if manifest.kind == "stack-gen":
         return None
     named = "imagenet" in str(manifest.spec["source"]).lower()
-    if named or all(_IMAGENET_FILE.fullmatch(str(row["top_source"])) for row in facts.rows):
+    if named or all(IMAGENET_FILE.fullmatch(str(row["top_source"])) for row in facts.rows):
         return IMAGENET_TERMS
     return None

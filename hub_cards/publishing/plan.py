@@ -21,6 +21,7 @@ from stackwalls.hub_cards.publishing.repository import (
     check_may_write,
     compare,
     find_account,
+    is_reachable,
     look,
     token_of,
 )
@@ -74,6 +75,7 @@ class Plan:
         account: whose token it is; None without a token.
         license: what the card states, by name if the Hub has no identifier for it.
         endpoint: the Hub's address.
+        reached: whether the Hub was asked; if not, `there` is an empty repository.
     """
 
     spec: PublishSpec
@@ -83,6 +85,7 @@ class Plan:
     account: Account | None
     license: str
     endpoint: str
+    reached: bool = True
 
     @property
     def gated(self) -> bool:
@@ -135,6 +138,8 @@ class Plan:
 
     def _repository(self) -> str:
         """Whether the repository exists, and what will change of it besides its files."""
+        if not self.reached:
+            return "not known, because the Hub cannot be reached: what is there already would not be sent"
         if not self.there.exists:
             return "new"
         changed = {
@@ -159,7 +164,7 @@ class Plan:
             "repository_type": self.folder.repository_kind,
             "url": self.url,
             "revision": self.spec.revision,
-            "exists": there.exists,
+            "exists": there.exists if self.reached else None,
             "private": self.private,
             "gated": self.gated,
             "licence": self.license,  # the key that programs know
@@ -173,8 +178,13 @@ class Plan:
         }
 
 
-def plan_publication(spec: PublishSpec, api: HfApi | None = None) -> Plan:
+def plan_publication(spec: PublishSpec, api: HfApi | None = None, *, unreached: bool = False) -> Plan:
     """Read the folder and the repository, and reject what must not or cannot be published.
+
+    Args:
+        spec: what is asked for.
+        api: the client.
+        unreached: whether a plan is wanted, at once, if the Hub cannot be reached or `HF_HUB_OFFLINE` is set.
 
     Raises:
         InputError: if the folder, its card, the tag or the collection is not fit; the message says what to do.
@@ -186,7 +196,12 @@ def plan_publication(spec: PublishSpec, api: HfApi | None = None) -> Plan:
     _check_terms(spec, folder)
     check_card(folder.path / CARD_NAME, folder.repository_kind)
     card = RepoCard(folder.card, ignore_metadata_errors=True)
+    stated = card.data.get("license_name" if card.data.get("license") == "other" else "license")
+    empty = Repository(folder.repository_kind, spec.repository)
     with hub_failures("publish to", folder.repository_kind, spec.repository), quiet_client():
+        if unreached and not is_reachable(api):
+            changes = compare(folder, empty)
+            return Plan(spec, folder, empty, changes, None, str(stated or ""), api.endpoint, reached=False)
         account = find_account(api)
         _validate(card, folder)
         there = look(api, folder.repository_kind, spec.repository, spec.revision)
@@ -195,7 +210,6 @@ def plan_publication(spec: PublishSpec, api: HfApi | None = None) -> Plan:
         changes = compare(folder, there)
         _check_tag(spec, there, changes)
         _check_collection(api, spec)
-    stated = card.data.get("license_name" if card.data.get("license") == "other" else "license")
     return Plan(spec, folder, there, changes, account, str(stated or ""), api.endpoint)
 
 
@@ -220,13 +234,17 @@ def _validate(card: RepoCard, folder: PublishableFolder) -> None:
 
 
 def _check_terms(spec: PublishSpec, folder: PublishableFolder) -> None:
-    if folder.holds_foreign_pixels and not spec.gated and folder.manifest is not None:
-        source = folder.manifest.spec["source"]
-        raise InputError(
-            f"{folder.path} holds pixels of {source!r}, and ImageNet's terms forbid giving its images to people who "
-            "have not accepted them. Publish it with --recipe (ids, crops and hashes, no pixels) or --gated (behind an "
-            "access request that you grant)."
-        )
+    if folder.manifest is None or not folder.holds_foreign_pixels or spec.gated:
+        return
+    if folder.manifest.inputs.get("licence") and not folder.holds_imagenet:
+        return  # images of the publisher's own, or under a license that lets them be passed on
+    source = folder.manifest.spec["source"]
+    yours = "" if folder.holds_imagenet else " If the images are not ImageNet's, state their license with --license."
+    raise InputError(
+        f"{folder.path} holds pixels of {source!r}, and ImageNet's terms forbid giving its images to people who "
+        "have not accepted them. Publish it with --recipe (ids, crops and hashes, no pixels) or --gated (behind an "
+        f"access request that you grant).{yours}"
+    )
 
 
 def _check_tag(spec: PublishSpec, there: Repository, changes: Changes) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from stackwalls.hub_cards.cards.card_check import read_card
 from stackwalls.hub_cards.cards.facts import DRAWN
+from stackwalls.hub_cards.cards.license import IMAGENET_FILE
 from stackwalls.hub_cards.layout import CARD_NAME, open_parquet, read_groups, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import RECORDS
@@ -57,6 +58,7 @@ class PublishableFolder:
         left_out: names of other files in the folder, which are not uploaded.
         card: the text of README.md.
         holds_foreign_pixels: whether it has pixels of a STACK-MIX source, under that source's terms.
+        holds_imagenet: whether that source, or a file name in it, is ImageNet's.
     """
 
     path: Path
@@ -66,6 +68,7 @@ class PublishableFolder:
     left_out: tuple[str, ...]
     card: str
     holds_foreign_pixels: bool
+    holds_imagenet: bool = False
 
     @property
     def kind(self) -> str:
@@ -92,8 +95,13 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
     entries, secrets = manifest.files if manifest else {}, tuple(secrets)
     card, left_out = read_card(path / CARD_NAME), tuple(unknown_files(path, names))
     files = tuple(_read(path, name, secrets, entries.get(name)) for name in names)
-    foreign = manifest is not None and _holds_foreign_pixels(path, manifest)
-    return PublishableFolder(path, "dataset" if manifest else "model", manifest, files, left_out, card, foreign)
+    ids = _source_ids(path, manifest) if manifest and manifest.kind == "stack-mix" else []
+    source = str(manifest.spec["source"]) if manifest and ids else DRAWN
+    # every image of a drawn set has an id that says so; a folder of photos may be called "drawn" too
+    foreign = source != DRAWN or not all(map(_DRAWN_ID.fullmatch, ids))
+    imagenet = foreign and ("imagenet" in source.lower() or any(map(IMAGENET_FILE.fullmatch, ids)))
+    kind: RepositoryKind = "dataset" if manifest else "model"
+    return PublishableFolder(path, kind, manifest, files, left_out, card, foreign, imagenet)
 
 
 def scan(path: Path, secrets: Iterable[str] = ()) -> Scan:
@@ -163,11 +171,8 @@ def _read(folder: Path, name: str, secrets: tuple[str, ...], entry: Mapping[str,
     return LocalFile(name, path, read)
 
 
-def _holds_foreign_pixels(folder: Path, manifest: Manifest) -> bool:
-    """Every image of a drawn set has an id that says so; a folder of photos may be called "drawn" too."""
-    if manifest.kind != "stack-mix":
-        return False
+def _source_ids(folder: Path, manifest: Manifest) -> list[str]:
+    """What both halves of each STACK-MIX image are called in their source."""
     columns, schema = ["top_source", "bottom_source"], RECORDS[manifest.kind]().arrow_schema
     batches = read_groups([folder / name for name in manifest.shards()], columns, schema)
-    ids = (name for batch in batches for column in batch.columns for name in column.to_pylist())
-    return manifest.spec["source"] != DRAWN or not all(_DRAWN_ID.fullmatch(name or "") for name in ids)
+    return [str(name or "") for batch in batches for column in batch.columns for name in column.to_pylist()]

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, get_token
+from huggingface_hub import HfApi, constants, get_session, get_token
 from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils.sha import git_hash
 
@@ -16,7 +16,7 @@ from stackwalls.hub_cards.layout import SHARD, listed
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND
 from stackwalls.hub_cards.publishing.publishable import LocalFile, PublishableFolder
 from stackwalls.model import LOG_IN, InputError, RunError, hub_answers, quotable, retried
-from stackwalls.model.hub import RepositoryKind
+from stackwalls.model.hub import RepositoryKind, is_connection_failure
 
 RECIPE_TO_PIXELS = (RECIPE_KIND, "stack-mix")
 """The pixels may replace a recipe (behind a gate), not the other way round."""
@@ -84,7 +84,7 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
     refs = retried(api.list_repo_refs, name, repo_type=kind)
     head = next((_text(ref.target_commit) for ref in refs.branches if ref.name == branch), "")
     files = files_at(api, kind, name, head) if head else {}
-    manifest = _manifest(api, kind, name, head) if MANIFEST_NAME in files else {}
+    manifest = retried(_manifest, api, kind, name, head) if MANIFEST_NAME in files else {}
     return Repository(
         kind,
         name,
@@ -210,6 +210,17 @@ def _check_kind(folder: PublishableFolder, there: Repository) -> None:
 def token_of(api: HfApi) -> str | None:
     """The token that the client sends, from wherever it was given or found (HF_TOKEN, `hf auth login`)."""
     return api.token if isinstance(api.token, str) else None if api.token is False else get_token()
+
+
+def is_reachable(api: HfApi) -> bool:
+    """Whether the Hub answers, whatever it answers; it is asked once, and not if the client is offline."""
+    try:
+        get_session().head(api.endpoint, timeout=5)
+    except Exception as error:
+        if is_connection_failure(error) or constants.is_offline_mode():
+            return False
+        raise
+    return True
 
 
 @hub_answers()

@@ -1,12 +1,13 @@
 """Datasets on the Hugging Face Hub: Parquet read in place, downloaded, or streamed."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from stackwalls.model.errors import InputError, StackwallsError
+from stackwalls.model.errors import InputError, StackwallsError, quotable
 from stackwalls.model.hub import first_line, hub_failures
 from stackwalls.model.hub_id import HubId
 from stackwalls.model.images.parquet import ParquetImages
@@ -44,7 +45,7 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
     from huggingface_hub import HfFileSystem
 
     split = hub.split or split
-    builder = _loaded(hub, datasets.load_dataset_builder)
+    builder = _builder(hub)
     splits = {str(name): list(files) for name, files in (builder.config.data_files or {}).items()}
     if split not in splits:
         expected = " or ".join(f"{hub}:{name}" for name in splits)
@@ -70,17 +71,22 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
 def download_hub(hub: HubId, split: str, *, unlabelled: bool = False) -> TableImages:
     """A split to read all images of, again and again: `datasets` downloads it. See `open_hub`."""
     import datasets
+    from huggingface_hub import constants
 
-    table = _loaded(hub, datasets.load_dataset, split=hub.split or split)
-    return TableImages(table, str(hub), unlabelled=unlabelled)
+    builder = _builder(hub)
+    with opening(hub):
+        builder.download_and_prepare()
+        table = builder.as_dataset(split=hub.split or split)
+    own = Path(constants.HF_HUB_CACHE, f"datasets--{hub.repository.replace('/', '--')}")
+    unpacked = Path(datasets.config.DOWNLOADED_DATASETS_PATH)
+    return TableImages(table, str(hub), unlabelled=unlabelled, inside=[own, unpacked])
 
 
 def stream_hub(hub: HubId, split: str, size: int | None = None, *, unlabelled: bool = False) -> TableStream:
     """A split to read in order: `datasets` streams it. `size` counts where the card does not. See `open_hub`."""
-    import datasets
-
-    split = hub.split or split
-    table = _loaded(hub, datasets.load_dataset, split=split, streaming=True)
+    split, builder = hub.split or split, _builder(hub)
+    with opening(hub):
+        table = builder.as_streaming_dataset(split=split)
     known = getattr(table.info, "splits", None) or {}
     size = known[split].num_examples if split in known else size
     with opening(hub):  # it may read a row
@@ -91,9 +97,22 @@ def split_names(hub: HubId) -> list[str]:
     """The names of a dataset's splits; raises as `opening`."""
     import datasets
 
-    return list(map(str, _loaded(hub, datasets.get_dataset_split_names)))
-
-
-def _loaded(hub: HubId, load: Callable[..., Any], **options: Any) -> Any:
     with opening(hub):
-        return load(f"hf://datasets/{hub.repository}", revision=hub.revision, **options)
+        return list(map(str, datasets.get_dataset_split_names(_url(hub), revision=hub.revision)))
+
+
+def _url(hub: HubId) -> str:
+    return f"hf://datasets/{hub.repository}"
+
+
+def _builder(hub: HubId) -> Any:
+    """What `datasets` makes of a repository, if all its files are in the repository: its card may name others."""
+    import datasets
+
+    with opening(hub):
+        builder = datasets.load_dataset_builder(_url(hub), revision=hub.revision)
+    files = [str(file) for split in (builder.config.data_files or {}).values() for file in split]
+    if foreign := [file for file in files if not file.startswith((f"{_url(hub)}/", f"{_url(hub)}@"))]:
+        named = quotable(foreign[0], 80)
+        raise InputError(f"The dataset {hub} names files outside of its repository ({named}), which are not read.")
+    return builder

@@ -66,14 +66,18 @@ def find_columns(
     return Columns(image, label, None if label is None else known.get(label))
 
 
-def cell_content(cell: Any, folder: Path | None) -> bytes | Path:
+def cell_content(cell: Any, folder: Path | None, inside: Sequence[Path] = ()) -> bytes | Path:
     """The encoded image of a cell that is bytes or `{bytes, path}`, or its file; nothing where it is empty.
 
-    A path without bytes may begin in the working directory or in `folder`; if that is None, paths are not read.
+    A path without bytes may begin in the working directory or in `folder`; if that is None, paths are not read. With
+    `inside`, the file must be in one of these folders: the paths of somebody else's set may name any file of the user.
     """
     data, path = (cell.get("bytes"), cell.get("path")) if isinstance(cell, dict) else (cell, None)
     if data is None and folder is not None and isinstance(path, str) and path and "\0" not in path:
-        return Path(path) if os.path.exists(path) else folder / path  # noqa: PTH110 (False for any path)
+        files = [file for file in (Path(path), folder / path) if os.path.exists(file)]  # noqa: PTH110 (False for any)
+        if not inside:
+            return files[0] if files else folder / path
+        return next((file for file in files if any(map(file.resolve().is_relative_to, inside))), b"")
     return b"" if data is None else bytes(data)
 
 
@@ -89,11 +93,16 @@ def content_bytes(content: bytes | Path) -> bytes:
 class TableImages(LabelledImages):
     """The rows of a `datasets.Dataset`, memory-mapped; ids are the column `image_id`, or else row numbers.
 
+    `inside`: see `cell_bytes`.
+
     Raises:
         InputError: if there is no image column, or no label column where labels are needed.
     """
 
-    def __init__(self, table: datasets.Dataset, name: str, *, unlabelled: bool = False) -> None:
+    def __init__(
+        self, table: datasets.Dataset, name: str, *, unlabelled: bool = False, inside: Sequence[Path] = ()
+    ) -> None:
+        self._inside = [folder.resolve() for folder in inside]
         self.name, self._unlabelled = name, unlabelled
         self._table, self._columns = _undecoded(table.with_format(None), name, unlabelled)
 
@@ -123,7 +132,7 @@ class TableImages(LabelledImages):
         return self._read_row(int(image_id) if self._named is None else self._row_of[image_id], epoch)
 
     def _read_row(self, row: int, epoch: int) -> bytes:
-        return content_bytes(cell_content(self._table[row][self._columns.image], Path()))
+        return content_bytes(cell_content(self._table[row][self._columns.image], Path(), self._inside))
 
 
 class TableStream:

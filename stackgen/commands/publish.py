@@ -6,7 +6,7 @@ command resumes a run that was stopped. Files that the folder's manifest does no
 
 STACK-MIX holds pixels of its source, and ImageNet's terms forbid giving its images to people who have not accepted
 them. Such a set is published as a recipe (ids, crops and hashes, from which others rebuild the same bytes with their
-own copy) or behind an access request. Only images drawn by this package are published without restriction.
+own copy) or behind an access request. A set of other images needs their license (--license).
 
 The access token is the one of `hf auth login`, or HF_TOKEN. It is not an option, because others can read options.
 """
@@ -14,6 +14,8 @@ The access token is the one of `hf auth login`, or HF_TOKEN. It is not an option
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -29,13 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
     add("folder", metavar="FOLDER", help="a finished dataset folder, or a model folder")
-    add("repository", metavar="USER/NAME", help="the repository; created if it does not exist")
+    add("repository", metavar="USER/NAME", nargs="?", help="the repository; created if it does not exist")
     add("--yes", action="store_true", help="do it (default: show what would be done)")
     pixels = parser.add_mutually_exclusive_group()
     pixels.add_argument("--recipe", action="store_true", help="publish STACK-MIX without pixels: ids, crops and hashes")
+    add("--out", metavar="DIR", help="keep the recipe in this folder; without USER/NAME, only write it")
     pixels.add_argument("--gated", action="store_true", help="publish behind an access request; you grant each one")
     add("--private", action="store_true", help="make the repository visible to its owners only")
-    license = "first write this license into FOLDER's card, even without --yes: cc-by-4.0, or NAME=URL"
+    license = "first write this license into FOLDER's card, also if only the plan is shown: cc-by-4.0, or NAME=URL"
     add("--license", "--licence", metavar="ID", help=license)
     add("--results", metavar="DIR", help="first write a model's results of `stackgen evaluate` into its card, likewise")
     add("--tag", metavar="TAG", help="tag the commit, for example v1.0")
@@ -46,15 +49,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the plan; with --yes, carry it out."""
+    from stackwalls.hub_cards import parse_license, recipe_folder
+    from stackwalls.model import InputError
+
+    license = parse_license(args.license) if args.license else None
+    if args.out and not args.recipe:
+        raise InputError("--out is where a recipe is written: add --recipe, or leave it out.")
+    if args.out:
+        folder = recipe_folder(args.folder, args.out, license)
+        if args.repository:
+            return _publish(args, str(folder), str(folder))
+        options.print_result(args, {"folder": str(folder), "kind": "stack-mix-recipe"}, f"{folder} holds the recipe.")
+        return 0
+    if not args.repository:
+        raise InputError("USER/NAME is missing: name the repository, or write a recipe with --recipe --out DIR.")
+    if args.recipe:
+        return _publish_scratch(args, license)
+    with _restored_if_refused(Path(args.folder)):
+        return _publish(args, str(_prepared(args, license)), args.folder)
+
+
+@contextmanager
+def _restored_if_refused(folder: Path) -> Iterator[None]:
+    """Put back the card and what belongs to it if the plan is refused: only the weights and the rows are large."""
+    from stackwalls.hub_cards import MODEL_FILES
+    from stackwalls.model import StackwallsError, write_whole
+
+    names = {"manifest.json", *MODEL_FILES} - {"model.safetensors"}
+    paths = [folder / name for name in sorted(names)]
+    before = {path: path.read_bytes() for path in paths if path.is_file()}
+    try:
+        yield
+    except StackwallsError:
+        for path in paths:
+            if path in before and path.read_bytes() != before[path]:
+                write_whole(path, before[path])
+            elif path not in before and path.is_file():
+                path.unlink()
+        raise
+
+
+def _publish_scratch(args: argparse.Namespace, license: License | None) -> int:
+    """Publish the recipe of a folder without keeping it."""
     import re
     import tempfile
 
-    from stackwalls.hub_cards import parse_license, recipe_folder
+    from stackwalls.hub_cards import recipe_folder
     from stackwalls.model import StackwallsError
 
-    license = parse_license(args.license) if args.license else None
-    if not args.recipe:
-        return _publish(args, str(_prepared(args, license)), args.folder)
     name = f"recipe of {args.folder}"
     with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch:
         folder = f"{scratch}/recipe"
@@ -76,7 +118,8 @@ def _publish(args: argparse.Namespace, folder: str, name: str) -> int:
     from stackwalls.hub_cards.publishing.upload import publish
 
     plan = plan_publication(
-        PublishSpec(folder, args.repository, args.gated, args.private, args.tag, args.revision, args.collection)
+        PublishSpec(folder, args.repository, args.gated, args.private, args.tag, args.revision, args.collection),
+        unreached=not args.yes,
     )
     commit = publish(plan) if args.yes else None
     again = shlex.join(["stackgen", *sys.argv[1:], "--yes"])

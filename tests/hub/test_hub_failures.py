@@ -227,3 +227,26 @@ def test_only_what_may_pass_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConnectionError):
         retried(step, 7)
     assert len(raised) == 9 - 1 - len(WAITS)
+
+
+@pytest.mark.parametrize("odd", ["\u200b", "\t", " ", "é", "\x00"])
+@pytest.mark.parametrize("command", ["certify user/thing", "publish set user/thing", "prompts --classes user/thing"])
+def test_a_token_that_cannot_be_one(
+    command: str,
+    odd: str,
+    hub: LoopbackHub,
+    dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Copied with something in it; what is around it is left out by the client."""
+    (tmp_path / "set").symlink_to(dataset)
+    token = f"{TOKENS[0][:9]}{odd}{TOKENS[0][9:]}"
+    monkeypatch.setattr("huggingface_hub.utils._auth._get_token_from_environment", lambda: token)
+    status = cli.main(command.split())
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert status == 2
+    assert f"the access token (HF_TOKEN, or the one of `hf auth login`) holds U+{ord(odd):04X} at position 10" in said
+    assert TOKENS[0][9:] not in said
+    assert hub.state.requests == []

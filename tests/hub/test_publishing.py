@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from dataset_maker import contents, make_row, open_writer
 from loopback_hub import BAD_TOKEN, OTHER_TOKEN, READ_TOKEN, TOKENS, WRITE_TOKEN, LoopbackHub
 from loopback_hub_state import Entry
 from publications import drawn, published, put
@@ -252,3 +253,77 @@ def test_no_token_is_shown_anywhere(
         texts += [data.decode(errors="replace") for data in hub.files(files).values()]
     assert sum(map(len, texts)) > 10_000
     assert not [token for token in TOKENS for text in texts if token in text]
+
+
+def own_photos(path: Path) -> Path:
+    """A set whose images are called as people call theirs."""
+    with open_writer(path, source="my-photos") as writer:
+        rows = [make_row(number) | {"top_source": "cat/1.jpg", "bottom_source": "cat/2.jpg"} for number in range(2)]
+        writer.write("all", rows)
+        writer.finish(requested=2, inputs={"index_sha256": "0" * 64})
+    return path
+
+
+def test_ones_own_photos_are_not_imagenet(hub: LoopbackHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_photos(tmp_path / "photos")
+    before = contents(tmp_path / "photos")
+    assert command("photos", "user/photos") == 2
+    assert "If the images are not ImageNet's, state their license with --license." in capsys.readouterr().err
+    assert command("photos", "user/photos", "--license", "cc-by-4.0", "--yes") == 0
+    assert hub.files("user/photos").keys() == before.keys()
+    assert b"license: cc-by-4.0" in hub.files("user/photos")["README.md"]
+
+
+@pytest.mark.parametrize("named", ["source", "files"])
+def test_imagenet_stays_imagenet_whatever_license_is_stated(
+    named: str, hub: LoopbackHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And the refusal leaves the folder as it was."""
+    source = "ILSVRC/imagenet-1k" if named == "source" else "val"
+    with open_writer(tmp_path / "set", source=source) as writer:
+        top = "n01440764/n01440764_18.JPEG" if named == "files" else "a"
+        writer.write(
+            "all", [make_row(0) | {"top_source": "a", "bottom_source": "b"}, make_row(1) | {"top_source": top}]
+        )
+        writer.finish(requested=2, inputs={"index_sha256": "0" * 64})
+    before = contents(tmp_path / "set")
+    for words in ([], ["--yes"]):
+        assert command("set", "user/set", "--license", "cc-by-4.0", *words) == 2
+        assert "ImageNet's terms forbid" in capsys.readouterr().err
+        assert contents(tmp_path / "set") == before
+    assert hub.state.repositories == {}
+
+
+@pytest.mark.parametrize("away", ["offline", "unreachable"])
+def test_a_plan_needs_no_hub(
+    away: str, hub: LoopbackHub, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once; to publish, the Hub is needed, and asked again and again."""
+    waited: list[float] = []
+    monkeypatch.setattr("stackwalls.model.hub.time.sleep", waited.append)
+    if away == "offline":
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    else:
+        hub.fault(times=10**6, drop=True)
+    assert command("stack-mix", "user/set", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert plan["exists"] is None
+    assert {file["change"] for file in plan["files"]} == {"new"}
+    assert command("stack-mix", "user/set") == 0
+    assert "not known, because the Hub cannot be reached" in capsys.readouterr().out
+    assert waited == []
+    assert len(hub.state.requests) == (2 if away == "unreachable" else 0)
+    assert command("stack-mix", "user/set", "--yes") == 1
+
+
+def test_a_recipe_is_written_to_a_folder(hub: LoopbackHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own_photos(tmp_path / "photos")
+    assert command("photos", "--recipe", "--license", "mit", "--out", "recipe") == 0
+    assert "recipe holds the recipe" in capsys.readouterr().out
+    assert hub.state.requests == []
+    assert Manifest.read(tmp_path / "recipe").kind == "stack-mix-recipe"
+    assert command("photos", "user/recipe", "--recipe", "--license", "mit", "--out", "recipe", "--yes") == 0
+    assert hub.files("user/recipe") == contents(tmp_path / "recipe")
+    for words, said in ((["photos", "--out", "x"], "add --recipe"), (["photos"], "USER/NAME is missing")):
+        assert command(*words) == 2
+        assert said in capsys.readouterr().err

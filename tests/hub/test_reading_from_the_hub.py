@@ -1,15 +1,19 @@
 """`open_dataset` on a Hub: streamed, pinned, from any row on, and one sentence for whatever is in the way."""
 
 import shutil
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import datasets
 import huggingface_hub
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from dataset_maker import pixels
 from loopback_hub import BAD_TOKEN, OTHER_TOKEN, LoopbackHub
+from PIL import Image
 from publications import drawn, put
 
 from stackwalls.hub_cards import (
@@ -20,7 +24,8 @@ from stackwalls.hub_cards import (
     parse_license,
     recipe_folder,
 )
-from stackwalls.model import InputError, RunError
+from stackwalls.model import HubId, InputError, RunError
+from stackwalls.model.images.hub import download_hub, open_hub, stream_hub
 
 
 @pytest.fixture(scope="module")
@@ -202,3 +207,46 @@ def test_a_set_whose_files_are_not_those_of_its_manifest(hub: LoopbackHub, folde
     huggingface_hub.HfApi().upload_folder(repo_id="user/stack-mix", repo_type="dataset", folder_path=other)
     with pytest.raises(InputError, match=r"data/test-00001-of-00003\.parquet of user/stack-mix is not the file that"):
         open_dataset("user/stack-mix")
+
+
+@pytest.mark.parametrize("form", ["streamed", "downloaded", "images", "training"])
+def test_a_row_that_names_a_file_of_the_user_is_not_read(form: str, hub: LoopbackHub, tmp_path: Path) -> None:
+    """Only what the repository holds: neither the named file nor a link to it."""
+    mine = tmp_path / "mine.png"
+    Image.fromarray(pixels(5)).save(mine)
+    cells = [{"bytes": None, "path": str(mine)}, {"bytes": None, "path": "mine.png"}]
+    form_of_image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    theirs = pa.table({"image": pa.array(cells, form_of_image), "label": [0, 1]})
+    sink = pa.BufferOutputStream()
+    pq.write_table(theirs, sink)
+    hub.api().create_repo("user/theirs", repo_type="dataset")
+    card = b"---\nconfigs: [{config_name: default, data_files: [{split: test, path: data/*}]}]\n---\n"
+    for name, data in (("data/test.parquet", sink.getvalue().to_pybytes()), ("README.md", card)):
+        hub.api().upload_file(path_or_fileobj=data, path_in_repo=name, repo_id="user/theirs", repo_type="dataset")
+    source = HubId("user/theirs")
+    if form == "streamed":
+        read = [row.read() for row in stream_hub(source, "test").rows()]
+    elif form == "training":
+        read = [data for data, _ in islice(stream_hub(source, "test").shuffled(0), 4)]
+    elif form == "downloaded":
+        images = download_hub(source, "test")
+        read = [row.read() for row in images.rows()]
+    else:
+        read = [row.read() for row in open_hub(source, "test").rows()]
+    assert read == [b""] * len(read)
+    assert read
+
+
+def test_a_card_that_names_a_file_of_the_user_is_refused(hub: LoopbackHub, tmp_path: Path) -> None:
+    mine = tmp_path / "mine/test.parquet"
+    mine.parent.mkdir()
+    pq.write_table(pa.table({"image": [b"mine"], "label": [0]}), mine)
+    hub.api().create_repo("user/theirs", repo_type="dataset")
+    for path in (str(mine), f"file://{mine}", f"{tmp_path}/m*/*.parquet"):
+        card = f"---\nconfigs: [{{config_name: default, data_files: [{{split: test, path: '{path}'}}]}}]\n---\n"
+        hub.api().upload_file(
+            path_or_fileobj=card.encode(), path_in_repo="README.md", repo_id="user/theirs", repo_type="dataset"
+        )
+        for read in (open_hub, download_hub, stream_hub):
+            with pytest.raises(InputError, match=r"outside of its repository|Cannot open the dataset"):
+                read(HubId("user/theirs"), "test")
