@@ -22,8 +22,10 @@ from stackwalls.model.images.decoding import BrokenImageError, decode
 SAMPLES_PER_DATASET = 100
 """As many as the paper's sets have images, about 8 MB on disk."""
 
-_UNREADABLE = (OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError, IndexError, zlib.error)
-_UNREADABLE += (BrokenImageError, MemoryError, NotImplementedError)
+_UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, TypeError, IndexError, MemoryError, NotImplementedError),
+    *(BadZipFile, zlib.error, BrokenImageError),
+)
 """What NumPy and zipfile raise for other files."""
 
 _MOST_BYTES = 2 << 30
@@ -145,7 +147,7 @@ class Samples:
             ) from error
 
 
-_KINDS: dict[str, type[np.generic]] = {
+_KINDS: dict[str, Any] = {
     **dict.fromkeys(("dataset", "image_id", "method"), np.str_),
     **dict.fromkeys(("label", "prediction"), np.integer),
     **dict.fromkeys(("images", "maps"), np.uint8),
