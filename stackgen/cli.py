@@ -7,6 +7,7 @@ Data goes to stdout, progress and warnings to stderr. Exit status 0: success; 1:
 import argparse
 import errno
 import importlib
+import io
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -84,6 +85,8 @@ def _fail(message: str, status: int) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(arguments)
     try:
         status: int = args.run(args)
