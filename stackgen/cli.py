@@ -7,6 +7,7 @@ Data goes to stdout, progress and warnings to stderr. Exit status 0: success; 1:
 import argparse
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -96,12 +97,14 @@ def _with_home(value: object) -> object:
 
 @contextmanager
 def _open_streams() -> Iterator[None]:
-    """A stream that the shell closed (`>&-`) is the null device: its place would be the next opened file's."""
+    """Streams that take any text; one that the shell closed (`>&-`) is the null device, or the next file opened is."""
     with ExitStack() as stack:
         for name in ("stdout", "stderr"):
             if getattr(sys, name) is None:
                 setattr(sys, name, stack.enter_context(Path(os.devnull).open("w")))
                 stack.callback(setattr, sys, name, None)
+        if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no UTF-8
+            sys.stdout.reconfigure(errors="backslashreplace")
         yield
 
 

@@ -23,8 +23,8 @@ SAMPLES_PER_DATASET = 100
 """As many as the paper's sets have images, about 8 MB on disk."""
 
 _UNREADABLE = (
-    *(OSError, ValueError, KeyError, EOFError, BadZipFile, TypeError, IndexError, zlib.error),
-    *(BrokenImageError, MemoryError, NotImplementedError),
+    *(OSError, ValueError, KeyError, EOFError, TypeError, IndexError, MemoryError, NotImplementedError),
+    *(BadZipFile, zlib.error, BrokenImageError),
 )
 """What NumPy and zipfile raise for other files."""
 

@@ -108,7 +108,7 @@ class Checkpoint:
         """
         try:
             load_model(self.model)
-            _restore_optimizer(optimizer, self.optimizer)
+            _restore_optimizer(optimizer, self.optimizer, self.step)
             if accelerator.scaler is not None and self.scaler is not None:
                 accelerator.scaler.load_state_dict(self.scaler)
             if len(self.random) == accelerator.num_processes:
@@ -138,7 +138,7 @@ class Checkpoint:
             )
 
 
-def _restore_optimizer(optimizer: Any, state: dict[str, Any]) -> None:
+def _restore_optimizer(optimizer: Any, state: dict[str, Any], step: int) -> None:
     """Restore an optimizer's averages, which torch takes over unchecked; its settings follow from the training.
 
     Raises:
@@ -152,6 +152,8 @@ def _restore_optimizer(optimizer: Any, state: dict[str, Any]) -> None:
     twin = type(own)([probe])  # one step shows what an optimizer with these settings keeps
     twin.param_groups[0].update(own.defaults)
     twin.step()
+    if step and twin.state[probe] and not own.state:
+        raise ValueError(f"its {type(own).__name__} has no averages")
     for parameter, values in own.state.items():
         shapes = [value.shape for value in values.values()]
         if set(values) != set(twin.state[probe]) or any(shape not in (parameter.shape, ()) for shape in shapes):

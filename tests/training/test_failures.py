@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from stackwalls.model import InputError, NotBlindError, RunError
+from stackwalls.model.files import take_lock
 from stackwalls.model.training import Recipe, Running, TrainingData, TrainingSpec, open_data, train
 from stackwalls.model.training.checkpoint import Checkpoint
 from stackwalls.model.training.history import Progress
@@ -127,3 +128,20 @@ def test_what_is_not_there_is_said(
 def test_a_machine_that_cannot_be_is_refused(values: dict[str, float]) -> None:
     with pytest.raises(InputError):
         Running(**values)  # type: ignore[arg-type]
+
+
+def test_two_at_once_are_refused(pictures: Path, recipe: Recipe, tmp_path: Path) -> None:
+    """The second one says so and changes nothing; the lock goes with its holder."""
+    (tmp_path / "run").mkdir()
+    held = take_lock(tmp_path / "run/.lock", "busy")
+    data, spec, running = open_data(str(pictures)), TrainingSpec(recipe), Running(device="cpu")
+    with pytest.raises(RunError, match="Another process trains in"):
+        train(data, spec, tmp_path / "run", running)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == [".lock"]
+    held.release()
+
+
+def test_an_empty_tracker_is_one_sentence(pictures: Path, recipe: Recipe, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"The tracker '' is not known: expected .*tensorboard"):
+        train(open_data(str(pictures)), TrainingSpec(recipe), tmp_path / "run", Running(device="cpu", tracker=""))
+    assert not (tmp_path / "run").exists()
