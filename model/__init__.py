@@ -3,13 +3,12 @@
 - `images/`: labeled images, from what a user types to pixels and classes, and a drawn world for where there are none
 - `networks/`: the networks that are blind behind a wall, by name, and their certificate
 - `wall` (the dead zone in pixels), `preprocessing` (the one transform), `sampling` (what a seed draws)
-- `state` (leave models as they were), `parallel`, `launcher` (this process's share of a shared run)
-- `hub` (failures of the Hugging Face Hub), `hub_id`, `hub_client` (limits on what a server may do), `device` (which
-  one, and when its memory runs out)
-- `files` (atomic file writes, and files that may be anything), `documents` (JSON of others, by a schema)
-- `foreign` (third-party code inside this process: what it prints, and that it cannot end it), `signals` (Ctrl-C, once)
+- `state` (leave models as they were)
+- `files` (atomic file writes, and files that may be anything), `documents` (JSON of others, by a schema), `imports`
+  (methods and networks that are named `package.module:name`)
 - `errors` (the two kinds of failure that a user meets; quoting what others wrote)
-- `imports` (methods and networks that are named `package.module:name`)
+- `hub/`: the Hugging Face Hub's ids, failures and limits
+- `runtime/`: device, threads, share of a run, signals, and third-party code in this process
 - `miniature/`: the two networks whose weights come with the package
 - `training/`: how the masked VGG16 and its baseline are trained
 - `theory/`: the one-convolution network in closed form, and what GradCAM expects of it at initialization

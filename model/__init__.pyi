@@ -1,9 +1,3 @@
-from .device import (
-    find_device as find_device,
-    is_out_of_memory as is_out_of_memory,
-    memory_errors as memory_errors,
-    placed as placed,
-)
 from .errors import (
     InputError as InputError,
     RunError as RunError,
@@ -19,8 +13,7 @@ from .files import (
     whole_file as whole_file,
     write_whole as write_whole,
 )
-from .foreign import contained as contained, no_exit as no_exit
-from .hub import (
+from .hub.failures import (
     LOG_IN as LOG_IN,
     commit_of as commit_of,
     first_line as first_line,
@@ -31,7 +24,7 @@ from .hub import (
     retried as retried,
     status_of as status_of,
 )
-from .hub_id import HubId as HubId, is_hub_url as is_hub_url
+from .hub.ids import HubId as HubId, is_hub_url as is_hub_url
 from .images import (
     NUM_ANIMALS as NUM_ANIMALS,
     ImageNetClass as ImageNetClass,
@@ -48,7 +41,6 @@ from .imports import (
     is_import_spec as is_import_spec,
     model_from as model_from,
 )
-from .launcher import Launch as Launch
 from .networks import (
     CONFIG_NAME as CONFIG_NAME,
     MAP_SIZE as MAP_SIZE,
@@ -83,7 +75,6 @@ from .networks import (
     save_model as save_model,
     walled as walled,
 )
-from .parallel import parallel_map as parallel_map
 from .preprocessing import (
     IMAGENET_MEAN as IMAGENET_MEAN,
     IMAGENET_STD as IMAGENET_STD,
@@ -91,6 +82,15 @@ from .preprocessing import (
     resize_and_crop as resize_and_crop,
     to_input as to_input,
 )
+from .runtime.device import (
+    find_device as find_device,
+    is_out_of_memory as is_out_of_memory,
+    memory_errors as memory_errors,
+    placed as placed,
+)
+from .runtime.foreign import contained as contained, no_exit as no_exit
+from .runtime.launcher import Launch as Launch
+from .runtime.parallel import parallel_map as parallel_map
 from .sampling import check_seed as check_seed, class_order as class_order, drawing_rank as drawing_rank
 from .state import KeptState as KeptState, local_arithmetic as local_arithmetic, preserved as preserved
 from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Wall as Wall

@@ -13,8 +13,8 @@ from typing import Any
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.foreign import contained
-from stackwalls.model.hub import first_line
+from stackwalls.model.hub.failures import first_line
+from stackwalls.model.runtime.foreign import contained
 
 _SPEC = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 

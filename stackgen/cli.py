@@ -18,8 +18,8 @@ from typing import NoReturn
 
 import stackwalls.stackgen.commands._options as options
 from stackwalls.model.errors import RunError, StackwallsError, reason_of, without_tokens
-from stackwalls.model.foreign import no_exit
-from stackwalls.model.signals import interrupted_once
+from stackwalls.model.runtime.foreign import no_exit
+from stackwalls.model.runtime.signals import interrupted_once
 
 COMMANDS = (
     "mix",

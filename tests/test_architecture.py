@@ -145,9 +145,9 @@ def test_init_files_hold_nothing_else(path: Path) -> None:
 
 
 TELLS_HUB_ERRORS_APART = {
-    "model/hub.py": "the one translator",
-    "model/hub_client.py": "an answer that is none",
-    "model/hub_id.py": "reads ids",
+    "model/hub/failures.py": "the one translator",
+    "model/hub/client.py": "an answer that is none",
+    "model/hub/ids.py": "reads ids",
     "hub_cards/reading.py": "reads the cache if offline; a dataset without a manifest is somebody else's",
 }
 """Modules that name the errors of the Hub's clients or spell its ids, and why."""
@@ -321,12 +321,12 @@ def test_benchmarks_import_names_that_are_there(path: Path) -> None:
 OWNERS: dict[str, tuple[str, set[str]]] = {
     "decodes image files": (r"Image\.open\(|decode_jpeg\(|decode_image\(|imread\(", {"model/images/decoding.py"}),
     "knows which files are images": (r'"\.jpe?g"', {"model/images/image_folder.py"}),
-    "knows that memory ran out": (r"OutOfMemoryError|should_reduce_batch_size", {"model/device.py"}),
-    "chooses a device": (r"mps\.is_available", {"model/device.py"}),
+    "knows that memory ran out": (r"OutOfMemoryError|should_reduce_batch_size", {"model/runtime/device.py"}),
+    "chooses a device": (r"mps\.is_available", {"model/runtime/device.py"}),
     "locks a folder": (r"FileLock\(", {"model/files.py"}),
     "counts the cores of this process": (r"sched_getaffinity|cpu_count\(", {"stackmix/mixing.py"}),
     # the last restores what a method caught
-    "catches signals": (r"signal\.signal\(", {"model/signals.py", "evaluate/adapters/isolation.py"}),
+    "catches signals": (r"signal\.signal\(", {"model/runtime/signals.py", "evaluate/adapters/isolation.py"}),
 }
 """A job → the code that shows that somebody does it, and the only files that may (DESIGN: one owner per job)."""
 

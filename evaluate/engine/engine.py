@@ -24,7 +24,7 @@ from stackwalls.evaluate.maps import Maps, Progress, normalized_maps
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import BlindModel, preserved
-from stackwalls.model.device import stopwatch
+from stackwalls.model.runtime.device import stopwatch
 
 Precision = Literal["exact", "tf32x3", "fast"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

@@ -21,7 +21,7 @@ from stackwalls.evaluate.run.evaluation_spec import Target
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch
 from stackwalls.model import InputError, Wall, is_out_of_memory, memory_errors, preserved, reason_of, to_input
-from stackwalls.model.device import stopwatch
+from stackwalls.model.runtime.device import stopwatch
 
 ROW_SCHEMA = pa.schema(
     {

@@ -11,7 +11,7 @@ from huggingface_hub import DatasetCard, ModelCard
 from stackwalls.hub_cards.cards.license import HUB_LICENSES
 from stackwalls.model import InputError, first_line
 from stackwalls.model.files import read_bounded
-from stackwalls.model.hub import RepositoryKind
+from stackwalls.model.hub.failures import RepositoryKind
 
 _SIZES = re.compile(r"n<1K|1K<n<10K|10K<n<100K|100K<n<1M|1M<n<10M|n>1M|.*[BT]")
 _BLANKS = re.compile(r"More Information Needed|\{\{\s*\w+(\.\w+)*\s*\}\}|\{%")

@@ -5,5 +5,5 @@
 - `plan`: everything that was asked for, checked before anything is sent, as text and as JSON
 - `upload`: `publish` (repository and visibility, one commit, tag, collection)
 
-Failures of the Hub and retries: `stackwalls.model.hub`.
+Failures of the Hub and retries: `stackwalls.model.hub.failures`.
 """

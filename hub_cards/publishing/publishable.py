@@ -17,7 +17,7 @@ from stackwalls.hub_cards.record import RECORDS
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import InputError, RunError
 from stackwalls.model.files import regular_file
-from stackwalls.model.hub import RepositoryKind
+from stackwalls.model.hub.failures import RepositoryKind
 
 _TOKEN = rb"hf_[A-Za-z0-9]{20,}"
 """An access token of the Hugging Face Hub."""

@@ -16,7 +16,7 @@ from stackwalls.hub_cards.layout import SHARD, listed
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND
 from stackwalls.hub_cards.publishing.publishable import LocalFile, PublishableFolder
 from stackwalls.model import LOG_IN, InputError, RunError, hub_answers, quotable, retried
-from stackwalls.model.hub import RepositoryKind, is_connection_failure
+from stackwalls.model.hub.failures import RepositoryKind, is_connection_failure
 
 RECIPE_TO_PIXELS = (RECIPE_KIND, "stack-mix")
 """The pixels may replace a recipe (behind a gate), not the other way round."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from stackwalls.model.errors import InputError, StackwallsError, quotable
-from stackwalls.model.hub import first_line, hub_failures
-from stackwalls.model.hub_id import HubId
+from stackwalls.model.hub.failures import first_line, hub_failures
+from stackwalls.model.hub.ids import HubId
 from stackwalls.model.images.parquet import ParquetImages
 from stackwalls.model.images.tables import TableImages, TableStream
 

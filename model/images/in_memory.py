@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.hub import first_line
+from stackwalls.model.hub.failures import first_line
 from stackwalls.model.images.labelled import LabelledImages, LabelReader
 
 _IN_PNG = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.files import as_text
-from stackwalls.model.hub_id import HubId, is_hub_url
+from stackwalls.model.hub.ids import HubId, is_hub_url
 from stackwalls.model.images.image_folder import ImageFolder, visible
 from stackwalls.model.images.in_memory import InMemoryImages, MapStyle
 from stackwalls.model.images.labelled import LabelledImages

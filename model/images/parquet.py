@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
 from stackwalls.model.files import regular_file
-from stackwalls.model.hub import first_line, is_connection_failure
+from stackwalls.model.hub.failures import first_line, is_connection_failure
 from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
 from stackwalls.model.images.tables import Columns, cell_content, content_bytes, find_columns
 

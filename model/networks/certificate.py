@@ -14,12 +14,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from stackwalls.model.device import is_out_of_memory, placed
 from stackwalls.model.documents import FLAG, NUMBER, OBJECT, TEXT, each, keys
 from stackwalls.model.errors import InputError, RunError, reason_of
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.registry import WALLED_PREFIX, Network, find_network
 from stackwalls.model.networks.weights import check_usable
+from stackwalls.model.runtime.device import is_out_of_memory, placed
 from stackwalls.model.sampling import check_seed
 from stackwalls.model.state import local_arithmetic, preserved
 from stackwalls.model.wall import Wall

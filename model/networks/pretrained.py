@@ -17,8 +17,8 @@ from safetensors import SafetensorError
 from stackwalls.model.documents import SHA256, TEXT, checked, keys, nullable, read_json
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256, whole_path, write_whole
-from stackwalls.model.hub import hub_failures
-from stackwalls.model.hub_id import HubId, is_hub_url
+from stackwalls.model.hub.failures import hub_failures
+from stackwalls.model.hub.ids import HubId, is_hub_url
 from stackwalls.model.networks.weights import VGG16_SCHEMA, write_safetensors
 from stackwalls.model.wall import Wall
 

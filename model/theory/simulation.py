@@ -11,8 +11,8 @@ from PIL import Image
 from torch.nn import functional as F
 
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.hub import first_line
-from stackwalls.model.parallel import parallel_map
+from stackwalls.model.hub.failures import first_line
+from stackwalls.model.runtime.parallel import parallel_map
 from stackwalls.model.theory.closed_forms import gradcam_map
 from stackwalls.model.theory.expectation import INEQUALITIES, expected_gradcam, gradcam_lower_bound, patch_norms
 from stackwalls.model.theory.one_convolution import OneConvolution

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from stackwalls.model.device import is_out_of_memory
 from stackwalls.model.documents import COUNT, NUMBER, OBJECT, check_schema, checked, each, keys, nullable
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import regular_file, whole_file
+from stackwalls.model.runtime.device import is_out_of_memory
 
 FORMAT = 1
 

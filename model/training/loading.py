@@ -15,7 +15,7 @@ from stackwalls.model.images import decoding
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.tables import TableStream
 from stackwalls.model.preprocessing import RESIZE
-from stackwalls.model.signals import ignore_signals
+from stackwalls.model.runtime.signals import ignore_signals
 from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
 from stackwalls.model.training.batch_order import BatchOrder, Place
 from stackwalls.model.training.spec import Recipe

@@ -17,10 +17,10 @@ import torch
 from filelock import FileLock
 from torch import nn
 
-from stackwalls.model.device import find_precision
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import take_lock
-from stackwalls.model.signals import interruption
+from stackwalls.model.runtime.device import find_precision
+from stackwalls.model.runtime.signals import interruption
 from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states
 from stackwalls.model.training.history import HISTORY_NAME, History, Progress
 from stackwalls.model.training.spec import Running

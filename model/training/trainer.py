@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from stackwalls.model.device import memory_errors
 from stackwalls.model.errors import InputError
 from stackwalls.model.networks.checkpoints import save_model
 from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from stackwalls.model.runtime.device import memory_errors
 from stackwalls.model.training.batch_order import BatchOrder
 from stackwalls.model.training.checkpoint import random_states, set_random_states
 from stackwalls.model.training.history import HISTORY_NAME

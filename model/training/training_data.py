@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.files import as_text
-from stackwalls.model.hub_id import HubId
+from stackwalls.model.hub.ids import HubId
 from stackwalls.model.images.hub import download_hub, split_names, stream_hub
 from stackwalls.model.images.image_folder import ImageFolder, visible
 from stackwalls.model.images.labelled import LabelledImages

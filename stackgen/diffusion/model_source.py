@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stackwalls.model import InputError, RunError, commit_of, file_sha256, hub_failures, status_of
-from stackwalls.model.hub import PASSING
+from stackwalls.model.hub.failures import PASSING
 
 AUTO = "auto"  # `DEFAULT` if it can run, else `MINIATURE`
 DEFAULT = "klein"

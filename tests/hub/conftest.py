@@ -48,7 +48,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackHub
             (datasets.config, "STREAMING_READ_RETRY_INTERVAL", 0),
         ):
             monkeypatch.setattr(module, name, value)
-        monkeypatch.setattr("stackwalls.model.hub.time", SimpleNamespace(sleep=lambda _: None))
+        monkeypatch.setattr("stackwalls.model.hub.failures.time", SimpleNamespace(sleep=lambda _: None))
         monkeypatch.setenv("HF_TOKEN", WRITE_TOKEN)
         monkeypatch.chdir(tmp_path)
         yield running

@@ -13,7 +13,7 @@ from loopback_hub import BAD_TOKEN, OTHER_TOKEN, TOKENS, LoopbackHub
 from publications import drawn
 
 from stackwalls.model import HubId, InputError, RunError, hub_failures, retried
-from stackwalls.model.hub import WAITS, first_line
+from stackwalls.model.hub.failures import WAITS, first_line
 from stackwalls.stackgen import cli
 
 Failure = Callable[[LoopbackHub, pytest.MonkeyPatch], object]
@@ -200,7 +200,7 @@ def test_tokens_and_signed_addresses_are_not_shown() -> None:
 
 def test_only_what_may_pass_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr("stackwalls.model.hub.time", SimpleNamespace(sleep=waited.append))
+    monkeypatch.setattr("stackwalls.model.hub.failures.time", SimpleNamespace(sleep=waited.append))
     raised: list[Exception] = []
 
     def step(value: int) -> int:

@@ -18,7 +18,7 @@ from odd_answers import RAW, WAITS, body, cases, other_headers
 from publications import drawn, published, whole_states
 
 from stackwalls.hub_cards import parse_license, recipe_folder
-from stackwalls.model import hub_client
+from stackwalls.model.hub import client as hub_client
 from stackwalls.stackgen import cli
 
 COMMANDS = {

@@ -239,7 +239,7 @@ def test_no_token_is_shown_anywhere(
         hub.fault(times=5, drop=True)
         hub.fault(times=5, status=500)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("stackwalls.model.hub.time.sleep", lambda _: None)
+            patch.setattr("stackwalls.model.hub.failures.time.sleep", lambda _: None)
             try:
                 command("stack-mix", "user/x", "--yes", "--debug")
             except Exception as error:
@@ -300,7 +300,7 @@ def test_a_plan_needs_no_hub(
 ) -> None:
     """At once; to publish, the Hub is needed, and asked again and again."""
     waited: list[float] = []
-    monkeypatch.setattr("stackwalls.model.hub.time.sleep", waited.append)
+    monkeypatch.setattr("stackwalls.model.hub.failures.time.sleep", waited.append)
     if away == "offline":
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     else:

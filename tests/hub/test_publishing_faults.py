@@ -12,7 +12,7 @@ from loopback_hub import LoopbackHub
 from publications import drawn, published, put, whole_states
 
 from stackwalls.model import RunError
-from stackwalls.model.hub import WAITS
+from stackwalls.model.hub.failures import WAITS
 
 FAULTS: dict[str, dict[str, Any]] = {
     "line dropped": {"drop": True},
@@ -127,7 +127,7 @@ def test_one_waits_as_long_as_the_hub_asks(
 ) -> None:
     """And longer from time to time if it does not say."""
     waited: list[float] = []
-    monkeypatch.setattr("stackwalls.model.hub.time.sleep", waited.append)
+    monkeypatch.setattr("stackwalls.model.hub.failures.time.sleep", waited.append)
     hub.fault("/commit/", status=429, headers={"Retry-After": "55"})
     hub.fault("whoami", status=503, times=3)
     put(old_and_new[1], "user/set")
@@ -141,7 +141,7 @@ def test_a_fault_that_stays_is_retried_in_one_round(
     old, new = old_and_new
     put(old, "user/set")
     waited: list[float] = []
-    monkeypatch.setattr("stackwalls.model.hub.time.sleep", waited.append)
+    monkeypatch.setattr("stackwalls.model.hub.failures.time.sleep", waited.append)
     for path, skip, waits in (("/tree/", 1, ()), ("/commit/", 0, WAITS)):  # the plan reads the tree once
         hub.fault(path, skip=skip, times=1000, drop=True)
         with pytest.raises(RunError, match="the Hub cannot be reached"):

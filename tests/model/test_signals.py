@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from stackwalls.model import signals
-from stackwalls.model.signals import interrupted_once, interruption
+from stackwalls.model.runtime.signals import interrupted_once, interruption
 
 HEED = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
 """As in a terminal; a shell lets what it runs in the background ignore Ctrl-C, and children inherit that."""

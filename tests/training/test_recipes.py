@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from stackwalls.model import InputError
-from stackwalls.model.device import find_precision
+from stackwalls.model.runtime.device import find_precision
 from stackwalls.model.training import RECIPES, Recipe, find_recipe
 from stackwalls.model.training.trainer import build_optimizer, learning_rate
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from stackwalls.model.device import memory_errors
+from stackwalls.model.runtime.device import memory_errors
 from stackwalls.model.training import Running, StepLoop
 from stackwalls.stackgen.diffusion.miniature.examples import HEIGHT, WIDTH, draw_frame, is_stacked, sentences_of
 from stackwalls.stackgen.diffusion.miniature.networks import PATCH, SCALING, Projection

@@ -104,7 +104,7 @@ def test_auto_falls_back_on_the_miniature_and_says_why(offline: Path) -> None:
 
 
 def test_what_the_hub_refuses_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`model/hub.py` translates; here it is asked to, and told what a missing file means."""
+    """`model/hub/failures.py` translates; here it is asked to, and told what a missing file means."""
     response: Any = SimpleNamespace(status_code=404, headers={}, request=None)
     for error, kind, said in (
         (errors.GatedRepoError("no", response=response), RunError, "a/b@v9: it is gated"),

@@ -57,7 +57,7 @@ def hub_failures(
     """
     from huggingface_hub import constants
 
-    from stackwalls.model.hub_client import HubAnswerError, limit_client, new_patience
+    from stackwalls.model.hub.client import HubAnswerError, limit_client, new_patience
 
     cannot = f"Cannot {did} {repository}@{revision}" if revision else f"Cannot {did} {repository}"
     check_token(cannot)
@@ -167,7 +167,7 @@ def hub_answers() -> Iterator[None]:
     """Inside, values of the Hub's answers are used: that one is missing or has another type is the answer's fault."""
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
-    from stackwalls.model.hub_client import HubAnswerError
+    from stackwalls.model.hub.client import HubAnswerError
 
     try:
         yield

@@ -1,0 +1,6 @@
+"""The process that the code runs in: its device and threads, its share of a run, signals, and third-party code in it.
+
+- `device` (which one, and when its memory runs out), `parallel` (threads)
+- `launcher` (this process's share of a shared run)
+- `signals` (Ctrl-C, once), `foreign` (third-party code cannot end the process, or spoil what it prints)
+"""
