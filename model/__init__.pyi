@@ -10,6 +10,7 @@ from .files import (
     check_output_folder as check_output_folder,
     disk_errors as disk_errors,
     file_sha256 as file_sha256,
+    model_revision as model_revision,
     whole_file as whole_file,
     write_whole as write_whole,
 )

@@ -204,3 +204,13 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's content, as hexadecimal text. Raises OSError if it is not a regular file."""
     with regular_file(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+_MODEL_SUFFIXES = (".json", ".safetensors", ".txt", ".model", ".jinja")
+
+
+def model_revision(folder: Path) -> str:
+    """`sha256:…` over the files that a model of transformers or diffusers depends on: a folder's form of a commit."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in _MODEL_SUFFIXES]
+    lines = "".join(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n" for path in files)
+    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"

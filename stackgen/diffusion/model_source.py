@@ -1,12 +1,11 @@
 """Which weights exactly: a preset (as data), an id on the Hub or a folder, pinned to a revision."""
 
 import difflib
-import hashlib
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stackwalls.model import InputError, RunError, commit_of, file_sha256, hub_failures, status_of
+from stackwalls.model import InputError, RunError, commit_of, hub_failures, model_revision, status_of
 from stackwalls.model.hub.failures import PASSING
 
 AUTO = "auto"  # `DEFAULT` if it can run, else `MINIATURE`
@@ -71,7 +70,6 @@ def find_preset(name: str) -> Preset:
 
 INDEX_NAME = "model_index.json"  # the file that makes a folder a diffusers pipeline
 OTHERWISE = "download it elsewhere and give its folder with --model"  # if the Hub does not provide a model
-_SUFFIXES = (".json", ".safetensors", ".txt", ".model", ".jinja")  # of the files that a pipeline's frames depend on
 
 
 @dataclass(frozen=True)
@@ -152,10 +150,7 @@ def _in_folder(folder: Path) -> ModelSource:
             "the pipeline again with save_pretrained(…, safe_serialization=True)."
         )
     pipeline = _pipeline_class(index, str(folder))
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix in _SUFFIXES]
-    lines = "".join(f"{path.relative_to(folder).as_posix()}\0{file_sha256(path)}\n" for path in files)
-    revision = f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
-    return ModelSource(folder.resolve().name, revision, pipeline, None, folder)
+    return ModelSource(folder.resolve().name, model_revision(folder), pipeline, None, folder)
 
 
 def _on_hub(preset: Preset | None, revision: str | None, repository: str = "") -> ModelSource:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import hashlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Resampling
 
-from stackwalls.model import HubId, InputError, StackwallsError, file_sha256, first_line, hub_failures, no_remote_code
+from stackwalls.model import (
+    HubId,
+    InputError,
+    StackwallsError,
+    first_line,
+    hub_failures,
+    model_revision,
+    no_remote_code,
+)
 from stackwalls.stackgen.localising.foreground import Foreground
 from stackwalls.stackgen.localising.localizer import Detections, Localizer, check_nouns
 
@@ -103,7 +110,7 @@ class ZeroShot:
             ) from error
         if not hasattr(processor, "post_process_grounded_object_detection"):
             raise InputError(f"{source} has no processor for zero-shot object detection: expected a complete model.")
-        revision = _folder_revision(folder) if Path(source).is_dir() else folder.name
+        revision = model_revision(folder) if Path(source).is_dir() else folder.name
         return cls(model.to(device).eval(), processor, name or source, revision)
 
     def locate(self, frames: Sequence[Image], nouns: Sequence[Sequence[str]]) -> list[Detections]:
@@ -200,10 +207,3 @@ def _fetch(source: str) -> Path:
     otherwise = "pass a folder that contains one, or use the localizer 'foreground', which needs no weights"
     with hub_failures("load the detector", "model", found.repository, found.revision, otherwise=otherwise):
         return Path(snapshot_download(found.repository, revision=found.revision, allow_patterns=_FILES))
-
-
-def _folder_revision(folder: Path) -> str:
-    """SHA-256 over the names and contents of the files that the detections depend on."""
-    paths = sorted(path for pattern in ("*.json", "*.safetensors", "*.txt") for path in folder.glob(pattern))
-    lines = "".join(f"{path.name} {file_sha256(path)}\n" for path in paths)
-    return f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"

@@ -88,6 +88,23 @@ def test_a_cached_model_needs_no_hub(offline: Path) -> None:
         assert (source.revision, source.pipeline, source.preset) == (COMMIT, "Flux2KleinPipeline", PRESETS["klein"])
 
 
+@pytest.mark.parametrize("status", [500, 503, 429, 403])
+def test_a_cached_model_needs_no_working_hub(status: int, offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But a refusal is one."""
+    cached(offline, PRESETS["klein"].repository, "Flux2KleinPipeline")
+    response: Any = SimpleNamespace(status_code=status, headers={}, request=None)
+
+    def fail(*_: object, **__: object) -> None:
+        raise errors.HfHubHTTPError("no", response=response)
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", fail)
+    if status == 403:
+        with pytest.raises(RunError, match="the Hub forbids it"):
+            find_model("klein", None, None, "cuda:0")
+    else:
+        assert find_model("klein", None, None, "cuda:0").revision == COMMIT
+
+
 def test_a_model_that_cannot_be_had(offline: Path) -> None:
     with pytest.raises(RunError, match=r"the Hub cannot be reached .*give its folder with --model"):
         find_model("zimage", None, None, "cuda:0")
