@@ -102,6 +102,8 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "own_broken.py").write_text("1 / 0\n")
     (tmp_path / "own_needy.py").write_text("import a_package_that_is_not_there\n")
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in sys.modules if name.startswith("own_")]:  # of other tests
+        monkeypatch.delitem(sys.modules, name)
     before, path = set(sys.modules), list(sys.path)
     yield "own_package.explain"
     sys.path[:] = path
