@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.run.adding import fingerprint_of, with_earlier
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
@@ -139,10 +140,11 @@ class SharedRun:
         """Keep a block; columns that a row does not have are null. Raises RunError if the disk refuses."""
         self._write(block.name, pa.Table.from_pylist(list(rows), schema=ROW_SCHEMA), samples)
 
-    def keep_earlier(self, load: Callable[[], tuple[pa.Table, Samples]]) -> None:
+    def keep_earlier(self, load: Callable[[], Measurements]) -> None:
         """Store the results that this run adds to, before they are replaced."""
         if self.done and self._store.header(_EARLIER) is None:
-            self._write(_EARLIER, *load())
+            earlier = load()
+            self._write(_EARLIER, earlier.rows, earlier.samples)
 
     def _write(self, name: str, rows: pa.Table, samples: Samples) -> None:
         content = io.BytesIO()

@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import datasets
-import pyarrow as pa
 import torch
 from PIL import Image
 from torch import nn
@@ -26,7 +25,6 @@ from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, Share
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.provenance import describe_run, read_from, with_findings
-from stackwalls.evaluate.run.samples import Samples
 from stackwalls.evaluate.subject import Subject, network_and_wall
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
@@ -179,7 +177,7 @@ class _Job:
                 _say(f"Resuming: {len(own) - len(missing)} of {len(own)} blocks of images are done.")
             if run.done:
                 _say(f"Keeping the results of {', '.join(run.done)} in {folder}: only the other methods are run.")
-                run.keep_earlier(lambda: _kept(Results.load(folder)))
+                run.keep_earlier(lambda: Results.load(folder))
             for done in replace(self.block_run, done=run.done).over(missing):
                 run.write(*done)
             finished: list[Results] = []
@@ -199,10 +197,6 @@ class _Job:
         rows, samples = run.joined(self.blocks)
         found, rows = with_findings(self.about, rows)
         return Results({**found, **about}, self.certificate, rows, samples)
-
-
-def _kept(results: Results) -> tuple[pa.Table, Samples]:
-    return results.rows, results.samples
 
 
 def _say(text: str) -> None:
