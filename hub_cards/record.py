@@ -43,8 +43,8 @@ MEANINGS: dict[str, str] = {
 REJECTED_SCHEMA = pa.schema([("item", pa.string()), ("reason", pa.string())])
 """Columns of `rejected.parquet`: what was rejected, and why."""
 
-_REQUIRED = {"image", "label", "image_id", "item", "reason"}
-"""Columns that are null in no row; in a recipe, which has `pixels_sha256`, all are."""
+_REQUIRED = {"image", "label", "image_id", "item", "reason", "image_sha256", "pixels_sha256"}
+"""Columns that are null in no row."""
 
 
 def check_columns(found: pa.Schema, needed: pa.Schema) -> None:
@@ -66,7 +66,7 @@ def check_rows(batch: pa.RecordBatch) -> None:
         ValueError: naming the column with a null where none may be, or a label that is not a class.
     """
     names = set(batch.schema.names)
-    for name in sorted(names if "pixels_sha256" in names else names & _REQUIRED):
+    for name in sorted(names & _REQUIRED):
         column = batch.column(name)
         nulls = (pc.struct_field(column, "bytes") if name == "image" else column).null_count
         if column.null_count or nulls:

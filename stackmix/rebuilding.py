@@ -79,7 +79,7 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
         if manifest is None:
             numbered = ((f"row-{number:08d}", row) for number, row in enumerate(recipe.rows()))
             missing = [(name, row) for name, row in numbered if writer.record(name) is None]
-            sources.fetch(row[f"{place}_source"] for _, row in missing for place in ("top", "bottom"))
+            sources.fetch(row[f"{place}_source"] or "" for _, row in missing for place in ("top", "bottom"))
             with image_pool("rebuilding", images, images - len(missing), workers, progress=progress) as (pool, bar):
                 for found in pool.map(partial(_write_image, recipe, sources, writer), missing):
                     problems += found
@@ -165,7 +165,7 @@ def _write_image(
     name, row = item
     parts, problems = [], []
     for place in ("top", "bottom"):
-        image_id = row[f"{place}_source"]
+        image_id = row[f"{place}_source"] or ""  # a recipe may come from anybody
         try:
             parts.append(decode_and_crop(sources.read(image_id, row[f"{place}_sha256"])))
         except BrokenImageError as error:

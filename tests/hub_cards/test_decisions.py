@@ -133,7 +133,7 @@ def test_a_changed_file_is_said_with_its_line(folder: Path) -> None:
     path = folder / ".review/decisions.jsonl"
     path.write_text(path.read_text() + json.dumps({"image_id": "row0001", "verdict": "keep"}) + "\n")
     for read in (read_decisions, rejected_images, DecisionLog.open):
-        with pytest.raises(InputError, match=r"Line 2 of .*decisions\.jsonl is not a decision"):
+        with pytest.raises(InputError, match=r"Line 2 of .*decisions\.jsonl is damaged"):
             read(folder)
     path.write_text(path.read_text().splitlines()[0] + "\n")
     DecisionLog.open(folder).close()  # the failed `open` let go of the lock
