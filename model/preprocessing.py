@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
 from stackwalls.model.wall import IMAGE_SIZE
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from numpy.typing import NDArray
+    from PIL import Image
 
 RESIZE = 256
 """The shorter side after resizing, in pixels, before the centre crop of 224."""
@@ -37,6 +36,9 @@ def resize_and_crop(image: Image.Image, resize: int = RESIZE, crop: int = IMAGE_
     Returns:
         `(crop, crop, 3)` uint8 RGB.
     """
+    import numpy as np
+    from PIL import Image
+
     width, height = image.size
     if width <= height:
         new_width, new_height = resize, int(resize * height / width)

@@ -75,7 +75,8 @@ def test_an_error_holds_no_token_and_no_end(
     monkeypatch.setattr("stackwalls.stackgen.commands.certify.run", fail)
     assert cli.main(["certify", "masked-vgg16"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("stackgen: The server said hf_… of you xxx")
+    assert said.startswith(r"stackgen: The server said \x1b[31mhf_…\x00 of you\nxxx")
+    assert said.rstrip("\n").isprintable()
     assert len(said) < 6000
 
 

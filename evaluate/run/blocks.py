@@ -11,7 +11,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.run.adding import fingerprint_of, with_earlier
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
@@ -140,8 +139,8 @@ class SharedRun:
         """Keep a block; columns that a row does not have are null. Raises RunError if the disk refuses."""
         self._write(block.name, pa.Table.from_pylist(list(rows), schema=ROW_SCHEMA), samples)
 
-    def keep_earlier(self, load: Callable[[], Measurements]) -> None:
-        """Store the results that this run adds to, before they are replaced."""
+    def keep_earlier(self, load: Callable[[], Any]) -> None:
+        """Store the `Results` that this run adds to, before they are replaced."""
         if self.done and self._store.header(_EARLIER) is None:
             earlier = load()
             self._write(_EARLIER, earlier.rows, earlier.samples)

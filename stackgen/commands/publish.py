@@ -74,17 +74,20 @@ def _restored_if_refused(folder: Path) -> Iterator[None]:
     """Put back the card and what belongs to it if the plan is refused: only the weights and the rows are large."""
     from stackwalls.hub_cards import MODEL_FILES
     from stackwalls.model import StackwallsError, write_whole
+    from stackwalls.model.documents import MOST_BYTES
 
     names = {"manifest.json", *MODEL_FILES} - {"model.safetensors"}
     paths = [folder / name for name in sorted(names)]
-    before = {path: path.read_bytes() for path in paths if path.is_file()}
+    there = [path for path in paths if path.exists()]
+    # a larger file is none of ours, and is refused when it is read
+    before = {path: path.read_bytes() for path in paths if path.is_file() and path.stat().st_size <= MOST_BYTES}
     try:
         yield
     except StackwallsError:
         for path in paths:
             if path in before and path.read_bytes() != before[path]:
                 write_whole(path, before[path])
-            elif path not in before and path.is_file():
+            elif path not in there and path.is_file():
                 path.unlink()
         raise
 

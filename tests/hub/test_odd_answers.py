@@ -33,7 +33,7 @@ COMMANDS = {
     "publish": "publish set user/thing --yes",
     "prompts": "prompts --classes user/thing",
 }
-QUICK = 0.4
+QUICK = 1.0
 """Seconds that these tests are patient, instead of `PATIENCE`."""
 
 

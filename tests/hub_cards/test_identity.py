@@ -16,7 +16,7 @@ from PIL import Image
 
 from stackwalls.hub_cards import Manifest, StackDataset, open_dataset
 from stackwalls.hub_cards.layout import file_entry
-from stackwalls.model import InputError, RunError
+from stackwalls.model import InputError, RunError, StackwallsError
 from stackwalls.model.images import ImageRow, open_images
 
 SHARD = "data/test-00000-of-00001.parquet"
@@ -92,6 +92,19 @@ def test_a_changed_byte_in_a_saved_dataset(tmp_path: Path) -> None:
     assert open_dataset(datasets.load_from_disk(tmp_path)).identity != before
 
 
+IN_A_SET = {
+    "too large": "expected labels 0 to 999, but found 0 to 1000",
+    "negative": "expected labels 0 to 999, but found -5 to 0",
+    "floats": "expected its column label to be int64, but it is double",
+    "no label": "expected a value in every row of its column label, but some are null",
+    "text": "expected its column label to be int64, but it is string",
+    "truth values": "expected its column label to be int64, but it is bool",
+    "lists": "expected its column label to be int64, but it is list",
+    "no id": "expected a value in every row of its column image_id, but some are null",
+    "numbers as ids": "expected its column image_id to be string, but it is int64",
+}
+"""What is said of a finished set, whose shards are checked against the columns of its kind."""
+
 FAULTS: dict[str, tuple[dict[str, list[Any]], str]] = {
     "too large": ({"label": [0, 1000]}, "Row 1 of .* has the label 1000: expected a class index, 0 to 999, or -1"),
     "negative": ({"label": [0, -5]}, "Row 1 of .* has the label -5"),
@@ -107,10 +120,9 @@ FAULTS: dict[str, tuple[dict[str, list[Any]], str]] = {
 }
 
 
-@pytest.mark.parametrize(("columns", "said"), FAULTS.values(), ids=FAULTS)
-def test_labels_and_ids_of_a_set_are_checked_when_it_is_opened(
-    columns: dict[str, list[Any]], said: str, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("fault", FAULTS)
+def test_labels_and_ids_of_a_set_are_checked_when_it_is_opened(fault: str, tmp_path: Path) -> None:
+    columns, said = FAULTS[fault]
     shard = finished(tmp_path, rows=2) / SHARD
     table = pq.read_table(shard)
     for name, values in columns.items():
@@ -118,7 +130,7 @@ def test_labels_and_ids_of_a_set_are_checked_when_it_is_opened(
     pq.write_table(table, shard)
     files = Manifest.read(tmp_path).files
     resealed(tmp_path, files=files | {SHARD: file_entry(shard) | {"rows": 2}})
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(StackwallsError, match=IN_A_SET.get(fault, said)):
         open_dataset(tmp_path)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from stackwalls.model import signals
+from stackwalls.model.runtime import signals
 from stackwalls.model.runtime.signals import interrupted_once, interruption
 
 HEED = partial(signal.signal, signal.SIGINT, signal.default_int_handler)

@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import datasets
 import numpy as np
@@ -165,17 +166,22 @@ class TestHub:
         """A dataset `user/animals` with ClassLabel names, as the Hub would give it."""
         features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=list(SYNSETS[:2]))})
 
-        def load(name: str, revision: str | None, split: str, streaming: bool = False) -> datasets.Dataset:
+        def made(split: str) -> datasets.Dataset:
             n = 16 if split == "train" else 4
             rows = {
                 "image": [{"bytes": png(i, i % 2), "path": None} for i in range(n)],
                 "label": [i % 2 for i in range(n)],
             }
-            made = datasets.Dataset.from_dict(rows, features=features)
-            return made.to_iterable_dataset(num_shards=4) if streaming else made
+            return datasets.Dataset.from_dict(rows, features=features)
 
+        builder = SimpleNamespace(
+            config=SimpleNamespace(data_files=None),
+            download_and_prepare=lambda: None,
+            as_dataset=made,
+            as_streaming_dataset=lambda split: made(split).to_iterable_dataset(num_shards=4),
+        )
         monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *_args, **_kw: ["train", "validation"])
-        monkeypatch.setattr(datasets, "load_dataset", load)
+        monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_args, **_kw: builder)
 
     @pytest.mark.usefixtures("hub")
     def test_downloaded(self) -> None:
