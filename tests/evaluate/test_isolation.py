@@ -20,9 +20,9 @@ from torch import nn
 from torch.nn.utils import parametrizations, parametrize
 
 from stackwalls.evaluate import Maps, Subject, evaluate
-from stackwalls.evaluate.adapters import as_explainer, import_object, model_from
+from stackwalls.evaluate.adapters import as_explainer
 from stackwalls.evaluate.adapters.isolation import SETTINGS, LeftChangedError
-from stackwalls.model import InputError
+from stackwalls.model import InputError, import_object, model_from
 
 DATA = InMemoryDataset(range(3))
 SUBJECT = Subject.of(walled_cnn())

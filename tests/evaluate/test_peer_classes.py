@@ -352,7 +352,7 @@ def test_full_grad_without_a_layer_that_it_knows_is_refused() -> None:
         as_explainer("FullGrad", "FullGrad", Subject.of(model))
 
 
-@pytest.mark.parametrize("name", [*OF_A_BATCH])
+@pytest.mark.parametrize("name", sorted(OF_A_BATCH))
 def test_what_permutes_a_batch_says_so(name: str) -> None:
     with pytest.raises(InputError, match=r"permutes features among the images of a batch.* take FeatureAblation"):
         ours(getattr(captum, name))
