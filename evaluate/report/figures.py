@@ -120,7 +120,7 @@ def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Fig
     titles = ("image", f"{method} before upsampling" if cells.any() else method, "over the image")
     captions = (
         caption(int(samples.label[middle]), int(samples.prediction[middle])),
-        f"{wall.size} {wall.axis} cannot reach it" if blind else "this network SEES the band",
+        f"outlined: {wall.size} {wall.axis} that it cannot see" if blind else "this network SEES the band",
         f"mu × 100 = {100 * mu:.1f}, chance {100 * wall.chance:.1f}",
     )
     for axes, title, below in zip(panels, titles, captions, strict=True):

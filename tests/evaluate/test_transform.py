@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from in_memory_dataset import walled_cnn
+import pytorch_grad_cam
+from in_memory_dataset import sparse_vgg, walled_cnn
 from PIL import Image
 from torchvision import transforms
 
-from stackwalls.evaluate import evaluate
+from stackwalls.evaluate import METHODS, evaluate, mu
 from stackwalls.hub_cards import open_dataset
-from stackwalls.model import InputError, RunError
+from stackwalls.model import InputError, RunError, to_input
 
 SIZES = [(224, 224), (300, 250), (224, 224), (224, 400)]
 PAPERS = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])
@@ -40,6 +41,22 @@ def test_only_images_of_the_right_size_are_used_as_they_are(folder: Path) -> Non
         list(open_dataset(folder).batches(4, transform="as-is"))
     with pytest.raises(InputError, match="Expected `transform` to be 'auto' or 'as-is' or 'resize-crop', but got 'x'"):
         evaluate(walled_cnn(), folder, transform="x")
+
+
+def test_table_1_of_a_flat_folder_with_images_of_other_sizes(folder: Path) -> None:
+    """As the authors publish STACK-GEN, and as their code computes it: their transform, grad-cam, the unbiased std."""
+    model = sparse_vgg(1 / 32)
+    results = evaluate(model, folder, transform="resize-crop", progress=False)
+    inputs = to_input(np.stack([np.asarray(PAPERS(Image.open(folder / f"{number}.png"))) for number in range(4)]))
+    maps = pytorch_grad_cam.GradCAMPlusPlus(model, [model.target_layer])(inputs, None)
+    theirs = 100 * mu(maps, model.wall)
+    heading, columns, *rows = results.table().splitlines()
+    assert folder.name in heading
+    assert "top-1" not in heading  # a flat folder has no labels
+    assert columns.split()[:5] == ["method", "|", "mu", "×", "100"]
+    assert [row.split()[0] for row in rows[:8]] == [*METHODS, "chance"]
+    mean, std = rows[1].split("|")[1].split()[:3:2]
+    assert (float(mean), float(std)) == (round(theirs.mean(), 1), round(theirs.std(ddof=1), 1))
 
 
 def test_the_results_say_it(folder: Path) -> None:
