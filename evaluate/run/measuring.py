@@ -51,6 +51,8 @@ UNKNOWN = -1
 """The label of an image whose class is not known, and the target if there is none."""
 
 
+NO_ROOM = "There is not enough memory for a forward pass of one image: free some."
+
 _MEASURES = ("mu", "mu_native", "energy", "pointing")  # in [0, 1]
 
 
@@ -119,7 +121,7 @@ class PreparedBatch:
             raise InputError(f"The wall {subject.wall} is for images of {size} × {size} pixels, but got {got}.")
         inputs = to_input(batch.images, subject.mean, subject.std, device=subject.device)
         refs = tuple(ImageRef(dataset, start + place, image_id) for place, image_id in enumerate(batch.image_ids))
-        with memory_errors("There is not enough memory for a forward pass of one image: free some."):
+        with memory_errors(NO_ROOM):
             shared = None if engine is None else engine.forward(inputs)
             logits = _logits(subject, inputs, sizes or BatchSizes()) if shared is None else shared.explained.logits
             classes = logits.shape[1]

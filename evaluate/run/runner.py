@@ -24,6 +24,7 @@ from stackwalls.evaluate.run.block_run import BlockRun
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
+from stackwalls.evaluate.run.measuring import NO_ROOM
 from stackwalls.evaluate.run.provenance import describe_run, read_from, with_findings
 from stackwalls.evaluate.subject import Subject, network_and_wall
 from stackwalls.hub_cards import StackDataset, open_dataset
@@ -35,6 +36,7 @@ from stackwalls.model import (
     NotBlindError,
     Wall,
     certify,
+    memory_errors,
     placed,
     quotable,
     require_certificate,
@@ -127,7 +129,8 @@ def evaluate(
         sizes = _batch_sizes(subject, spec)
         explainers = _explainers(subject, spec, named, sizes, sources)
         certificate = _certified(subject, certificate, spec.seed, require_blind)
-        subject.check_gradient()
+        with memory_errors(NO_ROOM):
+            subject.check_gradient()
         data = {} if out is None else {source.name: source.identity for source in sources}
         provenance = {**(provenance or {}), **read_from(network, weights, data)}
         sha256 = weights_hash(network)
@@ -234,8 +237,7 @@ def _explainers(
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
     rest = [name for name in spec.methods if name not in fast]
-    most = sizes.differentiated
-    explainers += [as_explainer(name, named[name], subject, spec.seed, most) for name in rest]
+    explainers += [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
     for explainer in explainers:
         if isinstance(explainer, PrecomputedExplainer):
             explainer.check_datasets({source.name: len(source) for source in sources})

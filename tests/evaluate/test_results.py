@@ -172,7 +172,7 @@ def test_a_full_disk_leaves_nothing_half_written(saved: Path, tmp_path: Path, mo
     ("name", "content", "said"),
     [
         ("run.json", "[]", "run.json: expected the content to be object, but found"),
-        ("run.json", '{"format": 1}', "run.json: expected the content to have model, wall, device, datasets"),
+        ("run.json", '{"format": 2}', "run.json: expected the content to have model, wall, device, datasets"),
         ("certificate.json", "[]", "certificate.json: expected the content to be object, but found"),
         ("certificate.json", "{}", "certificate.json: expected the content to have model, wall, passed"),
     ],

@@ -114,6 +114,7 @@ def test_keys_decide_and_what_they_decide_is_on_the_disk_and_there_again(
         assert visit.text("#counts") == "2 kept · 1 rejected · 3 undecided"
         visit.press("ArrowRight", "n")
         visit.wait("document.getElementById('place').textContent.startsWith('n01443537_0000')")
+        visit.page.wait_for_load_state("networkidle")  # the next image is loaded ahead
     with serve(mix_folder) as server:
         visit.open(server.address)
         assert visit.text("#counts") == "2 kept · 1 rejected · 3 undecided"
