@@ -21,7 +21,14 @@ from .expectation import (
     rectified_norm_mean as rectified_norm_mean,
 )
 from .one_convolution import Networks as Networks, OneConvolution as OneConvolution
-from .plots import plot_digit as plot_digit, plot_pixels as plot_pixels, plot_sweeps as plot_sweeps
+from .plots import (
+    Stage as Stage,
+    plot_digit as plot_digit,
+    plot_pixels as plot_pixels,
+    plot_stages as plot_stages,
+    plot_sweeps as plot_sweeps,
+    stages_of as stages_of,
+)
 from .simulation import (
     SIDE as SIDE,
     SWEEPS as SWEEPS,

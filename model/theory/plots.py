@@ -1,6 +1,8 @@
-"""The figures of `stackgen theory`: a digit with its maps, the score of every cell, the sweeps."""
+"""The figures of `stackgen theory`: both networks, a digit with its maps, the score of every cell, the sweeps."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -8,7 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
+from torch import nn
 
+from stackwalls.model.networks.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.seen_rows import rows_needed
 from stackwalls.model.theory.closed_forms import gradcam_map, hirescam_map
 from stackwalls.model.theory.expectation import (
     CHEBYSHEV_THRESHOLD,
@@ -19,6 +24,7 @@ from stackwalls.model.theory.expectation import (
 )
 from stackwalls.model.theory.one_convolution import Networks, OneConvolution
 from stackwalls.model.theory.simulation import Estimate, SweepPoint
+from stackwalls.model.wall import IMAGE_SIZE
 
 _WALL, _SEEN = "#e3342f", "#2b6cb0"
 _BOUNDS = {"moments": ("#dd6b20", "--", "bound by moments"), "chebyshev": ("#718096", ":", "bound by Chebyshev")}
@@ -33,6 +39,57 @@ _AXES = {
     "tau": "standard deviation of the weights",
     "depth": "dense layers L",
 }
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a layer gives, square: its name, channels, rows, and how many rows from the top reach the logits."""
+
+    name: str
+    channels: int
+    rows: int
+    seen: int
+
+
+def stages_of(network: OneConvolution | MaskedVGG16) -> list[Stage]:
+    """The image and the maps of a network, as the paper's Figures 2 ([CNN]) and 4 (the masked VGG16) show them.
+
+    Only the layers' shapes are used. Of a VGG16, the maps at the end of each block.
+    """
+    if isinstance(network, OneConvolution):
+        spec, read = network, network.seen_rows * network.pool
+        return [
+            Stage("image", spec.channels, spec.height, spec.dead_start),
+            Stage("filters, ReLU", spec.filters, spec.map_size[0], read),
+            Stage("max-pool", spec.filters, spec.pooled_size[0], spec.seen_rows),
+        ]
+    layers = network.convolutions
+    needed, rows, channels = rows_needed(layers, network.visible_rows), IMAGE_SIZE, 3
+    stages = [Stage("image", channels, rows, needed[0])]
+    for number, layer in enumerate(layers):
+        channels = layer.out_channels if isinstance(layer, nn.Conv2d) else channels
+        if isinstance(layer, nn.MaxPool2d) or number == len(layers) - 1:
+            stages.append(Stage(f"block {len(stages)}", channels, rows, needed[number + (number == len(layers) - 1)]))
+            rows //= 2
+    return stages
+
+
+def plot_stages(stages: Sequence[Stage], title: str) -> Figure:
+    """Maps from left to right, sides to a logarithmic scale; rows that do not reach the logits are hatched in red."""
+    figure = Figure(figsize=(1.4 * len(stages) + 1.4, 2.8), layout="constrained")
+    axes = figure.subplots()
+    for number, stage in enumerate(stages):
+        side = math.log2(stage.rows) / math.log2(stages[0].rows)
+        dead = side * (1 - stage.seen / stage.rows)
+        left = 1.3 * number
+        axes.add_patch(Rectangle((left, 0), side, side, facecolor="#dbe7f3", edgecolor=_SEEN))
+        axes.add_patch(Rectangle((left, 0), side, dead, fill=False, hatch="//", edgecolor=_WALL))
+        said = f"{stage.name}\n{stage.channels} × {stage.rows} × {stage.rows}\nrows read: {stage.seen}"
+        axes.text(left + side / 2, -0.06, said, ha="center", va="top", fontsize=8)
+    axes.text(1.3 * len(stages), 0.4, "dense layers →\nlogits", va="center", fontsize=9)
+    axes.set(xlim=(-0.1, 1.3 * len(stages) + 0.9), ylim=(-0.5, 1.05), title=title, aspect="equal")
+    axes.set_axis_off()
+    return figure
 
 
 def plot_digit(networks: Networks, image: torch.Tensor, estimate: Estimate) -> Figure:

@@ -273,12 +273,6 @@ def print_set(args: argparse.Namespace, manifest: Manifest, lines: list[str]) ->
     print_result(args, known, "\n".join([*lines, *steps]))
 
 
-def first_names(names: list[str], most: int = 5) -> str:
-    """The first of a list of names, and how many more there are."""
-    more = f", and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
 @contextmanager
 def plain_warnings() -> Iterator[None]:
     """Show warnings as one sentence on stderr, without their location in the code."""

@@ -2,7 +2,8 @@
 
 Draws thousands of small random networks that cannot see the lower half of a digit, and compares their mean GradCAM map
 with its exact expectation and two lower bounds (docs/theory.md has the proofs). Writes digit.png, pixels.png,
-sweeps.png and theory.json. Exit status 1 if the simulation contradicts the theory by more than 4 standard errors.
+sweeps.png, theory.json, and drawings of the two networks, cnn.png and masked-vgg16.png. Exit status 1 if the simulation
+contradicts the theory by more than 4 standard errors.
 """
 
 from __future__ import annotations
@@ -117,11 +118,16 @@ def _draw(
 
     import torch
 
+    from stackwalls.model import MaskedVGG16
     from stackwalls.model.files import whole_file
-    from stackwalls.model.theory import plot_digit, plot_pixels, plot_sweeps
+    from stackwalls.model.theory import plot_digit, plot_pixels, plot_stages, plot_sweeps, stages_of
 
+    with torch.device("meta"):
+        vgg = MaskedVGG16()
     networks = dataclasses.replace(spec, classes=_CLASSES).draw(1, torch.Generator().manual_seed(args.seed))
     figures = {
+        "cnn.png": plot_stages(stages_of(spec), "[CNN]"),
+        "masked-vgg16.png": plot_stages(stages_of(vgg), "the masked VGG16"),
         "digit.png": plot_digit(networks, image, estimate),
         "pixels.png": plot_pixels(spec, image, estimate),
         "sweeps.png": plot_sweeps(points),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stackwalls.model import InputError, RunError
+from stackwalls.model import InputError, MaskedVGG16, RunError
 from stackwalls.model.theory import (
     SIDE,
     SWEEPS,
@@ -21,13 +21,15 @@ from stackwalls.model.theory import (
     patch_norms,
     plot_digit,
     plot_pixels,
+    plot_stages,
     plot_sweeps,
     small_digit,
+    stages_of,
     sweep,
 )
 from stackwalls.stackgen.commands import theory
 
-FILES = {"digit.png", "pixels.png", "sweeps.png", "theory.json"}
+FILES = {"cnn.png", "masked-vgg16.png", "digit.png", "pixels.png", "sweeps.png", "theory.json"}
 
 
 @pytest.fixture
@@ -147,6 +149,18 @@ def test_a_sweep_shows_the_brightest_unseen_cell(monkeypatch: pytest.MonkeyPatch
             next(sweep("kernel", image, seed=seed))
     monkeypatch.setitem(SWEEPS, "kernel", (7,))
     assert next(sweep("kernel", picture[:, 12:, 12:], draws=2)).exact > 0
+
+
+def test_the_drawings_of_the_networks_show_what_is_read() -> None:
+    cnn, vgg = stages_of(OneConvolution()), stages_of(MaskedVGG16(num_classes=10, width=1 / 64))
+    assert [(stage.channels, stage.rows, stage.seen) for stage in cnn] == [(1, 29, 15), (256, 28, 14), (256, 14, 7)]
+    assert [(stage.rows, stage.seen) for stage in vgg] == [
+        (224, 170), (224, 168), (112, 82), (56, 38), (28, 16), (14, 5),
+    ]  # fmt: skip
+    (axes,) = plot_stages(vgg, "the masked VGG16").axes
+    whole, dead = axes.patches[0], axes.patches[1]
+    assert dead.get_height() / whole.get_height() == pytest.approx(54 / 224)  # type: ignore[attr-defined]
+    assert "3 × 224 × 224\nrows read: 170" in axes.texts[0].get_text()
 
 
 def test_the_digits_figure_hatches_what_is_not_seen() -> None:
