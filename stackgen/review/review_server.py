@@ -223,7 +223,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _allowed(self) -> str | None:
         """The path after the token; None if the request was rejected."""
         if self.is_late:
-            self._refuse(408, "The request did not arrive in time.")
+            self.send_error(408)
             return None
         if not _OWN_HOST.fullmatch(self.headers.get("Host", "")):
             self._refuse(403, "Open this page only by its own address on this machine.")
@@ -251,7 +251,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(200, json.dumps(answer).encode(), "application/json")
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the base class rejects: malformed requests and other methods."""
+        """What the base class rejects: malformed requests, those cut off in the middle too, and other methods."""
+        code, message = (408, "The request did not arrive in time") if self.is_late else (code, message)
         self._refuse(code, f"{message or self.responses[code][0]}.")
 
     def _refuse(self, status: int, message: str) -> None:
