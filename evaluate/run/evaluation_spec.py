@@ -106,12 +106,12 @@ def parse_bytes(text: str) -> int:
     Raises:
         InputError: if it is something else, or zero.
     """
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:([kmgt])(i?b)?)?", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,20}(?:\.\d+)?)\s*(?:([kmgt])(i?b)?)?", text.strip().lower())
     base = 1024 if match and match[3] == "ib" else 1000
     size = int(float(match[1]) * base ** " kmgt".index(match[2] or " ")) if match else 0
     if size < 1:
         raise InputError(
-            f"Cannot read the amount of memory {text!r}: expected a number of bytes, or one with a unit, such as "
+            f"Cannot read the amount of memory {text!r:.40}: expected a number of bytes, or one with a unit, such as "
             "512MB, 4GB or 4GiB."
         )
     return size

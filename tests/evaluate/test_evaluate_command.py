@@ -116,7 +116,7 @@ def test_options_are_read(place: Path) -> None:
         parse_methods(["GradCAM", "GradCAM=3"])
     with pytest.raises(InputError, match="Two methods have the name"):
         parse_methods(["GradCAM++", "GradCAMPlusPlus=3"])
-    for wrong in ("ScoreCAM=", "ScoreCAM=0", "ScoreCAM=-1", "ScoreCAM=many"):
+    for wrong in ("ScoreCAM=", "ScoreCAM=0", "ScoreCAM=-1", "ScoreCAM=many", "ScoreCAM=" + "9" * 5000):
         with pytest.raises(InputError, match="expected a method, or METHOD=N"):
             parse_methods([wrong])
     assert find_device("cpu") == torch.device("cpu")

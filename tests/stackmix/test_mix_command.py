@@ -114,7 +114,10 @@ def test_classes_by_number_name_and_folder(image_folder: FolderMaker, tmp_path: 
         (["great white shark", "index:12"], ("great white shark", 12)),
         (["tench, goldfish", "index:12"], ("tench", "goldfish", 12)),
         (["index:seven"], ("index:seven",)),
+        (["9" * 5000], 9_999_999_999),  # refused where there are fewer
+        (["index:" + "9" * 5000], ("index:" + "9" * 5000,)),
     ],
+    ids=lambda value: str(value)[:30],
 )
 def test_the_classes_option(values: list[str] | None, expected: object) -> None:
     assert parse_classes_option(values) == expected
