@@ -1,6 +1,7 @@
 """`check_card`: the Hub's rules for cards, as far as they can be checked before anything is uploaded."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,13 +76,24 @@ def card_metadata(card: str, repo_type: RepositoryKind = "dataset", where: str =
 
 
 def _check_plain(text: str) -> None:
-    """ValueError for YAML that may grow when it is read, or is nested without end."""
-    depth = 0
-    for token in yaml.scan(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """ValueError for YAML that may grow when it is read, is nested without end, or has a key twice."""
+    depth, loader = 0, getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    for token in yaml.scan(text, Loader=loader):
         kind = type(token).__name__
         depth += kind.endswith("StartToken") - kind.endswith("EndToken")
         if kind in ("AliasToken", "AnchorToken", "TagToken") or depth > _MOST_LEVELS:
             raise ValueError(f"expected plain YAML of at most {_MOST_LEVELS} levels, without aliases, anchors and tags")
+    _check_keys(yaml.compose(text, Loader=loader))
+
+
+def _check_keys(node: Any) -> None:
+    """ValueError for a key that is there twice: readers differ in which of the two counts."""
+    entries = node.value if isinstance(node, yaml.MappingNode) else ()
+    name, count = next(iter(Counter(str(key.value) for key, _ in entries).most_common(1)), ("", 0))
+    if count > 1:
+        raise ValueError(f"the key {name!r:.60} is there twice")
+    for child in [value for _, value in entries] + (node.value if isinstance(node, yaml.SequenceNode) else []):
+        _check_keys(child)
 
 
 def _problems(card: str, data: dict[str, Any], repo_type: str) -> Iterator[str]:
