@@ -33,8 +33,8 @@ class TorchCamExplainer(Adapter):
         with undisturbed(subject.model, subject.kept, torch.empty(0, 3, 1, 1), seed), self._hooked() as extractor:
             if not hasattr(extractor, "target_names"):
                 raise InputError(
-                    f"The method {name} is a {type(extractor).__name__}, which is not an extractor of torch-cam and "
-                    "gives no map of a class: pass a function f(model, inputs, targets) that uses it."
+                    f"The method {name} ({type(extractor).__name__}) does not make a map of one class: pass a function "
+                    "f(model, inputs, targets) that makes one with it."
                 )
             self._check_call(extractor, **self._arguments([], None))
             layers = [_inner(extractor).submodule_dict[layer] for layer in extractor.target_names]
