@@ -359,5 +359,5 @@ def test_what_permutes_a_batch_says_so(name: str) -> None:
 
 
 def test_a_factorization_is_not_a_map_of_a_class() -> None:
-    with pytest.raises(InputError, match=r"DeepFeatureFactorization\) does not make a map of one class: pass a function"):
+    with pytest.raises(InputError, match=r"DeepFeatureFactorization\) does not make a map of one class: pass"):
         ours("pytorch_grad_cam:DeepFeatureFactorization")
