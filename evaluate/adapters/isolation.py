@@ -75,6 +75,20 @@ def _is_hooks(name: str, value: object) -> bool:
     return name.startswith("_global") and isinstance(value, dict)
 
 
+def _autocast_depth() -> int:
+    """How many contexts of autocast are open."""
+    torch.autocast_increment_nesting()
+    return int(torch.autocast_decrement_nesting())
+
+
+def _set_autocast_depth(before: int) -> None:
+    while _autocast_depth() > before:
+        torch.autocast_decrement_nesting()
+    while _autocast_depth() < before:
+        torch.autocast_increment_nesting()
+    torch.clear_autocast_cache()  # as the last context does; weights in it would never be those of a later step
+
+
 SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "the environment variables": (lambda: dict(os.environ), _set_environment),
     "sys.path": (lambda: list(sys.path), partial(setattr, sys, "path")),
@@ -105,6 +119,7 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
         )
         for kind in ("cpu", "cuda")
     },
+    "autocast's open contexts": (_autocast_depth, _set_autocast_depth),
     "the precision of float32 products": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     **{
         f"torch.{path}": _attribute(torch, path)
