@@ -1,17 +1,18 @@
 """The run's images in fixed blocks: each process computes its share; the one that finds all done writes the results."""
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.evaluate.run.adding import fingerprint_of, with_earlier
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.hub_cards.manifest import canonical_json
@@ -92,13 +93,16 @@ class SharedRun:
         self._folder, self._launch, self._finished = folder, launch, finished
         self._store = RunStore(folder, marker)
         self._asked: dict[str, Any] = json.loads(canonical_json(asked))
-        self.fingerprint = fingerprint_of(asked)
+        self.fingerprint = _fingerprint(asked)
         begun = self._store.begun() or {}
         self.done: list[str] = begun.get("done", []) if begun == {**self._asked, "done": begun.get("done")} else []
-        self.add_to(self.done)
+        self._leave_out(self.done)
 
-    def add_to(self, done: Sequence[str]) -> None:
-        """Make only the methods that are not `done`; `keep_earlier` stores the rows of those."""
+    def add_to(self, earlier: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        """Make only the methods that `earlier` results lack (see `_methods_done`); `keep_earlier` stores their rows."""
+        self._leave_out(_methods_done(earlier, about, self._asked))
+
+    def _leave_out(self, done: Sequence[str]) -> None:
         self.done = list(done)
         if done:
             self._asked["done"] = self.done
@@ -168,7 +172,7 @@ class SharedRun:
         found = pa.concat_tables(tables).combine_chunks(), Samples.joined(samples)
         if not self.done:
             return found
-        return with_earlier(*found, *self._read(_EARLIER), self._asked["spec"]["methods"])
+        return _with_earlier(*found, *self._read(_EARLIER), self._asked["spec"]["methods"])
 
     def finish(self, blocks: Sequence[Block], write: Callable[[], None]) -> bool:
         """Write the results if all blocks are done and no other process has; whether they are there now."""
@@ -188,3 +192,53 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
             hashed = key in ("weights", "code of the network")
             found.append(key if hashed else f"{key}: {was} there, {value} here")
     return "; ".join(found) or "of another version"
+
+
+# a method added to finished results: only its maps are made, and the results are those of one run with all methods
+
+
+def _fingerprint(asked: Mapping[str, Any]) -> str:
+    """SHA-256 of what a run's numbers follow from (`identity.what_is_asked`)."""
+    return hashlib.sha256(canonical_json(asked).encode()).hexdigest()
+
+
+def _methods_done(earlier: Mapping[str, Any], about: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """The methods of finished results that this run asks for too, with others beside them; none if it is another run.
+
+    Args:
+        earlier: `run.json` of the results.
+        about: the same of this run.
+        asked: what this run's numbers follow from.
+    """
+    done = list(earlier["spec"]["methods"])
+    if not set(done) < set(asked["methods"]):
+        return []
+    limits = {name: count for name, count in asked["spec"]["limits"].items() if name in done}
+    part = {
+        **asked,
+        "methods": {name: asked["methods"][name] for name in done},
+        "spec": {**asked["spec"], "methods": done, "limits": limits},
+    }
+    same = _fingerprint(part) == earlier.get("fingerprint")
+    # the images whose maps are kept for figures follow from the most images of any method
+    return done if same and _most(earlier) == _most(about) else []
+
+
+def _most(run: Mapping[str, Any]) -> list[int]:
+    return [max(dataset["images"].values()) for dataset in run["datasets"]]
+
+
+def _with_earlier(
+    rows: pa.Table, samples: Samples, earlier_rows: pa.Table, earlier_samples: Samples, methods: Sequence[str]
+) -> tuple[pa.Table, Samples]:
+    """Rows and samples of the added methods with those of the earlier ones, in the order of a run of `methods`."""
+    joined = pa.concat_tables([earlier_rows, rows]).combine_chunks()
+    keys = joined.select(["dataset", "method"]).to_pandas()
+    ranks = {name: rank for rank, name in enumerate(methods)}
+    image = keys.groupby(["dataset", "method"], sort=False).cumcount()
+    order = np.lexsort((keys["method"].map(ranks), image, keys["dataset"].factorize()[0]))
+    columns = [samples.method.tolist().index(name) for name in earlier_samples.method.tolist()]
+    filled = {name: getattr(samples, name).copy() for name in ("maps", "made", "mu", "cells")}
+    for name, values in filled.items():
+        values[:, columns] = getattr(earlier_samples, name)
+    return joined.take(order), replace(samples, **filled)

@@ -19,7 +19,6 @@ from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, fingerprint_in, run_in
-from stackwalls.evaluate.run.adding import methods_done
 from stackwalls.evaluate.run.block_run import BlockRun
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
@@ -164,7 +163,7 @@ class _Job:
         """This process's share into a folder, and the results if it is the last one."""
         run = SharedRun(folder, asked, launch, RUN_NAME, lambda fingerprint: fingerprint_in(folder) == fingerprint)
         if not overwrite and (earlier := run_in(folder)) and not run.done:
-            run.add_to(methods_done(earlier, self.about, asked))
+            run.add_to(earlier, self.about)
         if fingerprint_in(folder) != run.fingerprint and not run.done:
             check_folder(folder, overwrite)
         with run.begun(again=overwrite) as to_do:

@@ -174,10 +174,7 @@ def hub_answers() -> Iterator[None]:
     except (StackwallsError, HfHubHTTPError, HFValidationError):
         raise
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        said = quotable(f"{type(error).__name__}: {first_line(error)}", 120)
-        raise HubAnswerError(
-            f"sent an answer that cannot be read ({said}). Run the same command again later"
-        ) from error
+        raise HubAnswerError(_unreadable(error)) from error
 
 
 def commit_of(info: Any) -> str:
