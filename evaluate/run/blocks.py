@@ -233,10 +233,10 @@ def _with_earlier(
 ) -> tuple[pa.Table, Samples]:
     """Rows and samples of the added methods with those of the earlier ones, in the order of a run of `methods`."""
     joined = pa.concat_tables([earlier_rows, rows]).combine_chunks()
-    keys = joined.select(["dataset", "method"]).to_pandas()
+    named = joined.select(["dataset", "method"]).to_pandas()
     ranks = {name: rank for rank, name in enumerate(methods)}
-    image = keys.groupby(["dataset", "method"], sort=False).cumcount()
-    order = np.lexsort((keys["method"].map(ranks), image, keys["dataset"].factorize()[0]))
+    image = named.groupby(["dataset", "method"], sort=False).cumcount()
+    order = np.lexsort((named["method"].map(ranks), image, named["dataset"].factorize()[0]))
     columns = [samples.method.tolist().index(name) for name in earlier_samples.method.tolist()]
     filled = {name: getattr(samples, name).copy() for name in ("maps", "made", "mu", "cells")}
     for name, values in filled.items():
