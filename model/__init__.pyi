@@ -29,9 +29,11 @@ from .hub.ids import HubId as HubId, is_hub_url as is_hub_url
 from .images import (
     NUM_ANIMALS as NUM_ANIMALS,
     ImageNetClass as ImageNetClass,
+    LabelSpace as LabelSpace,
     animals as animals,
     class_names as class_names,
     find_class as find_class,
+    imagenet as imagenet,
     imagenet_classes as imagenet_classes,
     parse_class as parse_class,
     parse_classes as parse_classes,
@@ -80,7 +82,8 @@ from .preprocessing import (
     IMAGENET_MEAN as IMAGENET_MEAN,
     IMAGENET_STD as IMAGENET_STD,
     RESIZE as RESIZE,
-    resize_and_crop as resize_and_crop,
+    USUAL_TRANSFORM as USUAL_TRANSFORM,
+    Transform as Transform,
     to_input as to_input,
 )
 from .runtime.device import (
@@ -94,4 +97,4 @@ from .runtime.launcher import Launch as Launch
 from .runtime.parallel import parallel_map as parallel_map
 from .sampling import check_seed as check_seed, class_order as class_order, drawing_rank as drawing_rank
 from .state import KeptState as KeptState, local_arithmetic as local_arithmetic, preserved as preserved
-from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Wall as Wall
+from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Band as Band, Box as Box, Wall as Wall

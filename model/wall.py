@@ -1,11 +1,13 @@
-"""The wall: the rows (or columns) of the input that a network cannot see, its dead zone."""
+"""The wall: the pixels of the input that a network cannot see, its dead zone."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from stackwalls.model.errors import InputError
 
@@ -18,112 +20,192 @@ Axis = Literal["rows", "columns"]
 IMAGE_SIZE = 224
 """Height and width of the network's input in pixels (VGG's, and the paper's)."""
 
-_FORMS = "'bottom:54', 'top:54', 'left:54', 'right:54', 'rows:80:144' or 'columns:80:144'"
+_FORMS = "'bottom:54', 'top:54', 'left:54', 'right:54', 'rows:80:144', 'columns:80:144', or 'box:TOP:LEFT:BOTTOM:RIGHT'"
+
+_LONGEST = 5000
+"""Characters of the longest text that is read."""
+
+
+class Box(NamedTuple):
+    """A rectangle of pixels or cells: rows `top` to `bottom` and columns `left` to `right`, both ends exclusive."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Index of the rectangle: `maps[(..., *box.slices)]` of `(..., H, W)`, `image[box.slices]` of `(H, W, 3)`."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return (self.bottom - self.top) * (self.right - self.left)
+
+    def scaled(self, factor: int) -> Box:
+        """The same rectangle where each cell is `factor` × `factor` pixels."""
+        return Box(*(edge * factor for edge in self))
+
+    def __str__(self) -> str:
+        return f"rows {self.top} to {self.bottom - 1}, columns {self.left} to {self.right - 1}"
 
 
 @dataclass(frozen=True)
-class Wall:
-    """The dead zone of an input: pixel rows (or columns) `start` to `stop` (exclusive, counted from 0).
+class Band:
+    """A dead zone across the whole image: rows (or columns) `start` to `stop`, exclusive.
 
     Attributes:
         axis: "rows" or "columns".
-        start: first dead row or column.
+        start: first dead row or column, from 0.
         stop: one past the last dead row or column.
-        image_size: height and width of the square input, in pixels.
-
-    Raises:
-        InputError: unless 0 <= start < stop <= image_size, with something left to see.
+        image_size: height and width of the image.
     """
 
     axis: Axis
     start: int
     stop: int
-    image_size: int = IMAGE_SIZE
-
-    def __post_init__(self) -> None:
-        if self.axis not in ("rows", "columns"):
-            raise InputError(f"Expected the wall's axis to be 'rows' or 'columns', but got {self.axis!r}.")
-        if not 0 <= self.start < self.stop <= self.image_size:
-            raise InputError(
-                f"Expected a wall inside the image, 0 <= start < stop <= {self.image_size}, "
-                f"but got {self.axis} {self.start} to {self.stop}."
-            )
-        if self.size == self.image_size:
-            raise InputError(f"A wall over all {self.image_size} {self.axis} leaves the network nothing to see.")
-
-    @classmethod
-    def parse(cls, text: str, image_size: int = IMAGE_SIZE) -> Wall:
-        """Read `bottom:54`, `top:54`, `left:54`, `right:54` (sizes in pixels) or a band, `rows:80:144`.
-
-        Raises:
-            InputError: if `text` has another form or does not fit the image.
-        """
-        side = re.fullmatch(r"(bottom|top|left|right):(\d{1,9})", text)
-        band = re.fullmatch(r"(rows|columns):(\d{1,9}):(\d{1,9})", text)
-        if side:
-            name, size = side[1], int(side[2])
-            if not 0 < size < image_size:
-                raise InputError(f"The wall {text!r} does not fit: expected a size of 1 to {image_size - 1} pixels.")
-            axis: Axis = "rows" if name in ("bottom", "top") else "columns"
-            start = image_size - size if name in ("bottom", "right") else 0
-            return cls(axis, start, start + size, image_size)
-        if band:
-            return cls("rows" if band[1] == "rows" else "columns", int(band[2]), int(band[3]), image_size)
-        raise InputError(f"Cannot read the wall {text!r:.80}: expected {_FORMS}.")
-
-    def __str__(self) -> str:
-        """The shortest form that `parse` reads back."""
-        first, last = ("top", "bottom") if self.axis == "rows" else ("left", "right")
-        if self.start == 0:
-            return f"{first}:{self.size}"
-        if self.stop == self.image_size:
-            return f"{last}:{self.size}"
-        return f"{self.axis}:{self.start}:{self.stop}"
+    image_size: int
 
     @property
     def size(self) -> int:
-        """Number of dead pixel rows (or columns)."""
+        """Number of dead rows (or columns)."""
         return self.stop - self.start
+
+    @property
+    def seen(self) -> tuple[tuple[int, int], ...]:
+        """The intervals (start, stop) of rows (or columns) that are seen: one, or two around a band in the middle."""
+        ends = ((0, self.start), (self.stop, self.image_size))
+        return tuple((start, stop) for start, stop in ends if start < stop)
+
+    def __str__(self) -> str:
+        return f"pixel {self.axis} {self.start} to {self.stop - 1} ({self.size} of {self.image_size})"
+
+
+@dataclass(frozen=True)
+class Wall:
+    """The dead zone of a square input: a union of rectangles of pixels.
+
+    Two walls are equal if their dead pixels are, however they were written.
+
+    Attributes:
+        boxes: rectangles whose union is the dead zone. They may overlap; as few and as large as possible, in a fixed
+            order.
+        image_size: height and width of the input, in pixels.
+
+    Raises:
+        InputError: unless the boxes are inside the image, with something dead and something left to see.
+    """
+
+    boxes: tuple[Box, ...]
+    image_size: int = IMAGE_SIZE
+
+    def __post_init__(self) -> None:
+        if not self.image_size >= 1:
+            raise InputError(f"Expected an image of 1 pixel or more, but got {self.image_size}.")
+        boxes = tuple(Box(*box) for box in self.boxes)
+        if not boxes:
+            raise InputError("Expected a wall with at least one dead pixel, but got none.")
+        for box in boxes:
+            inside = 0 <= box.top < box.bottom <= self.image_size and 0 <= box.left < box.right <= self.image_size
+            if not inside:
+                raise InputError(
+                    f"Expected a wall inside the image, 0 <= start < stop <= {self.image_size}, but got {tuple(box)} "
+                    "(top, left, bottom, right)."
+                )
+        largest = _largest(boxes, self.image_size)
+        if largest == (Box(0, 0, self.image_size, self.image_size),):
+            raise InputError(f"A wall over all {self.image_size} × {self.image_size} pixels leaves nothing to see.")
+        object.__setattr__(self, "boxes", largest)
+
+    @classmethod
+    def of_band(cls, axis: Axis, start: int, stop: int, image_size: int = IMAGE_SIZE) -> Wall:
+        """A band across the image: dead rows (or columns) `start` to `stop`, exclusive."""
+        if axis not in ("rows", "columns"):
+            raise InputError(f"Expected the wall's axis to be 'rows' or 'columns', but got {axis!r}.")
+        box = Box(start, 0, stop, image_size) if axis == "rows" else Box(0, start, image_size, stop)
+        return cls((box,), image_size)
+
+    @classmethod
+    def parse(cls, text: str, image_size: int | None = None) -> Wall:
+        """Read a wall.
+
+        Args:
+            text: `bottom:54`, `top:54`, `left:54`, `right:54` (pixels); a band, `rows:80:144` or `columns:80:144`; a
+                rectangle, `box:TOP:LEFT:BOTTOM:RIGHT`; or several of them, `bottom:64+left:32`. Of another image than
+                224 × 224 with its size: `bottom:32@128`.
+            image_size: height and width of the input where the text does not say it; 224 by default.
+
+        Raises:
+            InputError: if `text` has another form, does not fit the image, or names another size.
+        """
+        parts, at, named = text[:_LONGEST].partition("@")
+        size = IMAGE_SIZE if image_size is None else image_size
+        if at:
+            if not re.fullmatch(r"[1-9]\d{0,4}", named):
+                raise InputError(f"Cannot read the wall {text!r:.80}: expected the image's size after @, such as @128.")
+            if image_size is not None and int(named) != image_size:
+                raise InputError(
+                    f"The wall {text!r:.80} is of an image of {named} pixels, but {image_size} are asked for: leave "
+                    f"out one of them."
+                )
+            size = int(named)
+        return cls(tuple(_parse_part(part, size) for part in parts.split("+")), size)
+
+    def __str__(self) -> str:
+        """The shortest form that `parse` reads back; the same for equal walls."""
+        size = "" if self.image_size == IMAGE_SIZE else f"@{self.image_size}"
+        return "+".join(_part(box, self.image_size) for box in self.boxes) + size
+
+    @cached_property
+    def band(self) -> Band | None:
+        """The dead zone as one band of rows or columns across the image; None if it has another form."""
+        if len(self.boxes) > 1:
+            return None
+        (box,), side = self.boxes, self.image_size
+        if (box.left, box.right) == (0, side):
+            return Band("rows", box.top, box.bottom, side)
+        return Band("columns", box.left, box.right, side) if (box.top, box.bottom) == (0, side) else None
+
+    @cached_property
+    def dead(self) -> tuple[Box, ...]:
+        """The dead zone as rectangles that do not overlap, by their corner."""
+        return _partition(self.boxes, self.image_size, seen=False)
+
+    @cached_property
+    def seen(self) -> tuple[Box, ...]:
+        """What is left to see as few rectangles that do not overlap, by their corner."""
+        return _partition(self.boxes, self.image_size, seen=True)
 
     @property
     def share(self) -> float:
         """Dead share of the image's area, in (0, 1)."""
-        return self.size / self.image_size
+        return sum(box.area for box in self.dead) / self.image_size**2
 
     @property
     def chance(self) -> float:
         """Mu of a uniform map, the chance level: the square root of the dead share."""
         return math.sqrt(self.share)
 
-    @property
-    def seen(self) -> tuple[tuple[int, int], ...]:
-        """The intervals (start, stop) of rows (or columns) that the network sees: one, or two around a band."""
-        ends = ((0, self.start), (self.stop, self.image_size))
-        return tuple((start, stop) for start, stop in ends if start < stop)
-
-    def index(self, ndim: int) -> tuple[slice, ...]:
-        """Index of the dead zone in an array whose last two axes are image height and width.
-
-        `images[wall.index(images.ndim)]` is the dead zone of `(..., H, W)`.
-        """
-        dead = slice(self.start, self.stop)
-        spatial = (dead, slice(None)) if self.axis == "rows" else (slice(None), dead)
-        return (*(slice(None),) * (ndim - 2), *spatial)
-
     def mask(self) -> NDArray[np.bool_]:
         """`(image_size, image_size)` bool, True in the dead zone."""
         import numpy as np
 
         mask = np.zeros((self.image_size, self.image_size), dtype=bool)
-        mask[self.index(2)] = True
+        for box in self.boxes:
+            mask[box.slices] = True
         return mask
+
+    def covers(self, other: Wall) -> bool:
+        """Whether all dead pixels of another wall, of an image of the same size, are dead here too."""
+        return self.image_size == other.image_size and Wall((*self.boxes, *other.boxes), self.image_size) == self
 
     def rescaled(self, size: int) -> Wall | None:
         """The wall on a `size` × `size` map of the same image, or None if its edges fall between cells."""
-        start, stop = self.start * size, self.stop * size
-        if start % self.image_size or stop % self.image_size:
+        if any(edge * size % self.image_size for box in self.boxes for edge in box):
             return None
-        return Wall(self.axis, start // self.image_size, stop // self.image_size, size)
+        return Wall(tuple(Box(*(edge * size // self.image_size for edge in box)) for box in self.boxes), size)
 
     def widened(self, multiple: int) -> Wall:
         """The smallest wall around this one whose edges are multiples of `multiple` pixels (or the image's edges).
@@ -133,22 +215,148 @@ class Wall:
         Raises:
             InputError: if that leaves nothing to see.
         """
-        start = self.start - self.start % multiple
-        stop = min(-(-self.stop // multiple) * multiple, self.image_size)
-        return Wall(self.axis, start, stop, self.image_size)
+
+        def up(edge: int) -> int:
+            return min(-(-edge // multiple) * multiple, self.image_size)
+
+        wider = (
+            Box(top - top % multiple, left - left % multiple, up(bottom), up(right))
+            for top, left, bottom, right in self.boxes
+        )
+        return Wall(tuple(wider), self.image_size)
+
+    def description(self) -> str:
+        """Where the dead pixels are: `pixel rows 170 to 223 (54 of 224), 24.1 % of the image`."""
+        where = str(self.band) if self.band else f"pixel {' and '.join(map(str, self.boxes))}"
+        return f"{where}, {100 * self.share:.1f} % of the image"
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: the text form, the interval and the numbers derived from it."""
+        """For JSON: the text form, the boxes (top, left, bottom, right) and the numbers derived from them."""
         return {
             "wall": str(self),
-            "axis": self.axis,
-            "dead_start": self.start,
-            "dead_stop": self.stop,
+            "boxes": [list(box) for box in self.boxes],
             "image_size": self.image_size,
             "dead_share": self.share,
             "chance_level": self.chance,
         }
 
 
-VGG16_WALL = Wall("rows", 170, 224)
+def _parse_part(text: str, size: int) -> Box:
+    side = re.fullmatch(r"(bottom|top|left|right):(\d{1,9})", text)
+    edges = re.fullmatch(r"(rows|columns|box)((?::\d{1,9})+)", text)
+    if side:
+        depth = int(side[2])
+        if not 0 < depth < size:
+            raise InputError(f"The wall {text!r} does not fit: expected a size of 1 to {size - 1} pixels.")
+        return {
+            "top": Box(0, 0, depth, size),
+            "bottom": Box(size - depth, 0, size, size),
+            "left": Box(0, 0, size, depth),
+            "right": Box(0, size - depth, size, size),
+        }[side[1]]
+    numbers = [int(number) for number in edges[2].split(":")[1:]] if edges else []
+    if edges and len(numbers) == (4 if edges[1] == "box" else 2):
+        if edges[1] == "box":
+            return Box(*numbers)
+        start, stop = numbers
+        return Box(start, 0, stop, size) if edges[1] == "rows" else Box(0, start, size, stop)
+    raise InputError(f"Cannot read the wall {text!r:.80}: expected {_FORMS}, or several of them joined by +.")
+
+
+def _part(box: Box, size: int) -> str:
+    if (box.left, box.right) == (0, size):
+        if box.top == 0 or box.bottom == size:
+            return f"top:{box.bottom}" if box.top == 0 else f"bottom:{size - box.top}"
+        return f"rows:{box.top}:{box.bottom}"
+    if (box.top, box.bottom) == (0, size):
+        if box.left == 0 or box.right == size:
+            return f"left:{box.right}" if box.left == 0 else f"right:{size - box.left}"
+        return f"columns:{box.left}:{box.right}"
+    return "box:" + ":".join(map(str, box))
+
+
+class _Grid:
+    """A union of boxes on the grid of their edges: a strip of rows is an integer, whose bits are the dead columns."""
+
+    def __init__(self, boxes: Iterable[Box], size: int) -> None:
+        boxes = tuple(boxes)
+        self.rows = sorted({0, size, *(edge for box in boxes for edge in (box.top, box.bottom))})
+        self.columns = sorted({0, size, *(edge for box in boxes for edge in (box.left, box.right))})
+        at = {edge: bit for bit, edge in enumerate(self.columns)}
+        self.all = (1 << (len(self.columns) - 1)) - 1
+        self.strips = [0] * (len(self.rows) - 1)
+        numbers = {edge: number for number, edge in enumerate(self.rows)}
+        for box in boxes:
+            bits = (1 << at[box.right]) - (1 << at[box.left])
+            for strip in range(numbers[box.top], numbers[box.bottom]):
+                self.strips[strip] |= bits
+
+    def box(self, first: int, last: int, bits: int) -> Box:
+        """Strips `first` to `last`, inclusive, of one run of columns."""
+        left, right = (bits & -bits).bit_length() - 1, bits.bit_length()
+        return Box(self.rows[first], self.columns[left], self.rows[last + 1], self.columns[right])
+
+
+def _runs(bits: int) -> Iterator[int]:
+    """The runs of neighbouring ones, each as a number of its own."""
+    while bits:
+        low = bits & -bits
+        run = bits & ~(bits + low)
+        yield run
+        bits ^= run
+
+
+@lru_cache(4096)
+def _largest(boxes: tuple[Box, ...], size: int) -> tuple[Box, ...]:
+    """The largest rectangles inside a union of boxes, without those that the others cover; the same for equal unions."""
+    grid = _Grid(boxes, size)
+    strips, found = grid.strips, {}
+    for first in range(len(strips)):
+        common = grid.all
+        for last in range(first, len(strips)):
+            common &= strips[last]
+            if not common:
+                break
+            for run in _runs(common):
+                above, below = strips[first - 1] if first else 0, strips[last + 1] if last + 1 < len(strips) else 0
+                if above & run != run and below & run != run:
+                    found[grid.box(first, last, run)] = (range(first, last + 1), run)
+    for box in sorted(found, key=lambda box: (box.area, box)):
+        covered = [0] * len(strips)
+        for other, (lines, run) in found.items():
+            if other != box:
+                for line in lines:
+                    covered[line] |= run
+        lines, run = found[box]
+        if all(covered[line] & run == run for line in lines):
+            del found[box]
+
+    def order(box: Box) -> tuple[bool, bool, Box]:  # bands of rows, of columns, then the rest
+        return box.right - box.left < size, box.bottom - box.top < size, box
+
+    return tuple(sorted(found, key=order))
+
+
+def _partition(boxes: tuple[Box, ...], size: int, *, seen: bool) -> tuple[Box, ...]:
+    """A union of boxes, or what is left of the image, as few strips: of rows or of columns, whichever are fewer."""
+    turned = tuple(Box(left, top, right, bottom) for top, left, bottom, right in boxes)
+    by_rows = _strips(boxes, size, seen=seen)
+    by_columns = [Box(top, left, bottom, right) for left, top, right, bottom in _strips(turned, size, seen=seen)]
+    return tuple(sorted(by_columns if len(by_columns) < len(by_rows) else by_rows))
+
+
+def _strips(boxes: tuple[Box, ...], size: int, *, seen: bool) -> list[Box]:
+    grid = _Grid(boxes, size)
+    done: list[Box] = []
+    growing: dict[int, int] = {}  # run of columns → its first strip
+    for number, bits in enumerate([*grid.strips, grid.all if seen else 0]):
+        runs = set(_runs(grid.all & ~bits if seen else bits))
+        for run in growing.keys() - runs:
+            done.append(grid.box(growing.pop(run), number - 1, run))
+        for run in runs - growing.keys():
+            growing[run] = number
+    return done
+
+
+VGG16_WALL = Wall.of_band("rows", 170, 224)
 """The paper's wall: the dead zone of MaskedVGG16 (derived by `receptive_field`, and tested to be this)."""

@@ -2,10 +2,12 @@
 
 import difflib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import sha256
 from importlib import resources
 
 from stackwalls.model.errors import InputError
@@ -51,6 +53,101 @@ def class_names() -> tuple[str, ...]:
 def animals() -> tuple[ImageNetClass, ...]:
     """The 398 animal classes in index order."""
     return imagenet_classes()[:NUM_ANIMALS]
+
+
+MOST_CLASSES = 100_000
+"""Most classes of a label space."""
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The classes of a dataset or a network, by index: ImageNet-1k's, or one's own.
+
+    Attributes:
+        names: the name of each class; all different, none empty.
+
+    Raises:
+        InputError: if there are none, too many, or a name is empty, is there twice or is no text.
+    """
+
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.names) <= MOST_CLASSES:
+            raise InputError(f"Expected 1 to {MOST_CLASSES:,} class names, but got {len(self.names):,}.")
+        for name in self.names:
+            if not isinstance(name, str) or not name.strip():
+                raise InputError(f"Expected every class name to be a text that is not empty, but got {name!r:.80}.")
+        if twice := [name for name, times in Counter(self.names).items() if times > 1]:
+            raise InputError(f"The class name {twice[0]!r:.80} is there twice: expected a name of its own for each.")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @cached_property
+    def is_imagenet(self) -> bool:
+        """Whether these are ImageNet-1k's 1000 classes."""
+        return self.names == class_names()
+
+    def key(self, index: int) -> str:
+        """What a class is called in ids and file names: ImageNet's synset, or the name in letters, digits and hyphens.
+
+        It depends on the name alone, except where two names give the same key.
+        """
+        return self._keys[index]
+
+    @cached_property
+    def _keys(self) -> tuple[str, ...]:
+        if self.is_imagenet:
+            return tuple(entry.synset for entry in imagenet_classes())
+        plain = [re.sub(r"[^a-z0-9]+", "-", _ascii(name).lower()).strip("-")[:60] for name in self.names]
+        times = Counter(plain)
+        return tuple(
+            name if name and times[name] == 1 else f"{name or 'class'}-{sha256(full.encode()).hexdigest()[:8]}"
+            for name, full in zip(plain, self.names, strict=True)
+        )
+
+    @cached_property
+    def _by_text(self) -> dict[str, int]:
+        """Names, keys, and normalized names that stand for one class only."""
+        normalized = Counter(map(_normalized, self.names))
+        loose = {text: i for i, name in enumerate(self.names) if normalized[text := _normalized(name)] == 1}
+        keys = {key: index for index, key in enumerate(self._keys)}
+        return loose | keys | {name: index for index, name in enumerate(self.names)}
+
+    def find(self, text: str | int) -> int | None:
+        """The class that an index (as a number), a name or a key stands for, or None. ImageNet's: see `class_of`."""
+        if self.is_imagenet:
+            return class_of(text)
+        if isinstance(text, int):
+            return text if 0 <= text < len(self) else None
+        return self._by_text.get(text, self._by_text.get(_normalized(text)))
+
+    def parse(self, text: str | int) -> int:
+        """`find`, where there must be one.
+
+        Raises:
+            InputError: naming the nearest class names.
+        """
+        if self.is_imagenet:
+            return parse_class(text).index
+        if (index := self.find(text)) is not None:
+            return index
+        near = difflib.get_close_matches(str(text)[:80], self.names, n=3)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        shown = ", ".join(self.names[:5]) + (", …" if len(self) > 5 else "")
+        raise InputError(f"Unknown class {str(text)!r:.80}: expected one of the {len(self)} classes ({shown}).{hint}")
+
+
+@lru_cache(maxsize=1)
+def imagenet() -> LabelSpace:
+    """ImageNet-1k's label space."""
+    return LabelSpace(class_names())
+
+
+def _ascii(text: str) -> str:
+    """Letters without their accents; others of other alphabets go."""
+    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
 
 
 def _normalized(text: str) -> str:
