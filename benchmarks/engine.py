@@ -176,7 +176,7 @@ def fast_passes(model: MaskedVGG16, engine: Engine) -> dict[str, float]:
 def shown(model: BlindModel, explained: Explained) -> int:
     """How many channels have a mask that shows something outside the wall."""
     masks = channel_masks(explained.activations[0], 224)
-    return int((masks[:, : VGG16_WALL.start].flatten(1) > 0).any(1).sum())
+    return int((masks[:, : VGG16_WALL.boxes[0].top].flatten(1) > 0).any(1).sum())
 
 
 def compare(

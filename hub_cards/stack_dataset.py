@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.model import IMAGE_SIZE, InputError, RunError, Wall, resize_and_crop
+from stackwalls.model import IMAGE_SIZE, USUAL_TRANSFORM, InputError, RunError, Wall
 from stackwalls.model.images import BrokenImageError, ImageRow, class_names, decode
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class StackDataset:
         Args:
             batch_size: images per batch; the last one of a span may be smaller.
             spans: (start, stop) of the wanted rows, in order and disjoint; all by default. Other rows are not decoded.
-            transform: "resize-crop" applies `resize_and_crop` to every image, "as-is" to none, "auto" to those that are
+            transform: "resize-crop" applies the usual one to every image, "as-is" to none, "auto" to those that are
                 not 224 × 224. Images of a finished set are used as they are.
 
         Raises:
@@ -147,7 +147,7 @@ class StackDataset:
             raise _unreadable(row, self.name, str(error)) from error
         fits = pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE)
         if transform == "resize-crop" or (transform == "auto" and not fits):
-            return resize_and_crop(Image.fromarray(pixels)), "resize-crop"
+            return USUAL_TRANSFORM(Image.fromarray(pixels)), "resize-crop"
         if not fits:
             size, advice = f"{IMAGE_SIZE} × {IMAGE_SIZE}", "choose the transform resize-crop or auto (--transform)"
             raise RunError(

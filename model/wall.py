@@ -199,7 +199,8 @@ class Wall:
 
     def covers(self, other: Wall) -> bool:
         """Whether all dead pixels of another wall, of an image of the same size, are dead here too."""
-        return self.image_size == other.image_size and Wall((*self.boxes, *other.boxes), self.image_size) == self
+        union = (*self.boxes, *other.boxes)
+        return self.image_size == other.image_size and _largest(union, self.image_size) == self.boxes
 
     def rescaled(self, size: int) -> Wall | None:
         """The wall on a `size` × `size` map of the same image, or None if its edges fall between cells."""
@@ -308,7 +309,7 @@ def _runs(bits: int) -> Iterator[int]:
 
 @lru_cache(4096)
 def _largest(boxes: tuple[Box, ...], size: int) -> tuple[Box, ...]:
-    """The largest rectangles inside a union of boxes, without those that the others cover; the same for equal unions."""
+    """The largest rectangles inside a union of boxes that are not covered by others; the same for equal unions."""
     grid = _Grid(boxes, size)
     strips, found = grid.strips, {}
     for first in range(len(strips)):
@@ -351,8 +352,7 @@ def _strips(boxes: tuple[Box, ...], size: int, *, seen: bool) -> list[Box]:
     growing: dict[int, int] = {}  # run of columns → its first strip
     for number, bits in enumerate([*grid.strips, grid.all if seen else 0]):
         runs = set(_runs(grid.all & ~bits if seen else bits))
-        for run in growing.keys() - runs:
-            done.append(grid.box(growing.pop(run), number - 1, run))
+        done += [grid.box(growing.pop(run), number - 1, run) for run in growing.keys() - runs]
         for run in runs - growing.keys():
             growing[run] = number
     return done

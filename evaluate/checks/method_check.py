@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
 from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.checks.leak_diagnostics import seen_change, twins_of
@@ -171,19 +172,22 @@ def _blind(subject: Subject, maps: NDArray[Any], wall: str) -> Verdict:
     if np.isnan(found).all():
         return Verdict(wall, "blind", None, "every map is zero everywhere, which says nothing")
     mean = float(np.nanmean(found))
-    lit = maps[inner_wall(subject).index(3)].max((1, 2)) > 1e-6 * maps.max((1, 2))  # less is rounding
+    inner = inner_zone(subject)
+    lit = maps[:, inner].max(1, initial=0) > 1e-6 * maps.max((1, 2))  # less is rounding
     said = f"{int(lit.sum())} of {len(maps)} maps are lit there; mean mu {mean:.3f}, chance {subject.wall.chance:.3f}"
     return Verdict(wall, "blind", not lit.any(), said, mean)
 
 
-def inner_wall(subject: Subject) -> Wall:
-    """The dead zone without the first cell behind the wall of the target layer's map, into which upsampling smears."""
+def inner_zone(subject: Subject) -> NDArray[np.bool_]:
+    """The dead zone without the first cell behind the wall of the target layer's map, into which upsampling smears.
+
+    `(H, W)` bool, in pixels.
+    """
     wall = subject.wall
     image = torch.zeros(1, 3, wall.image_size, wall.image_size, device=subject.device)
     cell = -(-wall.image_size // activations_of(subject, image).shape[-1])
-    start = wall.start + cell if wall.start > 0 else 0
-    stop = wall.stop - cell if wall.stop < wall.image_size else wall.stop
-    return Wall(wall.axis, start, stop, wall.image_size)
+    seen = torch.from_numpy(~wall.mask())[None].float()
+    return F.max_pool2d(seen, 2 * cell + 1, stride=1, padding=cell)[0].numpy() == 0
 
 
 def verdicts_as_json(verdicts: Mapping[str, list[Verdict]]) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Fig
     titles = ("image", f"{method} before upsampling" if cells.any() else method, "over the image")
     captions = (
         caption(int(samples.label[middle]), int(samples.prediction[middle])),
-        f"outlined: {wall.size} {wall.axis} that it cannot see" if blind else "this network SEES the band",
+        "outlined: what it cannot see" if blind else "this network SEES the part that is outlined",
         f"mu × 100 = {100 * mu:.1f}, chance {100 * wall.chance:.1f}",
     )
     for axes, title, below in zip(panels, titles, captions, strict=True):
@@ -172,10 +172,10 @@ def _draw_image(axes: Axes, pixels: NDArray[Any], wall: Wall, hatched: bool = Tr
     """
     side = wall.image_size
     axes.imshow(pixels, extent=(0, side, side, 0), interpolation="nearest")
-    rows = wall.axis == "rows"
-    place = ((0, wall.start), side, wall.size) if rows else ((wall.start, 0), wall.size, side)
     hatch = "//" if hatched else None
-    axes.add_patch(Rectangle(*place, fill=False, edgecolor=WALL_COLOR, linewidth=1.2, hatch=hatch))
+    for box in wall.boxes:
+        place = (box.left, box.top), box.right - box.left, box.bottom - box.top
+        axes.add_patch(Rectangle(*place, fill=False, edgecolor=WALL_COLOR, linewidth=1.2, hatch=hatch))
 
 
 def _draw_overlay(axes: Axes, image: NDArray[np.uint8], values: NDArray[np.float32] | None, wall: Wall) -> None:

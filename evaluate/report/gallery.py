@@ -125,8 +125,8 @@ def _brightest(values: NDArray[np.uint8], wall: Wall) -> str:
         for place, size in zip(np.unravel_index(values.argmax(), values.shape), values.shape, strict=True)
     )
     place = f"{('top', 'middle', 'bottom')[int(3 * row)]} {('left', 'center', 'right')[int(3 * column)]}"
-    across = wall.image_size * (row if wall.axis == "rows" else column)
-    return f"brightest at the {place}, {'in' if wall.start <= across < wall.stop else 'outside'} the dead zone"
+    dead = wall.mask()[int(row * wall.image_size), int(column * wall.image_size)]
+    return f"brightest at the {place}, {'in' if dead else 'outside'} the dead zone"
 
 
 def _data_uri(pixels: NDArray[np.uint8], quality: int) -> str:

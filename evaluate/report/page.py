@@ -106,7 +106,7 @@ def render_report(
         results, comparison, sections or {}, galleries(results.samples, results.summary.datasets, results.wall)
     )
     environment = html_environment(Path(__file__).parent / "templates")
-    environment.globals |= {"band": _band(results.wall), "color_scale": color_scale()}
+    environment.globals |= {"zone": _zone(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
     parts = {}
     for name, values_of in SECTIONS.items():
@@ -131,17 +131,11 @@ def html_environment(templates: Path) -> Environment:
     return Environment(loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, **blocks)
 
 
-def wall_in_words(wall: Wall) -> str:
-    """`pixel rows 170 to 223, 54 of 224 (24.1 %)`."""
-    count = f"{wall.size} of {wall.image_size} ({100 * wall.share:.1f} %)"
-    return f"pixel {wall.axis} {wall.start} to {wall.stop - 1}, {count}"
-
-
 def _result(shown: Shown) -> dict[str, Any]:
     results = shown.results
     return {
         "headline": headline(results.summary, results.run["model"], results.blind),
-        "where": wall_in_words(results.wall),
+        "where": results.wall.description(),
         "typical": typical(shown.galleries[0]),
         # the section's alarm says that a network is not blind
         "notes": [note for note in notes(results.run) if not note.startswith("NOT BLIND")],
@@ -216,12 +210,14 @@ def _enough(found: list[RankAgreement]) -> int | None:
     return sure[-1].images if sure else None
 
 
-def _band(wall: Wall) -> str:
-    """The wall over an image, as CSS."""
-    start, size = 100 * wall.start / wall.image_size, 100 * wall.share
-    if wall.axis == "rows":
-        return f"left:0;right:0;top:{start:.3f}%;height:{size:.3f}%"
-    return f"top:0;bottom:0;left:{start:.3f}%;width:{size:.3f}%"
+def _zone(wall: Wall) -> list[str]:
+    """The dead zone over an image, each of its rectangles as CSS."""
+    per = 100 / wall.image_size
+    return [
+        f"top:{per * box.top:.3f}%;left:{per * box.left:.3f}%;"
+        f"height:{per * (box.bottom - box.top):.3f}%;width:{per * (box.right - box.left):.3f}%"
+        for box in wall.boxes
+    ]
 
 
 def _meaning(shown: Shown) -> dict[str, Any]:
@@ -233,7 +229,7 @@ def _run(shown: Shown) -> dict[str, Any]:
     run, spec = shown.results.run, shown.results.run["spec"]
     facts = {
         "network": run["model"],
-        "wall": f"{run['wall']['wall']}: {wall_in_words(shown.results.wall)}",
+        "wall": f"{run['wall']['wall']}: {shown.results.wall.description()}",
         "explained class": "the predicted one" if spec["target"] == "predicted" else "the image's label",
         "seed": spec["seed"],
         "batch size": spec["batch_size"] or "by the free memory",

@@ -182,12 +182,9 @@ def _wall_notes(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[
         yield f"{{}}, made for {of_data}: mu is measured by {of_model}."
         return
     measured = f"{{}}, made for {of_data}: {run['model']} is behind {of_model}, by which mu is measured"
-    if of_model.axis == of_data.axis and of_model.start <= of_data.start and of_data.stop <= of_model.stop:
-        extra = of_model.size - of_data.size
-        wide = (
-            f"the wall ({of_model.size} {of_model.axis}) covers the whole second image ({of_data.size} {of_data.axis})"
-        )
-        yield f"{measured}; {wide} and {extra} {of_model.axis} of the first."
+    if of_model.covers(of_data):
+        more = of_model.share - of_data.share
+        yield f"{measured}; it covers the whole second image, and {100 * more:.1f} % of the image more, of the first."
     else:
         yield f"{measured}; the network sees a part of the second image."
 

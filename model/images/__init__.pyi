@@ -4,10 +4,12 @@ from .labelled import ImageRow as ImageRow, LabelledImages as LabelledImages
 from .labels import (
     NUM_ANIMALS as NUM_ANIMALS,
     ImageNetClass as ImageNetClass,
+    LabelSpace as LabelSpace,
     animals as animals,
     class_names as class_names,
     class_of as class_of,
     find_class as find_class,
+    imagenet as imagenet,
     imagenet_classes as imagenet_classes,
     parse_class as parse_class,
     parse_classes as parse_classes,

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from stackwalls.model.documents import FLAG, NUMBER, OBJECT, TEXT, each, keys
 from stackwalls.model.errors import InputError, RunError, reason_of
@@ -102,8 +103,7 @@ class Certificate:
         verdict = "BLIND" if self.passed else "NOT CERTIFIED"
         lines = [
             f"{verdict}: {self.model} behind {self.wall}",
-            f"  dead zone     pixel {wall.axis} {wall.start} to {wall.stop - 1} ({wall.size} of {wall.image_size}, "
-            f"{wall.share:.1%}); chance level of mu {self.chance_level:.3f}",
+            f"  dead zone     {wall.description()}; chance level of mu {self.chance_level:.3f}",
         ]
         lines += [f"  {check.name:<13} {'ok' if check.passed else 'FAILED'}: {check.found}" for check in self.checks]
         setting = ", ".join(f"{key} {value}" for key, value in self.setting.items())
@@ -143,16 +143,17 @@ def _structure(model: nn.Module, wall: Wall) -> Check:
 
 def _interventions(images: torch.Tensor, wall: Wall, generator: torch.Generator) -> Iterator[tuple[str, torch.Tensor]]:
     """The same images with other dead zones: constants, noise of several amplitudes, each other's."""
-    zone = wall.index(images.ndim)
-    shape = images[zone].shape
+    dead = images[..., torch.from_numpy(wall.mask())]  # (N, 3, dead pixels)
+    shape = dead.shape
     for value in (0.0, -_AMPLITUDES[-1]):
         yield f"constant {value:g}", torch.full(shape, value)
     for amplitude in _AMPLITUDES:
         yield f"noise × {amplitude:g}", torch.randn(shape, generator=generator) * amplitude
-    yield "another image's", images[zone].roll(1, dims=0)
+    yield "another image's", dead.roll(1, dims=0)
 
 
 def _intervention(forward: Forward, images: torch.Tensor, wall: Wall, generator: torch.Generator) -> Check:
+    zone = torch.from_numpy(wall.mask())
     with torch.no_grad():
         before = forward(images)
         if not bool(before.isfinite().all()):
@@ -160,7 +161,7 @@ def _intervention(forward: Forward, images: torch.Tensor, wall: Wall, generator:
         worst, worst_name, tried = 0.0, "", 0
         for name, content in _interventions(images, wall, generator):
             changed = images.clone()
-            changed[wall.index(images.ndim)] = content
+            changed[..., zone] = content
             after = forward(changed)
             tried += 1
             if not torch.equal(after, before):
@@ -187,25 +188,32 @@ def _gradient_checks(
         (gradient,) = torch.autograd.grad((logits * weights).sum(), images, allow_unused=True)
         if gradient is None:
             raise InputError(_CUT)
-    size = gradient.abs()
-    dead = float(size[wall.index(size.ndim)].max())
+    size = gradient.abs().cpu()
+    dead = float(size[..., torch.from_numpy(wall.mask())].max())
     zero = Check("gradient", dead == 0, f"largest absolute input gradient in the dead zone: {dead:.3g}")
     return zero, _contrast(size, wall)
 
 
 def _contrast(size: torch.Tensor, wall: Wall) -> Check:
     """The same gradient must be there outside the wall: else its absence inside would prove nothing."""
-    largest = size.amax(dim=(0, 1, 3 if wall.axis == "rows" else 2))
-    seen = [line for start, stop in wall.seen for line in range(start, stop) if float(largest[line]) > 0]
-    if not seen:
+    zone = torch.from_numpy(wall.mask())
+    largest = size.amax(dim=(0, 1)).masked_fill(zone, 0)  # (H, W)
+    if not bool(largest.any()):
         return Check("contrast", False, "the gradient is zero outside the wall too: the network ignores its input")
-    distance, line = min((min(abs(line - wall.start), abs(line - wall.stop + 1)), line) for line in seen)
+    distance = 1
+    while not bool(((around := _grown(zone, distance)) & (largest > 0)).any()):
+        distance += 1
+    where = "right at the wall" if distance == 1 else f"{distance - 1} pixels away from the wall"
     found = (
-        f"largest absolute input gradient outside {float(largest[seen].max()):.3g}; "
-        f"the nearest {wall.axis[:-1]} that is seen is {line} ({float(largest[line]):.3g}), "
-        + ("right at the wall" if distance == 1 else f"{distance - 1} {wall.axis} away from the wall")
+        f"largest absolute input gradient outside {float(largest.max()):.3g}; the nearest pixels that are seen "
+        f"({float(largest[around].max()):.3g}) are {where}"
     )
     return Check("contrast", True, found)
+
+
+def _grown(zone: torch.Tensor, by: int) -> torch.Tensor:
+    """A `(H, W)` bool mask with all pixels at most `by` rows and columns away."""
+    return F.max_pool2d(zone[None].float(), 2 * by + 1, stride=1, padding=by)[0] > 0
 
 
 def certify(

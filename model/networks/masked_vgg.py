@@ -148,13 +148,14 @@ class MaskedVGG16(BlindModel, Pretrained):
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
         wall = self.derive_wall()
-        if wall is None:
+        dead = None if wall is None else wall.band
+        if dead is None:
             return f"the head reads all {self.visible_rows} map rows, which reach every pixel row: nothing is dead"
         return (
             f"the head reads rows 0 to {self.visible_rows - 1} of the {MAP_SIZE}-row map; by the receptive fields of "
             f"{sum(isinstance(layer, nn.Conv2d) for layer in self.convolutions)} convolutions and "
             f"{sum(isinstance(layer, nn.MaxPool2d) for layer in self.convolutions)} max-pools these reach pixel rows "
-            f"0 to {wall.start - 1}, so rows {wall.start} to {wall.stop - 1} ({wall.size} rows) are dead"
+            f"0 to {dead.start - 1}, so rows {dead.start} to {dead.stop - 1} ({dead.size} rows) are dead"
         )
 
     @property

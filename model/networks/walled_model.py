@@ -20,15 +20,10 @@ from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.pretrained import Pretrained, PretrainedFiles, check_wall
 from stackwalls.model.networks.weights import state_sha256
 from stackwalls.model.state import preserved
-from stackwalls.model.wall import IMAGE_SIZE, Wall
+from stackwalls.model.wall import Box, Wall
 
 _POOLING_TOLERANCE = 1e-3
 """Largest change of the logits, relative to their spread, when a map's positions are shuffled: rounding only."""
-
-
-def _cut(tensor: torch.Tensor, wall: Wall, start: int, stop: int) -> torch.Tensor:
-    """Rows (or columns) start to stop of `(N, C, H, W)`."""
-    return tensor[:, :, start:stop] if wall.axis == "rows" else tensor[:, :, :, start:stop]
 
 
 class Walled(BlindModel, Pretrained):
@@ -48,7 +43,7 @@ class Walled(BlindModel, Pretrained):
         self.name = f"walled:{backbone.name}"
         self._backbone, self._weights = backbone.name, backbone.weights
         self.extractor, self.pooled_head = backbone.features, backbone.head
-        self.other_sides = nn.ModuleList(_sharing_copy(backbone.features) for _ in wall.seen)
+        self.other_sides = nn.ModuleList(_sharing_copy(backbone.features) for _ in _pieces(wall)[1:])
         self.mean, self.std = backbone.mean, backbone.std
         self.stitched = nn.Dropout(0.0)  # the identity, and a layer that captum's LRP knows
         self._wall = wall
@@ -70,34 +65,34 @@ class Walled(BlindModel, Pretrained):
 
     @property
     def sides(self) -> list[nn.Module]:
-        """The extractor of each side of the wall (or of the three parts around and in a band), in order."""
+        """The extractor of each piece of the image, seen or dead, in order of their corners."""
         return [self.extractor, *self.other_sides]
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, 224, 224)` normalized images to the stitched map `(N, C, h, w)`, each part by itself."""
-        stitched: torch.Tensor = self.stitched(_stitch(self.sides, images, self.wall))
+        pieces = zip(self.sides, _pieces(self.wall), strict=True)
+        stitched: torch.Tensor = self.stitched(
+            _stitch([side(images[(..., *box.slices)]) for side, box in pieces], self.map_wall)
+        )
         return stitched
 
     def head(self, activations: torch.Tensor) -> torch.Tensor:
         """The stitched map `(N, C, h, w)` to logits `(N, classes)`, pooling its seen part only."""
-        wall = self.map_wall
-        seen = [_cut(activations, wall, *segment) for segment in wall.seen]
-        logits: torch.Tensor = self.pooled_head(torch.cat(seen, 2 if wall.axis == "rows" else 3))
+        logits: torch.Tensor = self.pooled_head(joined([activations[(..., *box.slices)] for box in self.map_wall.seen]))
         return logits
 
     def derive_wall(self) -> Wall | None:
         """The pixels under the map rows that the head does not pool; no convolution crosses the wall."""
-        stride = IMAGE_SIZE // self.map_wall.image_size
-        return Wall(self.map_wall.axis, self.map_wall.start * stride, self.map_wall.stop * stride)
+        stride = self.wall.image_size // self.map_wall.image_size
+        return Wall(tuple(box.scaled(stride) for box in self.map_wall.boxes), self.wall.image_size)
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
-        parts = " and ".join(f"{start} to {stop - 1}" for start, stop in _segments(self.wall))
-        wall = self.map_wall
-        seen = " and ".join(f"{start} to {stop - 1}" for start, stop in wall.seen)
+        pieces = "; ".join(map(str, _pieces(self.wall)))
+        seen, cells = sum(box.area for box in self.map_wall.seen), self.map_wall.image_size**2
         return (
-            f"the backbone runs on pixel {wall.axis} {parts} separately, and the head pools map {wall.axis} {seen} "
-            f"of {wall.image_size} only"
+            f"the backbone runs separately on the pieces of the image ({pieces}), and the head pools only {seen} of "
+            f"{cells} map cells, those that stand for seen pixels"
         )
 
     def pretrained_config(self) -> dict[str, Any]:
@@ -154,16 +149,23 @@ def _sharing_copy(extractor: nn.Module) -> nn.Module:
     return copy.deepcopy(extractor, dict(shared))
 
 
-def _segments(wall: Wall) -> list[tuple[int, int]]:
-    """Both sides of the wall, or the three parts around and in a band, in order."""
-    return sorted([*wall.seen, (wall.start, wall.stop)])
+def _pieces(wall: Wall) -> list[Box]:
+    """Rectangles that make up the image, each either seen or dead, by their corner."""
+    return sorted([*wall.seen, *wall.dead])
 
 
-def _stitch(extractors: Sequence[nn.Module], images: torch.Tensor, wall: Wall) -> torch.Tensor:
-    """The maps of the parts of `(N, 3, H, W)` images, each by its own extractor, put together."""
-    parts = zip(extractors, _segments(wall), strict=True)
-    maps = [extractor(_cut(images, wall, *segment)) for extractor, segment in parts]
-    return torch.cat(maps, 2 if wall.axis == "rows" else 3)
+def joined(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Maps `(N, C, h, w)` of several pieces as one, for a head that pools: a single map, or all cells as one column."""
+    return parts[0] if len(parts) == 1 else torch.cat([part.flatten(2) for part in parts], 2)[..., None]
+
+
+def _stitch(maps: Sequence[torch.Tensor], wall: Wall) -> torch.Tensor:
+    """The maps `(N, C, h, w)` of the pieces as the map `(N, C, size, size)` of the image; the wall in its cells."""
+    if wall.band:
+        return torch.cat(list(maps), 2 if wall.band.axis == "rows" else 3)
+    cells = torch.arange(wall.image_size**2).view(wall.image_size, -1)
+    order = torch.cat([cells[box.slices].flatten() for box in _pieces(wall)]).argsort().to(maps[0].device)
+    return torch.cat([part.flatten(2) for part in maps], 2)[..., order].view(*maps[0].shape[:2], *cells.shape)
 
 
 def _map_shape(backbone: Backbone, size: int) -> torch.Size:
@@ -219,17 +221,21 @@ def _wall_on_map(backbone: Backbone, wall: Wall, shape: torch.Size) -> Wall:
 
 
 def _misfit(backbone: Backbone, wall: Wall, shape: torch.Size) -> str:
-    """Why the maps of the two sides do not make up the map of the whole image; empty if they do."""
-    if wall.rescaled(shape[-1]) is None:
+    """Why the maps of the pieces do not make up the map of the whole image; empty if they do."""
+    if (on_map := wall.rescaled(shape[-1])) is None:
         stride = wall.image_size // shape[-1]
         return f"has one map row for {stride} pixels, so its wall must be on multiples of {stride}"
     images = torch.zeros(2, 3, wall.image_size, wall.image_size)
-    try:
-        with redirect_stderr(io.StringIO()):  # a traced module that fails prints its own traceback
-            found = _stitch([backbone.features] * len(_segments(wall)), images, wall).shape
-    except Exception as error:  # networks refuse parts of images in many ways
-        return f"does not run on a part of the image ({_first_line(error)})"
-    return "" if found == shape else f"gives maps of {tuple(found)} for the parts and {tuple(shape)} for the whole"
+    for box, place in zip(_pieces(wall), _pieces(on_map), strict=True):
+        part = images[(..., *box.slices)]
+        try:
+            with redirect_stderr(io.StringIO()):  # a traced module that fails prints its own traceback
+                found = tuple(backbone.features(part).shape)
+        except Exception as error:  # networks refuse parts of images in many ways
+            return f"does not run on a part of the image ({_first_line(error)})"
+        if found != (expected := (*shape[:2], place.bottom - place.top, place.right - place.left)):
+            return f"gives a map {found} for a part of {part.shape[2]} × {part.shape[3]} pixels, not {expected}"
+    return ""
 
 
 def _first_line(error: Exception) -> str:

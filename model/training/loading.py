@@ -14,7 +14,7 @@ from stackwalls.model.errors import RunError
 from stackwalls.model.images import decoding
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.tables import TableStream
-from stackwalls.model.preprocessing import RESIZE
+from stackwalls.model.preprocessing import RESIZE, Transform
 from stackwalls.model.runtime.signals import ignore_signals
 from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
 from stackwalls.model.training.batch_order import BatchOrder, Place
@@ -112,8 +112,10 @@ def evaluation_batches(
     """
     places = [Place(0, number, number) for number in range(share[0], len(data.val.labels), share[1])]
 
+    transform = Transform(resize=resize)
+
     def prepare(image: bytes, _: Place) -> torch.Tensor:
-        return torch.from_numpy(decoding.decode_and_crop(image, resize)[:rows].copy()).permute(2, 0, 1)
+        return torch.from_numpy(decoding.decode_and_crop(image, transform)[:rows].copy()).permute(2, 0, 1)
 
     dataset = _Images(data, data.val, prepare)
     batches = [places[i : i + batch_size] for i in range(0, len(places), batch_size)]

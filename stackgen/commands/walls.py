@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stackwalls.evaluate import Results
     from stackwalls.model import Wall
 
-_OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns)(-\d+)+")
+_OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns|box)(-\d+)+(\+[a-z]+(-\d+)+)*(@\d+)?")
 
 _BACKBONE = "walled:tf_efficientnet_lite0"
 

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from stackwalls.evaluate.checks import ASPECTS, NETWORKS, check_method
-from stackwalls.evaluate.checks.method_check import inner_wall, tiny_images, tiny_masked_vgg
+from stackwalls.evaluate.checks.method_check import inner_zone, tiny_images, tiny_masked_vgg
 from stackwalls.evaluate.subject import Subject
+from stackwalls.model import Wall
 
 pytest_plugins = ["pytester"]
 
@@ -90,8 +91,8 @@ def test_a_method_that_says_nothing_is_not_called_blind() -> None:
 
 
 def test_the_smear_is_one_cell() -> None:
-    assert str(inner_wall(Subject.of(tiny_masked_vgg()))) == "bottom:38"
-    assert str(inner_wall(Subject.of(NETWORKS["top:64"]()))) == "top:32"
+    assert (inner_zone(Subject.of(tiny_masked_vgg())) == Wall.parse("bottom:38").mask()).all()
+    assert (inner_zone(Subject.of(NETWORKS["top:64"]())) == Wall.parse("top:32").mask()).all()
 
 
 def test_the_networks_are_the_same_every_time() -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
 from stackwalls.evaluate.report.figures import caption
-from stackwalls.evaluate.report.page import TITLES, wall_in_words
+from stackwalls.evaluate.report.page import TITLES
 from stackwalls.evaluate.run.provenance import images_are, notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
 
@@ -194,7 +194,7 @@ def test_a_report_on_failures_and_undefined_numbers(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("wall", ["bottom:64", "top:32", "left:96", "rows:64:128"])
 def test_any_wall(wall: str) -> None:
     results = evaluate(walled_cnn(wall), InMemoryDataset([0]), ["GradCAM"], progress=False)
-    assert wall_in_words(Wall.parse(wall)) in render_report(results)
+    assert Wall.parse(wall).description() in render_report(results)
     assert write_figure(results.plot()).startswith(b"\x89PNG")
 
 

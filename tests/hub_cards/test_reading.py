@@ -11,7 +11,7 @@ from dataset_maker import make_row, open_writer, pixels, png, write_folder
 from PIL import Image
 
 from stackwalls.hub_cards import Manifest, StackDataset, open_dataset
-from stackwalls.model import InputError, RunError, class_names, imagenet_classes, resize_and_crop
+from stackwalls.model import USUAL_TRANSFORM, InputError, RunError, class_names, imagenet_classes
 from stackwalls.model.images import decode
 
 
@@ -124,7 +124,7 @@ def test_an_image_folder(photos: Path) -> None:
     ids, labels, images = everything(dataset, 2)
     assert ids == ["7/d.png", "e.png", "great white shark/c.png", "n01440764/b.png", "n01440764/deep/a.PNG"]
     assert labels == [7, -1, 2, 0, 0]
-    expected = [resize_and_crop(Image.open(photos / image_id)) for image_id in ids]
+    expected = [USUAL_TRANSFORM(Image.open(photos / image_id)) for image_id in ids]
     assert np.array_equal(images, np.stack(expected))
 
 
@@ -264,7 +264,7 @@ def test_rows_after_a_jump_are_the_rows_that_stand_there(tmp_path: Path, monkeyp
 def test_pictures_behind_paths(tmp_path: Path) -> None:
     photo(0).save(tmp_path / "a.png")
     table = datasets.Dataset.from_dict({"image": [str(tmp_path / "a.png")]}).cast_column("image", datasets.Image())
-    expected = resize_and_crop(photo(0))
+    expected = USUAL_TRANSFORM(photo(0))
     assert np.array_equal(everything(open_dataset(table))[2][0], expected)
     file = io.BytesIO()
     photo(0).save(file, "PNG")

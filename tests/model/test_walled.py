@@ -8,6 +8,7 @@ from PIL import Image
 from torch import nn
 
 from stackwalls.model import (
+    USUAL_TRANSFORM,
     Backbone,
     InputError,
     RunError,
@@ -16,7 +17,6 @@ from stackwalls.model import (
     certify,
     load_model,
     parse_class,
-    resize_and_crop,
     to_input,
     walled,
 )
@@ -238,7 +238,7 @@ def test_top1_of_walled_efficientnet_lite0_on_labelled_photos(real_images: Path)
     if not files:
         pytest.skip(f"{real_images} holds no nips17_* photos")
     labels = torch.tensor([parse_class(file.parent.name).index for file in files])
-    images = np.stack([resize_and_crop(Image.open(file)) for file in files])
+    images = np.stack([USUAL_TRANSFORM(Image.open(file)) for file in files])
     with torch.no_grad():
         logits = torch.cat([model(to_input(part, model.mean, model.std)) for part in np.array_split(images, 8)])
     top1 = float((logits.argmax(1) == labels).double().mean())

@@ -89,7 +89,7 @@ def test_turning_frame_and_wall_turns_the_pair(rows: list[tuple[int, int, int, i
     there = pick_pair(
         Detections.of([turned(tuple(box)) for box in boxes], scores, (1216, 1216)),
         (1216, 1216),
-        Wall("columns", wall.start, wall.stop),
+        Wall.of_band("columns", wall.start, wall.stop),
     )
     assert type(here) is type(there)
     if isinstance(here, Pair) and isinstance(there, Pair):
