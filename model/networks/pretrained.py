@@ -33,10 +33,12 @@ TRAINED_FOLDER = "model"
 
 _SHARED = {"format": {"const": CONFIG_FORMAT}, "architecture": TEXT, "weights_sha256": SHA256}
 CONFIG_SCHEMAS = {
-    "MaskedVGG16": keys(_SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"], closed=True),
+    "MaskedVGG16": VGG16_SCHEMA
+    | {"required": [*_SHARED, "wall", *VGG16_SCHEMA["required"]]}
+    | {"properties": _SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"]},
     "Walled": keys(_SHARED | {"wall": TEXT, "backbone": TEXT, "weights": TEXT}, closed=True),
 }
-"""Architecture → the schema of its config.json; every key is required."""
+"""Architecture → the schema of its config.json."""
 
 
 _SHORT_CARD = """\
