@@ -16,7 +16,7 @@ from stackwalls.hub_cards.cards.license import License, license_of
 from stackwalls.hub_cards.layout import CARD_NAME, check_present, file_entry
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import MEANINGS, RECORDS
-from stackwalls.model import NUM_ANIMALS, class_names, find_class
+from stackwalls.model import NUM_ANIMALS, Wall, class_names, find_class
 from stackwalls.model.files import disk_errors, write_whole
 
 PAPER_URL = "https://arxiv.org/abs/2404.01964"
@@ -52,6 +52,7 @@ def render_dataset_card(facts: CardFacts) -> str:
         name=NAMES[manifest.kind],
         manifest=manifest,
         wall=manifest.wall,
+        rows=manifest.wall.band is not None and manifest.wall.band.axis == "rows",
         fields=[(name, _type_name(feature), MEANINGS[name]) for name, feature in features.items()],
         example={name: _shown(value) for name, value in row.items() if name not in ("image", "label")},
         example_class=class_names()[row["label"]],
@@ -103,8 +104,16 @@ def render(template: str, **values: Any) -> str:
         finalize=_without_markup,
     )
     # text that cannot break out of a table's cell of code
+    environment.filters["where"] = _where
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("`", "'").replace("\n", " ")
     return environment.get_template(template).render(paper_url=PAPER_URL, **values)
+
+
+def _where(wall: Wall) -> str:
+    """The rows or columns of the dead zone, or its rectangles: `rows 170 to 223`."""
+    if wall.band:
+        return f"{wall.band.axis} {wall.band.start} to {wall.band.stop - 1}"
+    return " and ".join(map(str, wall.boxes))
 
 
 def _without_markup(value: Any) -> Any:
