@@ -160,7 +160,7 @@ def test_image_folders_that_are_none_are_refused(photos: Path, tmp_path: Path) -
     with pytest.raises(InputError, match=r"no class folders itself, but renamed inside it does"):
         open_dataset(tmp_path)
     (tmp_path / "none/not a class").mkdir(parents=True)
-    with pytest.raises(InputError, match="The class folders in .* have no images"):
+    with pytest.raises(InputError, match=r"The class folders in .* have no images"):
         open_dataset(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="has no images"):

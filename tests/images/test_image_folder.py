@@ -99,7 +99,7 @@ def test_class_folders_without_pictures(image_folder: FolderMaker) -> None:
 
 def test_no_folder_is_a_class(image_folder: FolderMaker) -> None:
     root = image_folder({"unicorn": 2, "griffin": 2})
-    with pytest.raises(InputError, match="None of the 2 folders .* is an ImageNet-1k class: expected folders named by"):
+    with pytest.raises(InputError, match=r"None of the 2 folders .* is an ImageNet-1k class: expected folders named by"):
         open_images(root, label_space="imagenet").index()
 
 
