@@ -9,18 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackwalls.model.documents import TEXT, each, read_json
 from stackwalls.model.errors import InputError
-from stackwalls.model.files import read_bounded
-from stackwalls.model.images.labels import LabelSpace, class_names, classes_of_names
+from stackwalls.model.images.label_space import LabelSpace, parse_label_space
+from stackwalls.model.images.labels import class_names, classes_of_names
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 
 Channels = tuple[float, float, float]
 
 _SQUASHED_FROM = 384
 """ConvNeXt's image processor resizes to this size and above without a crop, whatever the image's proportions."""
-
-_MOST_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -97,33 +94,15 @@ def logit_names(names: Sequence[str]) -> tuple[str, ...] | None:
 
 
 def read_class_names(path: str | Path) -> tuple[str, ...]:
-    """Names of classes from a file: one per line, a JSON list, or a JSON object from index to name.
+    """Names of classes from a file (see `parse_label_space`).
 
     Raises:
-        InputError: if the file is none of these, or a name is empty or there twice.
+        InputError: if it cannot be read, or a name is empty or there twice.
     """
-    path = Path(path)
-    try:
-        text = read_bounded(path, _MOST_BYTES).decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise InputError(f"Cannot read the class names {path} ({reason}): expected one name per line.") from error
-    if text.lstrip()[:1] == "[":
-        names = read_json(path, each(TEXT))
-    elif text.lstrip()[:1] == "{":
-        by_index = read_json(path, each(TEXT, of="object"))
-        if sorted(by_index) != sorted(map(str, range(len(by_index)))):
-            raise InputError(
-                f"Expected the keys of {path} to be the indices 0 to {len(by_index) - 1}, each once, but got "
-                f"{', '.join(map(repr, list(by_index)[:3]))}, …."
-            )
-        names = [by_index[str(index)] for index in range(len(by_index))]
-    else:
-        names = [line.strip() for line in text.rstrip().splitlines()]
-    try:
-        return LabelSpace(tuple(names)).names
-    except InputError as error:
-        raise InputError(f"The class names {path} cannot be used: {error}") from error
+    found = parse_label_space(str(path))
+    if not isinstance(found, LabelSpace):
+        raise InputError(f"Expected the class names of a network in a file, but got {str(path)!r:.80}.")
+    return found.names
 
 
 def _check_square(name: str, height: int, width: int) -> None:

@@ -89,7 +89,7 @@ class Walled(BlindModel, Pretrained):
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
-        boxes = "; ".join(map(str, pieces(self.wall)))
+        boxes = "; ".join(map(self.wall.named, pieces(self.wall)))
         seen, cells = sum(box.area for box in self.map_wall.seen), self.map_wall.image_size**2
         return (
             f"the backbone runs separately on the pieces of the image ({boxes}), and the head pools only {seen} of "
