@@ -112,7 +112,7 @@ def test_a_finished_set_is_used_as_it_is(tmp_path: Path) -> None:
     with open_writer(tmp_path) as writer:
         writer.write("all", [make_row(0), make_row(1) | {"image": {"bytes": large.getvalue(), "path": "a.png"}}])
         writer.finish(inputs={}, requested=2)
-    batches = open_dataset(tmp_path).batches(1, transform="resize-crop")
+    batches = open_dataset(tmp_path).batches(1, resizing="resize-crop")
     assert np.array_equal(next(batches).images[0], pixels(0))
     with pytest.raises(RunError, match=r"row0001 in .* is 300 × 300 pixels: expected 224 × 224 in a finished set"):
         next(batches)
