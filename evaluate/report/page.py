@@ -102,9 +102,8 @@ def render_report(
         comparison: with another network on the same images.
         sections: more sections, title → text, shown as it is before the certificate.
     """
-    shown = Shown(
-        results, comparison, sections or {}, galleries(results.samples, results.summary.datasets, results.wall)
-    )
+    shown_images = galleries(results.samples, results.summary.datasets, results.wall, results.names)
+    shown = Shown(results, comparison, sections or {}, shown_images)
     environment = html_environment(Path(__file__).parent / "templates")
     environment.globals |= {"zone": _zone(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}

@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
-from stackwalls.evaluate.report.figures import caption
+from stackwalls.evaluate.classes import IMAGENET_NAMES, ClassNames
 from stackwalls.evaluate.report.page import TITLES
 from stackwalls.evaluate.run.provenance import images_are, notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
@@ -166,9 +166,9 @@ def test_a_network_that_sees_the_band_is_shouted_about(results: Results) -> None
 def test_the_report_says_what_a_reader_must_know(results: Results) -> None:
     text = " ".join(" ".join(Tags(render_report(results)).text).split())
     for said in (
-        "pixel rows 160 to 223, 64 of 224 (28.6 %)",
-        "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; the wall (64 rows) covers "
-        "the whole second image (54 rows) and 10 rows of the first.",
+        "pixel rows 160 to 223 (64 of 224), 28.6 % of the image",
+        "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; it covers the whole second "
+        "image, and 4.5 % of the image more, of the first.",
         "EigenCAM: on the first image of ",
         "mu = 0 is necessary, not sufficient.",
         "get 0 by construction",
@@ -248,11 +248,20 @@ def test_figures_are_the_same_bytes_each_time_and_of_two_kinds(results: Results)
         (0, 0, "tench"),
         (0, 1, "tench,\nseen as goldfish"),
         (-1, 1, "seen as goldfish"),
-        (5000, 1, "class 5000,\nseen as"),
+        (5000, 1, "class 5000,\nseen as goldfish"),
+        (0, -1, "tench,\nseen as no class"),
     ],
 )
 def test_captions(label: int, prediction: int, said: str) -> None:
-    assert caption(label, prediction).startswith(said)
+    assert IMAGENET_NAMES.caption(label, prediction) == said
+
+
+def test_captions_of_own_classes() -> None:
+    names = ClassNames(["Sphynx_cat", "a dog of a breed with a name"], ["pug", "sphynx cat"])
+    assert names.caption(0, 1) == "Sphynx_cat"
+    assert names.caption(0, 0) == "Sphynx_cat,\nseen as pug"
+    assert names.caption(1, 0) == "a dog of a breed with a…,\nseen as pug"
+    assert ClassNames(["pug"], None).caption(0, 0) == "pug,\nseen as class 0"
 
 
 def test_what_was_left_out_is_said_once() -> None:
