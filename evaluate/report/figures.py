@@ -1,6 +1,7 @@
 """Images with their maps: the paper's Figures 1 (`teaser`) and 7 to 9 (`overlays`), in files."""
 
 import io
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,7 +10,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from stackwalls.evaluate.classes import IMAGENET_NAMES, ClassNames
@@ -126,7 +128,7 @@ def teaser(
     titles = ("image", f"{method} before upsampling" if cells.any() else method, "over the image")
     captions = (
         _caption(samples, middle, names),
-        "outlined: what it cannot see" if blind else "this network SEES the part that is outlined",
+        "outlined: what it cannot see" if blind else "this network SEES what is outlined",
         f"mu × 100 = {100 * mu:.1f}, chance {100 * wall.chance:.1f}",
     )
     for axes, title, below in zip(panels, titles, captions, strict=True):
@@ -169,10 +171,34 @@ def _draw_image(axes: Axes, pixels: NDArray[Any], wall: Wall, hatched: bool = Tr
     """
     side = wall.image_size
     axes.imshow(pixels, extent=(0, side, side, 0), interpolation="nearest")
-    hatch = "//" if hatched else None
-    for box in wall.boxes:
-        place = (box.left, box.top), box.right - box.left, box.bottom - box.top
-        axes.add_patch(Rectangle(*place, fill=False, edgecolor=WALL_COLOR, linewidth=1.2, hatch=hatch))
+    style: dict[str, Any] = {"fill": False, "edgecolor": WALL_COLOR, "linewidth": 1.2}
+    paths = [Path([*corners, corners[0]], closed=True) for corners in outline(wall)]
+    axes.add_patch(PathPatch(Path.make_compound_path(*paths), hatch="//" if hatched else None, **style))
+
+
+def outline(wall: Wall) -> list[list[tuple[int, int]]]:
+    """The outline of the dead zone: the corners (x, y) of each polygon, clockwise; counterclockwise around a hole."""
+    edges: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    rows, columns = (sorted({edge for box in wall.dead for edge in box[first::2]}) for first in (0, 1))
+    dead = np.pad(wall.mask()[np.ix_(rows[:-1], columns[:-1])], 1)
+    for i, (top, bottom) in enumerate(itertools.pairwise(rows), 1):
+        for j, (left, right) in enumerate(itertools.pairwise(columns), 1):
+            if dead[i, j]:
+                around = ((i - 1, j), (i, j + 1), (i + 1, j), (i, j - 1))
+                corners = ((left, top), (right, top), (right, bottom), (left, bottom), (left, top))
+                for beside, (start, stop) in zip(around, itertools.pairwise(corners), strict=True):
+                    if not dead[beside]:
+                        edges.setdefault(start, []).append(stop)
+    found = []
+    while edges:
+        path = [next(iter(edges))]
+        while stops := edges.get(path[-1]):
+            path.append(stops.pop())
+            if not stops:
+                del edges[path[-2]]
+        turns = zip([path[-2], *path], path[:-1], path[1:], strict=False)
+        found.append([at for before, at, after in turns if before[0] != after[0] and before[1] != after[1]])
+    return found
 
 
 def _draw_overlay(axes: Axes, image: NDArray[np.uint8], values: NDArray[np.float32] | None, wall: Wall) -> None:

@@ -23,8 +23,8 @@ RUN_FORMAT = 2
 """Version of `run.json`'s layout."""
 
 _SIGHTED = (
-    "NOT BLIND: {model} sees the band {wall[wall]}, and its certificate failed. Its maps may be lit there rightly: mu "
-    "is shown for comparison with a blind network, and says nothing about a method's errors."
+    "NOT BLIND: {model} sees behind the wall {wall[wall]}, and its certificate failed. Its maps may be lit there "
+    "rightly: mu is shown for comparison with a blind network, and says nothing about a method's errors."
 )
 
 _DATASET = keys(
