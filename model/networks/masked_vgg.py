@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.files import file_sha256
-from stackwalls.model.images.labels import LabelSpace, class_names, imagenet_classes
+from stackwalls.model.images.label_space import LabelSpace
+from stackwalls.model.images.labels import class_names, imagenet_classes
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_wall
+from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
 from stackwalls.model.networks.receptive_field import derive_wall
 from stackwalls.model.networks.weights import VGG16_SCHEMA, check_fits, read_safetensors
+from stackwalls.model.preprocessing import Transform
 from stackwalls.model.wall import IMAGE_SIZE, VGG16_WALL, Wall
 
 STRIDE = 16
@@ -159,6 +160,7 @@ class MaskedVGG16(BlindModel, Pretrained):
         self.image_size, self.map_size = image_size, map_size
         self.class_indices = _checked_classes(classes, num_classes)
         self.class_names = _checked_names(class_names, classes, num_classes)
+        self.transform = Transform.of_size(image_size)
         self.convolutions = _convolutions(width)
         dense = _scaled(_DENSE, width)
         channels = _scaled(_BLOCKS[-1][-1], width)
@@ -270,8 +272,7 @@ class MaskedVGG16(BlindModel, Pretrained):
         """
         path = files.fetch(WEIGHTS_NAME)
         state = read_safetensors(path)  # before it is hashed: a file of any size may be there
-        if file_sha256(path) != config["weights_sha256"]:
-            raise InputError(f"{path} is not the file that config.json of {files.name} describes: its SHA-256 differs.")
+        check_sha256(path, config, files)
         arguments = {key: config[key] for key in VGG16_SCHEMA["properties"] if key in config}
         with torch.device("meta"):
             model = cls(**arguments)
