@@ -7,11 +7,12 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.images.label_space import LabelSpace, imagenet
 from stackwalls.model.images.labels import imagenet_classes
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
 from stackwalls.model.networks.receptive_field import derive_wall
-from stackwalls.model.networks.weights import check_fits, read_safetensors
+from stackwalls.model.networks.weights import VGG16_SCHEMA, check_fits, read_safetensors
 from stackwalls.model.wall import Wall
 
 MAP_SIZE = 14
@@ -57,6 +58,23 @@ def _checked_classes(classes: Sequence[int] | None, num_classes: int) -> tuple[i
     return found
 
 
+def _checked_names(names: Sequence[str] | None, num_classes: int) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    found = LabelSpace(tuple(names)).names
+    if len(found) != num_classes:
+        raise InputError(f"Expected a class name for each of {num_classes} logits, but got {len(found)}.")
+    return found
+
+
+def _imagenet_names(indices: tuple[int, ...] | None, num_classes: int) -> tuple[str, ...] | None:
+    """Of some of ImageNet-1k's classes, or of all; None for another number, which nobody has named."""
+    names = imagenet().names
+    if indices is not None:
+        return tuple(names[index] for index in indices)
+    return names if num_classes == len(names) else None
+
+
 class MaskedVGG16(BlindModel, Pretrained):
     """VGG16 whose head reads only the upper rows of the last activation map.
 
@@ -73,9 +91,11 @@ class MaskedVGG16(BlindModel, Pretrained):
             the same 54 rows.
         classes: the ImageNet-1k index of each logit, if the network knows only some of the classes; by
             default logit i is class i.
+        class_names: the name of each logit, where the classes are one's own.
 
     Raises:
-        InputError: if `visible_rows`, `num_classes` or `width` is out of range, or `classes` has another length.
+        InputError: if `visible_rows`, `num_classes` or `width` is out of range, `classes` or `class_names` has another
+            length, or both are given.
 
     Source: Taimeskhanov, Sicre, Garreau 2024, section 3.1 and Figure 4.
     """
@@ -86,6 +106,7 @@ class MaskedVGG16(BlindModel, Pretrained):
         num_classes: int = 1000,
         width: float = 1.0,
         classes: Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         if not 1 <= visible_rows <= MAP_SIZE:
@@ -94,6 +115,10 @@ class MaskedVGG16(BlindModel, Pretrained):
             raise InputError(f"Expected `num_classes` ≥ 1 and 0 < `width` ≤ 4, but got {num_classes} and {width}.")
         self.visible_rows, self.num_classes, self.width = visible_rows, num_classes, width
         self.class_indices = _checked_classes(classes, num_classes)
+        self._own_names = _checked_names(class_names, num_classes)
+        self.class_names = self._own_names or _imagenet_names(self.class_indices, num_classes)
+        if classes is not None and class_names is not None:
+            raise InputError("Expected `classes`, ImageNet-1k indices, or `class_names`, one's own, but got both.")
         self.convolutions = _convolutions(width)
         dense = _scaled(_DENSE, width)
         channels = _scaled(_BLOCKS[-1][-1], width)
@@ -166,6 +191,7 @@ class MaskedVGG16(BlindModel, Pretrained):
             "num_classes": self.num_classes,
             "width": self.width,
             "classes": classes,
+            **({"class_names": list(self._own_names)} if self._own_names else {}),
         }
 
     def pretrained_config(self) -> dict[str, Any]:
@@ -201,7 +227,7 @@ class MaskedVGG16(BlindModel, Pretrained):
         path = files.fetch(WEIGHTS_NAME)
         state = read_safetensors(path)  # before it is hashed: a file of any size may be there
         check_sha256(path, config, files)
-        arguments = {key: config[key] for key in ("visible_rows", "num_classes", "width", "classes")}
+        arguments = {key: config[key] for key in VGG16_SCHEMA["properties"] if key in config}
         with torch.device("meta"):
             model = cls(**arguments)
         check_wall(model.wall, config, files)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from stackwalls.model.documents import read_json
 from stackwalls.model.errors import InputError, StackwallsError, reason_of
-from stackwalls.model.hub.failures import no_remote_code, quiet_logs
+from stackwalls.model.hub.failures import no_remote_code
 from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, made
 from stackwalls.model.networks.inputs_and_classes import InputsAndClasses
-from stackwalls.model.networks.own_networks import from_blueprint, load_weights
+from stackwalls.model.networks.own_networks import library_network, load_weights
 from stackwalls.model.networks.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained
 from stackwalls.model.networks.weights import read_safetensors
+from stackwalls.model.runtime.foreign import quiet_logs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -57,7 +58,7 @@ def _of_timm(files: PretrainedFiles, config: Mapping[str, Any]) -> Backbone:
     _say_precision(path)
     stated = {**stated, "num_classes": config.get("num_classes"), "label_names": config.get("label_names")}
     known = InputsAndClasses.of_timm(name, stated, pretrained=True)
-    backbone = from_blueprint({"backbone": f"timm/{name}", "num_classes": config.get("num_classes", 1000)})
+    backbone = library_network("timm", name, config.get("num_classes", 1000))
     load_weights(backbone, path, state)
     return replace(
         backbone,
@@ -75,11 +76,11 @@ def network_of(config: Mapping[str, Any]) -> PreTrainedModel:
     """
     from transformers import AutoConfig, AutoModelForImageClassification
 
-    of_config: Any = AutoModelForImageClassification.from_config
-
     try:
         known = AutoConfig.for_model(**config)
-        network: PreTrainedModel = of_config(known, trust_remote_code=False)
+        network: PreTrainedModel = AutoModelForImageClassification.from_config(  # type: ignore[no-untyped-call]
+            known, trust_remote_code=False
+        )
     except Exception as error:  # a configuration may be wrong in many ways
         raise InputError(f"transformers has no classifier of this configuration: {_reason(error)}.") from error
     return network
@@ -137,8 +138,6 @@ def _say_precision(weights: Path) -> None:
 def _inputs_and_classes(files: PretrainedFiles, network: Any) -> InputsAndClasses:
     from transformers import AutoImageProcessor
 
-    load_processor: Any = AutoImageProcessor.from_pretrained
-
     name, config = files.name, network.config
     if config.model_type == "timm_wrapper":
         names = InputsAndClasses.of_transformers(name, config, None).class_names
@@ -150,7 +149,9 @@ def _inputs_and_classes(files: PretrainedFiles, network: Any) -> InputsAndClasse
         return InputsAndClasses.of_transformers(name, config, None)
     try:
         with no_remote_code(name):
-            processor = load_processor(folder, trust_remote_code=False, local_files_only=True)
+            processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+                folder, trust_remote_code=False, local_files_only=True
+            )
     except StackwallsError:
         raise
     except Exception as error:  # as above

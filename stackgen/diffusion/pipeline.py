@@ -3,6 +3,7 @@
 import platform
 import warnings
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,7 +19,7 @@ from stackwalls.model import (
     no_remote_code,
     quotable,
 )
-from stackwalls.model.hub.failures import quiet_logs
+from stackwalls.model.runtime.foreign import quiet_logs
 from stackwalls.stackgen.diffusion.model_source import OTHERWISE, ModelSource
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
