@@ -324,7 +324,7 @@ def test_benchmarks_import_names_that_are_there(path: Path) -> None:
 
 OWNERS: dict[str, tuple[str, set[str]]] = {
     "decodes image files": (r"Image\.open\(|decode_jpeg\(|decode_image\(|imread\(", {"model/images/decoding.py"}),
-    "knows which files are images": (r'"\.jpe?g"', {"model/images/image_folder.py"}),
+    "knows which files are images": (r'"\.jpe?g"', {"model/images/decoding.py"}),
     "knows that memory ran out": (r"OutOfMemoryError|should_reduce_batch_size", {"model/runtime/device.py"}),
     "chooses a device": (r"mps\.is_available", {"model/runtime/device.py"}),
     "locks a folder": (r"FileLock\(", {"model/files.py"}),
