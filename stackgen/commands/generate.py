@@ -130,7 +130,7 @@ def _found(args: argparse.Namespace, asked: GenerateSpec, device: str) -> tuple[
     spec = replace(
         asked,
         model=source,
-        call=complete_call(asked.call, source, landscape=asked.wall.axis == "columns"),
+        call=complete_call(asked.call, source, landscape=asked.band.axis == "columns"),
         dtype=placement.dtype,
         localizer=Path(name).resolve().name if Path(name).is_dir() else name,  # a manifest names no local path
         localizer_revision=localizer.revision,

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from stackwalls.hub_cards import REVIEWED, Decision, ItemRecord, image_sha256, review_reason
-from stackwalls.model import Wall, memory_errors
+from stackwalls.model import Band, memory_errors
 from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, frame_seed
 from stackwalls.stackgen.localising.cropping import best_crop, cut
@@ -91,7 +91,7 @@ class Attempts:
             if isinstance(frame, Flaw):
                 outcome: Row | Rejection = Rejection(frame.reason, "flaw")
             else:
-                outcome = inspect_frame(frame, next(located), self.spec.wall)
+                outcome = inspect_frame(frame, next(located), self.spec.band)
             record, row = self._judged(attempt, outcome)
             self.write(record, row)
             found.append(record if is_done(record, self.spec.attempts) else self._next(attempt.item, record))
@@ -117,16 +117,16 @@ class Attempts:
         return kept_record(before.name, before.rejected, row, devices), row
 
 
-def inspect_frame(frame: Image.Image, detections: Detections, wall: Wall) -> Row | Rejection:
+def inspect_frame(frame: Image.Image, detections: Detections, band: Band) -> Row | Rejection:
     """Find the pair, find the crop, cut it out.
 
     Returns:
         The columns that follow from the (RGB) frame, `image` as the bytes of a PNG; or why there are none.
     """
-    pair = pick_pair(detections, frame.size, wall)
+    pair = pick_pair(detections, frame.size, band)
     if isinstance(pair, Rejection):
         return pair
-    crop = best_crop(pair, frame.size, wall)
+    crop = best_crop(pair, frame.size, band)
     if isinstance(crop, Rejection):
         return crop
     file = io.BytesIO()

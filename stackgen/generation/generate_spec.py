@@ -9,6 +9,7 @@ from stackwalls.model import (
     IMAGE_SIZE,
     NUM_ANIMALS,
     VGG16_WALL,
+    Band,
     ImageNetClass,
     InputError,
     Wall,
@@ -19,8 +20,8 @@ from stackwalls.model import (
 )
 from stackwalls.model.training.spec import check_values, value
 from stackwalls.stackgen.diffusion import Call, ModelSource
-from stackwalls.stackgen.localising.cropping import check_wall
-from stackwalls.stackgen.prompts.prompt import check_template
+from stackwalls.stackgen.localising.cropping import check_band
+from stackwalls.stackgen.prompts.prompt import band_of, check_template
 
 _COUNTS = ("per_class", "attempts")  # what may grow in an existing folder, besides the classes
 
@@ -42,7 +43,7 @@ class GenerateSpec:
     classes: int | tuple[str | int, ...] = 100
     per_class: int = value(1, "images per class; their number has five digits in the id", 1, 100_000)
     seed: int = 0  # of the classes and the noise of every frame
-    wall: Wall = VGG16_WALL
+    wall: Wall = VGG16_WALL  # a band
     template: str = "refined"  # of the prompts
     attempts: int = value(8, "maximum number of frames per image", 1, 1000)
     batch_size: int = value(1, "frames per call; another size may change a frame's last bits", 1, 256)
@@ -54,7 +55,7 @@ class GenerateSpec:
         check_values(self)
         check_seed(self.seed)
         preset = self.model.preset
-        if preset is not None and preset.stacks_only and self.wall.axis == "columns":
+        if preset is not None and preset.stacks_only and self.band.axis == "columns":
             raise InputError(
                 f"{self.model.name} draws one animal on top of the other, but the wall {self.wall} divides left from "
                 "right: take a wall of rows, or another preset."
@@ -62,8 +63,13 @@ class GenerateSpec:
         if self.wall.image_size != IMAGE_SIZE:
             asked = f"{IMAGE_SIZE} × {IMAGE_SIZE} pixels"
             raise InputError(f"Expected a wall on {asked}, but got one on {self.wall.image_size}.")
-        check_wall(self.wall)
+        check_band(self.band)
         check_template(self.template, self.wall)
+
+    @property
+    def band(self) -> Band:
+        """The dead zone."""
+        return band_of(self.wall)
 
     def entries(self) -> tuple[ImageNetClass, ...]:
         """The classes in the order of the rows."""

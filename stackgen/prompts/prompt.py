@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 
-from stackwalls.model import VGG16_WALL, InputError, Wall, imagenet_classes
+from stackwalls.model import VGG16_WALL, Band, InputError, Wall, imagenet_classes
 
 PLACEHOLDER = "{animal}"  # stands for the noun in a custom sentence
 
@@ -107,7 +107,7 @@ def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall =
         label: ImageNet-1k index, 0 to 999.
         attempt: 0 for the first.
         template: a name in `TEMPLATES`, or a custom sentence with `{animal}` in it.
-        wall: its axis decides how the two should be placed.
+        wall: a band, whose axis decides how the two should be placed.
 
     Raises:
         InputError: if the class, attempt or template is invalid, or the template has no sentences for the wall.
@@ -124,12 +124,27 @@ def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall =
     return Prompt(text[:1].upper() + text[1:], nouns)
 
 
+def band_of(wall: Wall) -> Band:
+    """The band of rows or columns that divides two things in a frame, one of which it hides.
+
+    Raises:
+        InputError: if the dead zone has another form.
+    """
+    if wall.band is None:
+        raise InputError(
+            f"The wall {wall} is not a band of rows or columns, behind which one of two things can be hidden: choose a "
+            "band such as bottom:54, or make the set with `stackgen mix`, which takes any wall."
+        )
+    return wall.band
+
+
 def check_template(template: str, wall: Wall) -> tuple[str, ...]:
     """The sentences of a template for a wall, at least one.
 
     Raises:
-        InputError: if the template is unknown, or has no sentences for the wall.
+        InputError: if the template is unknown, or has no sentences for the wall; or as `band_of`.
     """
+    band = band_of(wall)
     if PLACEHOLDER in template:
         return (template,)
     if template not in TEMPLATES:
@@ -138,7 +153,7 @@ def check_template(template: str, wall: Wall) -> tuple[str, ...]:
         known = f"{' or '.join(TEMPLATES)}, or a sentence with {PLACEHOLDER} in it"
         raise InputError(f"Unknown template {template!r}: expected {known}.{hint}")
     found = TEMPLATES[template]
-    sentences = found.rows if wall.axis == "rows" else found.columns
+    sentences = found.rows if band.axis == "rows" else found.columns
     if not sentences:
         raise InputError(
             f"The template {template!r} asks for one animal on top of the other, but the wall {wall} separates left "

@@ -79,7 +79,7 @@ class ReviewSession(AbstractContextManager["ReviewSession"]):
         return {
             "name": self.folder.resolve().name,
             "kind": self.kind,
-            "wall": {"text": str(wall), **wall_mark(wall)},
+            "wall": {"text": str(wall), "marks": wall_marks(wall)},
             "ids": self._ids,
             "labels": self._labels,
             "classes": {label: names[label] for label in sorted(set(self._labels))},
@@ -154,12 +154,13 @@ class ReviewSession(AbstractContextManager["ReviewSession"]):
         self._log.close()
 
 
-def wall_mark(wall: Wall) -> Mark:
-    """The dead zone."""
-    start, size = wall.start / wall.image_size, wall.size / wall.image_size
-    if wall.axis == "rows":
-        return {"left": 0.0, "top": start, "width": 1.0, "height": size}
-    return {"left": start, "top": 0.0, "width": size, "height": 1.0}
+def wall_marks(wall: Wall) -> list[Mark]:
+    """The dead zone, as rectangles that do not overlap."""
+    size = wall.image_size
+    return [
+        {"left": left / size, "top": top / size, "width": (right - left) / size, "height": (bottom - top) / size}
+        for top, left, bottom, right in wall.dead
+    ]
 
 
 def box_marks(row: Mapping[str, Any]) -> dict[str, Mark]:

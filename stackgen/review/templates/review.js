@@ -103,22 +103,23 @@ function drawVerdict() {
 
 const WORDS = { seen: "visible animal", hidden: "animal behind the wall" };
 
-/** What is outlined: name, place, words. The wall comes first, so that it lies under the boxes. */
+/** What is outlined: name, rectangles, words. The wall comes first, so that it lies under the boxes. */
 function marked(shown) {
-  const boxes = Object.entries(shown.boxes).map(([name, box]) => [name, box, WORDS[name] ?? name]);
-  return [["wall", state.set.wall, `dead zone, ${state.set.wall.text}`], ...boxes];
+  const boxes = Object.entries(shown.boxes).map(([name, box]) => [name, [box], WORDS[name] ?? name]);
+  return [["wall", state.set.wall.marks, `dead zone, ${state.set.wall.text}`], ...boxes];
 }
 
 function drawMarks(shown) {
   const marks = marked(shown);
-  at("marks").replaceChildren(...marks.flatMap(([name, box]) => ["under", "over"].map((layer) => {
+  const outline = (name, boxes) => ["under", "over"].flatMap((layer) => boxes.map((box) => {
     const rect = document.createElementNS(SVG, "rect");
     for (const [key, value] of [["x", box.left], ["y", box.top], ["width", box.width], ["height", box.height]]) {
       rect.setAttribute(key, value);
     }
     rect.setAttribute("class", layer === "under" ? (name === "wall" ? "under rim" : "under") : `over ${name in WORDS || name === "wall" ? name : "other"}`);
     return rect;
-  })));
+  }));
+  at("marks").replaceChildren(...marks.flatMap(([name, boxes]) => outline(name, boxes)));
   at("legend").replaceChildren(...marks.map(([name, , text]) => element("span", text, name)));
 }
 

@@ -65,8 +65,8 @@ def expected_item(name: str, number: int, attempts: int, seed: int = 0) -> tuple
         if isinstance(frame, Flaw):
             reasons.append(frame.reason)
             continue
-        pair = pick_pair(ScriptedLocalizer().locate([frame], [[]])[0], frame.size, spec.wall)
-        crop = best_crop(pair, frame.size, spec.wall) if hasattr(pair, "seen") else pair
+        pair = pick_pair(ScriptedLocalizer().locate([frame], [[]])[0], frame.size, spec.band)
+        crop = best_crop(pair, frame.size, spec.band) if hasattr(pair, "seen") else pair
         if not isinstance(crop, Crop):
             reasons.append(crop.reason)
             continue
