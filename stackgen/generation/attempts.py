@@ -77,7 +77,7 @@ class Attempts:
     def _next(self, item: WorkItem, record: ItemRecord) -> Attempt:
         """The attempt after the rejected ones; seed and prompt follow from its number alone."""
         number = len(record.rejected)
-        prompt = prompt_for(item.entry.index, number, self.spec.template, self.spec.wall)
+        prompt = prompt_for(item.label, number, self.spec.template, self.spec.wall, self.spec.nouns)
         return Attempt(item, record, prompt, frame_seed(self.spec.seed, item, number))
 
     def _inspect(self, batch: Sequence[Attempt], frames: Sequence[Image.Image | Flaw]) -> list[Attempt | ItemRecord]:
@@ -106,7 +106,7 @@ class Attempts:
         row = {
             **outcome,
             "image": {"bytes": outcome["image"], "path": f"{before.name}.png"},
-            "label": attempt.item.entry.index,
+            "label": attempt.item.label,
             "image_id": before.name,
             "prompt": attempt.prompt.text,
             "seed": attempt.seed,
@@ -130,7 +130,9 @@ def inspect_frame(frame: Image.Image, detections: Detections, band: Band) -> Row
     if isinstance(crop, Rejection):
         return crop
     file = io.BytesIO()
-    cut(frame, crop).save(file, "PNG", compress_level=1)  # 3 times as fast as Pillow's default for 6 % more bytes
+    cut(frame, crop, band.image_size).save(
+        file, "PNG", compress_level=1
+    )  # 3 times as fast as Pillow's default for 6 % more bytes
     return {
         "image": file.getvalue(),
         "seen_box": list(pair.seen),

@@ -31,12 +31,12 @@ def best_crop(pair: Pair, size: tuple[int, int], band: Band, limits: Limits | No
         pair: boxes in frame pixels.
         size: width and height of the frame in pixels.
         band: the dead zone; scaled from its `image_size` to the crop.
-        limits: `Limits.of_frame(size)` by default.
+        limits: `Limits.of_frame(size, band.image_size)` by default.
 
     Returns:
         The crop; or a `Rejection` whose cause is the limit missed by most.
     """
-    limits = limits or Limits.of_frame(size)
+    limits = limits or Limits.of_frame(size, band.image_size)
     if min(size) < limits.side:
         return Rejection(f"the frame of {size[0]} x {size[1]} is smaller than a crop of {limits.side} pixels", "side")
     scene, back = _canonical(pair, size, band)
@@ -59,15 +59,15 @@ def best_crop(pair: Pair, size: tuple[int, int], band: Band, limits: Limits | No
     return Rejection(f"no crop keeps to the limits (the nearest: {'; '.join(reasons)})", missed[0], crop)
 
 
-def cut(frame: Image, crop: Crop) -> Image:
-    """Cut out a crop of a frame as `(224, 224)` RGB.
+def cut(frame: Image, crop: Crop, size: int = IMAGE_SIZE) -> Image:
+    """Cut out a crop of a frame as RGB of `size` × `size` pixels.
 
     Lanczos is the sharpest of Pillow's filters that does not alias when an image shrinks (its window widens with the
     factor, 1.7 to 3.7 for crops of 832 × 1216); bicubic blurs more.
     """
     part = frame.crop(crop.box).convert("RGB")  # first, because with `resize(box=…)` the filter reads pixels outside it
     # the gap: from about three times the target on, averaging first gives visually the same image for a bounded cost
-    return part.resize((IMAGE_SIZE, IMAGE_SIZE), Resampling.LANCZOS, reducing_gap=3.0)
+    return part.resize((size, size), Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def check_band(band: Band) -> None:

@@ -19,7 +19,7 @@ from stackwalls.stackgen.commands import generate as command
 
 TinyPipeline = Callable[[str], Path]
 KINDS = ("stable-diffusion", "z-image", "klein")
-SMALL = ("--size", "64x96", "--steps", "1", "--localizer", "foreground")
+SMALL = ("--frame", "64x96", "--steps", "1", "--localizer", "foreground")
 
 
 @pytest.fixture
@@ -135,9 +135,21 @@ BAD: dict[str, tuple[list[Any], str]] = {
         ["--preset", "kleine"],
         "Unknown preset 'kleine': expected auto, klein, .* Did you mean 'klein'",
     ),
-    "a size that the preset cannot make": (["--preset", "PINNED", "--size", "830x1210"], "the nearest is 832x1216"),
+    "a frame that the preset cannot make": (["--preset", "PINNED", "--frame", "830x1210"], "the nearest is 832x1216"),
+    "a frame of the older option": (["--size", "99999x64"], "Expected `width` to be 1 to 4096, but got 99999"),
+    "a frame that is none": (["--frame", "96"], "Cannot read the size '96'"),
     "a size that is none": (["--size", "big"], "Cannot read the size 'big'"),
-    "a size without end": (["--size", "99999x64"], "Expected `width` to be 1 to 4096, but got 99999"),
+    "two frames": (["--size", "64x96", "--frame", "64x96"], "Expected --size N, one number for the images"),
+    "a size that is too small": (["--size", "63"], "images of 64 to 2048 pixels a side, but got 63"),
+    "no size": (["--size", "0"], "image size of 16 to 2048 pixels, but got 0"),
+    "a size without end": (["--size", "9" * 30], "image size of 16 to 2048"),
+    "a size that is not the wall's": (["--size", "96", "--wall", "top:20@128"], "is of an image of 128 pixels, but 96"),
+    "a wall that is no band": (["--wall", "box:0:0:96:96"], "is not a band .*`stackgen mix`"),
+    "a file of nouns that is not there": (["--nouns", "mine.txt"], "Cannot read the nouns of mine.txt"),
+    "a noun twice": (["--nouns", "jay", "Jay"], "The noun 'Jay' is there twice"),
+    "a class that has no noun": (["--nouns", "jay", "--classes", "ox"], "Unknown class 'ox': expected one of the 1"),
+    "more classes than nouns": (["--nouns", "jay", "--classes", "2"], "1 to 1 classes, the nouns, but got 2"),
+    "a noun that would publish a path": (["--nouns", "ox", "jay,/home/jay"], "must not contain the absolute path"),
     "no steps": (["--steps", "0"], "Expected `steps` to be 1 or more"),
     "negative guidance": (["--guidance", "-1"], "Expected `guidance` to be 0 to 100"),
     "too many animals": (["--classes", "399"], "1 to 398 classes, the animals"),

@@ -186,6 +186,23 @@ def test_a_frame_smaller_than_the_limit() -> None:
 
 def test_limits_of_frames() -> None:
     assert [Limits.of_frame(size).side for size in ((832, 1216), (512, 768), (128, 128), (1, 9))] == [384, 384, 59, 1]
+    sides = [Limits.of_frame((832, 1216), image_size).side for image_size in (64, 128, 336, 364, 384, 512)]
+    assert sides == [110, 219, 576, 624, 384, 384], "1.7 times the image, where the frame is large enough"
+
+
+@given(st.integers(0, 10**6), st.sampled_from([64, 96, 112]))
+@settings(deadline=None, max_examples=25)
+def test_a_crop_follows_the_images_size(seed: int, size: int) -> None:
+    """A frame and image that are both smaller by one factor give the smaller crop."""
+    wall, factor = Wall.parse(f"bottom:{round(54 * size / 224)}", size).band, 4
+    assert wall is not None
+    pair = planted(seed)
+    small = best_crop(pair, SIZE, wall)
+    large = best_crop(moved(pair, lambda box: tuple(factor * edge for edge in box)), (factor * WIDTH, factor * HEIGHT),
+        Band(wall.axis, factor * wall.start, factor * wall.stop, factor * size))  # fmt: skip
+    assert type(small) is type(large)
+    if isinstance(small, Crop) and isinstance(large, Crop):
+        assert large.score == pytest.approx(small.score, abs=0.02)
 
 
 @pytest.mark.parametrize("wall", ["bottom:54", "top:54", "left:10", "bottom:3", "rows:80:144", "columns:20:40"])

@@ -4,7 +4,8 @@ from importlib import resources
 import pytest
 
 from stackwalls.model import InputError, Wall, animals, imagenet_classes
-from stackwalls.stackgen.prompts.prompt import TEMPLATES, noun_of, prompt_for
+from stackwalls.stackgen.prompts.noun import noun_of
+from stackwalls.stackgen.prompts.prompt import TEMPLATES, prompt_for
 
 COLUMNS = Wall.parse("left:54")
 OWLV2_WORDS = 16 - 2 - 4
