@@ -48,9 +48,6 @@ class Box(NamedTuple):
         """The same rectangle where each cell is `factor` × `factor` pixels."""
         return Box(*(edge * factor for edge in self))
 
-    def __str__(self) -> str:
-        return f"rows {self.top} to {self.bottom - 1}, columns {self.left} to {self.right - 1}"
-
 
 @dataclass(frozen=True)
 class Band:
@@ -78,9 +75,6 @@ class Band:
         """The intervals (start, stop) of rows (or columns) that are seen: one, or two around a band in the middle."""
         ends = ((0, self.start), (self.stop, self.image_size))
         return tuple((start, stop) for start, stop in ends if start < stop)
-
-    def __str__(self) -> str:
-        return f"pixel {self.axis} {self.start} to {self.stop - 1} ({self.size} of {self.image_size})"
 
 
 @dataclass(frozen=True)
@@ -227,9 +221,21 @@ class Wall:
         return Wall(tuple(wider), self.image_size)
 
     def description(self) -> str:
-        """Where the dead pixels are: `pixel rows 170 to 223 (54 of 224), 24.1 % of the image`."""
-        where = str(self.band) if self.band else f"pixel {' and '.join(map(str, self.boxes))}"
-        return f"{where}, {100 * self.share:.1f} % of the image"
+        """Where the dead pixels are, and how many: `pixel rows 170 to 223 (54 of 224), 24.1 % of the image`."""
+        size = f" ({self.band.size} of {self.image_size})" if self.band else ""
+        return f"pixel {self.where}{size}, {100 * self.share:.1f} % of the image"
+
+    @property
+    def where(self) -> str:
+        """The dead pixels in words: `rows 170 to 223`, or rows and columns of each rectangle."""
+        return " and ".join(map(self.named, self.boxes))
+
+    def named(self, box: Box) -> str:
+        """A rectangle of the image in words: `rows 0 to 9`, `columns 5 to 8`, or both."""
+        rows, columns = f"rows {box.top} to {box.bottom - 1}", f"columns {box.left} to {box.right - 1}"
+        if (box.left, box.right) == (0, self.image_size):
+            return rows
+        return columns if (box.top, box.bottom) == (0, self.image_size) else f"{rows} × {columns}"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: the text form, the boxes (top, left, bottom, right) and the numbers derived from them."""

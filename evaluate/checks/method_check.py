@@ -187,7 +187,7 @@ def inner_zone(subject: Subject) -> NDArray[np.bool_]:
     image = torch.zeros(1, 3, wall.image_size, wall.image_size, device=subject.device)
     cell = -(-wall.image_size // activations_of(subject, image).shape[-1])
     seen = torch.from_numpy(~wall.mask())[None].float()
-    return F.max_pool2d(seen, 2 * cell + 1, stride=1, padding=cell)[0].numpy() == 0
+    return np.asarray(F.max_pool2d(seen, 2 * cell + 1, stride=1, padding=cell)[0] == 0)
 
 
 def verdicts_as_json(verdicts: Mapping[str, list[Verdict]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from stackwalls.hub_cards.cards.facts import CardFacts
 from stackwalls.hub_cards.layout import ASSET_NAMES
-from stackwalls.model import Box, Wall
+from stackwalls.model import Wall
 from stackwalls.model.images import BrokenImageError, decode
 
 _PAPER, _SEEN, _DEAD, _HATCH, _INK = "#ffffff", "#dbe7f3", "#f7dcd9", "#c0392b", "#22303c"
@@ -38,8 +38,8 @@ def draw_wall(wall: Wall) -> bytes:
         image.paste(dead, (left + zone.left, top + zone.top))
         draw.rectangle((left + zone.left, top + zone.top, left + zone.right - 1, top + zone.bottom - 1), outline=_HATCH)
     lines = [(f"{size} x {size} pixels, {wall}", _INK)]
-    lines += [(f"{_zone(box, wall)}: seen", _INK) for box in wall.seen]
-    lines += [(f"{_zone(box, wall)}: dead zone", _HATCH) for box in wall.boxes]
+    lines += [(f"{wall.named(box)}: seen", _INK) for box in wall.seen]
+    lines += [(f"{wall.named(box)}: dead zone", _HATCH) for box in wall.boxes]
     for number, (text, color) in enumerate(lines):
         draw.text((left + size + 16, top + 24 * number), text, fill=color)
     return _png(image)
@@ -62,14 +62,6 @@ def draw_examples(rows: Sequence[Mapping[str, Any]], wall: Wall) -> bytes:
                 for y in (3, _GAP + size + 2):
                     draw.rectangle((left + box.left, y, left + box.right - 1, y + 2), fill=_HATCH)
     return _png(sheet)
-
-
-def _zone(box: Box, wall: Wall) -> str:
-    """`rows 170 to 223`; of a rectangle that does not cross the image, rows and columns."""
-    rows, columns = str(box).split(", ")
-    if (box.left, box.right) == (0, wall.image_size):
-        return rows
-    return columns if (box.top, box.bottom) == (0, wall.image_size) else f"{rows}, {columns}"
 
 
 def _png(image: Image.Image) -> bytes:

@@ -88,7 +88,7 @@ class Walled(BlindModel, Pretrained):
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
-        pieces = "; ".join(map(str, _pieces(self.wall)))
+        pieces = "; ".join(map(self.wall.named, _pieces(self.wall)))
         seen, cells = sum(box.area for box in self.map_wall.seen), self.map_wall.image_size**2
         return (
             f"the backbone runs separately on the pieces of the image ({pieces}), and the head pools only {seen} of "

@@ -166,7 +166,7 @@ def test_a_network_that_sees_the_band_is_shouted_about(results: Results) -> None
 def test_the_report_says_what_a_reader_must_know(results: Results) -> None:
     text = " ".join(" ".join(Tags(render_report(results)).text).split())
     for said in (
-        "pixel rows 160 to 223, 64 of 224 (28.6 %)",
+        "pixel rows 160 to 223 (64 of 224), 28.6 % of the image",
         "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; the wall (64 rows) covers "
         "the whole second image (54 rows) and 10 rows of the first.",
         "EigenCAM: on the first image of ",
