@@ -41,7 +41,7 @@ from .record import (
     stack_mix_recipe_features as stack_mix_recipe_features,
 )
 from .row_reader import RowReader as RowReader
-from .stack_dataset import Batch as Batch, StackDataset as StackDataset, Transform as Transform
+from .stack_dataset import Batch as Batch, Resizing as Resizing, StackDataset as StackDataset
 from .verification import verify as verify
 from .writing.finishing import Card as Card
 from .writing.folder_writer import FolderWriter as FolderWriter, ItemRecord as ItemRecord

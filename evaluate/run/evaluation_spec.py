@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from stackwalls.evaluate.engine.engine import Precision
 from stackwalls.evaluate.methods import ALIASES
-from stackwalls.hub_cards import Transform
+from stackwalls.hub_cards import Resizing
 from stackwalls.model import InputError, check_seed
 
 Target = Literal["predicted", "label"]
@@ -53,10 +53,10 @@ class EvaluationSpec:
     backend: Backend = "auto"
     precision: Precision = "exact"
     memory: int | str | None = None
-    transform: Transform = "auto"
+    transform: Resizing = "auto"
 
     def __post_init__(self) -> None:
-        choices = {"target": Target, "backend": Backend, "precision": Precision, "transform": Transform}
+        choices = {"target": Target, "backend": Backend, "precision": Precision, "transform": Resizing}
         for name, allowed in ((name, get_args(kind)) for name, kind in choices.items()):
             if (value := getattr(self, name)) not in allowed:
                 raise InputError(f"Expected `{name}` to be {' or '.join(map(repr, allowed))}, but got {value!r}.")

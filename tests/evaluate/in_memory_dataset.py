@@ -21,9 +21,7 @@ class InMemoryDataset(StackDataset):
         self.labels = np.array(labels, dtype=np.int64)
         self.ids = [f"{name}-{index}" for index in range(len(labels))]
 
-    def batches(
-        self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, transform: str = "auto"
-    ) -> Iterator[Batch]:
+    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, *_: object) -> Iterator[Batch]:
         for first, last in [(0, len(self))] if spans is None else spans:
             for start in range(first, last, batch_size):
                 part = slice(start, min(start + batch_size, last))

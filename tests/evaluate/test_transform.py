@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("transform", "resized"), [("auto", {1, 3}), ("resize-crop", {0, 1, 2, 3})])
 def test_what_is_done_to_an_image(transform: str, resized: set[int], folder: Path) -> None:
-    (batch,) = open_dataset(folder).batches(4, transform=transform)
+    (batch,) = open_dataset(folder).batches(4, resizing=transform)
     for number, (image, done) in enumerate(zip(batch.images, batch.transforms, strict=True)):
         given = Image.open(folder / f"{number}.png")
         expected = PAPERS(given) if number in resized else given
@@ -38,7 +38,7 @@ def test_what_is_done_to_an_image(transform: str, resized: set[int], folder: Pat
 
 def test_only_images_of_the_right_size_are_used_as_they_are(folder: Path) -> None:
     with pytest.raises(RunError, match=r"image 1\.png in .* is 300 × 250 pixels: expected 224 × 224 .*--transform"):
-        list(open_dataset(folder).batches(4, transform="as-is"))
+        list(open_dataset(folder).batches(4, resizing="as-is"))
     with pytest.raises(InputError, match="Expected `transform` to be 'auto' or 'as-is' or 'resize-crop', but got 'x'"):
         evaluate(walled_cnn(), folder, transform="x")
 
