@@ -31,7 +31,6 @@ import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
-    from stackwalls.model import LabelSpace
     from stackwalls.stackgen.diffusion import Placement, TextToImage
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
     from stackwalls.stackgen.localising.localizer import Localizer
@@ -96,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
             progress=True,
         )
     if manifest is not None:
-        options.print_set(args, manifest, _lines(args.out, manifest, spec.nouns.classes))
+        options.print_set(args, manifest, _lines(args.out, manifest))
         return 0
     share = f"process {launch.rank} of {launch.world} has made its share of {args.out}"
     finish = "the last process finishes the folder. If no other process is running, run the same command again."
@@ -108,11 +107,9 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
     """The options, not yet with a model, so that invalid ones fail before anything is looked up or downloaded."""
     from stackwalls.stackgen.diffusion import Call, ModelSource
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
-    from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS, Nouns
 
     size, width, height = _sizes(args.size, args.frame)
-    classes = options.parse_classes_option(args.classes)
-    nouns = Nouns.parse(args.nouns) if args.nouns else IMAGENET_NOUNS
+    nouns, classes = options.parse_nouns(args)
     return GenerateSpec(
         model=ModelSource("", "", ""),
         call=Call(args.steps, args.guidance, width, height),
@@ -201,7 +198,7 @@ def _warn(spec: GenerateSpec, asked: int | tuple[str | int, ...]) -> None:
             )
 
 
-def _lines(out: Path, manifest: Manifest, classes: LabelSpace) -> list[str]:
+def _lines(out: Path, manifest: Manifest) -> list[str]:
     """What was made."""
     from stackwalls.hub_cards.layout import listed
 
@@ -213,8 +210,10 @@ def _lines(out: Path, manifest: Manifest, classes: LabelSpace) -> list[str]:
     if counts["rejected"]:
         lines.append(f"{counts['rejected']} attempts were rejected; see {out / 'rejected.parquet'}.")
     if given_up := inputs["given_up"]:
-        labels = [classes.parse(image_id.rpartition("_")[0]) for image_id in given_up]
-        names = [f"{classes.names[label]} ({image_id})" for label, image_id in zip(labels, given_up, strict=True)]
+        labels = [manifest.classes.parse(image_id.rpartition("_")[0]) for image_id in given_up]
+        names = [
+            f"{manifest.classes.names[label]} ({image_id})" for label, image_id in zip(labels, given_up, strict=True)
+        ]
         lines.append(f"Given up after {spec['attempts']} attempts each: {listed(names)}.")
         again = f"--attempts {2 * spec['attempts']}"
         lines.append(f"To try again, run the same command with {again}; existing images stay.")

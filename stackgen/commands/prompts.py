@@ -41,15 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the prompts."""
     from stackwalls.model import InputError
-    from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS, Nouns
     from stackwalls.stackgen.prompts.prompt import prompt_for
 
     if args.attempts < 1:
         raise InputError(f"Expected --attempts of 1 or more, but got {args.attempts}.")
     wall = options.parse_wall(args.wall)
-    nouns = Nouns.parse(args.nouns) if args.nouns else IMAGENET_NOUNS
+    nouns, classes = options.parse_nouns(args)
     space, rows = nouns.classes, []
-    for label in _labels(args.classes, args.preset, nouns):
+    for label in _labels(classes, args.preset, nouns):
         synset = {"synset": space.key(label)} if space.is_imagenet else {}
         for attempt in range(args.attempts):
             prompt = prompt_for(label, attempt, args.template, wall, nouns)
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _labels(values: list[str] | None, preset: str | None, nouns: Nouns) -> Sequence[int]:
+def _labels(asked: int | tuple[str | int, ...] | None, preset: str | None, nouns: Nouns) -> Sequence[int]:
     from stackwalls.model import NUM_ANIMALS, InputError
     from stackwalls.stackgen.diffusion import MINIATURE, find_preset
     from stackwalls.stackgen.diffusion.miniature.spec import miniature_synsets
@@ -69,7 +68,6 @@ def _labels(values: list[str] | None, preset: str | None, nouns: Nouns) -> Seque
     drawn = preset is not None and find_preset(preset).name == MINIATURE
     if nouns.own and preset is not None:
         raise InputError(f"--preset {preset} lists the classes of a model, and --nouns are your own: leave one out.")
-    asked = options.parse_classes_option(values)
     if isinstance(asked, int):
         raise InputError(
             f"`stackgen generate` decides which {asked} classes are sampled: name the classes here (an index is "

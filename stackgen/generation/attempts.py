@@ -102,7 +102,8 @@ class Attempts:
         before = attempt.record
         devices = sorted({*before.notes.get("devices", ()), self.hardware})
         if isinstance(outcome, Rejection):
-            return with_rejected(replace(before, notes={"devices": devices}), outcome.reason), None
+            reason = outcome.reason.replace("animal", "object") if self.spec.nouns.own else outcome.reason
+            return with_rejected(replace(before, notes={"devices": devices}), reason), None
         row = {
             **outcome,
             "image": {"bytes": outcome["image"], "path": f"{before.name}.png"},

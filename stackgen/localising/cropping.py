@@ -86,7 +86,7 @@ def check_band(band: Band) -> None:
         where, needed = "at an edge of the image", thinnest * limits.hidden_whole
     if band.size < needed:
         raise InputError(
-            f"No animal can be hidden behind a wall of {band}: {where} it must be {math.ceil(needed)} or more."
+            f"Nothing can be hidden behind a wall of {band}: {where} it must be {math.ceil(needed)} or more."
         )
     if max(stop - start for start, stop in band.seen) < thinnest:
         raise InputError(

@@ -99,8 +99,13 @@ class Nouns:
 
     @classmethod
     def of_spec(cls, spec: Mapping[str, Any]) -> Nouns:
-        """From the spec of a manifest. Raises InputError if it has not a class name for each noun."""
-        nouns, names = spec.get("nouns", ()), spec.get("class_names", imagenet().names)
+        """From the spec of a set. If it has no nouns, its own classes are called by their names, `_` read as a space.
+
+        Raises:
+            InputError: if it has not a noun for each class, or as `Nouns`.
+        """
+        names = spec.get("class_names", imagenet().names)
+        nouns = spec.get("nouns") or [name.replace("_", " ") for name in spec.get("class_names", ())]
         if nouns and len(nouns) != len(names):
             raise InputError(f"Expected a noun for each class, but the spec has {len(nouns)} for {len(names)} classes.")
         return cls(tuple(zip(nouns, names, strict=False)))

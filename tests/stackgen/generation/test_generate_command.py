@@ -130,6 +130,27 @@ def test_the_wall_may_stand_on_the_side(tiny_pipeline: TinyPipeline, tmp_path: P
         assert row["hidden_box"][1] < row["seen_box"][1], "the upper animal is hidden"
 
 
+@pytest.mark.usefixtures("hashed")
+def test_nouns_and_a_size_of_ones_own(
+    tiny_pipeline: TinyPipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a file; then a second set of the first one's classes."""
+    (tmp_path / "nouns.txt").write_bytes(b"\xef\xbb\xbfred panda\r\n\r\nviolin,Geige\r\n")
+    options = ("--model", tiny_pipeline("stable-diffusion"), *SMALL, "--attempts", 12)
+    assert call(*options, "--nouns", tmp_path / "nouns.txt", "--size", 64, "--out", tmp_path / "a") == 0
+    said = capsys.readouterr()
+    assert "2 of 2 images, wall bottom:15@64" in said.out
+    assert "Crops of 30 pixels or more from frames of 64 × 96 become images of 64, so some are enlarged" in said.err
+    assert "not animals" not in said.err
+    table = datasets.load_dataset(str(tmp_path / "a"), split="test", cache_dir=str(tmp_path / "cache"))
+    assert table.features["label"].names == ["red panda", "Geige"]
+    assert {row["image"].size for row in table} == {(64, 64)}
+    assert call(*options, "--classes", tmp_path / "a", "--size", "64", "--out", tmp_path / "b") == 0
+    ours, theirs = (Manifest.read(tmp_path / name).spec for name in "ab")
+    assert theirs == ours | {"classes": ["red-panda", "geige"]}
+    assert verify(tmp_path / "b") == []
+
+
 BAD: dict[str, tuple[list[Any], str]] = {
     "unknown preset": (
         ["--preset", "kleine"],

@@ -90,6 +90,7 @@ def test_the_spec_holds_them() -> None:
     assert named.to_dict().keys() == {"nouns"}, "ImageNet's label space has no names in a spec"
     for nouns in (OWN, IMAGENET_NOUNS, named):
         assert Nouns.of_spec(nouns.to_dict()) == nouns
+    assert Nouns.of_spec({"class_names": ["tea_pot", "jay"]}).own == (("tea pot", "tea_pot"), ("jay", "jay")), "a mix's"
     with pytest.raises(InputError, match="Expected a noun for each class, but the spec has 1 for 2 classes"):
         Nouns.of_spec({"nouns": ["ox"], "class_names": ["ox", "hen"]})
 

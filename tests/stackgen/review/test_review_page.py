@@ -201,6 +201,16 @@ def test_stack_gen_boxes(gen_folder: Path, serve: Serve, visit: Visit) -> None:
     assert box["y"] - picture["y"] == pytest.approx(0.7 * picture["height"], abs=2)
 
 
+def test_a_set_of_own_classes(own_folder: Path, serve: Serve, visit: Visit) -> None:
+    with serve(own_folder) as server:
+        visit.open(server.address)
+        assert visit.text("#title") == "violin & bow"
+        assert "two objects, both recognizable as “violin & bow”" in visit.text("#criteria")
+        assert visit.text("#legend").endswith("object behind the wall")
+        assert visit.page.get_attribute("#image", "alt").endswith("object behind the wall are outlined")
+    assert visit.complaints == []
+
+
 def test_a_review_that_has_ended_is_said_and_the_picture_stays(mix_folder: Path, serve: Serve, visit: Visit) -> None:
     with serve(mix_folder) as server:
         visit.open(server.address)

@@ -82,7 +82,15 @@ def test_what_is_told_of_a_stack_gen_set(gen_folder: Path) -> None:
         assert caption["seen_score"] == "0.812"
         assert caption["crop"] == "100, 150, 800, 850"
         assert set(session.row(0)["boxes"]) == {"seen", "hidden"}
+        assert session.overview()["thing"] == "animal"
         assert "generate" in session.redo_command()
+
+
+def test_what_is_told_of_a_set_of_own_classes(own_folder: Path) -> None:
+    with ReviewSession.open(own_folder) as session:
+        told = session.overview()
+        assert (told["classes"], told["thing"]) == ({1: "violin & bow"}, "object")
+        assert session.row(0)["class"] == "violin & bow"
 
 
 def test_decisions_are_stored_and_found_again(mix_folder: Path) -> None:
