@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image
 
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.model import USUAL_TRANSFORM, InputError, RunError, Transform, Wall
-from stackwalls.model.images import BrokenImageError, ImageRow, class_names, decode
+from stackwalls.hub_cards.record import row_fault
+from stackwalls.model import USUAL_TRANSFORM, InputError, LabelSpace, RunError, Transform, Wall, imagenet
+from stackwalls.model.images import BrokenImageError, ImageRow, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class Batch:
 
     Attributes:
         image_ids: N ids.
-        labels: `(N,)` int64, ImageNet-1k indices, -1 where unknown.
+        labels: `(N,)` int64, indices of the dataset's classes, -1 where unknown.
         images: `(N, H, H, 3)` uint8 RGB, of the size that was asked for, or that of the finished set.
         transforms: N times what was done to the image, "as-is" or "resize-crop"; empty if that is not known.
     """
@@ -56,6 +57,7 @@ class StackDataset:
         manifest: of a dataset folder, or of a dataset on the Hub that was published from one.
         contents: what identifies rows that cannot change, such as a commit, or a function that checks them and returns
             it; None: their ids, labels and bytes, which are hashed.
+        classes: which labels are indices of; the manifest's, or else ImageNet-1k's, by default.
     """
 
     def __init__(
@@ -66,10 +68,12 @@ class StackDataset:
         wall: Wall | None = None,
         manifest: Manifest | None = None,
         contents: str | Callable[[], str] | None = None,
+        classes: LabelSpace | None = None,
     ) -> None:
         self.name = name
         self.wall = wall
         self.manifest = manifest
+        self.classes = classes or (imagenet() if manifest is None else manifest.classes)
         self._rows = rows
         self._length = length
         self._contents = contents
@@ -133,7 +137,7 @@ class StackDataset:
                 pass
             held: list[_Held] = []
             for number, row in enumerate(islice(rows, stop - start), start):
-                check_row(self.name, number, row.image_id, row.label, ids)
+                self.check_row(number, row.image_id, row.label, ids)
                 held.append((row.image_id, row.label, *self._pixels(row, number, resizing, transform)))
                 if len(held) == batch_size:
                     yield _batch(held)
@@ -141,6 +145,15 @@ class StackDataset:
             if held:
                 yield _batch(held)
             position = stop
+
+    def check_row(self, number: int, image_id: object, label: object, ids: set[str]) -> None:
+        """Check the id and the label of one row; `ids` are those of the rows before it, and get this one.
+
+        Raises:
+            InputError: if the id is not text, is empty or was there before, or the label is not a class and not -1.
+        """
+        if fault := row_fault(image_id, label, self.classes, ids, unlabelled=True):
+            raise InputError(f"Row {number} of {self.name} has {fault}.")
 
     def _pixels(
         self, row: ImageRow, number: int, resizing: Resizing, transform: Transform
@@ -165,24 +178,6 @@ class StackDataset:
                 f"{size}" + (" in a finished set." if self.manifest else f" to use it as it is; {advice}.")
             )
         return pixels, "as-is"
-
-
-def check_row(dataset: str, number: int, image_id: object, label: object, ids: set[str]) -> None:
-    """Check the id and the label of one row; `ids` are those of the rows before it, and get this one.
-
-    Raises:
-        InputError: if the id is not text, is empty or was there before, or the label is not a class and not -1.
-    """
-    if not isinstance(image_id, str) or not image_id.strip():
-        fault = f"the image_id {image_id!r:.60}: expected text that is not empty"
-    elif image_id in ids:
-        fault = f"the image_id {image_id!r:.60}, which another row has too: expected a different one for each image"
-    elif type(label) is not int or not -1 <= label < len(class_names()):
-        fault = f"the label {label!r:.60}: expected a class index, 0 to {len(class_names()) - 1}, or -1 where unknown"
-    else:
-        ids.add(image_id)
-        return
-    raise InputError(f"Row {number} of {dataset} has {fault}.")
 
 
 def _content(row: ImageRow, dataset: str) -> bytes:

@@ -29,6 +29,7 @@ from .hub.ids import HubId as HubId, is_hub_url as is_hub_url
 from .images import (
     NUM_ANIMALS as NUM_ANIMALS,
     ImageNetClass as ImageNetClass,
+    LabelChoice as LabelChoice,
     LabelSpace as LabelSpace,
     animals as animals,
     class_names as class_names,
@@ -37,6 +38,7 @@ from .images import (
     imagenet_classes as imagenet_classes,
     parse_class as parse_class,
     parse_classes as parse_classes,
+    parse_label_space as parse_label_space,
 )
 from .imports import (
     did_you_mean as did_you_mean,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stackwalls.hub_cards.layout import REJECTED_NAME, read_groups
+from stackwalls.hub_cards.layout import REJECTED_NAME, read_groups, record_batches
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
+from stackwalls.hub_cards.record import REJECTED_SCHEMA
 from stackwalls.model import InputError
 
 FIRST_ROWS = 4
@@ -67,8 +67,7 @@ def reason_kind(reason: str) -> str:
 
 def read_facts(folder: Path, manifest: Manifest) -> CardFacts:
     """The facts of a folder; its shards and rejected.parquet must exist."""
-    shards = [folder / name for name in manifest.shards()]
-    first = next(read_groups(shards, needed=RECORDS[manifest.kind]().arrow_schema), None)
+    first = next(record_batches(folder, manifest), None)
     if first is None:
         raise InputError(f"{folder} has no rows, so there is nothing that a card could show.")
     rejected = read_groups([folder / REJECTED_NAME], needed=REJECTED_SCHEMA)

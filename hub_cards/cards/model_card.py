@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.license import License
-from stackwalls.model import Certificate, MaskedVGG16, Walled, class_names
+from stackwalls.model import IMAGE_SIZE, Certificate, MaskedVGG16, Walled, class_names
 
 _TAGS = ["explainability", "saliency", "class-activation-map", "stackwalls"]
 
@@ -48,6 +48,7 @@ def render_model_card(
         metadata=Markup(metadata.to_yaml()),  # noqa: S704 - YAML
         name=model.name,
         wall=model.wall,
+        size=model.wall.image_size if model.wall else IMAGE_SIZE,
         derivation=model.derivation(),
         certificate=certificate,
         config=dict(flat({key: value for key, value in config.items() if key != "classes"})),

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF")
 """Formats that are read. Pillow knows more; one of them (EPS) would run a program."""
 
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Endings of image files, in any case: torchvision's `IMG_EXTENSIONS` and GIF."""
+
 MIN_SIDE = 32
 """Smallest side in pixels (CIFAR's): below, resizing to 256 leaves little of an image."""
 

@@ -2,12 +2,10 @@
 
 import difflib
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from hashlib import sha256
+from functools import lru_cache
 from importlib import resources
 
 from stackwalls.model.errors import InputError
@@ -55,102 +53,7 @@ def animals() -> tuple[ImageNetClass, ...]:
     return imagenet_classes()[:NUM_ANIMALS]
 
 
-MOST_CLASSES = 100_000
-"""Most classes of a label space."""
-
-
-@dataclass(frozen=True)
-class LabelSpace:
-    """The classes of a dataset or a network, by index: ImageNet-1k's, or one's own.
-
-    Attributes:
-        names: the name of each class; all different, none empty.
-
-    Raises:
-        InputError: if there are none, too many, or a name is empty, is there twice or is no text.
-    """
-
-    names: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if not 1 <= len(self.names) <= MOST_CLASSES:
-            raise InputError(f"Expected 1 to {MOST_CLASSES:,} class names, but got {len(self.names):,}.")
-        for name in self.names:
-            if not isinstance(name, str) or not name.strip():
-                raise InputError(f"Expected every class name to be a text that is not empty, but got {name!r:.80}.")
-        if twice := [name for name, times in Counter(self.names).items() if times > 1]:
-            raise InputError(f"The class name {twice[0]!r:.80} is there twice: expected a name of its own for each.")
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    @cached_property
-    def is_imagenet(self) -> bool:
-        """Whether these are ImageNet-1k's 1000 classes."""
-        return self.names == class_names()
-
-    def key(self, index: int) -> str:
-        """What a class is called in ids and file names: ImageNet's synset, or the name in letters, digits and hyphens.
-
-        It depends on the name alone, except where two names give the same key.
-        """
-        return self._keys[index]
-
-    @cached_property
-    def _keys(self) -> tuple[str, ...]:
-        if self.is_imagenet:
-            return tuple(entry.synset for entry in imagenet_classes())
-        plain = [re.sub(r"[^a-z0-9]+", "-", _ascii(name).lower()).strip("-")[:60] for name in self.names]
-        times = Counter(plain)
-        return tuple(
-            name if name and times[name] == 1 else f"{name or 'class'}-{sha256(full.encode()).hexdigest()[:8]}"
-            for name, full in zip(plain, self.names, strict=True)
-        )
-
-    @cached_property
-    def _by_text(self) -> dict[str, int]:
-        """Names, keys, and normalized names that stand for one class only."""
-        normalized = Counter(map(_normalized, self.names))
-        loose = {text: i for i, name in enumerate(self.names) if normalized[text := _normalized(name)] == 1}
-        keys = {key: index for index, key in enumerate(self._keys)}
-        return loose | keys | {name: index for index, name in enumerate(self.names)}
-
-    def find(self, text: str | int) -> int | None:
-        """The class that an index (as a number), a name or a key stands for, or None. ImageNet's: see `class_of`."""
-        if self.is_imagenet:
-            return class_of(text)
-        if isinstance(text, int):
-            return text if 0 <= text < len(self) else None
-        return self._by_text.get(text, self._by_text.get(_normalized(text)))
-
-    def parse(self, text: str | int) -> int:
-        """`find`, where there must be one.
-
-        Raises:
-            InputError: naming the nearest class names.
-        """
-        if self.is_imagenet:
-            return parse_class(text).index
-        if (index := self.find(text)) is not None:
-            return index
-        near = difflib.get_close_matches(str(text)[:80], self.names, n=3)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        shown = ", ".join(self.names[:5]) + (", …" if len(self) > 5 else "")
-        raise InputError(f"Unknown class {str(text)!r:.80}: expected one of the {len(self)} classes ({shown}).{hint}")
-
-
-@lru_cache(maxsize=1)
-def imagenet() -> LabelSpace:
-    """ImageNet-1k's label space."""
-    return LabelSpace(class_names())
-
-
-def _ascii(text: str) -> str:
-    """Letters without their accents; others of other alphabets go."""
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-
-
-def _normalized(text: str) -> str:
+def normalized(text: str) -> str:
     """Lower case, with `_`, `-` and `,` read as spaces, so that folder names and lists of synonyms match."""
     return " ".join(re.sub("[_,-]", " ", text.lower()).split())
 
@@ -163,8 +66,8 @@ def _exact() -> dict[str, ImageNetClass]:
 @lru_cache(maxsize=1)
 def _loose() -> dict[str, ImageNetClass]:
     """By normalized name; that of two classes (Cardigan, the dog, and cardigan, the garment) stands for neither."""
-    names = Counter(map(_normalized, class_names()))
-    return {key: entry for entry in imagenet_classes() if names[key := _normalized(entry.name)] == 1}
+    names = Counter(map(normalized, class_names()))
+    return {key: entry for entry in imagenet_classes() if names[key := normalized(entry.name)] == 1}
 
 
 def find_class(text: str | int) -> ImageNetClass | None:
@@ -175,7 +78,7 @@ def find_class(text: str | int) -> ImageNetClass | None:
     key = str(text)
     if key.isascii() and key.isdigit():
         return imagenet_classes()[int(key)] if len(key) < 5 and int(key) < len(imagenet_classes()) else None
-    return _exact().get(key, _loose().get(_normalized(key)))
+    return _exact().get(key, _loose().get(normalized(key)))
 
 
 def class_of(text: str | int) -> int | None:
@@ -225,6 +128,29 @@ def classes_of_names(names: tuple[str, ...]) -> tuple[int | None, ...]:
     return tuple(range(len(names))) if in_order else found
 
 
+def is_imagenets(name: str) -> bool:
+    """Whether a text that is not a number names a class of ImageNet-1k, or several."""
+    return not name.isdecimal() and (name.strip().lower() in _AMBIGUOUS or class_of(name) is not None)
+
+
+def are_imagenets(lists: Iterable[tuple[str, ...]]) -> bool:
+    """Whether the labels of a source are ImageNet-1k's, by its lists of class names.
+
+    They are if one name is a synset, if all names are ImageNet-1k's (see `classes_of_names`), and if there are none
+    but numbers.
+    """
+    lists = tuple(lists)
+    if any(re.fullmatch(r"n\d{8}", name) for names in lists for name in names):
+        return True
+    if all(name.isascii() and name.isdecimal() for names in lists for name in names):
+        return True
+    return all(
+        index is not None or is_imagenets(name)
+        for names in lists
+        for name, index in zip(names, classes_of_names(names), strict=True)
+    )
+
+
 def parse_class(text: str | int) -> ImageNetClass:
     """The class that an index, a synset or a name stands for.
 
@@ -234,8 +160,8 @@ def parse_class(text: str | int) -> ImageNetClass:
     index = class_of(text)
     if index is not None:
         return imagenet_classes()[index]
-    near = difflib.get_close_matches(_normalized(str(text)[:80]), [_normalized(name) for name in class_names()], n=3)
-    names = [name for name in class_names() if _normalized(name) in near]
+    near = difflib.get_close_matches(normalized(str(text)[:80]), [normalized(name) for name in class_names()], n=3)
+    names = [name for name in class_names() if normalized(name) in near]
     hint = f" Did you mean {' or '.join(repr(name) for name in names)}?" if names else ""
     raise InputError(
         f"Unknown class {str(text)!r:.80}: expected an ImageNet-1k index (0 to 999), a synset (n01440764) "

@@ -160,7 +160,7 @@ def test_image_folders_that_are_none_are_refused(photos: Path, tmp_path: Path) -
     with pytest.raises(InputError, match=r"no class folders itself, but renamed inside it does"):
         open_dataset(tmp_path)
     (tmp_path / "none/not a class").mkdir(parents=True)
-    with pytest.raises(InputError, match="is an ImageNet-1k class: expected"):
+    with pytest.raises(InputError, match=r"The class folders in .* have no images"):
         open_dataset(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="has no images"):
@@ -217,9 +217,7 @@ def test_rows_without_an_id_go_by_their_number() -> None:
 
 def test_tables_that_are_none_are_refused() -> None:
     with pytest.raises(InputError, match=r"ImageNet-1k class as its label \(unicorn\)"):
-        open_dataset(table_of([1], datasets.ClassLabel(names=["tench", "unicorn"])))
-    with pytest.raises(InputError, match="unicorn"):
-        everything(open_dataset(table_of(["unicorn"], datasets.Value("string"))))
+        open_dataset(table_of([1], datasets.ClassLabel(names=["n01440764", "unicorn"])))
     with pytest.raises(InputError, match="1000"):
         everything(open_dataset(table_of([1000], datasets.Value("int64"))))
     with pytest.raises(InputError, match="has no image column"):
