@@ -4,8 +4,8 @@ import json
 import sys
 
 import numpy as np
-import numpy.fft  # loads once a process, and pytester's runs forget what they import first
 import pytest
+import pytorch_grad_cam  # noqa: F401 - loads once a process, and pytester's runs forget what they import first
 import torch
 from torch import nn
 
