@@ -41,6 +41,11 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "auto (default: a GPU if there is one), cpu, cuda (one per process), cuda:1, mps",
     },
     "json": {"action": "store_true", "help": "print {} as JSON"},
+    "label_space": {
+        "metavar": "SPACE",
+        "help": "whose classes the labels are: imagenet, own, or a file with a name per line (default: ImageNet's if "
+        "all names are those of its classes, otherwise their own)",
+    },
     "labels": {"type": Path, "metavar": "FILE", "help": "labels of a flat folder of images{}"},
     "method": {
         "action": "append",
