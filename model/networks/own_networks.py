@@ -11,7 +11,7 @@ from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.images.label_space import LabelSpace
-from stackwalls.model.networks.backbones import Backbone, library_of, made, split_classifier, torchvision_options
+from stackwalls.model.networks.backbones import Backbone, library_of, made, torchvision_options
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names
 from stackwalls.model.networks.state_dicts import read_state_dict
@@ -50,7 +50,7 @@ def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | No
             f"The classifier in {path} has {classes} classes without names: give names (`class_names=`, --classes).",
             stacklevel=3,
         )
-    backbone = from_blueprint({"backbone": f"{library}/{bare}", "num_classes": classes})
+    backbone = library_network(library, bare, classes)
     load_weights(backbone, path, state)
     return replace(backbone, class_names=None if class_names is None else logit_names(class_names))
 
@@ -76,26 +76,22 @@ def _network(library: str, name: str, classes: int) -> nn.Module:
     return network
 
 
-def from_blueprint(blueprint: Mapping[str, Any]) -> Backbone:
-    """The network that a `Backbone.blueprint` describes, with random weights.
+def library_network(library: str, name: str, classes: int) -> Backbone:
+    """A network of torchvision or timm with a number of classes and random weights.
 
     Raises:
         InputError: if the library has no such network, or it cannot be split.
     """
-    library, _, name = str(blueprint["backbone"]).partition("/")
-    if library == "transformers":
-        from stackwalls.model.networks.transformers_models import network_of
-
-        return split_classifier(network_of(blueprint["config"]))
     library_of(f"{library}/{name}")
-    network: Any = _network(library, name, blueprint["num_classes"])
-    config = getattr(network, "pretrained_cfg", None)
-    known = InputsAndClasses.of_timm(name, config, pretrained=False) if config else InputsAndClasses()
+    network: Any = _network(library, name, classes)
     if library == "torchvision":  # random weights say nothing about images, the usual ones do
         import torchvision
 
-        known = InputsAndClasses.of_torchvision(torchvision.models.get_model_weights(name).DEFAULT).with_names(None)
-    return made(name, network, known, None, blueprint)
+        usual = torchvision.models.get_model_weights(name).DEFAULT
+        known = InputsAndClasses.of_torchvision(usual).with_names(None)
+    else:
+        known = InputsAndClasses.of_timm(name, network.pretrained_cfg, pretrained=False)
+    return made(name, network, known, None, {"backbone": f"{library}/{name}", "num_classes": classes})
 
 
 def load_weights(backbone: Backbone, path: Path, state: Mapping[str, torch.Tensor]) -> None:

@@ -24,7 +24,7 @@ VGG16_SCHEMA = keys(
     {"image_size": COUNT, "class_names": each(TEXT)},
     closed=True,
 )
-"""The arguments of a `MaskedVGG16`, as they stand beside its weights."""
+"""The arguments of a `MaskedVGG16`, as they stand beside its weights; names only of classes that are one's own."""
 
 
 def check_usable(name: str, model: nn.Module) -> None:
