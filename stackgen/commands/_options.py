@@ -40,6 +40,11 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "auto (default: a GPU if there is one), cpu, cuda (one per process), cuda:1, mps",
     },
     "json": {"action": "store_true", "help": "print {} as JSON"},
+    "label_space": {
+        "metavar": "SPACE",
+        "help": "whose classes the labels are: imagenet, own, or a file with a name per line (default: ImageNet's if "
+        "all names are those of its classes, otherwise their own)",
+    },
     "labels": {"type": Path, "metavar": "FILE", "help": "labels of a flat folder of images{}"},
     "method": {
         "action": "append",
@@ -57,7 +62,10 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "the dead zone: a side and its pixels (top, bottom, left, right), or rows:START:STOP or "
         "columns:START:STOP{} (default bottom:54, VGG16's, or the same share of images of another size)",
     },
-    "weights": {"metavar": "FILE", "help": "weights of a masked VGG16: the authors' .pt or .safetensors"},
+    "weights": {
+        "metavar": "FILE",
+        "help": "weights: of a masked VGG16, or a checkpoint for walled:NAME (.safetensors, .pt, .pth, .ckpt)",
+    },
 }
 """Options of several commands; a command's own words replace {} in the help text."""
 
@@ -94,19 +102,26 @@ def out_folder(text: str) -> Path:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare `--model`, `--weights`, `--wall` and `--device`, which `find_model` reads."""
+    """Declare `--model`, `--weights`, `--classes`, `--wall` and `--device`, which `find_model` reads."""
     parser.add_argument(
         "--model",
         required=True,
         metavar="NAME",
         help="masked-vgg16 or baseline-vgg16 with --weights, mini-masked-vgg16 or mini-baseline-vgg16 (weights "
-        "included), walled:NAME with a torchvision or timm backbone, a model folder, user/name[@revision] on the Hub, "
-        "or package.module:factory",
+        "included), walled:NAME with a classifier of torchvision or timm, walled:hf/user/name of transformers, a model "
+        "folder, user/name[@revision] on the Hub, or package.module:factory",
     )
     wall = "wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)"
     add_shared(parser, weights="")
+    add_class_names(parser)
     parser.add_argument("--wall", metavar="WALL", help=wall)
     add_shared(parser, device="")
+
+
+def add_class_names(parser: argparse._ActionsContainer) -> None:
+    """Declare `--classes`, the file of a network's class names."""
+    names = "names of the network's classes: one per line, a JSON list, or a JSON object from index to name"
+    parser.add_argument("--classes", type=Path, metavar="FILE", help=names)
 
 
 def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -126,13 +141,15 @@ def find_model(args: argparse.Namespace, dataset_wall: Wall | None) -> tuple[nn.
     """
     import torch
 
-    from stackwalls.model import Wall, find_device, find_network
+    from stackwalls.model import asked_wall, find_device, find_network
 
-    wall = Wall.parse(args.wall) if args.wall else None
     device = find_device(args.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # for methods that say .cuda()
-    return find_network(args.model, args.weights, wall, dataset_wall).to(device), wall
+    network = find_network(args.model, args.weights, args.wall or None, dataset_wall, args.classes).to(device)
+    if not args.wall:
+        return network, None
+    return network, asked_wall(args.wall, network, dataset_wall)
 
 
 def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:
