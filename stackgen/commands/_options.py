@@ -9,13 +9,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from contextvars import ContextVar
-from dataclasses import fields
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, TextIO, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TextIO
 
 from stackwalls.model.errors import quotable
 from stackwalls.model.files import as_text
@@ -181,37 +180,6 @@ def with_references(names: Sequence[str]) -> list[str]:
 
     known = [each if isinstance(each, str) else f"{each.__module__}:{name}" for name, each in REFERENCES.items()]
     return [each for name in names for each in (known if name == "references" else [name])]
-
-
-def add_field_arguments(
-    group: argparse._ActionsContainer, settings: type, default_of: Callable[[str], str] | None = None
-) -> None:
-    """Declare a flag for each field of a dataclass of settings that has a help text (`model.training.spec.value`).
-
-    `default_of` says a field's default in words, where it is not the field's own.
-    """
-    for entry in fields(settings):
-        if "help" not in entry.metadata:
-            continue
-        kind = get_type_hints(settings)[entry.name]
-        text, default = entry.metadata["help"], entry.default if default_of is None else default_of(entry.name)
-        options: dict[str, Any] = {
-            "help": text if default is None or default is False else f"{text} (default {default})"
-        }
-        if get_origin(kind) is tuple:
-            options |= {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")}
-        elif bool in (kind, *get_args(kind)):
-            options["action"] = argparse.BooleanOptionalAction
-        else:
-            kind = (*get_args(kind), kind)[0]  # of `int | None`: int
-            options |= {"type": kind, "metavar": {int: "N", float: "X", str: "NAME"}[kind]}
-        group.add_argument(f"--{entry.name.replace('_', '-')}", default=None, **options)
-
-
-def given_fields(args: argparse.Namespace, settings: type) -> dict[str, Any]:
-    """The fields of a dataclass of settings that were given as flags."""
-    given = {entry.name: getattr(args, entry.name, None) for entry in fields(settings) if "help" in entry.metadata}
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
 
 
 def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...] | None:
