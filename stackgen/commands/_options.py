@@ -40,6 +40,12 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "auto (default: a GPU if there is one), cpu, cuda (one per process), cuda:1, mps",
     },
     "json": {"action": "store_true", "help": "print {} as JSON"},
+    "label_space": {
+        "metavar": "imagenet|own|FILE",
+        "help": "whose classes the labels are: ImageNet-1k's, the source's own by name, or those of a file with a name "
+        "per line, in the order of their indices (default: ImageNet-1k's if all names are, or one is a synset; else "
+        "own){}",
+    },
     "labels": {"type": Path, "metavar": "FILE", "help": "labels of a flat folder of images{}"},
     "method": {
         "action": "append",
@@ -53,10 +59,9 @@ _SHARED: dict[str, dict[str, Any]] = {
     "pdf": {"action": "store_true", "help": "write the figures as PDF too"},
     "seed": {"type": int, "default": 0, "metavar": "N", "help": "seed of {} (default 0)"},
     "wall": {
-        "default": "bottom:54",
         "metavar": "WALL",
         "help": "the dead zone: a side and its pixels (top, bottom, left, right), or rows:START:STOP or "
-        "columns:START:STOP (default bottom:54, VGG16's)",
+        "columns:START:STOP{} (default bottom:54, VGG16's, or the same share of images of another size)",
     },
     "weights": {"metavar": "FILE", "help": "weights of a masked VGG16: the authors' .pt or .safetensors"},
 }
@@ -75,6 +80,16 @@ def add_out(parser: argparse._ActionsContainer, what: str, default: str | None =
     shown = f"{what} (default {default})" if default else what
     folder = Path(default) if default else None
     parser.add_argument("--out", type=out_folder, default=folder, required=default is None, metavar="DIR", help=shown)
+
+
+def parse_wall(text: str | None, size: int | None = None) -> Wall:
+    """The wall of `--wall` and `--size`; by default the paper's, or the same share of images of another size."""
+    from stackwalls.model import VGG16_WALL, Transform, Wall
+
+    whole = VGG16_WALL.image_size
+    side = whole if size is None else Transform.of_size(size).size  # which checks it
+    depth = round((whole - VGG16_WALL.boxes[0].top) * side / whole)
+    return Wall.parse(f"bottom:{depth}", side) if text is None else Wall.parse(text, size)
 
 
 def out_folder(text: str) -> Path:

@@ -97,7 +97,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _asked(args: argparse.Namespace) -> GenerateSpec:
     """The options, not yet with a model, so that invalid ones fail before anything is looked up or downloaded."""
-    from stackwalls.model import Wall
     from stackwalls.stackgen.diffusion import Call, ModelSource, parse_size
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 
@@ -109,7 +108,7 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
         dtype="",
         localizer="",
         classes=_CLASSES if classes is None else classes,
-        wall=Wall.parse(args.wall),
+        wall=options.parse_wall(args.wall),
         compiled=args.compile,
         **options.values(args, "per_class", "seed", "template", "attempts", "batch_size", "attention"),
     )

@@ -34,12 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the prompts."""
-    from stackwalls.model import InputError, Wall
+    from stackwalls.model import InputError
     from stackwalls.stackgen.prompts.prompt import prompt_for
 
     if args.attempts < 1:
         raise InputError(f"Expected --attempts of 1 or more, but got {args.attempts}.")
-    wall = Wall.parse(args.wall)
+    wall = options.parse_wall(args.wall)
     rows: list[dict[str, Any]] = []
     for entry in _classes(args.classes, args.preset):
         for attempt in range(args.attempts):

@@ -29,7 +29,7 @@ def labels(folder: Path) -> list[int]:
 def test_it_says_what_was_made_and_how_to_go_on(
     image_folder: FolderMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = image_folder({"goldfish": 3, "tench": 2, "unicorn": 1})
+    root = image_folder({"goldfish": 3, "n01440764": 2, "unicorn": 1})
     (root / "goldfish/0.png").write_bytes(b"")
     out = tmp_path / "set"
     assert call("--source", root, "--per-class", 2, "--seed", 5, "--wall", "top:64", "--out", out) == 0
