@@ -86,7 +86,7 @@ class Transform:
                 f"Cannot read the resizing {text!r:.80}: expected the shorter side in pixels, such as 232, with the "
                 "filter if it is not bilinear, 232:bicubic, and :squash if both sides become that long."
             )
-        return cls(size, int(resize), *words, squash=squash)
+        return cls(size, int(resize), words[0] if words else "bilinear", squash)
 
     @property
     def resizing(self) -> str:

@@ -165,7 +165,11 @@ def test_the_hubs_failures_and_ids_have_one_owner(path: Path) -> None:
     assert not found or relative(path) in TELLS_HUB_ERRORS_APART
 
 
-SAFE = {"from_pretrained": ("trust_remote_code", False), "torch.load": ("weights_only", True)}
+SAFE = {
+    "from_pretrained": ("trust_remote_code", False),
+    "from_config": ("trust_remote_code", False),
+    "torch.load": ("weights_only", True),
+}
 """Loaders of others' files that can run code which comes with them, and what each use of them must say."""
 
 CANNOT = {
