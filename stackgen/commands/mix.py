@@ -160,6 +160,8 @@ def _of_network(args: argparse.Namespace) -> tuple[Wall, Transform]:
             f"{args.network} does not say its wall and its transform (attributes `wall` and `transform`): give --wall "
             "and --size instead of --for."
         )
+    if args.size not in (None, transform.size):
+        raise InputError(f"{args.network} takes images of {transform.size} pixels, not {args.size}: leave out --size.")
     return wall or options.parse_wall(args.wall, transform.size), transform
 
 

@@ -5,7 +5,7 @@ import json
 import re
 import tarfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,7 @@ names = st.lists(
     st.one_of(
         st.text(st.characters(codec="utf-8"), min_size=1, max_size=12),
         st.text("aA -_.é", min_size=1, max_size=4),  # twins in case, and of one slug
-        st.sampled_from(
-            ["../x", "a/b", "x\ny", "y" * 300, "ابجد", "小熊猫", "7", "007", "class", "class-7", "n01440764"]
-        ),
+        st.sampled_from(["../x", "a/b", "x\ny", "y" * 300, "ابجد", "小熊猫", "7", "007", "class", "class-7"]),
     ).filter(str.strip),
     min_size=1,
     max_size=30,
@@ -60,10 +58,8 @@ def test_names_keys_and_indices(own: list[str]) -> None:
     assert all(re.fullmatch(r"[a-z0-9][a-z0-9-]{0,80}", key) and not key.isdecimal() for key in keys)
     assert [space.of_key(key) for key in keys] == list(range(len(own)))
     assert not {space.find(len(own)), space.find(-1)} - {None}
-    # a key does not depend on the order, nor on names without a common slug
-    assert {name: key for name, key in zip(own, keys, strict=True)} == {
-        name: LabelSpace(tuple(own[::-1])).key(place) for place, name in enumerate(own[::-1])
-    }
+    turned = LabelSpace(tuple(own[::-1]))
+    assert [turned.key(index) for index in range(len(own))] == keys[::-1]
     for features in (stack_mix_features(space), stack_gen_features(space)):
         assert features["label"].names == own
         assert datasets.Features._from_yaml_list(features._to_yaml_list()) == features
@@ -173,7 +169,7 @@ class Torchvisions:
         return Image.open(io.BytesIO(image(number))), self.targets[number]
 
 
-SOURCES = {
+SOURCES: dict[str, Callable[[Path, Sequence[str]], Any]] = {
     "class folders": folders,
     "a dataset": class_label,
     "Parquet of a ClassLabel": class_label_parquet,
@@ -230,12 +226,12 @@ class TestEverySource:
         assert read(what, "own")[1] == []
 
     def test_imagenets(self, tmp_path: Path, kind: str) -> None:
-        for number, labels in enumerate((["goldfish", "tench", "7"], ["n01443537", "tench", "griffin"])):
+        for number, labels in enumerate((["goldfish", "tench", "hen"], ["n01443537", "tench", "griffin"])):
             (tmp_path / str(number)).mkdir()
             what = SOURCES[kind](tmp_path / str(number), labels)
             source, _ = read(what)
             assert source.classes is imagenet()
-            assert sorted(source.labels.tolist()) == [0, 1, 7][: 3 - number]
+            assert sorted(source.labels.tolist()) == [0, 1, 8][: 3 - number]
             assert read(what, "own")[0].classes.names == tuple(sorted(labels))
 
 
@@ -285,9 +281,7 @@ def test_parts_against_a_slow_rewrite(values: list[str | None], size: int) -> No
 
 
 def test_a_choice_that_is_none() -> None:
-    with pytest.raises(
-        InputError, match="Expected the label space to be 'imagenet', 'own' or a LabelSpace, but got 'x'"
-    ):
+    with pytest.raises(InputError, match="to be 'imagenet', 'own' or a LabelSpace, but got 'x'"):
         open_images("drawn", label_space="x")  # type: ignore[arg-type]
 
 
@@ -348,9 +342,7 @@ def test_streams() -> None:
     assert [row.label for row in own.rows()] == [1, 0, 2]
     text = datasets.Value("string")
     assert [row.label for row in stream(["tench", "goldfish"], text).rows()] == [0, 1]
-    with pytest.raises(
-        InputError, match=r"'yeti', which is not an ImageNet-1k class.*--label-space FILE, one per line"
-    ):
+    with pytest.raises(InputError, match=r"'yeti', which is not an ImageNet-1k class.*--label-space FILE"):
         list(stream(["tench", "yeti"], text).rows())
     with pytest.raises(InputError, match="a stream cannot be looked through for them: name the classes with"):
         stream(["yeti"], text, "own")
