@@ -224,7 +224,8 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
     """Read `--classes`: a count, classes (indices as integers, the rest as given), or None for the default.
 
     A single number is a count; an index is written `index:7`. A single dataset folder, or `owner/name[@revision]` on
-    the Hub, stands for the classes of that dataset, by name if they are its own. Commas separate classes as spaces do.
+    the Hub, stands for the classes of that dataset, by synset or, if they are its own, by name. Commas separate classes
+    as spaces do.
 
     Raises:
         InputError: if there is a bare number among several values, or there is no such dataset.
@@ -238,7 +239,7 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
         from stackwalls.hub_cards import dataset_classes, dataset_manifest
 
         space, labels = dataset_manifest(dataset).classes, dataset_classes(dataset)
-        return labels if space.is_imagenet else tuple(space.names[label] for label in labels)
+        return tuple(space.key(label) if space.is_imagenet else space.names[label] for label in labels)
     values = [part.strip() for value in values for part in value.split(",")]
     if len(values) == 1 and values[0].isdecimal():
         return int(values[0][:10])  # more than there are classes in any case
@@ -253,7 +254,7 @@ def _dataset_of(values: list[str] | None) -> str | None:
     """The dataset that `--classes` names, if it does."""
     if values is None or len(values) != 1:
         return None
-    # no class has a slash in its name, and a list of many is too long for the name of a folder
+    # a class with a slash in its name goes by its key, and a list of many is too long for the name of a folder
     is_folder = "," not in values[0] and os.path.isfile(f"{values[0]}/manifest.json")  # noqa: PTH113
     return values[0] if is_folder or "/" in values[0] else None
 
@@ -268,8 +269,8 @@ def parse_nouns(args: argparse.Namespace) -> tuple[Nouns, int | tuple[str | int,
 
         manifest = dataset_manifest(dataset)
         nouns = Nouns.of_spec(manifest.spec)
-        if args.nouns and isinstance(classes, tuple):  # indices of ImageNet's classes are not those of the nouns
-            classes = tuple(manifest.classes.names[each] if isinstance(each, int) else each for each in classes)
+        if args.nouns and isinstance(classes, tuple):  # nouns are called by names
+            classes = tuple(manifest.classes.names[index] for index in manifest.classes.parse_all(classes))
     return Nouns.parse(args.nouns) if args.nouns else nouns, classes
 
 

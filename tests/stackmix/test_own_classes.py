@@ -221,7 +221,10 @@ def test_size_wall_and_transform_of_the_command(tmp_path: Path, monkeypatch: pyt
         (("--weights", "x.pt"), "are those of the network of --for: name it"),
         (("--for", "torch.nn:Identity"), "does not say its wall and its transform"),
         (("--for", own, "--size", "128"), "takes images of 96 pixels, not 128: leave out --size"),
-        (("--for", "own_network_for_mix:seeing", "--wall", "left:9@64"), "of an image of 64 pixels, but 96 are asked for"),
+        (
+            ("--for", "own_network_for_mix:seeing", "--wall", "left:9@64"),
+            "of an image of 64 pixels, but 96 are asked for",
+        ),
     ):
         with pytest.raises(InputError, match=said) as caught:
             asked(*words)
