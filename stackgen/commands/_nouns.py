@@ -30,6 +30,6 @@ def parse_nouns(args: argparse.Namespace) -> tuple[Nouns, int | tuple[str | int,
 
         manifest = dataset_manifest(dataset)
         nouns = Nouns.of_spec(manifest.spec)
-        if args.nouns and isinstance(classes, tuple):  # indices of ImageNet's classes are not those of the nouns
-            classes = tuple(manifest.classes.names[each] if isinstance(each, int) else each for each in classes)
+        if args.nouns and isinstance(classes, tuple):  # nouns are called by names
+            classes = tuple(manifest.classes.names[index] for index in manifest.classes.parse_all(classes))
     return Nouns.parse(args.nouns) if args.nouns else nouns, classes

@@ -186,7 +186,8 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
     """Read `--classes`: a count, classes (indices as integers, the rest as given), or None for the default.
 
     A single number is a count; an index is written `index:7`. A single dataset folder, or `owner/name[@revision]` on
-    the Hub, stands for the classes of that dataset, by name if they are its own. Commas separate classes as spaces do.
+    the Hub, stands for the classes of that dataset, by synset or, if they are its own, by name. Commas separate classes
+    as spaces do.
 
     Raises:
         InputError: if there is a bare number among several values, or there is no such dataset.
@@ -200,7 +201,7 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
         from stackwalls.hub_cards import dataset_classes, dataset_manifest
 
         space, labels = dataset_manifest(dataset).classes, dataset_classes(dataset)
-        return labels if space.is_imagenet else tuple(space.names[label] for label in labels)
+        return tuple(space.key(label) if space.is_imagenet else space.names[label] for label in labels)
     values = [part.strip() for value in values for part in value.split(",")]
     if len(values) == 1 and values[0].isdecimal():
         return int(values[0][:10])  # more than there are classes in any case
@@ -212,7 +213,7 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
 
 
 def dataset_of(values: list[str] | None) -> str | None:
-    """The dataset that `--classes` names, if it does: no class has a slash in its name."""
+    """The dataset that `--classes` names, if it does: a class with a slash in its name goes by its key."""
     name, *others = values or [""]
     is_folder = "," not in name and os.path.isfile(f"{name}/manifest.json")  # noqa: PTH113 - a list may be too long
     return name if not others and (is_folder or "/" in name) else None
