@@ -122,15 +122,16 @@ def reclassified(blueprint: Mapping[str, Any], class_names: Sequence[str]) -> di
 def reclassified_weights(new: BlindModel, old: BlindModel) -> dict[str, torch.Tensor]:
     """The weights of a network for a new one with other classes: all but the classifier's, whose shape differs.
 
-    If all of the new classes are among the old ones, the classifier has their rows, otherwise its own new weights.
+    If all of the new classes are among the old ones, the classifier has their rows. Otherwise it is zero, so that all
+    classes are equally likely.
     """
     names = None if old.class_names is None else LabelSpace(old.class_names)
     rows = [None if names is None else names.find(name) for name in new.class_names or ()]
     known = [row for row in rows if row is not None]
     state, theirs = new.state_dict(), old.state_dict()
     for key, tensor in state.items():
-        if theirs[key].shape == tensor.shape:
-            state[key] = theirs[key]
-        elif len(known) == len(tensor):
-            state[key] = theirs[key][known]
+        old_tensor = theirs[key]
+        if old_tensor.shape != tensor.shape:
+            old_tensor = old_tensor[known] if len(known) == len(tensor) else torch.zeros_like(tensor)
+        state[key] = old_tensor
     return state

@@ -134,6 +134,8 @@ class _Training(StepLoop):
         facts = {"seed": self.spec.seed, "recipe": self.recipe.to_dict(), "precision": self.accelerator.mixed_precision}
         self.described = {**start, **facts, "data": self.data.to_dict()}
         found = self.find_checkpoint() if resume else None
+        if found is not None and found.progress.get("best") and not (self.folder / BEST).is_dir():
+            raise InputError(f"{self.folder / BEST}, the best network until now, is missing: train in another folder.")
         self.network = self._network_of(model, calibrated=found is None and self._is_calibrated(model))
         self.prepare(self.network, build_optimizer(self.recipe, self.network.parameters()), found)
         config = {name: str(v) if isinstance(v, list) else v for name, v in self.recipe.to_dict().items()}
