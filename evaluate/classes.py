@@ -166,9 +166,9 @@ class ClassNames:
         """Of one of the datasets of a run.json."""
         labels = dataset.get("class_names") or class_names()
         predictions = run.get("network_classes", IMAGENET)
-        if predictions is None:
-            by_index = run["spec"].get("match") == "index"
-            return cls(labels, labels if by_index or not dataset.get("class_names") else None)
+        if predictions is None:  # as the labels, if they are matched by index, or may well be ImageNet's
+            own = "class_names" in dataset or dataset.get("unmatched_labels")
+            return cls(labels, labels if run["spec"].get("match") == "index" or not own else None)
         return cls(labels, class_names() if isinstance(predictions, str) else predictions)
 
     def known(self, label: int, prediction: int) -> bool:

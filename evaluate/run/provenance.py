@@ -190,7 +190,8 @@ def _unmatched(found: Mapping[str, Any], target: str) -> str:
     explained = "the predicted class is explained and " if target == "label" else ""
     then = f"({shown}); for their images {explained}top-1 is not counted"
     if count < found["of"]:
-        return f"{count} of {found['of']} classes of {{}} are not among the network's {then}."
+        verb = "is" if count == 1 else "are"
+        return f"{count} of {found['of']} classes of {{}} {verb} not among the network's {then}."
     names = "if it has other names for them, name its own (--class-names FILE) or match by index (--match-by-index)"
     return f"None of the {count} classes of {{}} is among the network's {then}; {names}."
 
