@@ -64,6 +64,7 @@ from .networks import (
     Pretrained as Pretrained,
     PretrainedFiles as PretrainedFiles,
     Walled as Walled,
+    asked_wall as asked_wall,
     certify as certify,
     check_usable as check_usable,
     derive_wall as derive_wall,
@@ -72,12 +73,15 @@ from .networks import (
     is_hub_id as is_hub_id,
     load_authors_checkpoint as load_authors_checkpoint,
     load_backbone as load_backbone,
+    load_checkpoint as load_checkpoint,
     load_model as load_model,
     load_model_file as load_model_file,
     map_size as map_size,
     pixels_reached as pixels_reached,
+    read_class_names as read_class_names,
     require_certificate as require_certificate,
     save_model as save_model,
+    split_classifier as split_classifier,
     walled as walled,
 )
 from .preprocessing import (

@@ -366,3 +366,8 @@ def _strips(boxes: tuple[Box, ...], size: int, *, seen: bool) -> list[Box]:
 
 VGG16_WALL = Wall.of_band("rows", 170, 224)
 """The paper's wall: the dead zone of MaskedVGG16 (derived by `receptive_field`, and tested to be this)."""
+
+
+def usual_wall(image_size: int = IMAGE_SIZE) -> Wall:
+    """The paper's wall, or the same share of images of another size, at the bottom: `bottom:31@128`."""
+    return Wall.of_band("rows", image_size - round(VGG16_WALL.share * image_size), image_size, image_size)
