@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from stackwalls.hub_cards import StackDataset
 from stackwalls.model import InputError, LabelSpace, class_names
 from stackwalls.model.images.labels import classes_of_names, normalized
 from stackwalls.model.networks.inputs_and_classes import logit_names, read_class_names
@@ -108,6 +109,13 @@ class Matching:
     """The logit of each class of one dataset; None where it has none, or that is not known."""
 
     logits: tuple[int | None, ...]
+
+    @classmethod
+    def of(cls, match: Match, dataset: StackDataset, logits: int, classes: LogitClasses, network: str) -> Matching:
+        """`by_name` or `by_index`, for a dataset and a network with so many logits."""
+        if match == "index":
+            return cls.by_index(dataset.classes, logits, dataset.name, network)
+        return cls.by_name(dataset.classes, logits, classes)
 
     @classmethod
     def by_index(cls, space: LabelSpace, logits: int, dataset: str, network: str) -> Matching:
