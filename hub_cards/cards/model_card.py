@@ -10,6 +10,9 @@ from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.license import License
 from stackwalls.model import IMAGE_SIZE, Certificate, MaskedVGG16, Walled, class_names
 
+_LONG = ("classes", "class_names", "config")
+"""Keys of a network's configuration that do not go into the table."""
+
 _TAGS = ["explainability", "saliency", "class-activation-map", "stackwalls"]
 
 
@@ -37,7 +40,7 @@ def render_model_card(
         "library_name": "stackwalls",
         "pipeline_tag": "image-classification",
         "tags": _TAGS,
-        "datasets": ["imagenet-1k"] if isinstance(model, Walled) else None,
+        "datasets": ["imagenet-1k"] if isinstance(model, Walled) and model.own_weights() is None else None,
     }
     if found:
         fields |= {"model_name": model.name, "eval_results": [EvalResult(**entry) for entry in found]}
@@ -51,8 +54,8 @@ def render_model_card(
         size=model.wall.image_size if model.wall else IMAGE_SIZE,
         derivation=model.derivation(),
         certificate=certificate,
-        config=dict(flat({key: value for key, value in config.items() if key != "classes"})),
-        classes=[class_names()[index] for index in config.get("classes") or ()],
+        config=dict(flat({key: value for key, value in config.items() if key not in _LONG})),
+        classes=config.get("class_names") or [class_names()[index] for index in config.get("classes") or ()],
         has_weights=model.own_weights() is not None,
         training=dict(flat(training or {})),
         results=results or {},
