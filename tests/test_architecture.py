@@ -215,10 +215,10 @@ def test_the_front_door_has_what_it_lists_and_imports_nothing_heavy() -> None:
         "missing = [name for name in dir(stackwalls) if not hasattr(stackwalls, name)]; "
         "from stackwalls.evaluate import evaluate; "
         f"assert not [name for name in {PEERS!r} if name in sys.modules]; "
-        "print(missing, stackwalls.Wall.parse('bottom:54').size, stackwalls.__version__)"
+        "print(missing, stackwalls.Wall.parse('bottom:54'), stackwalls.__version__)"
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert re.fullmatch(r"\[\] 54 \d+\.\d+\.\d+\S*", result.stdout.strip())
+    assert re.fullmatch(r"\[\] bottom:54 \d+\.\d+\.\d+\S*", result.stdout.strip())
 
 
 PRIVATE_TORCH = "evaluate/engine/kernels.py"
