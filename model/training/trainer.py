@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -233,6 +233,6 @@ class _Training(StepLoop):
         if not self.first:
             return None
         best, device = self.progress.best or {}, self.accelerator.device
-        model = load_model(str(self.folder / BEST))
+        model = cast("MaskedVGG16 | Walled", load_model(str(self.folder / BEST)))
         transform, half = self._transform(), self.running.half
         return measure_outcome(model, self.data, self.described, best, device, transform=transform, half=half)
