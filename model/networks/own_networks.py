@@ -40,6 +40,8 @@ def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | No
             check_fits(path, state, few, name)
         raise InputError(f"{path} holds no classifier for {name}, only its features: {', '.join(lost)} are missing.")
     classes = len(state[heads[0]])
+    backbone = library_network(library, bare, classes)
+    load_weights(backbone, path, state)
     if class_names is not None and len(class_names) != classes:
         raise InputError(
             f"The classifier in {path} has {classes} logits, but {len(class_names)} class names are given: expected a "
@@ -50,8 +52,6 @@ def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | No
             f"The classifier in {path} has {classes} classes without names: give names (`class_names=`, --classes).",
             stacklevel=3,
         )
-    backbone = library_network(library, bare, classes)
-    load_weights(backbone, path, state)
     return replace(backbone, class_names=None if class_names is None else logit_names(class_names))
 
 

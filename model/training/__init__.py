@@ -1,8 +1,7 @@
-"""Training of networks behind a wall: the masked VGG16 and its baseline, and walled networks.
+"""Training and fine-tuning of networks behind a wall, and of the VGG16 baseline.
 
-- what is trained: `spec` (recipes; the spec of one training; how this machine runs it), `start` (the network before its
-  first step, with a logit for each class), `first_weights` (random ones), `network` (computes only what reaches the
-  logits; seeded dropout)
+- what is trained: `spec` (recipes; the spec of one training; how this machine runs it), `start` (the network before the
+  first step), `first_weights`, `network` (computes only what reaches the head; seeded dropout)
 - images: `training_data` (from `--data` to two splits and the classes), `splits`, `batch_order` (which image when),
   `augmentation` (random crops and colors), `loading` (background processes that read, decode and crop)
 - the loop: `trainer` (the training from start to end; optimizer, learning rate), `loop` (the steps, precision, stops
