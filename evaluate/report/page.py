@@ -23,7 +23,7 @@ from markupsafe import Markup
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
-from stackwalls.evaluate.report.figures import results_figures, write_figure
+from stackwalls.evaluate.report.figures import outline, results_figures, write_figure
 from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
 from stackwalls.evaluate.report.gallery import Gallery, color_scale, galleries, typical
 from stackwalls.evaluate.report.headline import headline
@@ -102,11 +102,10 @@ def render_report(
         comparison: with another network on the same images.
         sections: more sections, title → text, shown as it is before the certificate.
     """
-    shown = Shown(
-        results, comparison, sections or {}, galleries(results.samples, results.summary.datasets, results.wall)
-    )
+    shown_images = galleries(results.samples, results.summary.datasets, results.wall, results.names)
+    shown = Shown(results, comparison, sections or {}, shown_images)
     environment = html_environment(Path(__file__).parent / "templates")
-    environment.globals |= {"zone": _zone(results.wall), "color_scale": color_scale()}
+    environment.globals |= {"zone": _svg_path(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
     parts = {}
     for name, values_of in SECTIONS.items():
@@ -210,14 +209,9 @@ def _enough(found: list[RankAgreement]) -> int | None:
     return sure[-1].images if sure else None
 
 
-def _zone(wall: Wall) -> list[str]:
-    """The dead zone over an image, each of its rectangles as CSS."""
-    per = 100 / wall.image_size
-    return [
-        f"top:{per * box.top:.3f}%;left:{per * box.left:.3f}%;"
-        f"height:{per * (box.bottom - box.top):.3f}%;width:{per * (box.right - box.left):.3f}%"
-        for box in wall.boxes
-    ]
+def _svg_path(wall: Wall) -> str:
+    """The outline of the dead zone as an SVG path, in pixels of the image."""
+    return "".join(f"M{'L'.join(f'{x},{y}' for x, y in corners)}Z" for corners in outline(wall))
 
 
 def _meaning(shown: Shown) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
+from stackwalls.evaluate.classes import Matching, classes_of
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
@@ -60,6 +61,7 @@ def evaluate(
     wall: Wall | str | None = None,
     target_layer: nn.Module | None = None,
     weights: str | Path | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
     device: torch.device | str | None = None,
     certificate: Certificate | None = None,
     require_blind: bool = True,
@@ -87,10 +89,12 @@ def evaluate(
         methods: name → method in any of `adapters.FORMS` (a grad-cam class, a captum or torch-cam one, a function
             `f(model, inputs, targets)`, precomputed maps), or names of `METHODS`; by default those of `spec`, or the
             paper's seven.
-        spec: target, batch size, limits, seed, backend, precision and memory budget.
+        spec: target, how classes are matched, batch size, limits, seed, backend, precision and memory budget.
         wall: the dead zone by which maps are judged, also as text such as "bottom:54"; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
         weights: of a network named `masked-vgg16` or `baseline-vgg16`.
+        class_names: of the logits, or a file with one a line; by default the model's own (`class_names`, transformers'
+            `config.id2label`, `class_indices`), or ImageNet-1k's.
         device: such as "cuda"; by default a named network goes to a GPU if there is one, and a module stays.
         certificate: of this model and wall, if there is one already.
         require_blind: False accepts a network that is not blind, for comparison (`wall` must be given if it has none
@@ -124,21 +128,31 @@ def evaluate(
     network, wall = network_and_wall(model, weights, wall, walls, require_blind)
     place = device if device is not None or isinstance(model, nn.Module) else "auto"
     with placed(network, place, launch.local_rank), _exact_arithmetic():
-        subject = Subject.of(network, wall, target_layer)
+        subject = Subject.of(network, wall, target_layer, class_names)
+        for source in sources:
+            subject.check_fits(source)
         sizes = _batch_sizes(subject, spec)
         explainers = _explainers(subject, spec, named, sizes, sources)
         certificate = _certified(subject, certificate, spec.seed, require_blind)
         with memory_errors(NO_ROOM):
-            subject.check_gradient()
+            logits = subject.check_gradient()
+        classes = subject.classes.checked(subject.name, logits)
+        matchings = [
+            Matching.by_index(classes_of(source), logits, source.name, subject.name)
+            if spec.match == "index"
+            else Matching.by_name(classes_of(source), logits, classes)
+            for source in sources
+        ]
         data = {} if out is None else {source.name: source.identity for source in sources}
         provenance = {**(provenance or {}), **read_from(network, weights, data)}
         sha256 = weights_hash(network)
+        subject = replace(subject, classes=classes)
         about = describe_run(subject, sha256, spec, sources, provenance, _notes(explainers), certificate.passed)
-        block_run = BlockRun(subject, spec, sources, explainers, sizes, progress and not launch.rank)
+        block_run = BlockRun(subject, spec, sources, matchings, explainers, sizes, progress and not launch.rank)
         job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
         if out is None:
             return job.in_passing()
-        return job.into(Path(out), what_is_asked(subject, sha256, spec, data, named), launch, overwrite, pdf)
+        return job.into(Path(out), what_is_asked(subject, sha256, spec, data, matchings, named), launch, overwrite, pdf)
 
 
 @dataclass(frozen=True, eq=False)

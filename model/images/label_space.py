@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from stackwalls.model.documents import TEXT, check_schema, each, parse_json
 from stackwalls.model.errors import InputError
 from stackwalls.model.files import read_bounded
 from stackwalls.model.images.labels import (
@@ -151,7 +152,9 @@ def check_label_choice(choice: object) -> None:
 
 
 def parse_label_space(text: str) -> LabelChoice:
-    """Read `imagenet`, `own`, or the name of a file of class names: one per line, from index 0 on.
+    """Read `imagenet`, `own`, or the name of a file of class names: one per line, from index 0 on, or as JSON.
+
+    JSON is a list of names, or an object from index to name, as transformers' `id2label`.
 
     A list of ImageNet-1k's 1000 classes in its order, as names or synsets, is ImageNet-1k's label space.
 
@@ -170,7 +173,10 @@ def parse_label_space(text: str) -> LabelChoice:
             f"Cannot read the label space {text!r} ({reason}): expected imagenet, own, or a file with a class name "
             "per line."
         ) from error
-    lines = [line.strip() for line in content.rstrip().split("\n")]
+    if content.lstrip()[:1] in ("[", "{"):
+        lines = _json_names(text, content)
+    else:
+        lines = [line.strip() for line in content.rstrip().split("\n")]
     if lines == [""]:
         raise InputError(f"The file of class names {text} is empty: expected one name per line.")
     if "" in lines:
@@ -183,6 +189,23 @@ def parse_label_space(text: str) -> LabelChoice:
     except InputError as error:
         raise InputError(f"The class names {text} cannot be used: {error}") from error
     return imagenet() if classes_of_names(names.names) == tuple(range(len(class_names()))) else names
+
+
+def _json_names(path: str, content: str) -> list[str]:
+    """Names of classes by index, from a list or an object."""
+    try:
+        found = parse_json(content)
+        check_schema(found, each(TEXT, of="array" if isinstance(found, list) else "object"))
+    except ValueError as error:
+        raise InputError(f"Cannot read the class names {path}: {error}.") from error
+    if isinstance(found, list):
+        return found
+    if found.keys() != set(map(str, range(len(found)))):
+        raise InputError(
+            f"Expected the keys of {path} to be the indices of {len(found)} classes, 0 to {len(found) - 1}, but got "
+            f"{', '.join(map(repr, list(found)[:3]))!s:.80}."
+        )
+    return [found[str(index)] for index in range(len(found))]
 
 
 def _ascii(text: str) -> str:

@@ -7,10 +7,9 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.files import file_sha256
 from stackwalls.model.images.labels import imagenet_classes
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_wall
+from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
 from stackwalls.model.networks.receptive_field import derive_wall
 from stackwalls.model.networks.weights import check_fits, read_safetensors
 from stackwalls.model.wall import Wall
@@ -201,8 +200,7 @@ class MaskedVGG16(BlindModel, Pretrained):
         """
         path = files.fetch(WEIGHTS_NAME)
         state = read_safetensors(path)  # before it is hashed: a file of any size may be there
-        if file_sha256(path) != config["weights_sha256"]:
-            raise InputError(f"{path} is not the file that config.json of {files.name} describes: its SHA-256 differs.")
+        check_sha256(path, config, files)
         arguments = {key: config[key] for key in ("visible_rows", "num_classes", "width", "classes")}
         with torch.device("meta"):
             model = cls(**arguments)

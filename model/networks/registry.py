@@ -1,21 +1,28 @@
 """From a name on the command line to a network."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.imports import is_import_spec, model_from
+from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, load_backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
+from stackwalls.model.networks.inputs_and_classes import read_class_names
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.own_networks import load_checkpoint
 from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.wall_fitting import fitting_wall
 from stackwalls.model.networks.walled_model import Walled, walled
-from stackwalls.model.wall import VGG16_WALL, Wall
+from stackwalls.model.state import preserved
+from stackwalls.model.wall import IMAGE_SIZE, VGG16_WALL, Wall
 
 WALLED_PREFIX = "walled:"
 
@@ -51,35 +58,49 @@ def _unknown(spec: str) -> InputError:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     known = ", ".join([*MODELS, *MINIATURES])
     return InputError(
-        f"Unknown model {spec!r}: expected one of {known}, {WALLED_PREFIX}NAME with a torchvision or timm "
-        f"backbone, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] on "
-        f"the Hub.{hint}"
+        f"Unknown model {spec!r}: expected one of {known}, {WALLED_PREFIX}NAME with a backbone of torchvision, timm or "
+        f"transformers, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] "
+        f"on the Hub.{hint}"
     )
 
 
 def load_model(
-    spec: str, weights: str | Path | None = None, wall: Wall | None = None, dataset_wall: Wall | None = None
+    spec: str,
+    weights: str | Path | None = None,
+    wall: Wall | str | None = None,
+    dataset_wall: Wall | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
 ) -> BlindModel:
     """Load the network that a name stands for.
 
     Args:
         spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
-            `walled:NAME` (see `walled`), a folder that `save_pretrained` wrote, or `user/name[@revision]` on the
+            `walled:NAME` (see `load_backbone`; also `walled:FOLDER` of transformers and `walled:package.module:factory`
+            of one's own classifier), a folder that `save_pretrained` wrote, or `user/name[@revision]` on the
             Hugging Face Hub (see `find_pretrained`), or a `.safetensors` of this package.
-        weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package.
-        wall: the requested wall. A VGG16's follows from its layers, so another one is refused.
-        dataset_wall: if `wall` is None, a walled backbone uses this one, widened to its stride of 32 pixels
-            (`bottom:54` becomes `bottom:64`); the paper's by default.
+        weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package; for `walled:NAME`:
+            a checkpoint of one's own (see `load_checkpoint`).
+        wall: the requested wall, as text of an image of `dataset_wall`'s size, or of the network's. A VGG16's follows
+            from its layers, so another one is refused.
+        dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
+            becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
+        class_names: the name of each logit of a walled network, or the file that has them (see `read_class_names`).
 
     Raises:
-        InputError: if the name is unknown, the weights are missing or do not fit, or the wall does not fit.
+        InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, or there is
+            not a name for each class.
         RunError: if pretrained weights cannot be loaded.
     """
+    names = read_class_names(class_names) if isinstance(class_names, str | Path) else class_names
     if spec.startswith(WALLED_PREFIX):
-        if weights is not None:
-            raise InputError(f"{spec} uses the weights of torchvision or timm: leave out --weights.")
-        # by default the smallest wall for a backbone of stride 32 that covers the dataset's
-        return walled(spec.removeprefix(WALLED_PREFIX), wall or (dataset_wall or VGG16_WALL).widened(32))
+        backbone = _backbone(spec.removeprefix(WALLED_PREFIX), weights, names)
+        network = _walled(backbone, wall, dataset_wall)
+        network.origin = str(weights) if weights is not None else None
+        return network
+    if names is not None:
+        raise InputError(f"{spec} has its own classes: give class names with {WALLED_PREFIX}NAME only.")
+    if isinstance(wall, str):
+        wall = Wall.parse(wall, dataset_wall.image_size if dataset_wall else None)
     if spec in MINIATURES:
         return _miniature(spec, weights, wall)
     if spec not in MODELS:
@@ -99,8 +120,47 @@ def load_model(
     return model
 
 
+def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None) -> Backbone:
+    """The backbone behind `walled:`, with the class names that were given."""
+    found: nn.Module | None = model_from(name) if is_import_spec(name) else None
+    if weights is not None:
+        if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
+            raise InputError(f"{WALLED_PREFIX}{name} already includes weights: leave out --weights.")
+        return load_checkpoint(name, weights, names)
+    if found is not None:
+        backbone = split_classifier(found)
+    else:
+        backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name)
+    if names is None:
+        return backbone
+    size = backbone.transform.size if backbone.transform else IMAGE_SIZE
+    with preserved(backbone.features), torch.no_grad():
+        classes = backbone.head(backbone.features(torch.zeros(1, 3, size, size))).shape[1]
+    if len(names) != classes:
+        raise InputError(
+            f"{WALLED_PREFIX}{name} has {classes} logits, but {len(names)} class names are given: expected a name for "
+            "each."
+        )
+    return replace(backbone, class_names=tuple(names))
+
+
+def _walled(backbone: Backbone, wall: Wall | str | None, dataset_wall: Wall | None) -> Walled:
+    size = dataset_wall.image_size if dataset_wall else backbone.transform.size if backbone.transform else IMAGE_SIZE
+    if isinstance(wall, str):
+        wall = Wall.parse(wall, None if "@" in wall else size)
+    if wall is None:
+        share = VGG16_WALL.share
+        usual = dataset_wall or Wall.of_band("rows", size - round(size * share), size, size)
+        wall = fitting_wall(backbone, usual)
+    return walled(backbone, wall)
+
+
 def find_network(
-    model: Network, weights: str | Path | None = None, wall: Wall | None = None, dataset_wall: Wall | None = None
+    model: Network,
+    weights: str | Path | None = None,
+    wall: Wall | str | None = None,
+    dataset_wall: Wall | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
 ) -> nn.Module:
     """The network that a user means.
 
@@ -110,6 +170,7 @@ def find_network(
         weights: see `load_model`.
         wall: see `load_model`.
         dataset_wall: see `load_model`.
+        class_names: see `load_model`.
 
     Raises:
         InputError: if it is none of these, or is given weights that it already includes.
@@ -117,9 +178,10 @@ def find_network(
     """
     text = str(model) if isinstance(model, str | Path) else None
     if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
-        return load_model(text, weights, wall, dataset_wall)
-    if weights is not None:
-        raise InputError(f"{text or type(model).__name__} already includes weights: leave out --weights.")
+        return load_model(text, weights, wall, dataset_wall, class_names)
+    for given, option in ((weights, "weights"), (class_names, "classes")):
+        if given is not None:
+            raise InputError(f"{text or type(model).__name__} already includes its {option}: leave out --{option}.")
     if isinstance(model, nn.Module):
         return model
     if text is None and not callable(model):

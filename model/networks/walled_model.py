@@ -6,24 +6,23 @@ and every CAM library can hook the stitched map, whose dead rows show the other 
 """
 
 import copy
-import io
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stderr
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
 from torch import nn
 
-from stackwalls.model.errors import InputError, quotable
+from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbones import Backbone, load_backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.pretrained import Pretrained, PretrainedFiles, check_wall
-from stackwalls.model.networks.weights import state_sha256
+from stackwalls.model.networks.own_networks import from_blueprint, load_weights
+from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
+from stackwalls.model.networks.wall_fitting import check_head_pools, map_shape, pieces, wall_on_map
+from stackwalls.model.networks.weights import read_safetensors, state_sha256
+from stackwalls.model.preprocessing import Transform
 from stackwalls.model.state import preserved
-from stackwalls.model.wall import Box, Wall
-
-_POOLING_TOLERANCE = 1e-3
-"""Largest change of the logits, relative to their spread, when a map's positions are shuffled: rounding only."""
+from stackwalls.model.wall import Wall
 
 
 class Walled(BlindModel, Pretrained):
@@ -41,17 +40,19 @@ class Walled(BlindModel, Pretrained):
     def __init__(self, backbone: Backbone, wall: Wall) -> None:
         super().__init__()
         self.name = f"walled:{backbone.name}"
-        self._backbone, self._weights = backbone.name, backbone.weights
+        self._backbone, self.library_weights, self._blueprint = backbone.name, backbone.weights, backbone.blueprint
         self.extractor, self.pooled_head = backbone.features, backbone.head
-        self.other_sides = nn.ModuleList(_sharing_copy(backbone.features) for _ in _pieces(wall)[1:])
-        self.mean, self.std = backbone.mean, backbone.std
+        self.other_sides = nn.ModuleList(_sharing_copy(backbone.features) for _ in pieces(wall)[1:])
+        self.mean, self.std, self.class_names = backbone.mean, backbone.std, backbone.class_names
+        self.transform = _resized(backbone.transform, wall.image_size)
         self.stitched = nn.Dropout(0.0)  # the identity, and a layer that captum's LRP knows
         self._wall = wall
         self.eval()
         with preserved(self), torch.no_grad():
-            shape = _map_shape(backbone, wall.image_size)
-            _check_head_pools(backbone.name, self.pooled_head, shape)
-            self.map_wall = _wall_on_map(backbone, wall, shape)
+            shape = map_shape(backbone, wall.image_size)
+            check_head_pools(backbone.name, self.pooled_head, shape)
+            self.map_wall = wall_on_map(backbone, wall, shape)
+        self._file_names = _file_names(self, backbone.network)
 
     @property
     def wall(self) -> Wall:
@@ -70,9 +71,9 @@ class Walled(BlindModel, Pretrained):
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, 224, 224)` normalized images to the stitched map `(N, C, h, w)`, each part by itself."""
-        pieces = zip(self.sides, _pieces(self.wall), strict=True)
+        parts = zip(self.sides, pieces(self.wall), strict=True)
         stitched: torch.Tensor = self.stitched(
-            _stitch([side(images[(..., *box.slices)]) for side, box in pieces], self.map_wall)
+            _stitch([side(images[(..., *box.slices)]) for side, box in parts], self.map_wall)
         )
         return stitched
 
@@ -88,56 +89,113 @@ class Walled(BlindModel, Pretrained):
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
-        pieces = "; ".join(map(self.wall.named, _pieces(self.wall)))
+        boxes = "; ".join(map(self.wall.named, pieces(self.wall)))
         seen, cells = sum(box.area for box in self.map_wall.seen), self.map_wall.image_size**2
         return (
-            f"the backbone runs separately on the pieces of the image ({pieces}), and the head pools only {seen} of "
+            f"the backbone runs separately on the pieces of the image ({boxes}), and the head pools only {seen} of "
             f"{cells} map cells, those that stand for seen pixels"
         )
 
     def pretrained_config(self) -> dict[str, Any]:
-        """Backbone, weights' name, wall, and SHA-256 of the weights' values; the weights are elsewhere.
+        """What makes the network again: names of the backbone and its weights, or its architecture, classes and images.
+
+        The weights are elsewhere if a library or the Hub has them; one's own are saved beside it (`own_weights`).
 
         Raises:
-            InputError: if the weights are random or your own, which nobody else could load.
+            InputError: if the weights are one's own, and the network is not of a library's name or configuration.
         """
-        if self._weights is None:
+        if self.library_weights is not None:
+            return {
+                "backbone": self._backbone,
+                "weights": self.library_weights,
+                "wall": str(self.wall),
+                "weights_sha256": self._weights_sha256(),
+            }
+        if self._blueprint is None:
             raise InputError(
-                f"{self.name} has weights that no library publishes, so a configuration cannot name them: put a "
-                "pretrained torchvision or timm backbone behind the wall."
+                f"{self.name} was given as a module, and a configuration cannot say how to make it again: load its "
+                "checkpoint into a named network (walled:NAME with --weights), or use one of transformers."
             )
-        sha256 = self._weights_sha256()
         return {
-            "backbone": self._backbone,
-            "weights": self._weights,
+            **self._blueprint,
+            "weights": None,
             "wall": str(self.wall),
-            "weights_sha256": sha256,
+            "class_names": None if self.class_names is None else list(self.class_names),
+            "transform": self.transform.to_dict(),
+            "mean": list(self.mean),
+            "std": list(self.std),
         }
 
     def _weights_sha256(self) -> str:
         """Of the backbone's weights, each tensor once."""
         return state_sha256({key: tensor for key, tensor in self.state_dict().items() if "other_sides." not in key})
 
-    def own_weights(self) -> None:
-        """None: the libraries provide them."""
-        return
+    def own_weights(self) -> dict[str, torch.Tensor] | None:
+        """The tensors under the names that they have in the library; None if the library or the Hub has their values.
+
+        After training, set `library_weights` to None: they are your own then.
+        """
+        if self.library_weights is not None:
+            return None
+        state = self.state_dict()
+        return {name: state[key] for key, name in self._file_names.items()}
 
     @classmethod
     def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:
         """Rebuild the backbone behind its wall.
 
         Raises:
-            InputError: if the library's weights have changed.
+            InputError: if the weights are not those that config.json names, or belong to another network.
             RunError: if they cannot be loaded.
         """
-        model = cls(load_backbone(config["backbone"], weights=config["weights"]), Wall.parse(config["wall"])).eval()
+        name, weights = config["backbone"], config["weights"]
+        own = weights is None
+        backbone = _with_own_weights(config, files) if own else load_backbone(name, weights=weights)
+        model = cls(backbone, Wall.parse(config["wall"])).eval()
         check_wall(model.derive_wall(), config, files)
-        if model._weights_sha256() != config["weights_sha256"]:
+        if not own and model._weights_sha256() != config["weights_sha256"]:
             raise InputError(
-                f"The weights {config['weights']} of {config['backbone']} differ from those that config.json "
+                f"The weights {weights} of {name} differ from those that config.json "
                 f"of {files.name} names: install the versions it was made with."
             )
         return model
+
+
+def _with_own_weights(config: Mapping[str, Any], files: PretrainedFiles) -> Backbone:
+    """The backbone of a config.json whose weights are beside it.
+
+    Raises:
+        InputError: if they are not those that it describes, or belong to another network.
+    """
+    path = files.fetch(WEIGHTS_NAME)
+    state = read_safetensors(path)  # before it is hashed: a file of any size may be there
+    check_sha256(path, config, files)
+    backbone = from_blueprint(config)
+    load_weights(backbone, path, state)
+    names = config.get("class_names")
+    return replace(
+        backbone,
+        class_names=None if names is None else tuple(names),
+        transform=Transform(**config["transform"]),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+    )
+
+
+def _resized(transform: Transform | None, size: int) -> Transform:
+    """A network's transform for images of the wall's size, in its proportions."""
+    if transform is None:
+        return Transform.of_size(size)
+    return replace(transform, size=size, resize=round(transform.resize * size / transform.size))
+
+
+def _file_names(model: nn.Module, network: nn.Module | None) -> dict[str, str]:
+    """Names of a network's tensors in a walled one → in the network itself."""
+    if network is None:
+        return {}
+    names = {id(tensor): name for name, tensor in network.state_dict(keep_vars=True).items()}
+    own = model.state_dict(keep_vars=True).items()
+    return {key: names[id(tensor)] for key, tensor in own if "other_sides." not in key and id(tensor) in names}
 
 
 def _sharing_copy(extractor: nn.Module) -> nn.Module:
@@ -147,11 +205,6 @@ def _sharing_copy(extractor: nn.Module) -> nn.Module:
     """
     shared = {id(tensor): tensor for tensor in (*extractor.parameters(), *extractor.buffers())}
     return copy.deepcopy(extractor, dict(shared))
-
-
-def _pieces(wall: Wall) -> list[Box]:
-    """Rectangles that make up the image, each either seen or dead, by their corner."""
-    return sorted([*wall.seen, *wall.dead])
 
 
 def joined(parts: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -164,103 +217,8 @@ def _stitch(maps: Sequence[torch.Tensor], wall: Wall) -> torch.Tensor:
     if wall.band:
         return torch.cat(list(maps), 2 if wall.band.axis == "rows" else 3)
     cells = torch.arange(wall.image_size**2).view(wall.image_size, -1)
-    order = torch.cat([cells[box.slices].flatten() for box in _pieces(wall)]).argsort().to(maps[0].device)
+    order = torch.cat([cells[box.slices].flatten() for box in pieces(wall)]).argsort().to(maps[0].device)
     return torch.cat([part.flatten(2) for part in maps], 2)[..., order].view(*maps[0].shape[:2], *cells.shape)
-
-
-def _map_shape(backbone: Backbone, size: int) -> torch.Size:
-    """The shape `(2, C, h, w)` of the map of two images.
-
-    Raises:
-        InputError: if the backbone does not run on images of this size, or its features are not a map.
-    """
-    advice = "Use a convolutional network with global average pooling, such as resnet50."
-    try:
-        activations = backbone.features(torch.zeros(2, 3, size, size))
-    except Exception as error:  # networks for one size only refuse others in many ways
-        raise InputError(
-            f"{backbone.name} cannot be put behind a wall: it does not run on images of {size} x {size} pixels "
-            f"({_first_line(error)}). {advice}"
-        ) from error
-    if not isinstance(activations, torch.Tensor) or activations.ndim != 4:
-        found = tuple(activations.shape) if isinstance(activations, torch.Tensor) else type(activations).__name__
-        raise InputError(
-            f"{backbone.name} cannot be put behind a wall: expected its features to be a map (N, C, h, w), but got "
-            f"{found}. {advice}"
-        )
-    return activations.shape
-
-
-def _wall_on_map(backbone: Backbone, wall: Wall, shape: torch.Size) -> Wall:
-    """The wall in cells of the map.
-
-    Raises:
-        InputError: if it does not fit; the message names the nearest wall that does, which was tried.
-    """
-    size = shape[-1]
-    if wall.image_size % size:
-        raise InputError(
-            f"{backbone.name} cannot be put behind a wall: its map has {size} rows, which do not divide the image's "
-            f"{wall.image_size} pixels evenly. Use a network with a map of 7 or 14 rows, such as resnet50."
-        )
-    reason = _misfit(backbone, wall, shape)
-    rescaled = wall.rescaled(size)
-    if rescaled is not None and not reason:
-        return rescaled
-    stride = wall.image_size // size
-    for multiple in range(stride, wall.image_size // 2 + 1, stride):
-        try:
-            wider = wall.widened(multiple)
-        except InputError:  # nothing would be left to see
-            break
-        if not _misfit(backbone, wider, shape):
-            raise InputError(f"{backbone.name} {reason}, but got {wall}: take {wider}.")
-    raise InputError(
-        f"{backbone.name} cannot be put behind {wall}: it {reason}. Use another network, such as resnet50."
-    )
-
-
-def _misfit(backbone: Backbone, wall: Wall, shape: torch.Size) -> str:
-    """Why the maps of the pieces do not make up the map of the whole image; empty if they do."""
-    if (on_map := wall.rescaled(shape[-1])) is None:
-        stride = wall.image_size // shape[-1]
-        return f"has one map row for {stride} pixels, so its wall must be on multiples of {stride}"
-    images = torch.zeros(2, 3, wall.image_size, wall.image_size)
-    for box, place in zip(_pieces(wall), _pieces(on_map), strict=True):
-        part = images[(..., *box.slices)]
-        try:
-            with redirect_stderr(io.StringIO()):  # a traced module that fails prints its own traceback
-                found = tuple(backbone.features(part).shape)
-        except Exception as error:  # networks refuse parts of images in many ways
-            return f"does not run on a part of the image ({_first_line(error)})"
-        if found != (expected := (*shape[:2], place.bottom - place.top, place.right - place.left)):
-            return f"gives a map {found} for a part of {part.shape[2]} × {part.shape[3]} pixels, not {expected}"
-    return ""
-
-
-def _first_line(error: Exception) -> str:
-    return quotable((str(error).splitlines() or [type(error).__name__])[0].rstrip("."))
-
-
-def _check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], shape: torch.Size) -> None:
-    """A head behind a wall must treat all positions alike: shuffling them must not change the logits."""
-    generator = torch.Generator().manual_seed(0)
-    activations = torch.rand(shape, generator=generator)
-    order = torch.randperm(shape[2] * shape[3], generator=generator)
-    shuffled = activations.flatten(2)[:, :, order].view(shape)
-    try:
-        before, after = head(activations), head(shuffled)
-        head(activations[:, :, : shape[2] // 2])
-    except Exception:  # such as a dense layer of another size
-        moved = float("inf")
-    else:
-        moved = float((after - before).abs().max() / before.std().clamp_min(1e-12))
-    if not moved <= _POOLING_TOLERANCE:
-        raise InputError(
-            f"{name} cannot be put behind a wall without training: its head depends on positions in the map. "
-            "Use a network with global average pooling, such as resnet50; for VGG16, train or load "
-            "masked-vgg16."
-        )
 
 
 def walled(backbone: str | Backbone | nn.Module, wall: Wall | str, pretrained: bool = True) -> Walled:

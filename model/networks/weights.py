@@ -84,8 +84,8 @@ def check_fits(
         ]
         raise InputError(f"{path} holds weights of another network than {architecture}: tensors {' and '.join(what)}.")
     for key, tensor in expected.items():
-        if not state[key].is_floating_point():
-            raise InputError(f"{path} holds no weights: tensor {key!r} is of {state[key].dtype}, expected floats.")
+        if state[key].is_floating_point() != tensor.is_floating_point():
+            raise InputError(f"{path} holds no weights: tensor {key!r} is of {state[key].dtype}, not {tensor.dtype}.")
         if state[key].shape != tensor.shape:
             raise InputError(
                 f"{path} holds weights of another network than {architecture}: tensor {key!r} has shape "

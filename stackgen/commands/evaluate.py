@@ -15,6 +15,7 @@ writes the results, which do not depend on the number of processes.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import stackwalls.stackgen.commands._options as options
 
@@ -26,12 +27,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_model(parser)
     options.add_shared(parser, method="these seven")
     add("--limit", type=int, metavar="N", help="use only the first N images of each dataset")
-    add("--target", choices=("predicted", "label"), default="predicted", help="class to explain (default predicted)")
+    explained = "class to explain: predicted (default), or label (predicted where the network does not know the label)"
+    add("--target", choices=("predicted", "label"), default="predicted", help=explained)
+    named = "the class of each logit, one name a line (default: the network's own names, or ImageNet-1k's)"
+    add("--class-names", type=Path, metavar="FILE", help=named)
+    by_index = "take logit i for class i of the dataset, whatever their names (default: classes are matched by name)"
+    add("--match-by-index", dest="match", action="store_const", const="index", default="name", help=by_index)
     add("--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)")
     add("--memory", metavar="SIZE", help="memory budget for activations, such as 4GB; batches shrink to fit")
     transform = (
-        "of images that are not a finished set: auto (default): 224 x 224 as it is, others resized and cropped; "
-        "resize-crop: every image, as the paper's code does; as-is: no image, all must be 224 x 224"
+        "of images that are not a finished set: auto (default): those of the network's size as they are, others "
+        "resized and cropped; resize-crop: every image, as the paper's code does; as-is: no image, all must have that "
+        "size"
     )
     add("--transform", choices=("auto", "as-is", "resize-crop"), default="auto", help=transform)
     backend = (
@@ -63,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.model.files import as_text
 
     methods, limits = options.parse_methods(args.methods)
-    settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
+    settings = ("target", "match", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
     spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
     with options.plain_warnings():
@@ -77,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         require_blind=not args.not_blind,
         launch=Launch.of(),
         provenance={"command": without_tokens(as_text(shlex.join(["stackgen", *sys.argv[1:]])))},
-        **options.values(args, "weights", "device", "out", "overwrite", "pdf"),
+        **options.values(args, "weights", "class_names", "device", "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
     options.print_result(args, found, f"{results.report_text()}\n\nLook at:  {args.out / 'report.html'}")

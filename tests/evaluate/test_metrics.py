@@ -68,17 +68,6 @@ def test_bounds_scale_and_complement(values: Array, wall: Wall, scale: float) ->
     assert not (known[~lit[~np.isnan(found)]] > 0).any()
 
 
-@given(walls(224))
-@settings(max_examples=20, deadline=None)
-def test_a_uniform_map_has_the_chance_level(wall: Wall) -> None:
-    uniform = np.full((1, 224, 224), 0.25, dtype=np.float32)
-    assert mu(uniform, wall) == pytest.approx([wall.chance], rel=1e-12)
-    assert energy_share(uniform, wall) == pytest.approx([wall.share], rel=1e-12)
-    assert pointing_game(uniform, wall) == pytest.approx([wall.share], rel=1e-12)
-    ramp = np.broadcast_to(np.arange(14.0), (1, 14, 14))
-    assert 0 <= mu_native(ramp, wall)[0] <= 1
-
-
 def test_extremes_are_exact() -> None:
     values = np.zeros((3, 224, 224), dtype=np.float32)
     values[0, :170], values[1, 170:] = 0.3, 0.7
@@ -162,6 +151,20 @@ def blown_up(raw: Array, wall: Wall) -> Array:
 def test_native_mu_is_mu_of_the_cells_as_blocks_of_pixels(raw: Array, wall: Wall) -> None:
     expected = mu(blown_up(raw, wall), wall)
     assert mu_native(raw, wall) == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(32, 224).flatmap(walls))
+def test_a_uniform_map_has_the_chance_level(wall: Wall) -> None:
+    """Of any wall and size: mu, native mu at 7 and 14 cells, which the wall may cut, energy and pointing."""
+    uniform = np.full((1, wall.image_size, wall.image_size), 3.0)
+    share = wall.mask().mean()
+    assert wall.chance == pytest.approx(math.sqrt(share), rel=1e-12)
+    assert mu(uniform, wall) == pytest.approx([wall.chance], rel=1e-12)
+    assert [energy_share(uniform, wall), pointing_game(uniform, wall)] == [pytest.approx([share], rel=1e-12)] * 2
+    for cells in (7, 14):
+        native = mu_native(np.ones((1, cells, cells)), wall, final=True)
+        assert native == pytest.approx([wall.chance], rel=1e-9)
 
 
 def test_native_mu_where_the_wall_cuts_a_row_of_cells() -> None:

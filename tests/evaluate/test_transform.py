@@ -63,7 +63,7 @@ def test_the_results_say_it(folder: Path) -> None:
     model, options = walled_cnn(), {"methods": "GradCAM", "progress": False}
     mixed = evaluate(model, folder, **options)
     assert mixed.run["datasets"][0]["transforms"] == {"as-is": 2, "resize-crop": 2}
-    said = f"{folder.name}: of its images, 2 used as they are (224 × 224) and 2 resized (shorter side 256) and"
+    said = f"{folder.name}: of its images, 2 used as they are (224 × 224) and 2 resized and cropped (shorter side 256, "
     assert said in mixed.report_text()
     assert "--transform resize-crop treats all alike" in mixed.report_text()
     alike = evaluate(model, folder, transform="resize-crop", limit=3, **options)

@@ -1,0 +1,113 @@
+"""Networks with weights of one's own: a library's architecture, and a checkpoint's tensors and classes."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stackwalls.model.errors import InputError, reason_of
+from stackwalls.model.networks.backbones import Backbone, library_of, made, split_classifier, torchvision_options
+from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names
+from stackwalls.model.networks.state_dicts import read_state_dict
+from stackwalls.model.networks.weights import check_fits
+
+
+def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | None = None) -> Backbone:
+    """A torchvision or timm classifier with weights of one's own.
+
+    Args:
+        name: as `load_backbone` takes it. As many classes as the classifier in the file has.
+        path: of the weights (see `read_state_dict`).
+        class_names: the name of each logit.
+
+    Raises:
+        InputError: if the network is unknown, the file holds no weights or those of another network, or as many names
+            as it has classes are not given.
+    """
+    library, bare = library_of(name)
+    path = Path(path)
+    few, more = (_empty(library, bare, classes) for classes in (7, 11))
+    heads = [key for key, tensor in few.items() if tensor.shape != more[key].shape]
+    state = read_state_dict(path, few)
+    if lost := [key for key in heads if key not in state]:
+        if len(lost) < len(few.keys() - state.keys()):
+            check_fits(path, state, few, name)
+        raise InputError(f"{path} holds no classifier for {name}, only its features: {', '.join(lost)} are missing.")
+    classes = len(state[heads[0]])
+    if class_names is not None and len(class_names) != classes:
+        raise InputError(
+            f"The classifier in {path} has {classes} logits, but {len(class_names)} class names are given: expected a "
+            "name for each."
+        )
+    if class_names is None and classes != 1000:
+        warnings.warn(
+            f"The classifier in {path} has {classes} classes without names: give names (`class_names=`, --classes).",
+            stacklevel=3,
+        )
+    backbone = from_blueprint({"backbone": f"{library}/{bare}", "num_classes": classes})
+    load_weights(backbone, path, state)
+    return replace(backbone, class_names=None if class_names is None else logit_names(class_names))
+
+
+def _empty(library: str, name: str, classes: int) -> dict[str, torch.Tensor]:
+    """The state dict of a network without values."""
+    with torch.device("meta"), warnings.catch_warnings(action="ignore"):
+        return _network(library, name, classes).state_dict()
+
+
+def _network(library: str, name: str, classes: int) -> nn.Module:
+    import timm
+    import torchvision
+
+    try:
+        if library == "timm":
+            network: nn.Module = timm.create_model(name.partition(".")[0], num_classes=classes)
+        else:
+            options = torchvision_options(name)
+            network = torchvision.models.get_model(name, weights=None, num_classes=classes, **options)
+    except Exception as error:  # each architecture has its own reasons
+        raise InputError(f"{library}'s {name} cannot be made with {classes} classes: {reason_of(error)}.") from error
+    return network
+
+
+def from_blueprint(blueprint: Mapping[str, Any]) -> Backbone:
+    """The network that a `Backbone.blueprint` describes, with random weights.
+
+    Raises:
+        InputError: if the library has no such network, or it cannot be split.
+    """
+    library, _, name = str(blueprint["backbone"]).partition("/")
+    if library == "transformers":
+        from stackwalls.model.networks.transformers_models import network_of
+
+        return split_classifier(network_of(blueprint["config"]))
+    library_of(f"{library}/{name}")
+    network: Any = _network(library, name, blueprint["num_classes"])
+    config = getattr(network, "pretrained_cfg", None)
+    known = InputsAndClasses.of_timm(name, config, pretrained=False) if config else InputsAndClasses()
+    if library == "torchvision":  # random weights say nothing about images, the usual ones do
+        import torchvision
+
+        known = InputsAndClasses.of_torchvision(torchvision.models.get_model_weights(name).DEFAULT).with_names(None)
+    return made(name, network, known, None, blueprint)
+
+
+def load_weights(backbone: Backbone, path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Put the tensors of a file into a network.
+
+    Counters of batches, which only training reads, may be missing or cast to floats.
+
+    Raises:
+        InputError: if they are those of another network.
+    """
+    network = backbone.network or nn.ModuleList([backbone.features, backbone.head])
+    own = network.state_dict()
+    counters = {key: tensor for key, tensor in own.items() if key.endswith("num_batches_tracked")}
+    kept = {key: tensor for key, tensor in state.items() if key not in counters or not tensor.is_floating_point()}
+    whole = counters | kept
+    check_fits(path, whole, own, backbone.name)
+    network.load_state_dict(whole)
