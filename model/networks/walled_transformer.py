@@ -1,23 +1,26 @@
 """A wall without training for vision transformers: attention that does not cross it, and a head that reads one side.
 
 Nothing of the network's code is known but that it calls torch's scaled dot-product attention, and that its blocks pass
-`(N, tokens, C)` on: prefix tokens, then a row of patches after the other. Whatever is assumed wrongly leaks, and fails
-the certificate.
+`(N, tokens, C)` on: prefix tokens, then one row of patches after the other. Whatever is assumed wrongly leaks, and
+fails the certificate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
-import threading
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
-from stackwalls.model.networks.attention_wall import AttentionRecord, AttentionWall, WallKind
+from stackwalls.model.networks.attention_wall import AttentionRecord, AttentionTo, AttentionWall, WallKind
+from stackwalls.model.networks.backbones import Backbone
+from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.splitting import logits_of
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
 
@@ -30,73 +33,110 @@ class Tokens:
         blocks: the blocks in order; each passes `(N, prefix + grid · grid, C)` on.
         prefix: class, register and distillation tokens before those of the patches.
         grid: patches in a row and in a column.
+        in_tuples: whether a block gives its tokens as the first of a tuple.
     """
 
     blocks: tuple[nn.Module, ...]
     prefix: int
     grid: int
+    in_tuples: bool
 
 
 def tokens_of(model: nn.Module, size: int) -> Tokens:
-    """Find the blocks of a vision transformer and how its tokens stand on an image of `size` pixels.
+    """Find the blocks of a vision transformer, and how its tokens stand on an image of `size` pixels.
 
     Raises:
-        InputError: if it has no sequence of blocks that pass all tokens on.
+        InputError: if it has no sequence of blocks that pass on a token for each patch.
     """
     shapes: dict[nn.Module, torch.Size] = {}
-    patches: list[int] = []
+    grids, tuples = list[int](), set[nn.Module]()
 
     def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, tuple):
+            tuples.add(module)
         found = output[0] if isinstance(output, tuple) else output
         if isinstance(found, torch.Tensor):
             shapes.setdefault(module, found.shape)
-            if isinstance(module, nn.Conv2d) and not patches and found.shape[-2] == found.shape[-1]:
-                patches.append(found.shape[-1])
+            if isinstance(module, nn.Conv2d) and found.shape[-2] == found.shape[-1]:
+                grids.append(found.shape[-1])
 
     with preserved(model), torch.no_grad():
         for module in model.modules():
             module.register_forward_hook(note)
         model(torch.zeros(1, 3, size, size))
-    if patches:
-        for series in model.modules():
-            blocks = tuple(series.children()) if isinstance(series, nn.ModuleList | nn.Sequential) else ()
-            passed = {shapes.get(block) for block in blocks}
-            shape = passed.pop() if len(passed) == 1 else None
-            if len(blocks) > 1 and shape is not None and len(shape) == 3 and shape[1] >= patches[0] ** 2:
-                return Tokens(blocks, shape[1] - patches[0] ** 2, patches[0])
-    raise InputError(
-        "no blocks were found that pass on one token for each patch of the image, as those of ViT, DeiT, DINOv2, "
-        "EVA-02 and BEiT do"
-    )
+    for series in model.modules() if grids else ():
+        blocks = tuple(series.children()) if isinstance(series, nn.ModuleList | nn.Sequential) else ()
+        passed = {shapes.get(block) for block in blocks}
+        shape = passed.pop() if len(passed) == 1 else None
+        if len(blocks) > 1 and shape is not None and len(shape) == 3 and shape[1] >= grids[-1] ** 2:
+            return Tokens(blocks, shape[1] - grids[-1] ** 2, grids[-1], blocks[0] in tuples)
+    raise InputError("it has no blocks that pass on one token for each patch, as ViT, DeiT, DINOv2, EVA-02 and BEiT do")
 
 
-class WalledTransformer(nn.Module):
-    """A vision transformer behind a wall.
+@dataclass
+class _Pass:
+    """One pass of a network through its blocks.
+
+    Attributes:
+        of: the network behind the wall.
+        attention: what answers the blocks' attention.
+        first: blocks before this one are skipped, and it gets `tokens`, as does the head if it is behind the last.
+        tokens: see `first`.
+        stop: this block and those behind it are skipped.
+        entering: what came to block `stop`.
+        outputs: what each block gave, if it is a list.
+    """
+
+    of: nn.Module
+    attention: AttentionTo
+    first: int = 0
+    tokens: torch.Tensor | None = None
+    stop: int | None = None
+    entering: torch.Tensor | None = None
+    outputs: list[torch.Tensor] | None = None
+
+
+_PASS: ContextVar[_Pass | None] = ContextVar("the pass that runs in this thread", default=None)
+
+
+class Attended(NamedTuple):
+    """A forward pass with all that happens in the blocks, differentiable."""
+
+    logits: torch.Tensor  # (N, classes)
+    weights: list[torch.Tensor]  # of each attention, (N, heads, tokens, tokens)
+    outputs: list[torch.Tensor]  # of each block, (N, tokens, C)
+
+
+class WalledTransformer(BlindModel):
+    """A vision transformer behind a wall (see `walled`).
 
     Args:
-        name: of the network, for tables.
-        model: the classifier, in evaluation mode; hooks stay on its blocks.
+        backbone: the network, in one piece.
         wall: the dead zone; its edges must be multiples of the patch size.
         kind: see `WallKind`.
-        layer: the map that is explained is what enters this block: a number, from the end if it is negative.
+        layer: the map that is explained is what enters this block; the last one by default, negative from the end.
 
     Raises:
         InputError: if the network is not such a transformer, or the wall or the layer does not fit.
     """
 
-    def __init__(self, name: str, model: nn.Module, wall: Wall, kind: WallKind = "cut", layer: int = -1) -> None:
+    def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: int = -1) -> None:
         super().__init__()
-        self.name, self.model, self.kind, self._wall = f"walled:{name}", model.eval(), kind, wall
+        network = backbone.network
+        assert network is not None
+        self.name, self.network, self.kind, self._wall = f"walled:{backbone.name}", network.eval(), kind, wall
+        self.mean, self.std, self.class_names = backbone.mean, backbone.std, backbone.class_names
         self.stitched = nn.Dropout(0.0)
-        self._tokens = _tokens_of(name, model, wall.image_size)
-        self.map_wall = _on_patches(name, wall, self._tokens.grid)
+        self.tokens = _tokens_of(backbone.name, network, wall.image_size)
+        self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
+        self._last = len(self.tokens.blocks) - 1
+        self.layer = _block_number(layer, self._last)
         dead = torch.from_numpy(self.map_wall.mask()).flatten()
-        self.dead = nn.Buffer(torch.cat([dead.new_zeros(self._tokens.prefix), dead]), persistent=False)
-        self.constants = nn.Buffer(self._behind_the_sink() if kind == "sink" else torch.empty(0), persistent=False)
-        self._running = threading.local()
-        blocks = self._tokens.blocks
-        blocks[layer].register_forward_pre_hook(self._show_map, with_kwargs=True)
-        blocks[-1].register_forward_hook(self._leave_out)
+        self.dead = nn.Buffer(torch.cat([dead.new_zeros(self.tokens.prefix), dead]), persistent=False)
+        for number, block in enumerate(self.tokens.blocks):
+            block.forward = partial(self._block, number, block.forward)
+        self.keys = nn.Buffer(self._keys_behind_the_sink(), persistent=False)
+        self.eval()
 
     @property
     def wall(self) -> Wall:
@@ -105,71 +145,153 @@ class WalledTransformer(nn.Module):
 
     @property
     def target_layer(self) -> nn.Module:
-        """The patch tokens as a map."""
+        """The patch tokens as a map, on their way into block `layer`."""
         return self.stitched
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
-        attention = AttentionWall(self.dead, self.kind, self.constants if self.kind == "sink" else None)
-        self._running.attention = attention
+        return self._run(images, self._pass())
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images to the map `(N, C, h, w)`, without the prefix tokens (see `parts`)."""
+        return self.parts(images)[0]
+
+    def parts(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The map `(N, C, h, w)` of `(N, 3, H, W)` normalized images, and the prefix tokens `(N, prefix, C)` beside it."""
+        now = self._pass(stop=self.layer)
+        self._run(images, now)
+        assert now.entering is not None
+        prefix = self.tokens.prefix
+        shown: torch.Tensor = self.stitched(self._as_map(now.entering))
+        return shown, now.entering[:, :prefix]
+
+    def head(self, activations: torch.Tensor, rest: torch.Tensor | None = None) -> torch.Tensor:
+        """The map `(N, C, h, w)` and the prefix tokens beside it to logits `(N, classes)`."""
+        patches = _as_tokens(activations)
+        return self._continued(patches if rest is None else torch.cat([rest, patches], 1), self.layer)
+
+    def project(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, classes)` of a network whose last block gives `(N, C)` for every token."""
+        return self._continued(tokens[:, None].expand(-1, int((~self.dead).sum()), -1), self._last + 1)
+
+    def attended(self, images: torch.Tensor) -> Attended:
+        """The forward pass of `(N, 3, H, W)` images with the weights of every attention, and what each block gives."""
+        weights, outputs = list[torch.Tensor](), list[torch.Tensor]()
+        logits = self._run(images, self._pass(weights=weights, outputs=outputs))
+        return Attended(logits, weights, outputs)
+
+    def _pass(self, weights: list[torch.Tensor] | None = None, **settings: Any) -> _Pass:
+        return _Pass(self, AttentionWall(self.dead, self.kind, self.keys, weights), **settings)
+
+    def _continued(self, tokens: torch.Tensor, first: int) -> torch.Tensor:
+        """From what enters block `first` to logits; the image does not matter then."""
+        size = self.wall.image_size
+        now = self._pass(first=first, tokens=tokens)
+        now.attention.calls = first * len(self.keys) // len(self.tokens.blocks)
+        return self._run(tokens.new_zeros(len(tokens), 3, size, size), now)
+
+    def _run(self, images: torch.Tensor, now: _Pass) -> torch.Tensor:
+        token = _PASS.set(now)
         try:
-            with attention:
-                output = self.model(images)
+            with now.attention:
+                output = self.network(images)
         finally:
-            self._running.attention = None
-        if attention.active:
-            raise InputError(f"{self.name} ran without its blocks.")
-        logits: torch.Tensor = getattr(output, "logits", output)
+            _PASS.reset(token)
+        logits: torch.Tensor = logits_of(output)
         return logits
 
-    def _show_map(self, _block: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Pass the patch tokens through the target layer, as a map, on their way into its block."""
-        if getattr(self._running, "attention", None) is None:
-            return None
+    def _block(self, number: int, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What stands in the place of each block's own `forward`."""
+        now = _PASS.get()
+        if now is None or now.of is not self:
+            return forward(*args, **kwargs)
         (name, tokens), *_ = [*enumerate(args[:1]), *kwargs.items()]
-        prefix, grid = self._tokens.prefix, self._tokens.grid
-        shown = self.stitched(tokens[:, prefix:].transpose(1, 2).unflatten(2, (grid, grid)))
-        tokens = torch.cat([tokens[:, :prefix], shown.flatten(2).transpose(1, 2)], 1)
-        return ((tokens, *args[1:]), kwargs) if args else (args, kwargs | {name: tokens})
+        if number == now.stop:
+            now.entering = tokens
+        if now.first <= number and (now.stop is None or number < now.stop):
+            if now.tokens is not None and number == now.first:
+                tokens = now.tokens
+            elif number == self.layer:
+                tokens = torch.cat(
+                    [tokens[:, : self.tokens.prefix], _as_tokens(self.stitched(self._as_map(tokens)))], 1
+                )
+            output = forward(tokens, *args[1:], **kwargs) if args else forward(**kwargs | {str(name): tokens})
+            tokens = output[0] if isinstance(output, tuple) else output
+            if now.outputs is not None:
+                now.outputs.append(tokens)
+        if number == self._last:
+            now.attention.active = False
+            # norms, pools and heads behind the last block read the seen tokens only: there are no others
+            tokens = now.tokens if now.first > number else tokens[:, ~self.dead]
+        return (tokens,) if self.tokens.in_tuples else tokens
 
-    def _leave_out(self, _block: nn.Module, _args: Any, output: Any) -> Any:
-        """Behind the last block there are the seen tokens only: norms, pools and heads read no others."""
-        attention = getattr(self._running, "attention", None)
-        if attention is None:
-            return None
-        attention.active = False
-        tokens, *rest = output if isinstance(output, tuple) else (output,)
-        return (tokens[:, ~self.dead], *rest) if isinstance(output, tuple) else tokens[:, ~self.dead]
+    def _as_map(self, tokens: torch.Tensor) -> torch.Tensor:
+        grid = self.tokens.grid
+        return tokens[:, self.tokens.prefix :].transpose(1, 2).unflatten(2, (grid, grid))
 
-    def _behind_the_sink(self) -> torch.Tensor:
-        """Keys and values of the dead tokens on an image of the mean color, for each attention."""
+    def _keys_behind_the_sink(self) -> torch.Tensor:
+        """Keys of the dead tokens on an image of the mean color, for each attention; none for a cut."""
+        if self.kind == "cut":
+            return torch.empty(0)
+        record = AttentionRecord(self.dead)
         size = self.wall.image_size
-        with preserved(self.model), torch.no_grad(), AttentionRecord(self.dead) as record:
-            def stop(_block: nn.Module, _args: Any, _output: Any) -> None:
-                record.active = False
-            self._tokens.blocks[-1].register_forward_hook(stop)
-            self.model(next(self.model.parameters()).new_zeros(1, 3, size, size))
-        return torch.stack(record.found)
+        with preserved(self.network), torch.no_grad():
+            self._run(torch.zeros(1, 3, size, size), _Pass(self, record))
+        if not record.keys:
+            raise InputError(
+                f"{self.name} has no scaled dot-product attention, so its wall cannot be a sink: take a cut."
+            )
+        return torch.stack(record.keys)
 
     def derive_wall(self) -> Wall:
-        """The pixels of the dead patches."""
-        return Wall(tuple(box.scaled(self.wall.image_size // self.map_wall.image_size) for box in self.map_wall.boxes), self.wall.image_size)
+        """The pixels of the patches whose tokens neither the seen tokens nor the head read."""
+        patch = self.wall.image_size // self.map_wall.image_size
+        return Wall(tuple(box.scaled(patch) for box in self.map_wall.boxes), self.wall.image_size)
+
     def derivation(self) -> str:
-        return "x"
+        """Why the dead zone is dead, in one sentence."""
+        seen, dead = int((~self.dead).sum()), int(self.dead.sum())
+        how = {
+            "cut": f"in {len(self.tokens.blocks)} blocks, attention does not cross the wall",
+            "sink": f"in {len(self.tokens.blocks)} blocks, the seen tokens find constant keys and values of zero behind "
+            "the wall",
+        }[self.kind]
+        return f"{how}, and the head reads the {seen} seen tokens of {seen + dead} only"
 
 
-def _tokens_of(name, model, size):
+def _as_tokens(activations: torch.Tensor) -> torch.Tensor:
+    """A map `(N, C, h, w)` as `(N, h · w, C)`."""
+    return activations.flatten(2).transpose(1, 2)
+
+
+def _tokens_of(name: str, network: nn.Module, size: int) -> Tokens:
     try:
-        return tokens_of(model, size)
-    except Exception as error:
+        return tokens_of(network, size)
+    except Exception as error:  # networks for one size only refuse others in many ways
         raise InputError(f"{name} cannot be put behind a wall: {reason_of(error)}.") from error
 
 
 def _on_patches(name: str, wall: Wall, grid: int) -> Wall:
+    """The wall in patches.
+
+    Raises:
+        InputError: if its edges fall between them; the message names the nearest wall that fits.
+    """
+    if (found := wall.rescaled(grid)) is not None:
+        return found
     if wall.image_size % grid:
-        raise InputError("grid")
-    found = wall.rescaled(grid)
-    if found is None:
-        patch = wall.image_size // grid
-        raise InputError(f"{name} has patches of {patch} pixels, so its wall must be on multiples of {patch}, but got {wall}: take {wall.widened(patch)}.")
-    return found
+        raise InputError(
+            f"{name} has {grid} patches for {wall.image_size} pixels, which do not divide them evenly: take images of "
+            f"{wall.image_size // grid * grid} pixels."
+        )
+    patch = wall.image_size // grid
+    raise InputError(
+        f"{name} has patches of {patch} pixels, so its wall must be on multiples of {patch}, but got {wall}: take "
+        f"{wall.widened(patch)}."
+    )
+
+
+def _block_number(layer: int, last: int) -> int:
+    if not -last - 1 <= layer <= last:
+        raise InputError(f"Expected `layer` to be the number of a block, 0 to {last} or negative, but got {layer}.")
+    return layer % (last + 1)
