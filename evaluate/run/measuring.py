@@ -15,6 +15,7 @@ from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
 from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
 from stackwalls.evaluate.classes import Matching
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
+from stackwalls.evaluate.engine.attention import AttentionExplainer
 from stackwalls.evaluate.engine.engine import EngineExplainer, SharedPass
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
 from stackwalls.evaluate.metrics import dead_zone_lit, energy_share, map_fault, mu, mu_native, pointing_game
@@ -176,7 +177,7 @@ def explain_batch(
     Raises:
         LeftChangedError: if a method changed what cannot be restored.
     """
-    foreign = () if isinstance(explainer, EngineExplainer) else explainer.methods
+    foreign = () if isinstance(explainer, EngineExplainer | AttentionExplainer) else explainer.methods
     with same_network(prepared.subject, foreign):
         yield from _explain_all(explainer, prepared, counts, progress)
 

@@ -51,9 +51,13 @@ class BlindModel(nn.Module, ABC):
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to the target layer's map `(N, C, h, w)`."""
 
+    def parts(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """`features`, and what else the head needs of each image: a transformer's prefix tokens `(N, prefix, C)`."""
+        return self.features(images), None
+
     @abstractmethod
-    def head(self, activations: torch.Tensor) -> torch.Tensor:
-        """The map `(N, C, h, w)` to logits `(N, classes)`, reading its seen part only."""
+    def head(self, activations: torch.Tensor, rest: torch.Tensor | None = None) -> torch.Tensor:
+        """The map `(N, C, h, w)`, and the rest of `parts`, to logits `(N, classes)`, reading the seen part only."""
 
     @abstractmethod
     def derive_wall(self) -> Wall | None:
@@ -65,5 +69,5 @@ class BlindModel(nn.Module, ABC):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
-        logits: torch.Tensor = self.head(self.features(images))
+        logits: torch.Tensor = self.head(*self.parts(images))
         return logits

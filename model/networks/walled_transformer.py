@@ -157,7 +157,7 @@ class WalledTransformer(BlindModel):
         return self.parts(images)[0]
 
     def parts(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The map `(N, C, h, w)` of `(N, 3, H, W)` normalized images, and the prefix tokens `(N, prefix, C)` beside it."""
+        """The map `(N, C, h, w)` of `(N, 3, H, W)` normalized images, and its prefix tokens `(N, prefix, C)`."""
         now = self._pass(stop=self.layer)
         self._run(images, now)
         assert now.entering is not None
