@@ -1,3 +1,4 @@
+from .boxes import Box as Box
 from .errors import (
     InputError as InputError,
     RunError as RunError,
@@ -64,6 +65,7 @@ from .networks import (
     Pretrained as Pretrained,
     PretrainedFiles as PretrainedFiles,
     Walled as Walled,
+    asked_wall as asked_wall,
     certify as certify,
     check_usable as check_usable,
     derive_wall as derive_wall,
@@ -72,12 +74,15 @@ from .networks import (
     is_hub_id as is_hub_id,
     load_authors_checkpoint as load_authors_checkpoint,
     load_backbone as load_backbone,
+    load_checkpoint as load_checkpoint,
     load_model as load_model,
     load_model_file as load_model_file,
     map_size as map_size,
     pixels_reached as pixels_reached,
+    read_class_names as read_class_names,
     require_certificate as require_certificate,
     save_model as save_model,
+    split_classifier as split_classifier,
     walled as walled,
 )
 from .preprocessing import (
@@ -99,4 +104,4 @@ from .runtime.launcher import Launch as Launch
 from .runtime.parallel import parallel_map as parallel_map
 from .sampling import check_seed as check_seed, class_order as class_order, drawing_rank as drawing_rank
 from .state import KeptState as KeptState, local_arithmetic as local_arithmetic, preserved as preserved
-from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Band as Band, Box as Box, Wall as Wall
+from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Band as Band, Wall as Wall

@@ -165,7 +165,11 @@ def test_the_hubs_failures_and_ids_have_one_owner(path: Path) -> None:
     assert not found or relative(path) in TELLS_HUB_ERRORS_APART
 
 
-SAFE = {"from_pretrained": ("trust_remote_code", False), "torch.load": ("weights_only", True)}
+SAFE = {
+    "from_pretrained": ("trust_remote_code", False),
+    "from_config": ("trust_remote_code", False),
+    "torch.load": ("weights_only", True),
+}
 """Loaders of others' files that can run code which comes with them, and what each use of them must say."""
 
 CANNOT = {
@@ -320,7 +324,7 @@ def test_benchmarks_import_names_that_are_there(path: Path) -> None:
 
 OWNERS: dict[str, tuple[str, set[str]]] = {
     "decodes image files": (r"Image\.open\(|decode_jpeg\(|decode_image\(|imread\(", {"model/images/decoding.py"}),
-    "knows which files are images": (r'"\.jpe?g"', {"model/images/image_folder.py"}),
+    "knows which files are images": (r'"\.jpe?g"', {"model/images/decoding.py"}),
     "knows that memory ran out": (r"OutOfMemoryError|should_reduce_batch_size", {"model/runtime/device.py"}),
     "chooses a device": (r"mps\.is_available", {"model/runtime/device.py"}),
     "locks a folder": (r"FileLock\(", {"model/files.py"}),

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import torch
 from torch import nn
 
-from stackwalls.evaluate.classes import ClassNames, classes_of
+from stackwalls.evaluate.classes import ClassNames
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset
@@ -225,7 +225,7 @@ def _describe_source(source: StackDataset, spec: EvaluationSpec) -> dict[str, An
         "source": None if manifest is None else manifest.spec.get("source"),
         "spec": None if manifest is None else manifest.spec,
         "manifest_sha256": None if manifest is None else manifest.seal(),
-    } | ({} if (space := classes_of(source)).is_imagenet else {"class_names": list(space.names)})
+    } | ({} if source.classes.is_imagenet else {"class_names": list(source.classes.names)})
 
 
 def versions() -> dict[str, str]:

@@ -15,7 +15,7 @@ from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
-from stackwalls.evaluate.classes import Matching, classes_of
+from stackwalls.evaluate.classes import Matching
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
@@ -126,7 +126,7 @@ def evaluate(
     if out is not None:
         check_folder(Path(out), overwrite=True)
     walls = {source.wall for source in sources if source.wall is not None}
-    network, wall = network_and_wall(model, weights, wall, walls, require_blind)
+    network, wall = network_and_wall(model, weights, wall, walls, require_blind, class_names)
     place = device if device is not None or isinstance(model, nn.Module) else "auto"
     with placed(network, place, launch.local_rank), _exact_arithmetic():
         subject = Subject.of(network, wall, target_layer, class_names)
@@ -139,9 +139,9 @@ def evaluate(
             logits = subject.check_gradient()
         classes = subject.classes.checked(subject.name, logits)
         matchings = [
-            Matching.by_index(classes_of(source), logits, source.name, subject.name)
+            Matching.by_index(source.classes, logits, source.name, subject.name)
             if spec.match == "index"
-            else Matching.by_name(classes_of(source), logits, classes)
+            else Matching.by_name(source.classes, logits, classes)
             for source in sources
         ]
         data = {} if out is None else {source.name: source.identity for source in sources}

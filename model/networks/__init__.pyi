@@ -1,4 +1,8 @@
-from .backbones import Backbone as Backbone, load_backbone as load_backbone
+from .backbone_names import load_backbone as load_backbone
+from .backbones import (
+    Backbone as Backbone,
+    split_classifier as split_classifier,
+)
 from .blind_model import BlindModel as BlindModel
 from .certificate import (
     Certificate as Certificate,
@@ -12,7 +16,9 @@ from .checkpoints import (
     load_model_file as load_model_file,
     save_model as save_model,
 )
+from .inputs_and_classes import read_class_names as read_class_names
 from .masked_vgg import MAP_SIZE as MAP_SIZE, VISIBLE_ROWS as VISIBLE_ROWS, MaskedVGG16 as MaskedVGG16
+from .own_networks import load_checkpoint as load_checkpoint
 from .pretrained import (
     CONFIG_NAME as CONFIG_NAME,
     WEIGHTS_NAME as WEIGHTS_NAME,
@@ -27,6 +33,7 @@ from .registry import (
     MODELS as MODELS,
     WALLED_PREFIX as WALLED_PREFIX,
     Network as Network,
+    asked_wall as asked_wall,
     find_network as find_network,
     load_model as load_model,
 )

@@ -220,26 +220,13 @@ def library_of(name: str, weights: str | None = None) -> tuple[str, str]:
     raise _unknown(name, [*ours, *timm.list_models()])
 
 
-def load_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
-    """A classifier of torchvision, timm or transformers, split at its last map.
-
-    Args:
-        name: `resnet50` (torchvision's if both libraries have one), or with its library, `timm/resnet50`; or
-            `hf/user/name[@revision]` or `hf/./folder` (see `load_transformers`).
-        pretrained: whether to load its ImageNet weights.
-        weights: which of them, as a `Backbone` says it (`timm/in1k`, `torchvision/IMAGENET1K_V2`,
-            `hf/user/name@commit`); by default the library's usual ones.
+def load_library_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
+    """A torchvision or timm classifier, split at its last map (see `load_backbone`).
 
     Raises:
         InputError: if no such model is known (the nearest names are given), or it cannot be split.
         RunError: if its weights cannot be loaded.
     """
-    if (source := weights or name).startswith(HUB_PREFIX):
-        from stackwalls.model.networks.transformers_models import load_transformers
-
-        if not pretrained:
-            raise InputError(f"{name} has its weights with it: leave out pretrained=False.")
-        return load_transformers(source.removeprefix(HUB_PREFIX))
     library, bare = library_of(name, weights)
     load = _torchvision_backbone if library == "torchvision" else _timm_backbone
     return load(bare, pretrained, weights)

@@ -6,7 +6,7 @@ wall the gradient is not zero, so that its absence inside means something.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from stackwalls.model.documents import FLAG, NUMBER, OBJECT, TEXT, each, keys
 from stackwalls.model.errors import InputError, RunError, reason_of
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.registry import WALLED_PREFIX, Network, find_network
+from stackwalls.model.networks.registry import WALLED_PREFIX, Network, asked_wall, find_network
 from stackwalls.model.networks.weights import check_usable
 from stackwalls.model.runtime.device import is_out_of_memory, placed
 from stackwalls.model.sampling import check_seed
@@ -223,6 +223,7 @@ def certify(
     seed: int = 0,
     *,
     weights: str | Path | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
     device: torch.device | str | None = None,
 ) -> Certificate:
     """Check that `model` does not see the dead zone of `wall`.
@@ -233,7 +234,8 @@ def certify(
         wall: the claimed wall, also as text such as "bottom:54"; the model's own `wall` by default.
         images: `(N, 3, H, W)` normalized images to check on; 2 images of Gaussian noise by default.
         seed: of the noise.
-        weights: of a network named `masked-vgg16` or `baseline-vgg16`.
+        weights: of a named network (see `load_model`).
+        class_names: of a named network (see `load_model`).
         device: to check on, such as "cuda"; where the network is by default.
 
     Returns:
@@ -244,10 +246,10 @@ def certify(
             the model is unknown, or gives no logits `(N, classes)` with a gradient.
         RunError: if the weights of a named network cannot be loaded.
     """
-    wall = Wall.parse(wall) if isinstance(wall, str) else wall
     # for other networks a wall is a claim, which may fail
     asked = wall if isinstance(model, str) and model.startswith(WALLED_PREFIX) else None
-    model = find_network(model, weights, asked)
+    model = find_network(model, weights, asked, class_names=class_names)
+    wall = asked_wall(wall, model) if isinstance(wall, str) else wall
     with placed(model, device):
         return _certify(model, wall or getattr(model, "wall", None), images, seed)
 

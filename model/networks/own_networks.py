@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
-from stackwalls.model.networks.backbones import Backbone, library_of, made, split_classifier, torchvision_options
+from stackwalls.model.images.label_space import LabelSpace
+from stackwalls.model.networks.backbones import Backbone, library_of, made, torchvision_options
+from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names
 from stackwalls.model.networks.state_dicts import read_state_dict
 from stackwalls.model.networks.weights import check_fits
@@ -48,7 +50,7 @@ def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | No
             f"The classifier in {path} has {classes} classes without names: give names (`class_names=`, --classes).",
             stacklevel=3,
         )
-    backbone = from_blueprint({"backbone": f"{library}/{bare}", "num_classes": classes})
+    backbone = library_network(library, bare, classes)
     load_weights(backbone, path, state)
     return replace(backbone, class_names=None if class_names is None else logit_names(class_names))
 
@@ -74,26 +76,22 @@ def _network(library: str, name: str, classes: int) -> nn.Module:
     return network
 
 
-def from_blueprint(blueprint: Mapping[str, Any]) -> Backbone:
-    """The network that a `Backbone.blueprint` describes, with random weights.
+def library_network(library: str, name: str, classes: int) -> Backbone:
+    """A network of torchvision or timm with a number of classes and random weights.
 
     Raises:
         InputError: if the library has no such network, or it cannot be split.
     """
-    library, _, name = str(blueprint["backbone"]).partition("/")
-    if library == "transformers":
-        from stackwalls.model.networks.transformers_models import network_of
-
-        return split_classifier(network_of(blueprint["config"]))
     library_of(f"{library}/{name}")
-    network: Any = _network(library, name, blueprint["num_classes"])
-    config = getattr(network, "pretrained_cfg", None)
-    known = InputsAndClasses.of_timm(name, config, pretrained=False) if config else InputsAndClasses()
+    network: Any = _network(library, name, classes)
     if library == "torchvision":  # random weights say nothing about images, the usual ones do
         import torchvision
 
-        known = InputsAndClasses.of_torchvision(torchvision.models.get_model_weights(name).DEFAULT).with_names(None)
-    return made(name, network, known, None, blueprint)
+        usual = torchvision.models.get_model_weights(name).DEFAULT
+        known = InputsAndClasses.of_torchvision(usual).with_names(None)
+    else:
+        known = InputsAndClasses.of_timm(name, network.pretrained_cfg, pretrained=False)
+    return made(name, network, known, None, {"backbone": f"{library}/{name}", "num_classes": classes})
 
 
 def load_weights(backbone: Backbone, path: Path, state: Mapping[str, torch.Tensor]) -> None:
@@ -111,3 +109,28 @@ def load_weights(backbone: Backbone, path: Path, state: Mapping[str, torch.Tenso
     whole = counters | kept
     check_fits(path, whole, own, backbone.name)
     network.load_state_dict(whole)
+
+
+def reclassified(blueprint: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any]:
+    """The blueprint of the same network for other classes."""
+    if "config" not in blueprint:
+        return {**blueprint, "num_classes": len(class_names)}
+    names = {"id2label": dict(enumerate(class_names)), "label2id": {name: i for i, name in enumerate(class_names)}}
+    return {**blueprint, "config": {**blueprint["config"], **names}}
+
+
+def reclassified_weights(new: BlindModel, old: BlindModel) -> dict[str, torch.Tensor]:
+    """The weights of a network for a new one with other classes: all but the classifier's, whose shape differs.
+
+    If all of the new classes are among the old ones, the classifier has their rows, otherwise its own new weights.
+    """
+    names = None if old.class_names is None else LabelSpace(old.class_names)
+    rows = [None if names is None else names.find(name) for name in new.class_names or ()]
+    known = [row for row in rows if row is not None]
+    state, theirs = new.state_dict(), old.state_dict()
+    for key, tensor in state.items():
+        if theirs[key].shape == tensor.shape:
+            state[key] = theirs[key]
+        elif len(known) == len(tensor):
+            state[key] = theirs[key][known]
+    return state

@@ -54,10 +54,12 @@ _OWN_WEIGHTS = {
     "std": _CHANNELS,
 }
 CONFIG_SCHEMAS = {
-    "MaskedVGG16": keys(_SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"], closed=True),
+    "MaskedVGG16": VGG16_SCHEMA
+    | {"required": [*_SHARED, "wall", *VGG16_SCHEMA["required"]]}
+    | {"properties": _SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"]},
     "Walled": keys(_SHARED | {"wall": TEXT, "backbone": TEXT, "weights": nullable(TEXT)}, _OWN_WEIGHTS, closed=True),
 }
-"""Architecture → the schema of its config.json; every key is required, but those of a backbone with its own weights."""
+"""Architecture → the schema of its config.json."""
 
 
 _SHORT_CARD = """\

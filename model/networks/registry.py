@@ -12,7 +12,8 @@ from torch import nn
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.imports import is_import_spec, model_from
-from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, load_backbone, split_classifier
+from stackwalls.model.networks.backbone_names import load_backbone
+from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.inputs_and_classes import read_class_names
@@ -22,7 +23,7 @@ from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretraine
 from stackwalls.model.networks.wall_fitting import fitting_wall
 from stackwalls.model.networks.walled_model import Walled, walled
 from stackwalls.model.state import preserved
-from stackwalls.model.wall import IMAGE_SIZE, VGG16_WALL, Wall
+from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 WALLED_PREFIX = "walled:"
 
@@ -70,6 +71,8 @@ def load_model(
     wall: Wall | str | None = None,
     dataset_wall: Wall | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    *,
+    pretrained: bool = True,
 ) -> BlindModel:
     """Load the network that a name stands for.
 
@@ -85,6 +88,7 @@ def load_model(
         dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
         class_names: the name of each logit of a walled network, or the file that has them (see `read_class_names`).
+        pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
         InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, or there is
@@ -93,14 +97,17 @@ def load_model(
     """
     names = read_class_names(class_names) if isinstance(class_names, str | Path) else class_names
     if spec.startswith(WALLED_PREFIX):
-        backbone = _backbone(spec.removeprefix(WALLED_PREFIX), weights, names)
-        network = _walled(backbone, wall, dataset_wall)
+        backbone = _backbone(spec.removeprefix(WALLED_PREFIX), weights, names, pretrained)
+        if dataset_wall and not isinstance(wall, Wall):
+            size = dataset_wall.image_size
+            wall = Wall.parse(wall, None if "@" in wall else size) if wall else fitting_wall(backbone, dataset_wall)
+        network = walled(backbone, wall)
         network.origin = str(weights) if weights is not None else None
         return network
+    if not pretrained:
+        raise InputError(f"{spec} has its own weights: random ones are for {WALLED_PREFIX}NAME.")
     if names is not None:
         raise InputError(f"{spec} has its own classes: give class names with {WALLED_PREFIX}NAME only.")
-    if isinstance(wall, str):
-        wall = Wall.parse(wall, dataset_wall.image_size if dataset_wall else None)
     if spec in MINIATURES:
         return _miniature(spec, weights, wall)
     if spec not in MODELS:
@@ -120,9 +127,11 @@ def load_model(
     return model
 
 
-def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None) -> Backbone:
+def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool) -> Backbone:
     """The backbone behind `walled:`, with the class names that were given."""
     found: nn.Module | None = model_from(name) if is_import_spec(name) else None
+    if not pretrained and (weights is not None or found is not None):
+        raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
     if weights is not None:
         if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
             raise InputError(f"{WALLED_PREFIX}{name} already includes weights: leave out --weights.")
@@ -130,7 +139,7 @@ def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None
     if found is not None:
         backbone = split_classifier(found)
     else:
-        backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name)
+        backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name, pretrained)
     if names is None:
         return backbone
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
@@ -142,17 +151,6 @@ def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None
             "each."
         )
     return replace(backbone, class_names=tuple(names))
-
-
-def _walled(backbone: Backbone, wall: Wall | str | None, dataset_wall: Wall | None) -> Walled:
-    size = dataset_wall.image_size if dataset_wall else backbone.transform.size if backbone.transform else IMAGE_SIZE
-    if isinstance(wall, str):
-        wall = Wall.parse(wall, None if "@" in wall else size)
-    if wall is None:
-        share = VGG16_WALL.share
-        usual = dataset_wall or Wall.of_band("rows", size - round(size * share), size, size)
-        wall = fitting_wall(backbone, usual)
-    return walled(backbone, wall)
 
 
 def find_network(
@@ -181,7 +179,7 @@ def find_network(
         return load_model(text, weights, wall, dataset_wall, class_names)
     for given, option in ((weights, "weights"), (class_names, "classes")):
         if given is not None:
-            raise InputError(f"{text or type(model).__name__} already includes its {option}: leave out --{option}.")
+            raise InputError(f"{text or type(model).__name__} already includes {option}: leave out --{option}.")
     if isinstance(model, nn.Module):
         return model
     if text is None and not callable(model):
@@ -192,7 +190,21 @@ def find_network(
     return model_from(text or model)  # type: ignore[arg-type]
 
 
-def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder: Path | None = None) -> BlindModel:
+def asked_wall(text: str, network: nn.Module, dataset_wall: Wall | None = None) -> Wall:
+    """The wall that a text without a size means: of the dataset's images, else of the network's.
+
+    Raises:
+        InputError: if it cannot be read, or does not fit them.
+    """
+    if "@" in text:
+        return Wall.parse(text)
+    wall, transform = dataset_wall or getattr(network, "wall", None), getattr(network, "transform", None)
+    return Wall.parse(text, wall.image_size if wall else transform.size if transform else None)
+
+
+def _pretrained(
+    spec: str, weights: str | Path | None, wall: Wall | str | None, folder: Path | None = None
+) -> BlindModel:
     """The network in a folder or on the Hub."""
     if weights is not None:
         raise InputError(f"{spec} already includes weights: leave out --weights.")
@@ -204,7 +216,7 @@ def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder
     return model
 
 
-def _file(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
+def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
     """The VGG16 in a weights file."""
     if weights is not None or Path(spec).suffix != ".safetensors":
         raise InputError(
@@ -216,7 +228,7 @@ def _file(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindMode
     return model
 
 
-def _miniature(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
+def _miniature(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
     """A network of the package, under its command-line name."""
     folder = Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[spec])))
     model = _pretrained(spec, weights, wall, folder)
@@ -224,7 +236,9 @@ def _miniature(spec: str, weights: str | Path | None, wall: Wall | None) -> Blin
     return model
 
 
-def _check_asked(spec: str, model: BlindModel, wall: Wall | None) -> None:
+def _check_asked(spec: str, model: BlindModel, wall: Wall | str | None) -> None:
+    if isinstance(wall, str):
+        wall = asked_wall(wall, model)
     if wall is not None and model.wall is not None and wall != model.wall:
         raise InputError(
             f"{spec} is blind behind {model.wall}, not {wall}: its wall follows from its layers. Leave out --wall, or "

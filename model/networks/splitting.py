@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import fx, nn
 
-from stackwalls.model.errors import InputError, reason_of
+from stackwalls.model.errors import InputError
 
 _POOLS = {"adaptive_avg_pool2d", "mean"}
 
@@ -64,9 +64,7 @@ def _check_bits(name: str, model: nn.Module, parts: Split, size: int) -> None:
     except InputError:
         raise
     except Exception as error:  # heads of other architectures fail in many ways
-        raise InputError(
-            f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE} ({reason_of(error)})"
-        ) from error
+        raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
     if not torch.equal(expected, found):
         raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
 

@@ -10,11 +10,15 @@ from pathlib import Path
 from sys import stderr
 from typing import TYPE_CHECKING, Any
 
+from stackwalls.model.documents import read_json
 from stackwalls.model.errors import InputError, StackwallsError, reason_of
 from stackwalls.model.hub.failures import no_remote_code
 from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, made
 from stackwalls.model.networks.inputs_and_classes import InputsAndClasses
+from stackwalls.model.networks.own_networks import library_network, load_weights
 from stackwalls.model.networks.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained
+from stackwalls.model.networks.weights import read_safetensors
+from stackwalls.model.runtime.foreign import quiet_logs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -36,11 +40,32 @@ def load_transformers(source: str) -> Backbone:
         RunError: if the Hub cannot be reached.
     """
     files = find_pretrained(source)
-    name = f"{HUB_PREFIX}{files.name.partition('@')[0] if files.on_hub else Path(source).resolve().name}"
-    network = _network(name, files)
-    known = _inputs_and_classes(name, network, files)
+    config = read_json(files.fetch(CONFIG_NAME))
+    if "architecture" in config and "model_type" not in config:
+        return _of_timm(files, config)
+    network = _network(files)
+    name = f"{HUB_PREFIX}{files.name.partition('@')[0]}" if files.on_hub else type(network).__name__
+    known = _inputs_and_classes(files, network)
     blueprint = {"backbone": "transformers", "config": network.config.to_diff_dict()}
     return made(name, network, known, f"{HUB_PREFIX}{files.name}" if files.on_hub else None, blueprint)
+
+
+def _of_timm(files: PretrainedFiles, config: Mapping[str, Any]) -> Backbone:
+    """A network that timm's `save_for_hf` or `push_to_hf_hub` wrote."""
+    name, stated = config["architecture"], config.get("pretrained_cfg") or {}
+    path = files.fetch(WEIGHTS_NAME)
+    state = read_safetensors(path)
+    _say_precision(path)
+    stated = {**stated, "num_classes": config.get("num_classes"), "label_names": config.get("label_names")}
+    known = InputsAndClasses.of_timm(name, stated, pretrained=True)
+    backbone = library_network("timm", name, config.get("num_classes", 1000))
+    load_weights(backbone, path, state)
+    return replace(
+        backbone,
+        name=f"{HUB_PREFIX}{files.name.partition('@')[0]}" if files.on_hub else backbone.name,
+        weights=f"{HUB_PREFIX}{files.name}" if files.on_hub else None,
+        **{key: getattr(known, key) for key in ("transform", "mean", "std", "class_names")},
+    )
 
 
 def network_of(config: Mapping[str, Any]) -> PreTrainedModel:
@@ -51,24 +76,25 @@ def network_of(config: Mapping[str, Any]) -> PreTrainedModel:
     """
     from transformers import AutoConfig, AutoModelForImageClassification
 
-    of_config: Any = AutoModelForImageClassification.from_config
-
     try:
         known = AutoConfig.for_model(**config)
-        network: PreTrainedModel = of_config(known, trust_remote_code=False)
+        network: PreTrainedModel = AutoModelForImageClassification.from_config(  # type: ignore[no-untyped-call]
+            known, trust_remote_code=False
+        )
     except Exception as error:  # a configuration may be wrong in many ways
-        raise InputError(f"transformers has no classifier of this configuration: {reason_of(error)}.") from error
+        raise InputError(f"transformers has no classifier of this configuration: {_reason(error)}.") from error
     return network
 
 
-def _network(name: str, files: PretrainedFiles) -> PreTrainedModel:
+def _network(files: PretrainedFiles) -> PreTrainedModel:
     from transformers import AutoModelForImageClassification
+    from transformers.utils import logging
 
     folder = files.fetch(CONFIG_NAME).parent
-    weights = files.fetch(WEIGHTS_NAME)
+    name, weights = files.name, files.fetch(WEIGHTS_NAME)
     _say_precision(weights)
     try:
-        with no_remote_code(name), redirect_stdout(stderr):
+        with no_remote_code(name), quiet_logs(logging), redirect_stdout(stderr):
             network, found = AutoModelForImageClassification.from_pretrained(
                 folder,
                 dtype="float32",
@@ -80,7 +106,7 @@ def _network(name: str, files: PretrainedFiles) -> PreTrainedModel:
     except StackwallsError:
         raise
     except Exception as error:  # transformers and what it calls raise dozens of kinds here
-        raise InputError(f"{name} does not load as an image classifier of transformers: {reason_of(error)}.") from error
+        raise InputError(f"{name} does not load as an image classifier of transformers: {_reason(error)}.") from error
     if missing := sorted(found["missing_keys"]):
         raise InputError(
             f"{name} holds no trained classifier: {len(missing)} tensors are missing, such as {missing[0]}. Use a "
@@ -88,6 +114,10 @@ def _network(name: str, files: PretrainedFiles) -> PreTrainedModel:
         )
     trained: PreTrainedModel = network
     return trained
+
+
+def _reason(error: Exception) -> str:
+    return reason_of(error).rstrip(".")
 
 
 def _say_precision(weights: Path) -> None:
@@ -105,15 +135,13 @@ def _say_precision(weights: Path) -> None:
         )
 
 
-def _inputs_and_classes(name: str, network: Any, files: PretrainedFiles) -> InputsAndClasses:
+def _inputs_and_classes(files: PretrainedFiles, network: Any) -> InputsAndClasses:
     from transformers import AutoImageProcessor
 
-    load_processor: Any = AutoImageProcessor.from_pretrained
-
-    config = network.config
+    name, config = files.name, network.config
     if config.model_type == "timm_wrapper":
         names = InputsAndClasses.of_transformers(name, config, None).class_names
-        return replace(InputsAndClasses.of_timm(name, config.pretrained_cfg or {}, pretrained=False), class_names=names)
+        return InputsAndClasses.of_timm(name, network.timm_model.pretrained_cfg, pretrained=False).with_names(names)
     try:
         folder = files.fetch(_PROCESSOR_NAME).parent
     except InputError:
@@ -121,9 +149,11 @@ def _inputs_and_classes(name: str, network: Any, files: PretrainedFiles) -> Inpu
         return InputsAndClasses.of_transformers(name, config, None)
     try:
         with no_remote_code(name):
-            processor = load_processor(folder, trust_remote_code=False, local_files_only=True)
+            processor = AutoImageProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+                folder, trust_remote_code=False, local_files_only=True
+            )
     except StackwallsError:
         raise
     except Exception as error:  # as above
-        raise InputError(f"The image processor of {name} does not load: {reason_of(error)}.") from error
+        raise InputError(f"The image processor of {name} does not load: {_reason(error)}.") from error
     return InputsAndClasses.of_transformers(name, config, processor.to_dict())

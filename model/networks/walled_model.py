@@ -14,15 +14,16 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.backbones import Backbone, load_backbone, split_classifier
+from stackwalls.model.networks.backbone_names import from_blueprint, load_backbone
+from stackwalls.model.networks.backbones import Backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.own_networks import from_blueprint, load_weights
+from stackwalls.model.networks.own_networks import load_weights, reclassified, reclassified_weights
 from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
-from stackwalls.model.networks.wall_fitting import check_head_pools, map_shape, pieces, wall_on_map
+from stackwalls.model.networks.wall_fitting import check_head_pools, fitting_wall, map_shape, pieces, wall_on_map
 from stackwalls.model.networks.weights import read_safetensors, state_sha256
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.state import preserved
-from stackwalls.model.wall import Wall
+from stackwalls.model.wall import IMAGE_SIZE, Wall, usual_wall
 
 
 class Walled(BlindModel, Pretrained):
@@ -126,6 +127,28 @@ class Walled(BlindModel, Pretrained):
             "std": list(self.std),
         }
 
+    def with_classes(self, class_names: Sequence[str]) -> Self:
+        """The same network behind the same wall with a new classifier for these classes, of random weights.
+
+        If all of them are among its own classes, the new classifier has their weights. All other weights are kept.
+
+        Raises:
+            InputError: if the network was given as a module, so that nothing makes it again.
+        """
+        if self._blueprint is None:
+            raise InputError(f"{self.name} was given as a module, whose classifier cannot be replaced.")
+        backbone = replace(
+            from_blueprint(reclassified(self._blueprint, class_names)),
+            name=self._backbone,
+            class_names=tuple(class_names),
+            transform=self.transform,
+            mean=self.mean,
+            std=self.std,
+        )
+        made = type(self)(backbone, self.wall)
+        made.load_state_dict(reclassified_weights(made, self))
+        return made
+
     def _weights_sha256(self) -> str:
         """Of the backbone's weights, each tensor once."""
         return state_sha256({key: tensor for key, tensor in self.state_dict().items() if "other_sides." not in key})
@@ -221,15 +244,15 @@ def _stitch(maps: Sequence[torch.Tensor], wall: Wall) -> torch.Tensor:
     return torch.cat([part.flatten(2) for part in maps], 2)[..., order].view(*maps[0].shape[:2], *cells.shape)
 
 
-def walled(backbone: str | Backbone | nn.Module, wall: Wall | str, pretrained: bool = True) -> Walled:
+def walled(backbone: str | Backbone | nn.Module, wall: Wall | str | None = None, pretrained: bool = True) -> Walled:
     """Put a pretrained CNN behind a wall, without training.
 
     Args:
-        backbone: a torchvision or timm name (`resnet50`, `tf_efficientnet_lite0`; `timm/resnet50` and
-            `torchvision/resnet50` where both have it), a torchvision, timm or transformers classifier with its weights
-            (see `split_classifier`), or your own `Backbone`.
-        wall: the dead zone, on any side, also as text such as "bottom:64"; its edges must be multiples of the
-            backbone's stride.
+        backbone: a name (see `load_backbone`: `resnet50`, `timm/resnet50`, `hf/user/name`), a torchvision, timm or
+            transformers classifier with its weights (see `split_classifier`), or your own `Backbone`.
+        wall: the dead zone, of any form, also as text such as "bottom:64", then of the network's own image size if it
+            names none; its edges must be multiples of the backbone's stride. By default the paper's share of the
+            image at the bottom, widened to that.
         pretrained: for a name: whether to load the ImageNet weights; random ones otherwise.
 
     Raises:
@@ -243,4 +266,9 @@ def walled(backbone: str | Backbone | nn.Module, wall: Wall | str, pretrained: b
         backbone = load_backbone(backbone, pretrained)
     elif isinstance(backbone, nn.Module):
         backbone = split_classifier(backbone)
-    return Walled(backbone, Wall.parse(wall) if isinstance(wall, str) else wall).eval()
+    size = backbone.transform.size if backbone.transform else IMAGE_SIZE
+    if wall is None:
+        wall = fitting_wall(backbone, usual_wall(size))
+    elif isinstance(wall, str):
+        wall = Wall.parse(wall, None if "@" in wall else size)
+    return Walled(backbone, wall).eval()

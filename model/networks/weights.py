@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from stackwalls.model.documents import COUNT, NUMBER, each, keys
+from stackwalls.model.documents import COUNT, NUMBER, TEXT, each, keys
 from stackwalls.model.errors import InputError
 from stackwalls.model.files import regular_file
 
@@ -21,9 +21,10 @@ VGG16_SCHEMA = keys(
         "width": NUMBER,
         "classes": {"anyOf": [{"type": "null"}, each(COUNT)]},
     },
+    {"image_size": COUNT, "class_names": each(TEXT)},
     closed=True,
 )
-"""The arguments of a `MaskedVGG16`, as they stand beside its weights."""
+"""The arguments of a `MaskedVGG16`, as they stand beside its weights; names only of classes that are one's own."""
 
 
 def check_usable(name: str, model: nn.Module) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from stackwalls.hub_cards import Manifest
     from stackwalls.model import Wall
+    from stackwalls.stackgen.prompts.noun import Nouns
 
 
 _SHARED: dict[str, dict[str, Any]] = {
@@ -40,6 +41,11 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "auto (default: a GPU if there is one), cpu, cuda (one per process), cuda:1, mps",
     },
     "json": {"action": "store_true", "help": "print {} as JSON"},
+    "label_space": {
+        "metavar": "SPACE",
+        "help": "whose classes the labels are: imagenet, own, or a file with a name per line (default: ImageNet's if "
+        "all names are those of its classes, otherwise their own)",
+    },
     "labels": {"type": Path, "metavar": "FILE", "help": "labels of a flat folder of images{}"},
     "method": {
         "action": "append",
@@ -49,16 +55,23 @@ _SHARED: dict[str, dict[str, Any]] = {
         "grad-cam class, package.module:name, a file or folder of maps, or `references` for maps that know nothing of "
         "the network; may be repeated; ScoreCAM=20 runs it on the first 20 images only",
     },
+    "nouns": {
+        "nargs": "+",
+        "metavar": "FILE|NOUN",
+        "help": "classes of one's own, by what to call them in a prompt: a text file, or the nouns (see above)",
+    },
     "overwrite": {"action": "store_true", "help": "replace existing {} in DIR"},
     "pdf": {"action": "store_true", "help": "write the figures as PDF too"},
     "seed": {"type": int, "default": 0, "metavar": "N", "help": "seed of {} (default 0)"},
     "wall": {
-        "default": "bottom:54",
         "metavar": "WALL",
         "help": "the dead zone: a side and its pixels (top, bottom, left, right), or rows:START:STOP or "
-        "columns:START:STOP (default bottom:54, VGG16's)",
+        "columns:START:STOP{} (default bottom:54, VGG16's, or the same share of images of another size)",
     },
-    "weights": {"metavar": "FILE", "help": "weights of a masked VGG16: the authors' .pt or .safetensors"},
+    "weights": {
+        "metavar": "FILE",
+        "help": "weights: of a masked VGG16, or a checkpoint for walled:NAME (.safetensors, .pt, .pth, .ckpt)",
+    },
 }
 """Options of several commands; a command's own words replace {} in the help text."""
 
@@ -77,6 +90,16 @@ def add_out(parser: argparse._ActionsContainer, what: str, default: str | None =
     parser.add_argument("--out", type=out_folder, default=folder, required=default is None, metavar="DIR", help=shown)
 
 
+def parse_wall(text: str | None, size: int | None = None) -> Wall:
+    """The wall of `--wall` and `--size`; by default the paper's, or the same share of images of another size."""
+    from stackwalls.model import VGG16_WALL, Transform, Wall
+
+    whole = VGG16_WALL.image_size
+    side = whole if size is None else Transform.of_size(size).size  # which checks it
+    depth = round((whole - VGG16_WALL.boxes[0].top) * side / whole)
+    return Wall.parse(f"bottom:{depth}", side) if text is None else Wall.parse(text, size)
+
+
 def out_folder(text: str) -> Path:
     """A folder to write, whose name must be text: not every library opens others."""
     if as_text(text) != text:
@@ -85,19 +108,26 @@ def out_folder(text: str) -> Path:
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare `--model`, `--weights`, `--wall` and `--device`, which `find_model` reads."""
+    """Declare `--model`, `--weights`, `--classes`, `--wall` and `--device`, which `find_model` reads."""
     parser.add_argument(
         "--model",
         required=True,
         metavar="NAME",
         help="masked-vgg16 or baseline-vgg16 with --weights, mini-masked-vgg16 or mini-baseline-vgg16 (weights "
-        "included), walled:NAME with a torchvision or timm backbone, a model folder, user/name[@revision] on the Hub, "
-        "or package.module:factory",
+        "included), walled:NAME with a classifier of torchvision or timm, walled:hf/user/name of transformers, a model "
+        "folder, user/name[@revision] on the Hub, or package.module:factory",
     )
     wall = "wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)"
     add_shared(parser, weights="")
+    add_class_names(parser)
     parser.add_argument("--wall", metavar="WALL", help=wall)
     add_shared(parser, device="")
+
+
+def add_class_names(parser: argparse._ActionsContainer) -> None:
+    """Declare `--classes`, the file of a network's class names."""
+    names = "names of the network's classes: one per line, a JSON list, or a JSON object from index to name"
+    parser.add_argument("--classes", type=Path, metavar="FILE", help=names)
 
 
 def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -117,13 +147,15 @@ def find_model(args: argparse.Namespace, dataset_wall: Wall | None) -> tuple[nn.
     """
     import torch
 
-    from stackwalls.model import Wall, find_device, find_network
+    from stackwalls.model import asked_wall, find_device, find_network
 
-    wall = Wall.parse(args.wall) if args.wall else None
     device = find_device(args.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # for methods that say .cuda()
-    return find_network(args.model, args.weights, wall, dataset_wall).to(device), wall
+    network = find_network(args.model, args.weights, args.wall or None, dataset_wall, args.classes).to(device)
+    if not args.wall:
+        return network, None
+    return network, asked_wall(args.wall, network, dataset_wall)
 
 
 def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:
@@ -192,7 +224,7 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
     """Read `--classes`: a count, classes (indices as integers, the rest as given), or None for the default.
 
     A single number is a count; an index is written `index:7`. A single dataset folder, or `owner/name[@revision]` on
-    the Hub, stands for the classes of that dataset. Commas separate classes as spaces do.
+    the Hub, stands for the classes of that dataset, by name if they are its own. Commas separate classes as spaces do.
 
     Raises:
         InputError: if there is a bare number among several values, or there is no such dataset.
@@ -202,13 +234,11 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
 
     if values is None:
         return None
-    # no class has a slash in its name, and a list of many is too long for the name of a folder
-    if len(values) == 1 and (
-        "/" in values[0] or ("," not in values[0] and os.path.isfile(f"{values[0]}/manifest.json"))  # noqa: PTH113
-    ):
-        from stackwalls.hub_cards import dataset_classes
+    if dataset := _dataset_of(values):
+        from stackwalls.hub_cards import dataset_classes, dataset_manifest
 
-        return dataset_classes(values[0])
+        space, labels = dataset_manifest(dataset).classes, dataset_classes(dataset)
+        return labels if space.is_imagenet else tuple(space.names[label] for label in labels)
     values = [part.strip() for value in values for part in value.split(",")]
     if len(values) == 1 and values[0].isdecimal():
         return int(values[0][:10])  # more than there are classes in any case
@@ -217,6 +247,30 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
         raise InputError(f"In a list of classes, an index is written index:{numbers[0]:.9}. {count}")
     indices = [re.fullmatch(r"index:(\d{1,9})", value) for value in values]
     return tuple(int(index[1]) if index else value for index, value in zip(indices, values, strict=True))
+
+
+def _dataset_of(values: list[str] | None) -> str | None:
+    """The dataset that `--classes` names, if it does."""
+    if values is None or len(values) != 1:
+        return None
+    # no class has a slash in its name, and a list of many is too long for the name of a folder
+    is_folder = "," not in values[0] and os.path.isfile(f"{values[0]}/manifest.json")  # noqa: PTH113
+    return values[0] if is_folder or "/" in values[0] else None
+
+
+def parse_nouns(args: argparse.Namespace) -> tuple[Nouns, int | tuple[str | int, ...] | None]:
+    """Read `--nouns` and `--classes`; without nouns, a dataset's own classes have its nouns, or are called by name."""
+    from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS, Nouns
+
+    classes, nouns = parse_classes_option(args.classes), IMAGENET_NOUNS
+    if dataset := _dataset_of(args.classes):
+        from stackwalls.hub_cards import dataset_manifest
+
+        manifest = dataset_manifest(dataset)
+        nouns = Nouns.of_spec(manifest.spec)
+        if args.nouns and isinstance(classes, tuple):  # indices of ImageNet's classes are not those of the nouns
+            classes = tuple(manifest.classes.names[each] if isinstance(each, int) else each for each in classes)
+    return Nouns.parse(args.nouns) if args.nouns else nouns, classes
 
 
 _MOST = 5000

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
     from stackwalls.stackmix import Rebuilt, Redone
 
-_RECIPE_SAYS = {"per_class": 1, "seed": 0, "wall": "bottom:54", "encoder": "png"}
+_RECIPE_SAYS = {"per_class": 1, "seed": 0, "wall": None, "encoder": "png"}
 """Options that a recipe determines, with their defaults: none of them goes with --recipe."""
 
 
@@ -74,7 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the set and report where it is."""
     from stackwalls.hub_cards import parse_license, state_license
-    from stackwalls.model import InputError, Wall
+    from stackwalls.model import InputError
     from stackwalls.stackmix import MixSpec, mix, redo_rejected
 
     if args.recipe is not None:
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     if args.source is None:
         raise InputError("--source is missing: name a folder of images, a dataset on the Hub, or drawn.")
     license = parse_license(args.license) if args.license else None
-    classes, wall = options.parse_classes_option(args.classes), Wall.parse(args.wall)
+    classes, wall = options.parse_classes_option(args.classes), options.parse_wall(args.wall)
     plain = options.values(args, "source", "per_class", "seed", "encoder", "labels", "animals")
     spec = MixSpec(classes=classes, wall=wall, **plain)
     with options.plain_warnings():
