@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
 from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
 from stackwalls.evaluate.classes import Matching
-from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.attention import AttentionExplainer
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, SharedPass
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
 from stackwalls.evaluate.metrics import dead_zone_lit, energy_share, map_fault, mu, mu_native, pointing_game

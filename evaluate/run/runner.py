@@ -16,8 +16,8 @@ from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
 from stackwalls.evaluate.classes import Matching
-from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer
+from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, fingerprint_in, run_in

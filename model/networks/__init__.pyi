@@ -1,8 +1,10 @@
+from .attention_wall import WALL_KINDS as WALL_KINDS, WallKind as WallKind
 from .backbone_names import load_backbone as load_backbone
 from .backbones import (
     Backbone as Backbone,
     split_classifier as split_classifier,
 )
+from .behind_a_wall import walled as walled
 from .blind_model import BlindModel as BlindModel
 from .certificate import (
     Certificate as Certificate,
@@ -37,5 +39,7 @@ from .registry import (
     find_network as find_network,
     load_model as load_model,
 )
-from .walled_model import Walled as Walled, walled as walled
+from .walled_model import Walled as Walled
+from .walled_network import WalledNetwork as WalledNetwork
+from .walled_transformer import Attended as Attended, WalledTransformer as WalledTransformer
 from .weights import check_usable as check_usable

@@ -22,6 +22,8 @@ class BlindModel(nn.Module, ABC):
         class_indices: the ImageNet-1k index of each logit, for a network trained on some of the classes;
             None if logit i is class i.
         class_names: the name of each logit; None where they are not known (1000 logits are ImageNet-1k's classes then).
+        wall_kind: what keeps the dead zone from the logits: "layers" (the network's own), "cut" or "sink" (see
+            `WallKind`).
         origin: the folder, `user/name@commit` or package files that the network was read from, if any.
     """
 
@@ -30,6 +32,7 @@ class BlindModel(nn.Module, ABC):
     std: tuple[float, float, float] = IMAGENET_STD
     class_indices: tuple[int, ...] | None = None
     class_names: tuple[str, ...] | None = None
+    wall_kind: str = "layers"
     origin: str | None = None
 
     @property

@@ -14,14 +14,17 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.imports import is_import_spec, model_from
 from stackwalls.model.networks.backbone_names import load_backbone
 from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, split_classifier
+from stackwalls.model.networks.behind_a_wall import walled
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.inputs_and_classes import read_class_names
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.own_networks import load_checkpoint
 from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.splitting import logits_of
 from stackwalls.model.networks.wall_fitting import fitting_wall
-from stackwalls.model.networks.walled_model import Walled, walled
+from stackwalls.model.networks.walled_model import Walled
+from stackwalls.model.networks.walled_transformer import WalledTransformer
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
 
@@ -50,6 +53,7 @@ MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "basel
 ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
     "Walled": Walled.restored,
+    "WalledTransformer": WalledTransformer.restored,
 }
 """Architecture named by a config.json → function that restores it."""
 
@@ -73,6 +77,7 @@ def load_model(
     class_names: Sequence[str] | str | Path | None = None,
     *,
     pretrained: bool = True,
+    **settings: Any,
 ) -> BlindModel:
     """Load the network that a name stands for.
 
@@ -89,6 +94,7 @@ def load_model(
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
         class_names: the name of each logit of a walled network, or the file that has them (see `read_class_names`).
         pretrained: whether a walled network has its library's weights; random ones otherwise.
+        settings: of a vision transformer's wall, see `walled`.
 
     Raises:
         InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, or there is
@@ -101,9 +107,11 @@ def load_model(
         if dataset_wall and not isinstance(wall, Wall):
             size = dataset_wall.image_size
             wall = Wall.parse(wall, None if "@" in wall else size) if wall else fitting_wall(backbone, dataset_wall)
-        network = walled(backbone, wall)
+        network = walled(backbone, wall, **settings)
         network.origin = str(weights) if weights is not None else None
         return network
+    if settings:
+        raise InputError(f"{spec} has its own wall: leave out {' and '.join(settings)}.")
     if not pretrained:
         raise InputError(f"{spec} has its own weights: random ones are for {WALLED_PREFIX}NAME.")
     if names is not None:
@@ -144,7 +152,7 @@ def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None
         return backbone
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
     with preserved(backbone.features), torch.no_grad():
-        classes = backbone.head(backbone.features(torch.zeros(1, 3, size, size))).shape[1]
+        classes = logits_of(backbone.head(backbone.features(torch.zeros(1, 3, size, size)))).shape[1]
     if len(names) != classes:
         raise InputError(
             f"{WALLED_PREFIX}{name} has {classes} logits, but {len(names)} class names are given: expected a name for "
@@ -159,6 +167,7 @@ def find_network(
     wall: Wall | str | None = None,
     dataset_wall: Wall | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    **settings: Any,
 ) -> nn.Module:
     """The network that a user means.
 
@@ -169,6 +178,7 @@ def find_network(
         wall: see `load_model`.
         dataset_wall: see `load_model`.
         class_names: see `load_model`.
+        settings: see `load_model`.
 
     Raises:
         InputError: if it is none of these, or is given weights that it already includes.
@@ -176,8 +186,8 @@ def find_network(
     """
     text = str(model) if isinstance(model, str | Path) else None
     if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
-        return load_model(text, weights, wall, dataset_wall, class_names)
-    for given, option in ((weights, "weights"), (class_names, "classes")):
+        return load_model(text, weights, wall, dataset_wall, class_names, **settings)
+    for given, option in ((weights, "weights"), (class_names, "classes"), *((v, key) for key, v in settings.items())):
         if given is not None:
             raise InputError(f"{text or type(model).__name__} already includes {option}: leave out --{option}.")
     if isinstance(model, nn.Module):

@@ -60,11 +60,14 @@ def _check_bits(name: str, model: nn.Module, parts: Split, size: int) -> None:
     images = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad():
-            expected, found = logits_of(model(images)), parts.head(parts.features(images))
+            activations = parts.features(images)
+            expected, found = logits_of(model(images)), parts.head(activations)
     except InputError:
         raise
     except Exception as error:  # heads of other architectures fail in many ways
         raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
+    if activations.ndim != 4:
+        raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}")
     if not torch.equal(expected, found):
         raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
 

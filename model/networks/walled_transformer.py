@@ -7,9 +7,9 @@ fails the certificate.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,60 +17,13 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
-from stackwalls.model.networks.attention_wall import AttentionRecord, AttentionTo, AttentionWall, WallKind
+from stackwalls.model.networks.attention_wall import WALL_KINDS, AttentionRecord, AttentionTo, AttentionWall, WallKind
 from stackwalls.model.networks.backbones import Backbone
-from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.image_tokens import Tokens, tokens_of
 from stackwalls.model.networks.splitting import logits_of
+from stackwalls.model.networks.walled_network import WalledNetwork, file_names
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
-
-
-@dataclass(frozen=True)
-class Tokens:
-    """How a transformer stands on its image.
-
-    Attributes:
-        blocks: the blocks in order; each passes `(N, prefix + grid · grid, C)` on.
-        prefix: class, register and distillation tokens before those of the patches.
-        grid: patches in a row and in a column.
-        in_tuples: whether a block gives its tokens as the first of a tuple.
-    """
-
-    blocks: tuple[nn.Module, ...]
-    prefix: int
-    grid: int
-    in_tuples: bool
-
-
-def tokens_of(model: nn.Module, size: int) -> Tokens:
-    """Find the blocks of a vision transformer, and how its tokens stand on an image of `size` pixels.
-
-    Raises:
-        InputError: if it has no sequence of blocks that pass on a token for each patch.
-    """
-    shapes: dict[nn.Module, torch.Size] = {}
-    grids, tuples = list[int](), set[nn.Module]()
-
-    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, tuple):
-            tuples.add(module)
-        found = output[0] if isinstance(output, tuple) else output
-        if isinstance(found, torch.Tensor):
-            shapes.setdefault(module, found.shape)
-            if isinstance(module, nn.Conv2d) and found.shape[-2] == found.shape[-1]:
-                grids.append(found.shape[-1])
-
-    with preserved(model), torch.no_grad():
-        for module in model.modules():
-            module.register_forward_hook(note)
-        model(torch.zeros(1, 3, size, size))
-    for series in model.modules() if grids else ():
-        blocks = tuple(series.children()) if isinstance(series, nn.ModuleList | nn.Sequential) else ()
-        passed = {shapes.get(block) for block in blocks}
-        shape = passed.pop() if len(passed) == 1 else None
-        if len(blocks) > 1 and shape is not None and len(shape) == 3 and shape[1] >= grids[-1] ** 2:
-            return Tokens(blocks, shape[1] - grids[-1] ** 2, grids[-1], blocks[0] in tuples)
-    raise InputError("it has no blocks that pass on one token for each patch, as ViT, DeiT, DINOv2, EVA-02 and BEiT do")
 
 
 @dataclass
@@ -92,7 +45,7 @@ class _Pass:
     first: int = 0
     tokens: torch.Tensor | None = None
     stop: int | None = None
-    entering: torch.Tensor | None = None
+    entering: torch.Tensor = field(default_factory=lambda: torch.empty(0))
     outputs: list[torch.Tensor] | None = None
 
 
@@ -107,46 +60,43 @@ class Attended(NamedTuple):
     outputs: list[torch.Tensor]  # of each block, (N, tokens, C)
 
 
-class WalledTransformer(BlindModel):
+class WalledTransformer(WalledNetwork):
     """A vision transformer behind a wall (see `walled`).
 
     Args:
-        backbone: the network, in one piece.
+        backbone: the network, as a whole. Its blocks are changed: inside this module they follow the wall.
         wall: the dead zone; its edges must be multiples of the patch size.
         kind: see `WallKind`.
         layer: the map that is explained is what enters this block; the last one by default, negative from the end.
+
+    Attributes:
+        tokens: how they stand on the image.
+        dead: `(tokens,)` bool, those behind the wall.
 
     Raises:
         InputError: if the network is not such a transformer, or the wall or the layer does not fit.
     """
 
+    settings: Mapping[str, Any] = {"kind": "cut", "layer": -1}
+
     def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: int = -1) -> None:
-        super().__init__()
-        network = backbone.network
-        assert network is not None
-        self.name, self.network, self.kind, self._wall = f"walled:{backbone.name}", network.eval(), kind, wall
-        self.mean, self.std, self.class_names = backbone.mean, backbone.std, backbone.class_names
-        self.stitched = nn.Dropout(0.0)
-        self.tokens = _tokens_of(backbone.name, network, wall.image_size)
+        super().__init__(backbone, wall)
+        if kind not in WALL_KINDS:
+            raise InputError(f"Expected the kind of the wall to be {' or '.join(WALL_KINDS)}, but got {kind!r}.")
+        self.network = _with_torchs_attention(backbone.features)
+        self.wall_kind: WallKind = kind
+        self.tokens = _tokens_of(backbone.name, self.network, wall.image_size)
         self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
         self._last = len(self.tokens.blocks) - 1
         self.layer = _block_number(layer, self._last)
+        self.settings = {"kind": kind, "layer": layer}
         dead = torch.from_numpy(self.map_wall.mask()).flatten()
         self.dead = nn.Buffer(torch.cat([dead.new_zeros(self.tokens.prefix), dead]), persistent=False)
+        self.eval()
         for number, block in enumerate(self.tokens.blocks):
             block.forward = partial(self._block, number, block.forward)
         self.keys = nn.Buffer(self._keys_behind_the_sink(), persistent=False)
-        self.eval()
-
-    @property
-    def wall(self) -> Wall:
-        """The dead zone in pixels."""
-        return self._wall
-
-    @property
-    def target_layer(self) -> nn.Module:
-        """The patch tokens as a map, on their way into block `layer`."""
-        return self.stitched
+        self._file_names = file_names(self, backbone.network)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
@@ -160,10 +110,8 @@ class WalledTransformer(BlindModel):
         """The map `(N, C, h, w)` of `(N, 3, H, W)` normalized images, and its prefix tokens `(N, prefix, C)`."""
         now = self._pass(stop=self.layer)
         self._run(images, now)
-        assert now.entering is not None
-        prefix = self.tokens.prefix
         shown: torch.Tensor = self.stitched(self._as_map(now.entering))
-        return shown, now.entering[:, :prefix]
+        return shown, now.entering[:, : self.tokens.prefix]
 
     def head(self, activations: torch.Tensor, rest: torch.Tensor | None = None) -> torch.Tensor:
         """The map `(N, C, h, w)` and the prefix tokens beside it to logits `(N, classes)`."""
@@ -181,13 +129,14 @@ class WalledTransformer(BlindModel):
         return Attended(logits, weights, outputs)
 
     def _pass(self, weights: list[torch.Tensor] | None = None, **settings: Any) -> _Pass:
-        return _Pass(self, AttentionWall(self.dead, self.kind, self.keys, weights), **settings)
+        return _Pass(self, AttentionWall(self.dead, self.wall_kind, self.keys, weights), **settings)
 
     def _continued(self, tokens: torch.Tensor, first: int) -> torch.Tensor:
         """From what enters block `first` to logits; the image does not matter then."""
         size = self.wall.image_size
-        now = self._pass(first=first, tokens=tokens)
-        now.attention.calls = first * len(self.keys) // len(self.tokens.blocks)
+        attention = AttentionWall(self.dead, self.wall_kind, self.keys)
+        attention.calls = first * len(self.keys) // len(self.tokens.blocks)
+        now = _Pass(self, attention, first, tokens)
         return self._run(tokens.new_zeros(len(tokens), 3, size, size), now)
 
     def _run(self, images: torch.Tensor, now: _Pass) -> torch.Tensor:
@@ -230,38 +179,44 @@ class WalledTransformer(BlindModel):
         return tokens[:, self.tokens.prefix :].transpose(1, 2).unflatten(2, (grid, grid))
 
     def _keys_behind_the_sink(self) -> torch.Tensor:
-        """Keys of the dead tokens on an image of the mean color, for each attention; none for a cut."""
-        if self.kind == "cut":
-            return torch.empty(0)
-        record = AttentionRecord(self.dead)
-        size = self.wall.image_size
+        """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`.
+
+        Raises:
+            InputError: if the blocks have no attention that can be answered here.
+        """
+        record, size = AttentionRecord(self.dead), self.wall.image_size
         with preserved(self.network), torch.no_grad():
             self._run(torch.zeros(1, 3, size, size), _Pass(self, record))
-        if not record.keys:
+        if not record.keys or len(record.keys) % len(self.tokens.blocks):
             raise InputError(
-                f"{self.name} has no scaled dot-product attention, so its wall cannot be a sink: take a cut."
+                f"{self.name} cannot be put behind a wall: its blocks do not call torch's scaled dot-product "
+                "attention. Use timm's or transformers' ViT, DeiT, DINOv2, DINOv3, EVA-02, BEiT, CLIP or SigLIP."
             )
         return torch.stack(record.keys)
-
-    def derive_wall(self) -> Wall:
-        """The pixels of the patches whose tokens neither the seen tokens nor the head read."""
-        patch = self.wall.image_size // self.map_wall.image_size
-        return Wall(tuple(box.scaled(patch) for box in self.map_wall.boxes), self.wall.image_size)
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
         seen, dead = int((~self.dead).sum()), int(self.dead.sum())
         how = {
-            "cut": f"in {len(self.tokens.blocks)} blocks, attention does not cross the wall",
-            "sink": f"in {len(self.tokens.blocks)} blocks, the seen tokens find constant keys and values of zero behind "
-            "the wall",
-        }[self.kind]
-        return f"{how}, and the head reads the {seen} seen tokens of {seen + dead} only"
+            "cut": "attention does not cross the wall",
+            "sink": "the seen tokens find constant keys and values of zero behind the wall",
+        }[self.wall_kind]
+        return f"in {self._last + 1} blocks, {how}; the head reads the {seen} seen tokens of {seen + dead} only"
 
 
 def _as_tokens(activations: torch.Tensor) -> torch.Tensor:
     """A map `(N, C, h, w)` as `(N, h · w, C)`."""
     return activations.flatten(2).transpose(1, 2)
+
+
+def _with_torchs_attention(network: nn.Module) -> nn.Module:
+    """The network, told to call torch's attention where it has the choice."""
+    if hasattr(network, "set_attn_implementation"):
+        network.set_attn_implementation("sdpa")
+    for module in network.modules():
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = True
+    return network
 
 
 def _tokens_of(name: str, network: nn.Module, size: int) -> Tokens:
