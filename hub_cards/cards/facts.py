@@ -13,7 +13,7 @@ from typing import Any
 from stackwalls.hub_cards.layout import REJECTED_NAME, read_groups, record_batches
 from stackwalls.hub_cards.manifest import Manifest
 from stackwalls.hub_cards.record import REJECTED_SCHEMA
-from stackwalls.model import InputError, imagenet
+from stackwalls.model import InputError, Transform, imagenet
 
 FIRST_ROWS = 4
 """How many rows a card may show."""
@@ -90,8 +90,11 @@ def regenerate_command(manifest: Manifest) -> str:
 def _mix(spec: Mapping[str, Any]) -> list[str]:
     words = ["stackgen", "mix", "--source", _source(spec)]
     words += ["--labels", f"{PLACE}{spec['labels']}"] if spec.get("labels") else []
+    space = str(spec.get("label_space", ""))
+    words += ["--label-space", space if space in ("imagenet", "own") else f"{PLACE}{space}"] if space else []
     keys = _MIX_OPTIONS if spec.get("encoder") == "png" else (*_MIX_OPTIONS, "encoder")
-    return [*words, *_classes(spec), *_options(spec, keys)]
+    resizing = ["--resize", Transform(**spec["transform"]).resizing] if "transform" in spec else []
+    return [*words, *_classes(spec), *_options(spec, keys), *resizing]
 
 
 def _generate(spec: Mapping[str, Any]) -> list[str]:
