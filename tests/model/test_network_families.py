@@ -9,7 +9,7 @@ import torch
 import transformers as tf
 from torch import nn
 
-from stackwalls.model import InputError, certify, split_classifier, walled
+from stackwalls.model import InputError, certify, load_backbone, split_classifier, walled
 
 WALLS = ("bottom:32@128", "left:32@128", "box:32:32:96:64@128")
 COARSE = {"MobileViTV2": ("bottom:64@256", "left:64@256", "box:64:64:192:128@256")}
@@ -125,6 +125,21 @@ TIMM = (
 )
 """One small network of each family (a module of timm)."""
 
+TORCHVISION = (
+    "convnext_tiny",
+    "densenet121",
+    "efficientnet_b0",
+    "efficientnet_v2_s",
+    "googlenet",
+    "mnasnet0_5",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "regnet_y_400mf",
+    "resnet18",
+    "resnext50_32x4d",
+    "shufflenet_v2_x1_0",
+)
+
 TIMM_REFUSED = {
     "convmixer_768_32": "multiples of",
     "efficientformer_l1": r"expected its features to be a map",
@@ -184,6 +199,15 @@ def test_every_family_of_transformers(family: str) -> None:
 def test_every_family_of_timm(name: str) -> None:
     with warnings.catch_warnings(action="ignore"):
         check(of_timm(name))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_every_family_of_torchvision(name: str) -> None:
+    torch.manual_seed(0)
+    backbone = load_backbone(f"torchvision/{name}", pretrained=False)
+    for wall in WALLS:
+        assert certify(walled(backbone, wall)).passed
 
 
 def test_the_families_are_different() -> None:
