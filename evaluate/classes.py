@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from stackwalls.model import InputError, LabelSpace, class_names, imagenet
-from stackwalls.model.documents import MOST_BYTES
-from stackwalls.model.files import read_bounded
-from stackwalls.model.images.labels import classes_of_names
+from stackwalls.hub_cards import StackDataset
+from stackwalls.model import InputError, LabelSpace, class_names
+from stackwalls.model.images.labels import classes_of_names, normalized
+from stackwalls.model.networks.inputs_and_classes import logit_names, read_class_names
 
 Match = Literal["name", "index"]
 """How the classes of datasets are found among a network's logits."""
@@ -47,7 +47,7 @@ class LogitClasses:
             InputError: if a list is not one different name (or ImageNet-1k index) for each logit.
         """
         if isinstance(given, str | Path):
-            return cls.of_names(_read_names(Path(given)), f"in {given}")
+            return cls.of_names(read_class_names(given), f"in {given}")
         if given is not None:
             return cls.of_names(given, "given")
         if (indices := getattr(network, "class_indices", None)) is not None:
@@ -111,6 +111,13 @@ class Matching:
     logits: tuple[int | None, ...]
 
     @classmethod
+    def of(cls, match: Match, dataset: StackDataset, logits: int, classes: LogitClasses, network: str) -> Matching:
+        """`by_name` or `by_index`, for a dataset and a network with so many logits."""
+        if match == "index":
+            return cls.by_index(dataset.classes, logits, dataset.name, network)
+        return cls.by_name(dataset.classes, logits, classes)
+
+    @classmethod
     def by_index(cls, space: LabelSpace, logits: int, dataset: str, network: str) -> Matching:
         """Logit i for class i, whatever the names.
 
@@ -167,9 +174,9 @@ class ClassNames:
         """Of one of the datasets of a run.json."""
         labels = dataset.get("class_names") or class_names()
         predictions = run.get("network_classes", IMAGENET)
-        if predictions is None:
-            by_index = run["spec"].get("match") == "index"
-            return cls(labels, labels if by_index or not dataset.get("class_names") else None)
+        if predictions is None:  # as the labels, if they are matched by index, or may well be ImageNet's
+            own = "class_names" in dataset or dataset.get("unmatched_labels")
+            return cls(labels, labels if run["spec"].get("match") == "index" or not own else None)
         return cls(labels, class_names() if isinstance(predictions, str) else predictions)
 
     def known(self, label: int, prediction: int) -> bool:
@@ -191,18 +198,11 @@ class ClassNames:
         shown, other_shown = (text if len(text) <= 24 else text[:23] + "…" for text in (name, other))
         if not name:
             return f"seen as {other_shown}"
-        same = LabelSpace((other,)).find(name) is not None
-        return shown if same else f"{shown},\nseen as {other_shown}"
+        return shown if normalized(name) == normalized(other) else f"{shown},\nseen as {other_shown}"
 
 
 IMAGENET_NAMES = ClassNames(class_names(), class_names())
 """Of an ImageNet set and an ImageNet network."""
-
-
-def classes_of(dataset: Any) -> LabelSpace:
-    """The classes that a dataset's labels are indices of."""
-    space: LabelSpace | None = getattr(dataset, "classes", None)
-    return space or imagenet()
 
 
 def _name(names: Sequence[str], index: int) -> str:
@@ -215,36 +215,14 @@ def _imagenet_indices(names: tuple[str, ...]) -> tuple[int | None, ...]:
     return tuple(None if name.strip().isdecimal() else index for name, index in found)
 
 
-def _id2label(network: nn.Module) -> list[str] | None:
+def _id2label(network: nn.Module) -> tuple[str, ...] | None:
     """The names in the configuration of a transformers network, if they are there and mean something."""
     given = getattr(getattr(network, "config", None), "id2label", None)
-    if not isinstance(given, Mapping):
-        return None
     try:
-        names = {int(key): str(value) for key, value in given.items()}
-    except (TypeError, ValueError):
+        names = {int(key): str(value) for key, value in given.items()}  # type: ignore[union-attr]
+    except (AttributeError, TypeError, ValueError):
         return None
-    if sorted(names) != list(range(len(names))) or all(name == f"LABEL_{key}" for key, name in names.items()):
-        return None
-    return [names[key] for key in range(len(names))]
-
-
-def _read_names(path: Path) -> list[str]:
-    """One name a line, the first one for logit 0.
-
-    Raises:
-        InputError: if there is no such file of text.
-    """
-    try:
-        lines = read_bounded(path, MOST_BYTES).decode("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"Cannot read the class names in {path}: {getattr(error, 'strerror', None) or error}."
-        ) from error
-    names = [line.strip() for line in lines]
-    while names and not names[-1]:
-        names.pop()
-    return names
+    return logit_names([names[key] for key in sorted(names)]) if names.keys() == set(range(len(names))) else None
 
 
 def _class_indices(name: str, given: object) -> tuple[int, ...]:

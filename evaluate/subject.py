@@ -18,6 +18,7 @@ from stackwalls.model import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     VGG16_WALL,
+    WALLED_PREFIX,
     BlindModel,
     InputError,
     KeptState,
@@ -213,23 +214,32 @@ class Subject:
 
 
 def network_and_wall(
-    model: Network, weights: str | Path | None, wall: Wall | str | None, walls: Collection[Wall], require_blind: bool
+    model: Network,
+    weights: str | Path | None,
+    wall: Wall | str | None,
+    walls: Collection[Wall],
+    require_blind: bool,
+    class_names: Sequence[str] | str | Path | None = None,
 ) -> tuple[nn.Module, Wall | None]:
     """The network that a user means, and the wall by which maps are judged if it is not the network's own.
 
-    `walls` are those that the datasets were made for. A named network gets one of them.
+    `walls` are those that the datasets were made for. A named network gets one of them. The class names make the head
+    of a walled network that is read from a checkpoint.
 
     Raises:
         InputError: if there is no such network, or it would be named for several walls.
         RunError: if pretrained weights cannot be loaded.
     """
-    wall = wall_of(wall, own_transform(model))
     if wall is None and len(walls) > 1 and isinstance(model, str | Path):
         listed = ", ".join(sorted(map(str, walls)))
         raise InputError(f"The datasets were made for different walls ({listed}): name one (`wall=`, --wall).")
-    network = find_network(model, weights, wall, next(iter(walls), None))
+    of_data = next(iter(walls), None)
+    if isinstance(model, str | Path) and str(model).startswith(WALLED_PREFIX):
+        return find_network(model, weights, wall, of_data, class_names), None
+    network = find_network(model, weights, wall, of_data)
+    wall = wall_of(wall, own_transform(network))
     if wall is None and not require_blind and getattr(network, "wall", None) is None:
-        wall = next(iter(walls), VGG16_WALL)
+        wall = of_data or VGG16_WALL
     return network, wall
 
 

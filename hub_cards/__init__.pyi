@@ -31,7 +31,11 @@ from .model_folder import (
     complete_model_folder as complete_model_folder,
     save_model_folder as save_model_folder,
 )
-from .reading import dataset_classes as dataset_classes, open_dataset as open_dataset
+from .reading import (
+    dataset_classes as dataset_classes,
+    dataset_manifest as dataset_manifest,
+    open_dataset as open_dataset,
+)
 from .recipe import Recipe as Recipe, open_recipe as open_recipe, recipe_folder as recipe_folder
 from .record import (
     MEANINGS as MEANINGS,

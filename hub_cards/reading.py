@@ -87,23 +87,38 @@ def dataset_classes(source: str | Path) -> tuple[int, ...]:
     folder = Path(source)
     if (folder / MANIFEST_NAME).is_file():
         return tuple(sorted(set(RowReader(folder).columns("label")["label"])))
-    hub = None if folder.exists() else HubId.parse(str(source))
+    labels: set[int] = set()
+    with _set_at(source) as (hub, commit, manifest):
+        for name in manifest.shards():
+            with _opened_shard(hub.repository, commit, name) as file:
+                labels.update(file.read(columns=["label"], use_threads=False).column("label").to_pylist())
+    return tuple(sorted(labels))
+
+
+def dataset_manifest(source: str | Path) -> Manifest:
+    """The manifest of a finished set; arguments and errors as in `dataset_classes`."""
+    if (Path(source) / MANIFEST_NAME).is_file():
+        return Manifest.read(Path(source))
+    with _set_at(source) as (_, _, manifest):
+        return manifest
+
+
+@contextmanager
+def _set_at(source: str | Path) -> Iterator[tuple[HubId, str, Manifest]]:
+    """A finished set on the Hub: its id, the commit and its manifest."""
+    hub = None if Path(source).exists() else HubId.parse(str(source))
     if hub is None:
         raise InputError(
             f"There is no finished dataset folder {source}, and it is not a Hub id either: expected a folder that "
             "`stackgen mix` or `generate` made, or user/name[@revision]."
         )
-    labels: set[int] = set()
     with opening(hub):
         commit = _commit(hub)
         manifest = _manifest_at(hub.repository, commit)
         if manifest is None:
             why = f"it has no {MANIFEST_NAME}, so it is not a set of this package"
             raise InputError(f"Cannot read the classes of {hub}: {why}. Name them one by one.")
-        for name in manifest.shards():
-            with _opened_shard(hub.repository, commit, name) as file:
-                labels.update(file.read(columns=["label"], use_threads=False).column("label").to_pylist())
-    return tuple(sorted(labels))
+        yield hub, commit, manifest
 
 
 def _check_is_no_part(folder: Path) -> None:

@@ -16,8 +16,6 @@ from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.row_reader import RowReader, rejected_in
 from stackwalls.hub_cards.writing.folder_writer import FolderWriter
 from stackwalls.model import (
-    IMAGE_SIZE,
-    RESIZE,
     HubId,
     InputError,
     RunError,
@@ -88,7 +86,7 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
             "files": manifest.files,
             "manifest_sha256": file_sha256(folder / MANIFEST_NAME),
         },
-        "transform": {"resize": RESIZE, "crop": IMAGE_SIZE},
+        "transform": {"resize": manifest.transform.resize, "crop": manifest.transform.size},
     }
     stated = str(license) if license else manifest.inputs.get("licence")
     inputs |= {"licence": stated} if stated else {}

@@ -44,8 +44,10 @@ MEANINGS: dict[str, str] = {
 def meanings(classes: LabelSpace, size: int) -> dict[str, str]:
     """The meaning of each column in a set with these classes and images of `size` × `size` pixels."""
     sized = {name: text.replace("224 x 224", f"{size} x {size}") for name, text in MEANINGS.items()}
-    own = {} if classes.is_imagenet else {"label": f"the class, 0 to {len(classes) - 1}, one of the source's own"}
-    return sized | own
+    if classes.is_imagenet:
+        return sized
+    general = {name: text.replace("animal", "object") for name, text in sized.items()}
+    return general | {"label": f"the class, 0 to {len(classes) - 1}, one of the source's own"}
 
 
 REJECTED_SCHEMA = pa.schema([("item", pa.string()), ("reason", pa.string())])

@@ -1,3 +1,4 @@
+from .boxes import Box as Box
 from .errors import (
     InputError as InputError,
     RunError as RunError,
@@ -103,4 +104,4 @@ from .runtime.launcher import Launch as Launch
 from .runtime.parallel import parallel_map as parallel_map
 from .sampling import check_seed as check_seed, class_order as class_order, drawing_rank as drawing_rank
 from .state import KeptState as KeptState, local_arithmetic as local_arithmetic, preserved as preserved
-from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Band as Band, Box as Box, Wall as Wall
+from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Band as Band, Wall as Wall

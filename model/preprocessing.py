@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,29 @@ class Transform:
     def is_usual(self) -> bool:
         """Whether it is `of_size`."""
         return self == Transform.of_size(self.size)
+
+    @classmethod
+    def parse(cls, text: str, size: int) -> Transform:
+        """Read `resizing`: `232`, `232:bicubic`, `96:bicubic:squash`.
+
+        Raises:
+            InputError: if it has another form, or does not fit the size.
+        """
+        resize, *rest = text[:100].split(":")
+        squash = rest[-1:] == ["squash"]
+        words = rest[:-1] if squash else rest
+        if not re.fullmatch(r"[1-9]\d{0,4}", resize) or len(words) > 1:
+            raise InputError(
+                f"Cannot read the resizing {text!r:.80}: expected the shorter side in pixels, such as 232, with the "
+                "filter if it is not bilinear, 232:bicubic, and :squash if both sides become that long."
+            )
+        return cls(size, int(resize), words[0] if words else "bilinear", squash)
+
+    @property
+    def resizing(self) -> str:
+        """What is done before the crop, as `parse` reads it: `232:bicubic`."""
+        words = [] if self.interpolation == "bilinear" else [self.interpolation]
+        return ":".join([str(self.resize), *words, *(["squash"] if self.squash else [])])
 
     def __str__(self) -> str:
         sides = "both sides" if self.squash else "shorter side"

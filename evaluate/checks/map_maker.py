@@ -35,7 +35,8 @@ class MapMaker:
                 foreign = () if isinstance(explainer, EngineExplainer) else explainer.methods
                 with same_network(self._subject, foreign):
                     parts = [explainer.explain(images[span], targets[span], explainer.methods) for span in spans]
-                found |= {name: _valid(Maps.joined([part[name] for part in parts])) for name in explainer.methods}
+                joined = {name: Maps.joined([part[name] for part in parts]) for name in explainer.methods}
+                found |= {name: _valid(maps, images.shape[-1]) for name, maps in joined.items()}
             except LeftChangedError:
                 raise  # no later map would be right
             except (Exception, SystemExit) as error:  # a user's method may raise anything; it becomes the reason
@@ -53,7 +54,6 @@ def activations_of(subject: Subject, images: torch.Tensor) -> NDArray[np.float32
     return activations
 
 
-def _valid(found: Maps) -> Maps | str:
-    """The maps, or the fault of the first invalid one."""
-    size = found.maps.shape[-1]
+def _valid(found: Maps, size: int) -> Maps | str:
+    """The maps, or the fault of the first one that is not `(size, size)`, finite and ≥ 0."""
     return next((fault for one in found.maps if (fault := map_fault(one, (size, size)))), found)

@@ -19,7 +19,7 @@ from torch import nn
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.kernels import Features, SplitProducts, conv_relu, dense_layers, linear
 from stackwalls.evaluate.maps import normalized_maps
-from stackwalls.model import IMAGE_SIZE, BlindModel, InputError, MaskedVGG16, Wall, Walled, parallel_map
+from stackwalls.model import BlindModel, InputError, MaskedVGG16, Wall, Walled, parallel_map
 from stackwalls.model.networks.seen_rows import rows_needed
 from stackwalls.model.networks.walled_model import joined
 
@@ -100,10 +100,10 @@ class SeenRows:
         on_cpu = next(model.parameters()).device.type == "cpu"
         # on a CPU, the maps of more do not fit its caches, and one image's rows are cut off without a copy
         self.batch = 1 if on_cpu else batch
-        needed = rows_needed(model.convolutions, model.visible_rows)
+        needed = rows_needed(model.convolutions, model.visible_rows, model.image_size)
         self.seen = needed[0]
         self.steps: list[tuple[Features | None, int]] = []
-        side, channels = IMAGE_SIZE, 3
+        side, channels = model.image_size, 3
         for layer, rows_in, rows_out in zip(model.convolutions, needed, needed[1:], strict=False):
             if isinstance(layer, nn.Conv2d):
                 self.steps.append((conv_relu(layer, (self.batch, channels, rows_in, side), dtype), rows_out))

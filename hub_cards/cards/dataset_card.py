@@ -16,7 +16,7 @@ from stackwalls.hub_cards.cards.license import License, license_of
 from stackwalls.hub_cards.layout import CARD_NAME, check_present, file_entry
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import RECORDS, meanings
-from stackwalls.model import NUM_ANIMALS
+from stackwalls.model import NUM_ANIMALS, Transform
 from stackwalls.model.files import disk_errors, write_whole
 
 PAPER_URL = "https://arxiv.org/abs/2404.01964"
@@ -53,6 +53,7 @@ def render_dataset_card(facts: CardFacts) -> str:
         name=NAMES[manifest.kind],
         manifest=manifest,
         wall=manifest.wall,
+        transform=_steps(manifest.transform),
         fields=[(name, _type_name(feature), meaning[name]) for name, feature in features.items()],
         example={name: _shown(value) for name, value in row.items() if name not in ("image", "label")},
         example_class=manifest.classes.names[row["label"]],
@@ -173,6 +174,14 @@ def _found(inputs: Mapping[str, Any]) -> dict[str, str]:
         if key != "licence"
     }
     return dict(flat(short))
+
+
+def _steps(transform: Transform) -> str:
+    """`resize the shorter side to 256 pixels, crop the central 224 x 224`; bilinear if it is not said."""
+    sides = "both sides" if transform.squash else "the shorter side"
+    kind = "" if transform.interpolation == "bilinear" else f" ({transform.interpolation})"
+    crop = f"crop the central {transform.size} x {transform.size}"
+    return f"resize {sides} to {transform.resize} pixels{kind}, {crop}"
 
 
 def _named_classes(manifest: Manifest) -> list[str]:

@@ -207,7 +207,10 @@ class FolderWriter:
                 raise RunError(f"Of {wanted} requested images none was kept, so there is no dataset ({why}).")
             counts = {"requested": wanted, "kept": kept, "rejected": len(entries)}
             draft = self._draft(counts, as_json({**self._store.carried(), **(given[-1] or {})}))
-            batches = (batch for record in records if record.rows for batch in self.rows(record.name).to_batches())
+            tables = (self.rows(record.name) for record in records if record.rows)
+            # of a set that grew by classes, the records of earlier runs name fewer
+            metadata = self._features.arrow_schema.metadata
+            batches = (batch for table in tables for batch in table.replace_schema_metadata(metadata).to_batches())
             finish_folder(self.path, draft, batches, entries, card)
 
         if not self._store.finish(ready, write):

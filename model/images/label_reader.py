@@ -139,7 +139,7 @@ class LabelReader:
         if self._choice == "imagenet" or (self._choice is None and are_imagenets(lists)):
             return imagenet()
         try:
-            return LabelSpace(tuple(dict.fromkeys(chain(*lists))))
+            return LabelSpace(tuple(dict.fromkeys(chain(*(LabelSpace(names).names for names in lists)))))
         except InputError as error:
             raise InputError(f"The class names of {self._where} cannot be used: {error}") from error
 

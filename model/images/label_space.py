@@ -4,6 +4,7 @@ import difflib
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -12,8 +13,9 @@ from typing import Literal, TypeAlias
 
 from stackwalls.model.documents import TEXT, check_schema, each, parse_json
 from stackwalls.model.errors import InputError
-from stackwalls.model.files import read_bounded
+from stackwalls.model.files import as_text, read_bounded
 from stackwalls.model.images.labels import (
+    check_once,
     class_names,
     class_of,
     classes_of_names,
@@ -51,7 +53,7 @@ class LabelSpace:
         if not 1 <= len(self.names) <= MOST_CLASSES:
             raise InputError(f"Expected 1 to {MOST_CLASSES:,} class names, but got {len(self.names):,}.")
         for name in self.names:
-            if not isinstance(name, str) or not name.strip():
+            if not isinstance(name, str) or not name.strip() or as_text(name) != name:
                 raise InputError(f"Expected every class name to be a text that is not empty, but got {name!r:.80}.")
         if twice := [name for name, times in Counter(self.names).items() if times > 1]:
             raise InputError(f"The class name {twice[0]!r:.80} is there twice: expected a name of its own for each.")
@@ -88,13 +90,13 @@ class LabelSpace:
     def _keys(self) -> tuple[str, ...]:
         if self.is_imagenet:
             return tuple(entry.synset for entry in imagenet_classes())
-        plain = [re.sub(r"[^a-z0-9]+", "-", _ascii(name).lower()).strip("-")[:60] for name in self.names]
+        plain = list(map(_slug, self.names))
         times = Counter(plain)
         return tuple(
-            name
-            if name and times[name] == 1 and not _HASHED.search(name)
-            else f"{name or 'class'}-{sha256(full.encode()).hexdigest()[:_HASH]}"
-            for name, full in zip(plain, self.names, strict=True)
+            slug
+            if times[slug] == 1 and slug != "class" and not _HASHED.search(slug)
+            else f"{slug}-{sha256(name.encode()).hexdigest()[:_HASH]}"
+            for slug, name in zip(plain, self.names, strict=True)
         )
 
     @cached_property
@@ -131,8 +133,22 @@ class LabelSpace:
             return index
         near = difflib.get_close_matches(str(text)[:80], self.names, n=3)
         hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-        shown = ", ".join(self.names[:5]) + (", …" if len(self) > 5 else "")
+        shown = ", ".join(f"{name:.60}" for name in self.names[:5]) + (", …" if len(self) > 5 else "")
         raise InputError(f"Unknown class {str(text)!r:.80}: expected one of the {len(self)} classes ({shown}).{hint}")
+
+    def parse_all(self, texts: Iterable[str | int]) -> tuple[int, ...]:
+        """`parse` over several, in the order given.
+
+        Raises:
+            InputError: if one is unknown or repeated.
+        """
+        found = tuple(map(self.parse, texts))
+        check_once((index, self.names[index]) for index in found)
+        return found
+
+    def shown(self, index: int) -> str:
+        """A class for messages and lists: its key and name, `n01443537 (goldfish)`."""
+        return f"{self.key(index)} ({self.names[index]})"
 
 
 @lru_cache(maxsize=1)
@@ -208,6 +224,8 @@ def _json_names(path: str, content: str) -> list[str]:
     return [found[str(index)] for index in range(len(found))]
 
 
-def _ascii(text: str) -> str:
-    """Letters without their accents; others of other alphabets go."""
-    return unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+def _slug(name: str) -> str:
+    """Letters without their accents, digits and hyphens; `class` where none is left, `class-7` for a number."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
+    return f"class-{slug}".strip("-") if not slug or slug.isdecimal() else slug

@@ -176,7 +176,12 @@ def parse_classes(texts: Iterable[str | int]) -> tuple[ImageNetClass, ...]:
         InputError: if one is unknown or repeated.
     """
     found = tuple(parse_class(text) for text in texts)
-    for entry, times in Counter(found).items():
-        if times > 1:
-            raise InputError(f"Class {entry.name!r} (index {entry.index}) is asked for twice; name it once.")
+    check_once((entry.index, entry.name) for entry in found)
     return found
+
+
+def check_once(classes: Iterable[tuple[int, str]]) -> None:
+    """InputError if a class, by index and name, is there twice."""
+    for (index, name), times in Counter(classes).items():
+        if times > 1:
+            raise InputError(f"Class {name!r:.80} (index {index}) is asked for twice; name it once.")

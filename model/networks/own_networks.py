@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
+from stackwalls.model.images.label_space import LabelSpace
 from stackwalls.model.networks.backbones import Backbone, library_of, made, torchvision_options
+from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names
 from stackwalls.model.networks.state_dicts import read_state_dict
 from stackwalls.model.networks.weights import check_fits
@@ -107,3 +109,29 @@ def load_weights(backbone: Backbone, path: Path, state: Mapping[str, torch.Tenso
     whole = counters | kept
     check_fits(path, whole, own, backbone.name)
     network.load_state_dict(whole)
+
+
+def reclassified(blueprint: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any]:
+    """The blueprint of the same network for other classes."""
+    if "config" not in blueprint:
+        return {**blueprint, "num_classes": len(class_names)}
+    names = {"id2label": dict(enumerate(class_names)), "label2id": {name: i for i, name in enumerate(class_names)}}
+    return {**blueprint, "config": {**blueprint["config"], **names}}
+
+
+def reclassified_weights(new: BlindModel, old: BlindModel) -> dict[str, torch.Tensor]:
+    """The weights of a network for a new one with other classes: all but the classifier's, whose shape differs.
+
+    If all of the new classes are among the old ones, the classifier has their rows. Otherwise it is zero, so that all
+    classes are equally likely.
+    """
+    names = None if old.class_names is None else LabelSpace(old.class_names)
+    rows = [None if names is None else names.find(name) for name in new.class_names or ()]
+    known = [row for row in rows if row is not None]
+    state, theirs = new.state_dict(), old.state_dict()
+    for key, tensor in state.items():
+        old_tensor = theirs[key]
+        if old_tensor.shape != tensor.shape:
+            old_tensor = old_tensor[known] if len(known) == len(tensor) else torch.zeros_like(tensor)
+        state[key] = old_tensor
+    return state

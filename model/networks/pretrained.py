@@ -54,11 +54,9 @@ _OWN_WEIGHTS = {
     "std": _CHANNELS,
 }
 CONFIG_SCHEMAS = {
-    "MaskedVGG16": keys(
-        _SHARED | {"wall": nullable(TEXT)} | {key: VGG16_SCHEMA["properties"][key] for key in VGG16_SCHEMA["required"]},
-        {"class_names": VGG16_SCHEMA["properties"]["class_names"]},
-        closed=True,
-    ),
+    "MaskedVGG16": VGG16_SCHEMA
+    | {"required": [*_SHARED, "wall", *VGG16_SCHEMA["required"]]}
+    | {"properties": _SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"]},
     "Walled": keys(_SHARED | {"wall": TEXT, "backbone": TEXT, "weights": nullable(TEXT)}, _OWN_WEIGHTS, closed=True),
 }
 """Architecture → the schema of its config.json."""

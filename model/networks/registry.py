@@ -71,6 +71,8 @@ def load_model(
     wall: Wall | str | None = None,
     dataset_wall: Wall | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    *,
+    pretrained: bool = True,
 ) -> BlindModel:
     """Load the network that a name stands for.
 
@@ -86,6 +88,7 @@ def load_model(
         dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
         class_names: the name of each logit of a walled network, or the file that has them (see `read_class_names`).
+        pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
         InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, or there is
@@ -94,13 +97,15 @@ def load_model(
     """
     names = read_class_names(class_names) if isinstance(class_names, str | Path) else class_names
     if spec.startswith(WALLED_PREFIX):
-        backbone = _backbone(spec.removeprefix(WALLED_PREFIX), weights, names)
+        backbone = _backbone(spec.removeprefix(WALLED_PREFIX), weights, names, pretrained)
         if dataset_wall and not isinstance(wall, Wall):
             size = dataset_wall.image_size
             wall = Wall.parse(wall, None if "@" in wall else size) if wall else fitting_wall(backbone, dataset_wall)
         network = walled(backbone, wall)
         network.origin = str(weights) if weights is not None else None
         return network
+    if not pretrained:
+        raise InputError(f"{spec} has its own weights: random ones are for {WALLED_PREFIX}NAME.")
     if names is not None:
         raise InputError(f"{spec} has its own classes: give class names with {WALLED_PREFIX}NAME only.")
     if spec in MINIATURES:
@@ -122,9 +127,11 @@ def load_model(
     return model
 
 
-def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None) -> Backbone:
+def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool) -> Backbone:
     """The backbone behind `walled:`, with the class names that were given."""
     found: nn.Module | None = model_from(name) if is_import_spec(name) else None
+    if not pretrained and (weights is not None or found is not None):
+        raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
     if weights is not None:
         if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
             raise InputError(f"{WALLED_PREFIX}{name} already includes weights: leave out --weights.")
@@ -132,7 +139,7 @@ def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None
     if found is not None:
         backbone = split_classifier(found)
     else:
-        backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name)
+        backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name, pretrained)
     if names is None:
         return backbone
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
@@ -170,7 +177,7 @@ def find_network(
     text = str(model) if isinstance(model, str | Path) else None
     if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
         return load_model(text, weights, wall, dataset_wall, class_names)
-    for given, option in ((weights, "weights"), (class_names, "classes")):
+    for given, option in ((weights, "weights"), (class_names, "class-names")):
         if given is not None:
             raise InputError(f"{text or type(model).__name__} already includes {option}: leave out --{option}.")
     if isinstance(model, nn.Module):

@@ -6,10 +6,11 @@ from contextlib import redirect_stderr
 
 import torch
 
+from stackwalls.model.boxes import Box
 from stackwalls.model.errors import InputError, quotable
 from stackwalls.model.networks.backbones import Backbone
 from stackwalls.model.state import preserved
-from stackwalls.model.wall import Box, Wall
+from stackwalls.model.wall import Wall
 
 _POOLING_TOLERANCE = 1e-3
 """Largest change of the logits, relative to their spread, when a map's positions are shuffled: rounding only."""

@@ -17,13 +17,13 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbone_names import from_blueprint, load_backbone
 from stackwalls.model.networks.backbones import Backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.own_networks import load_weights
+from stackwalls.model.networks.own_networks import load_weights, reclassified, reclassified_weights
 from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
 from stackwalls.model.networks.wall_fitting import check_head_pools, fitting_wall, map_shape, pieces, wall_on_map
 from stackwalls.model.networks.weights import read_safetensors, state_sha256
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.state import preserved
-from stackwalls.model.wall import IMAGE_SIZE, VGG16_WALL, Wall
+from stackwalls.model.wall import IMAGE_SIZE, Wall, usual_wall
 
 
 class Walled(BlindModel, Pretrained):
@@ -126,6 +126,28 @@ class Walled(BlindModel, Pretrained):
             "mean": list(self.mean),
             "std": list(self.std),
         }
+
+    def with_classes(self, class_names: Sequence[str]) -> Self:
+        """The same network behind the same wall with a new classifier for these classes; all other weights are kept.
+
+        If all of them are among its own classes, the new classifier has their weights, otherwise it is zero.
+
+        Raises:
+            InputError: if the network was given as a module, so that nothing makes it again.
+        """
+        if self._blueprint is None:
+            raise InputError(f"{self.name} was given as a module, whose classifier cannot be replaced.")
+        backbone = replace(
+            from_blueprint(reclassified(self._blueprint, class_names)),
+            name=self._backbone,
+            class_names=tuple(class_names),
+            transform=self.transform,
+            mean=self.mean,
+            std=self.std,
+        )
+        made = type(self)(backbone, self.wall)
+        made.load_state_dict(reclassified_weights(made, self))
+        return made
 
     def _weights_sha256(self) -> str:
         """Of the backbone's weights, each tensor once."""
@@ -246,7 +268,7 @@ def walled(backbone: str | Backbone | nn.Module, wall: Wall | str | None = None,
         backbone = split_classifier(backbone)
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
     if wall is None:
-        wall = fitting_wall(backbone, Wall.of_band("rows", size - round(size * VGG16_WALL.share), size, size))
+        wall = fitting_wall(backbone, usual_wall(size))
     elif isinstance(wall, str):
         wall = Wall.parse(wall, None if "@" in wall else size)
     return Walled(backbone, wall).eval()

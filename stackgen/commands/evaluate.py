@@ -5,7 +5,8 @@ method, and measures mu: the norm of the map in the dead zone over the norm of t
 there. Prints Table 1 and writes the results folder: per_image.parquet, the table as txt, md, csv and tex, figures,
 report.html, certificate.json and run.json.
 
-DATASET is a folder made by `stackgen mix`, an image folder with one sub-folder per class, or user/name on the Hub.
+DATASET is a folder made by `stackgen mix`, an image folder with one sub-folder per class, or user/name on the Hub. Its
+classes are found among the network's by their names; an image of another class is explained for the predicted one.
 
 Killed at any moment, the same command resumes where it stopped. Several processes share the work through DIR alone:
 start the same command with torchrun, accelerate launch, mpirun, srun or in a SLURM array. The last process to finish
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     named = "the class of each logit, one name a line (default: the network's own names, or ImageNet-1k's)"
     add("--class-names", type=Path, metavar="FILE", help=named)
     by_index = "take logit i for class i of the dataset, whatever their names (default: classes are matched by name)"
+    options.add_shared(parser, label_space="")
     add("--match-by-index", dest="match", action="store_const", const="index", default="name", help=by_index)
     add("--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)")
     add("--memory", metavar="SIZE", help="memory budget for activations, such as 4GB; batches shrink to fit")
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate import EvaluationSpec, evaluate
     from stackwalls.evaluate.results import check_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import Launch, without_tokens
+    from stackwalls.model import Launch, parse_label_space, without_tokens
     from stackwalls.model.files import as_text
 
     methods, limits = options.parse_methods(args.methods)
@@ -74,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
     with options.plain_warnings():
-        sources = [open_dataset(name) for name in args.datasets]
+        space = parse_label_space(args.label_space) if args.label_space else None
+        sources = [open_dataset(name, label_space=space) for name in args.datasets]
     results = evaluate(
         args.model,
         sources,

@@ -1,4 +1,4 @@
-"""Evaluate a backbone behind walls on every side, one after the other.
+"""Evaluate a backbone behind walls on every side, or of any form, one after the other.
 
 For each wall: builds STACK-MIX with that wall from SOURCE, puts the backbone behind it, proves that it is blind there,
 and evaluates. A method that never looks down has no leak at the bottom, but shows it behind the other walls. Writes a
@@ -26,7 +26,8 @@ _OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns|box
 
 _BACKBONE = "walled:tf_efficientnet_lite0"
 
-_WALLS = ("bottom:64", "top:64", "left:64", "right:64", "rows:64:128")
+_WALLS = ("bottom:{0}", "top:{0}", "left:{0}", "right:{0}", "rows:{0}:{1}")
+"""With the depth that a network of stride 32 allows: 64 of 224 pixels, and as close to that share of another size."""
 
 _SCORE_CAM_IMAGES = 3
 
@@ -41,7 +42,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--classes", type=int, default=24, metavar="N", help="classes, one image each (default 24)")
     add("--animals", action="store_true", help="sample only among the 398 animals")
     add("--model", default=_BACKBONE, metavar="walled:NAME", help=f"the backbone (default {_BACKBONE})")
-    add("--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})")
+    shown = " ".join(_usual_walls(None))
+    walls = f"such as box:64:64:160:160 or bottom:64+left:32 (default {shown}, or as much of another size)"
+    add("--walls", nargs="+", metavar="WALL", help=f"the walls, {walls}")
+    add("--size", type=int, metavar="N", help="height and width of the images in pixels (default 224)")
     seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
     options.add_shared(parser, method=seven, batch_size="", device="", seed="the classes and pairs")
     options.add_out(parser, "output folder")
@@ -96,12 +100,17 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
         limits = {"ScoreCAM": min(_SCORE_CAM_IMAGES, args.classes)}
     EvaluationSpec(tuple(named), batch_size=args.batch_size, limits=limits, seed=args.seed)
     find_device(args.device)
-    walls = [Wall.parse(text) for text in dict.fromkeys(args.walls)]
+    walls = list(dict.fromkeys(Wall.parse(text, args.size) for text in args.walls or _usual_walls(args.size)))
     for wall in walls:
         subject = Subject.of(load_model(args.model, wall=wall))
         for name, method in named.items():
             as_explainer(name, method, subject)
     return {wall: _results(args, wall, methods, limits) for wall in walls}
+
+
+def _usual_walls(size: int | None) -> list[str]:
+    depth = 32 * max(1, round((size or 224) * 64 / 224 / 32))
+    return [wall.format(depth, 2 * depth) for wall in _WALLS]
 
 
 def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, limits: dict[str, int]) -> Results:

@@ -118,7 +118,8 @@ class TestParquet:
         others: list[object] = ["tench", "goldfish"] if isinstance(label, str) else [0, 1]
         write_parquet(tmp_path / "train.parquet", [*others, *others, label])
         with pytest.warns(UserWarning, match=f"Left out 1 .*{said}"):
-            assert len(open_data(str(tmp_path), val_share=0.5).train.labels) == 2  # type: ignore[union-attr]
+            data = open_data(str(tmp_path), val_share=0.5, label_space="imagenet")
+        assert len(data.train.labels) == 2  # type: ignore[union-attr]
 
     def test_missing_columns_and_splits_and_damage(self, tmp_path: Path) -> None:
         pq.write_table(pa.table({"x": [1]}), tmp_path / "train.parquet")

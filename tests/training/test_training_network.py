@@ -10,7 +10,8 @@ from torch import nn
 from stackwalls.model import MaskedVGG16, pixels_reached, to_input
 from stackwalls.model.networks.seen_rows import rows_needed, seen_pixel_rows
 from stackwalls.model.training import TrainingNetwork
-from stackwalls.model.training.network import SeededDropout, calibrate, compiles, initialize_as_authors
+from stackwalls.model.training.first_weights import calibrate, initialize_as_authors
+from stackwalls.model.training.network import SeededDropout, compiles
 
 
 @pytest.fixture(params=[5, 14], ids=["masked", "baseline"])
