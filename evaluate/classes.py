@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from stackwalls.hub_cards import StackDataset
 from stackwalls.model import InputError, LabelSpace, class_names
 from stackwalls.model.images.labels import classes_of_names, normalized
 from stackwalls.model.networks.inputs_and_classes import logit_names, read_class_names
@@ -110,6 +111,13 @@ class Matching:
     logits: tuple[int | None, ...]
 
     @classmethod
+    def of(cls, match: Match, dataset: StackDataset, logits: int, classes: LogitClasses, network: str) -> Matching:
+        """`by_name` or `by_index`, for a dataset and a network with so many logits."""
+        if match == "index":
+            return cls.by_index(dataset.classes, logits, dataset.name, network)
+        return cls.by_name(dataset.classes, logits, classes)
+
+    @classmethod
     def by_index(cls, space: LabelSpace, logits: int, dataset: str, network: str) -> Matching:
         """Logit i for class i, whatever the names.
 
@@ -166,9 +174,9 @@ class ClassNames:
         """Of one of the datasets of a run.json."""
         labels = dataset.get("class_names") or class_names()
         predictions = run.get("network_classes", IMAGENET)
-        if predictions is None:
-            by_index = run["spec"].get("match") == "index"
-            return cls(labels, labels if by_index or not dataset.get("class_names") else None)
+        if predictions is None:  # as the labels, if they are matched by index, or may well be ImageNet's
+            own = "class_names" in dataset or dataset.get("unmatched_labels")
+            return cls(labels, labels if run["spec"].get("match") == "index" or not own else None)
         return cls(labels, class_names() if isinstance(predictions, str) else predictions)
 
     def known(self, label: int, prediction: int) -> bool:

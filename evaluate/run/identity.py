@@ -13,6 +13,7 @@ import re
 import site
 import sys
 import sysconfig
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.machinery import PathFinder
@@ -108,7 +109,8 @@ def _digest(value: object) -> str | None:
     digest = hashlib.sha256()
     pickler = _Pickler(digest)
     try:
-        pickler.dump(value)
+        with warnings.catch_warnings(action="ignore"):  # a class that a function made has no name to pickle it by
+            pickler.dump(value)
     except Exception:  # whatever an object raises when it is looked into
         return None
     digest.update("\n".join(_sources(pickler.modules)).encode())

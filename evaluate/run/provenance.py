@@ -13,10 +13,11 @@ import torch
 from torch import nn
 
 from stackwalls.evaluate.classes import ClassNames
+from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset
-from stackwalls.model import Transform, Wall, file_sha256
+from stackwalls.model import Transform, Wall, file_sha256, quotable
 from stackwalls.model.documents import COUNT, FLAG, OBJECT, TEXT, each, keys, nullable
 
 RUN_FORMAT = 2
@@ -43,6 +44,9 @@ RUN_SCHEMA = keys(
     | {"transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG})},
 )
 """Of `run.json`, as `describe_run` makes it."""
+
+_NOTE = 2000
+"""The most characters of what is said of a method; its options may be long, or hold a token."""
 
 _EXAMPLES = 3
 """Classes that a sentence names."""
@@ -90,6 +94,12 @@ def describe_run(
         "provenance": dict(provenance or {}),
         "method_notes": dict(method_notes),
     }
+
+
+def method_notes(explainers: Sequence[Explainer]) -> dict[str, str]:
+    """What a reader must know about how methods were called."""
+    noted = {method: getattr(explainer, "note", None) for explainer in explainers for method in explainer.methods}
+    return {method: quotable(note, _NOTE).rstrip(".") for method, note in noted.items() if note}
 
 
 def read_from(network: nn.Module, weights: str | Path | None, data: Mapping[str, str]) -> dict[str, str]:
@@ -190,7 +200,8 @@ def _unmatched(found: Mapping[str, Any], target: str) -> str:
     explained = "the predicted class is explained and " if target == "label" else ""
     then = f"({shown}); for their images {explained}top-1 is not counted"
     if count < found["of"]:
-        return f"{count} of {found['of']} classes of {{}} are not among the network's {then}."
+        verb = "is" if count == 1 else "are"
+        return f"{count} of {found['of']} classes of {{}} {verb} not among the network's {then}."
     names = "if it has other names for them, name its own (--class-names FILE) or match by index (--match-by-index)"
     return f"None of the {count} classes of {{}} is among the network's {then}; {names}."
 

@@ -25,7 +25,7 @@ from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, Share
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.measuring import NO_ROOM
-from stackwalls.evaluate.run.provenance import describe_run, read_from, with_findings
+from stackwalls.evaluate.run.provenance import describe_run, method_notes, read_from, with_findings
 from stackwalls.evaluate.subject import Subject, network_and_wall
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
@@ -38,7 +38,6 @@ from stackwalls.model import (
     certify,
     memory_errors,
     placed,
-    quotable,
     require_certificate,
 )
 from stackwalls.model.images import MapStyle
@@ -47,9 +46,6 @@ Source: TypeAlias = str | Path | datasets.Dataset | MapStyle | StackDataset
 """Anything that `open_dataset` takes or returns."""
 
 _SLOWEST = "ScoreCAM"
-
-_NOTE = 2000
-"""The most characters of what is said of a method; its options may be long, or hold a token."""
 
 
 def evaluate(
@@ -137,17 +133,12 @@ def evaluate(
         with memory_errors(NO_ROOM):
             logits = subject.check_gradient()
         classes = subject.classes.checked(subject.name, logits)
-        matchings = [
-            Matching.by_index(source.classes, logits, source.name, subject.name)
-            if spec.match == "index"
-            else Matching.by_name(source.classes, logits, classes)
-            for source in sources
-        ]
+        matchings = [Matching.of(spec.match, source, logits, classes, subject.name) for source in sources]
         data = {} if out is None else {source.name: source.identity for source in sources}
         provenance = {**(provenance or {}), **read_from(network, weights, data)}
         sha256 = weights_hash(network)
         subject = replace(subject, classes=classes)
-        about = describe_run(subject, sha256, spec, sources, provenance, _notes(explainers), certificate.passed)
+        about = describe_run(subject, sha256, spec, sources, provenance, method_notes(explainers), certificate.passed)
         block_run = BlockRun(subject, spec, sources, matchings, explainers, sizes, progress and not launch.rank)
         job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
         if out is None:
@@ -266,12 +257,6 @@ def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: S
         return [max((spec.images_for(name, len(source)) for name in names), default=0) for source in sources]
 
     return blocks_of(most(spec.methods), most(slow))
-
-
-def _notes(explainers: Sequence[Explainer]) -> dict[str, str]:
-    """What a reader must know about how methods were called."""
-    noted = {method: getattr(explainer, "note", None) for explainer in explainers for method in explainer.methods}
-    return {method: quotable(note, _NOTE).rstrip(".") for method, note in noted.items() if note}
 
 
 def _opened(dataset: Source | Sequence[Source]) -> list[StackDataset]:

@@ -10,6 +10,9 @@ from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.license import License
 from stackwalls.model import Certificate, MaskedVGG16, Walled, class_names
 
+_LONG = ("classes", "class_names", "config")
+"""Keys of a network's configuration that do not go into the table."""
+
 _TAGS = ["explainability", "saliency", "class-activation-map", "stackwalls"]
 
 

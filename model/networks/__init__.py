@@ -9,7 +9,7 @@
 - what they see: `receptive_field` (which pixels a map row reaches), `seen_rows` (the rows that must be computed)
 - files: `checkpoints` (VGG16 weights), `state_dicts` (what training scripts save), `weights` (safetensors, and whether
   they fit), `pretrained` (folders and Hub repositories: save, load, push by the Hub's mixin)
-- the proof: `certificate`
+- the proof: `proof` (the four checks), `certificate` (what they found)
 
 To put a wall on another architecture, subclass `BlindModel` in a new module and add it to `registry.load_model`.
 

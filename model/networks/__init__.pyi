@@ -4,13 +4,7 @@ from .backbones import (
     split_classifier as split_classifier,
 )
 from .blind_model import BlindModel as BlindModel
-from .certificate import (
-    Certificate as Certificate,
-    Check as Check,
-    NotBlindError as NotBlindError,
-    certify as certify,
-    require_certificate as require_certificate,
-)
+from .certificate import Certificate as Certificate, Check as Check, NotBlindError as NotBlindError
 from .checkpoints import (
     load_authors_checkpoint as load_authors_checkpoint,
     load_model_file as load_model_file,
@@ -27,6 +21,7 @@ from .pretrained import (
     find_pretrained as find_pretrained,
     is_hub_id as is_hub_id,
 )
+from .proof import certify as certify, require_certificate as require_certificate
 from .receptive_field import derive_wall as derive_wall, map_size as map_size, pixels_reached as pixels_reached
 from .registry import (
     MINIATURES as MINIATURES,

@@ -40,6 +40,8 @@ def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | No
             check_fits(path, state, few, name)
         raise InputError(f"{path} holds no classifier for {name}, only its features: {', '.join(lost)} are missing.")
     classes = len(state[heads[0]])
+    backbone = library_network(library, bare, classes)
+    load_weights(backbone, path, state)
     if class_names is not None and len(class_names) != classes:
         raise InputError(
             f"The classifier in {path} has {classes} logits, but {len(class_names)} class names are given: expected a "
@@ -50,8 +52,6 @@ def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | No
             f"The classifier in {path} has {classes} classes without names: give names (`class_names=`, --classes).",
             stacklevel=3,
         )
-    backbone = library_network(library, bare, classes)
-    load_weights(backbone, path, state)
     return replace(backbone, class_names=None if class_names is None else logit_names(class_names))
 
 
@@ -122,15 +122,16 @@ def reclassified(blueprint: Mapping[str, Any], class_names: Sequence[str]) -> di
 def reclassified_weights(new: BlindModel, old: BlindModel) -> dict[str, torch.Tensor]:
     """The weights of a network for a new one with other classes: all but the classifier's, whose shape differs.
 
-    If all of the new classes are among the old ones, the classifier has their rows, otherwise its own new weights.
+    If all of the new classes are among the old ones, the classifier has their rows. Otherwise it is zero, so that all
+    classes are equally likely.
     """
     names = None if old.class_names is None else LabelSpace(old.class_names)
     rows = [None if names is None else names.find(name) for name in new.class_names or ()]
     known = [row for row in rows if row is not None]
     state, theirs = new.state_dict(), old.state_dict()
     for key, tensor in state.items():
-        if theirs[key].shape == tensor.shape:
-            state[key] = theirs[key]
-        elif len(known) == len(tensor):
-            state[key] = theirs[key][known]
+        old_tensor = theirs[key]
+        if old_tensor.shape != tensor.shape:
+            old_tensor = old_tensor[known] if len(known) == len(tensor) else torch.zeros_like(tensor)
+        state[key] = old_tensor
     return state

@@ -177,7 +177,7 @@ def find_network(
     text = str(model) if isinstance(model, str | Path) else None
     if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
         return load_model(text, weights, wall, dataset_wall, class_names)
-    for given, option in ((weights, "weights"), (class_names, "classes")):
+    for given, option in ((weights, "weights"), (class_names, "class-names")):
         if given is not None:
             raise InputError(f"{text or type(model).__name__} already includes {option}: leave out --{option}.")
     if isinstance(model, nn.Module):

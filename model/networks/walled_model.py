@@ -128,9 +128,9 @@ class Walled(BlindModel, Pretrained):
         }
 
     def with_classes(self, class_names: Sequence[str]) -> Self:
-        """The same network behind the same wall with a new classifier for these classes, of random weights.
+        """The same network behind the same wall with a new classifier for these classes; all other weights are kept.
 
-        If all of them are among its own classes, the new classifier has their weights. All other weights are kept.
+        If all of them are among its own classes, the new classifier has their weights, otherwise it is zero.
 
         Raises:
             InputError: if the network was given as a module, so that nothing makes it again.

@@ -1,8 +1,9 @@
 """First weights of a training: random ones as the paper's authors drew them, or fitted to training images."""
 
+from typing import Any
+
 import torch
 from torch import nn
-from torch.nn.modules.batchnorm import _NormBase
 
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.seen_rows import rows_needed
@@ -45,7 +46,7 @@ def calibrate(network: TrainingNetwork, images: torch.Tensor) -> None:
 
 def _measure_statistics(network: TrainingNetwork, images: torch.Tensor) -> None:
     """Mean and variance of every channel over the seen pieces of the images, which they keep in training."""
-    layers = [layer for layer in network.modules() if isinstance(layer, _NormBase) and layer.track_running_stats]
+    layers: list[Any] = [layer for layer in network.modules() if getattr(layer, "running_mean", None) is not None]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()

@@ -70,6 +70,7 @@ def _for_classes(model: MaskedVGG16 | Walled, data: TrainingData) -> MaskedVGG16
     if isinstance(model, Walled):
         trained = model if model.class_names == data.class_names else model.with_classes(data.class_names)
         trained.library_weights = None
+        trained.pretrained_config()  # refuses what could not be saved in the end
         return trained
     others = {"num_classes": len(data.classes), "classes": None, "class_names": None}
     made = MaskedVGG16(**{**model.config, **others, **_classes(data)})

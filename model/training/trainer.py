@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +13,7 @@ from torch import nn
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.registry import load_model
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.runtime.device import memory_errors
@@ -134,6 +135,8 @@ class _Training(StepLoop):
         facts = {"seed": self.spec.seed, "recipe": self.recipe.to_dict(), "precision": self.accelerator.mixed_precision}
         self.described = {**start, **facts, "data": self.data.to_dict()}
         found = self.find_checkpoint() if resume else None
+        if found is not None and found.progress.get("best") and not (self.folder / BEST).is_dir():
+            raise InputError(f"{self.folder / BEST}, the best network until now, is missing: train in another folder.")
         self.network = self._network_of(model, calibrated=found is None and self._is_calibrated(model))
         self.prepare(self.network, build_optimizer(self.recipe, self.network.parameters()), found)
         config = {name: str(v) if isinstance(v, list) else v for name, v in self.recipe.to_dict().items()}
@@ -230,6 +233,6 @@ class _Training(StepLoop):
         if not self.first:
             return None
         best, device = self.progress.best or {}, self.accelerator.device
-        model = type(self.network.model).from_pretrained(self.folder / BEST)
+        model = cast("MaskedVGG16 | Walled", load_model(str(self.folder / BEST)))
         transform, half = self._transform(), self.running.half
         return measure_outcome(model, self.data, self.described, best, device, transform=transform, half=half)

@@ -9,13 +9,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from contextvars import ContextVar
-from dataclasses import fields
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, TextIO, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TextIO
 
 from stackwalls.model.errors import quotable
 from stackwalls.model.files import as_text
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
     from stackwalls.hub_cards import Manifest
     from stackwalls.model import Wall
-    from stackwalls.stackgen.prompts.noun import Nouns
 
 
 _SHARED: dict[str, dict[str, Any]] = {
@@ -54,11 +52,6 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "GradCAM, GradCAM++, XGradCAM, ScoreCAM, AblationCAM, EigenCAM or HiResCAM (default: {}), another "
         "grad-cam class, package.module:name, a file or folder of maps, or `references` for maps that know nothing of "
         "the network; may be repeated; ScoreCAM=20 runs it on the first 20 images only",
-    },
-    "nouns": {
-        "nargs": "+",
-        "metavar": "FILE|NOUN",
-        "help": "classes of one's own, by what to call them in a prompt: a text file, or the nouns (see above)",
     },
     "overwrite": {"action": "store_true", "help": "replace existing {} in DIR"},
     "pdf": {"action": "store_true", "help": "write the figures as PDF too"},
@@ -189,37 +182,6 @@ def with_references(names: Sequence[str]) -> list[str]:
     return [each for name in names for each in (known if name == "references" else [name])]
 
 
-def add_field_arguments(
-    group: argparse._ActionsContainer, settings: type, default_of: Callable[[str], str] | None = None
-) -> None:
-    """Declare a flag for each field of a dataclass of settings that has a help text (`model.training.spec.value`).
-
-    `default_of` says a field's default in words, where it is not the field's own.
-    """
-    for entry in fields(settings):
-        if "help" not in entry.metadata:
-            continue
-        kind = get_type_hints(settings)[entry.name]
-        text, default = entry.metadata["help"], entry.default if default_of is None else default_of(entry.name)
-        options: dict[str, Any] = {
-            "help": text if default is None or default is False else f"{text} (default {default})"
-        }
-        if get_origin(kind) is tuple:
-            options |= {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")}
-        elif bool in (kind, *get_args(kind)):
-            options["action"] = argparse.BooleanOptionalAction
-        else:
-            kind = (*get_args(kind), kind)[0]  # of `int | None`: int
-            options |= {"type": kind, "metavar": {int: "N", float: "X", str: "NAME"}[kind]}
-        group.add_argument(f"--{entry.name.replace('_', '-')}", default=None, **options)
-
-
-def given_fields(args: argparse.Namespace, settings: type) -> dict[str, Any]:
-    """The fields of a dataclass of settings that were given as flags."""
-    given = {entry.name: getattr(args, entry.name, None) for entry in fields(settings) if "help" in entry.metadata}
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
-
-
 def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...] | None:
     """Read `--classes`: a count, classes (indices as integers, the rest as given), or None for the default.
 
@@ -235,7 +197,7 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
 
     if values is None:
         return None
-    if dataset := _dataset_of(values):
+    if dataset := dataset_of(values):
         from stackwalls.hub_cards import dataset_classes, dataset_manifest
 
         space, labels = dataset_manifest(dataset).classes, dataset_classes(dataset)
@@ -250,28 +212,11 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
     return tuple(int(index[1]) if index else value for index, value in zip(indices, values, strict=True))
 
 
-def _dataset_of(values: list[str] | None) -> str | None:
-    """The dataset that `--classes` names, if it does."""
-    if values is None or len(values) != 1:
-        return None
-    # a class with a slash in its name goes by its key, and a list of many is too long for the name of a folder
-    is_folder = "," not in values[0] and os.path.isfile(f"{values[0]}/manifest.json")  # noqa: PTH113
-    return values[0] if is_folder or "/" in values[0] else None
-
-
-def parse_nouns(args: argparse.Namespace) -> tuple[Nouns, int | tuple[str | int, ...] | None]:
-    """Read `--nouns` and `--classes`; without nouns, a dataset's own classes have its nouns, or are called by name."""
-    from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS, Nouns
-
-    classes, nouns = parse_classes_option(args.classes), IMAGENET_NOUNS
-    if dataset := _dataset_of(args.classes):
-        from stackwalls.hub_cards import dataset_manifest
-
-        manifest = dataset_manifest(dataset)
-        nouns = Nouns.of_spec(manifest.spec)
-        if args.nouns and isinstance(classes, tuple):  # nouns are called by names
-            classes = tuple(manifest.classes.names[index] for index in manifest.classes.parse_all(classes))
-    return Nouns.parse(args.nouns) if args.nouns else nouns, classes
+def dataset_of(values: list[str] | None) -> str | None:
+    """The dataset that `--classes` names, if it does: a class with a slash in its name goes by its key."""
+    name, *others = values or [""]
+    is_folder = "," not in name and os.path.isfile(f"{name}/manifest.json")  # noqa: PTH113 - a list may be too long
+    return name if not others and (is_folder or "/" in name) else None
 
 
 _MOST = 5000

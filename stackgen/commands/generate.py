@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._nouns import add_nouns, parse_nouns
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
@@ -42,7 +43,8 @@ _CLASSES = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
-    options.add_shared(parser, classes=f"{_CLASSES} of the 398 animals, or all nouns", nouns="")
+    options.add_shared(parser, classes=f"{_CLASSES} of the 398 animals, or all nouns")
+    add_nouns(parser)
     add("--per-class", type=int, default=1, metavar="K", help="images per class (default 1)")
     options.add_shared(parser, seed="the classes and all frames", wall="")
     add(
@@ -109,7 +111,7 @@ def _asked(args: argparse.Namespace) -> GenerateSpec:
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 
     size, width, height = _sizes(args.size, args.frame)
-    nouns, classes = options.parse_nouns(args)
+    nouns, classes = parse_nouns(args)
     return GenerateSpec(
         model=ModelSource("", "", ""),
         call=Call(args.steps, args.guidance, width, height),

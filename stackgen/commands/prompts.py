@@ -19,6 +19,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._nouns import add_nouns, parse_nouns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     classes = "classes by synset, name or index:7; or a dataset, to use its classes (default: the 398 animals)"
     add("--classes", nargs="+", metavar="CLASS", help=classes)
-    options.add_shared(parser, nouns="")
+    add_nouns(parser)
     add("--preset", metavar="PRESET", help="without --classes: the classes that this model can draw")
     add("--template", default="refined", metavar="TEMPLATE", help="see above (default refined)")
     add("--attempts", type=int, default=1, metavar="N", help="attempts per class (default 1)")
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.attempts < 1:
         raise InputError(f"Expected --attempts of 1 or more, but got {args.attempts}.")
     wall = options.parse_wall(args.wall)
-    nouns, classes = options.parse_nouns(args)
+    nouns, classes = parse_nouns(args)
     space, rows = nouns.classes, []
     for label in _labels(classes, args.preset, nouns):
         synset = {"synset": space.key(label)} if space.is_imagenet else {}

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
 from stackwalls.model.training.spec import RECIPES, VGG16S, Recipe, Running, find_recipe
+from stackwalls.stackgen.commands._settings import add_field_arguments, given_fields
 
 if TYPE_CHECKING:
     from stackwalls.model.training import Outcome, TrainingSpec
@@ -58,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--drawn-fresh", action="store_true", help="draw new images in each epoch")
     options.add_shared(data, seed="weights, order, crops and dropout")
     recipe = parser.add_argument_group("recipe (defaults: those of --recipe)")
-    options.add_field_arguments(recipe, Recipe, _recipes_defaults)
-    options.add_field_arguments(parser.add_argument_group("this machine (does not affect the weights)"), Running)
+    add_field_arguments(recipe, Recipe, _recipes_defaults)
+    add_field_arguments(parser.add_argument_group("this machine (does not affect the weights)"), Running)
     options.add_shared(parser, json="the result")
 
 
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
             label_space=None if args.label_space is None else parse_label_space(args.label_space),
             **options.values(args, "seed", "labels", "val_share", "streaming", "drawn_fresh"),
         )
-        running = Running(**options.given_fields(args, Running))
+        running = Running(**given_fields(args, Running))
         outcome = train(data, spec, args.out, running, resume=args.resume, report=options.say)
     if outcome is not None:  # in the first process
         save_model_folder(outcome.model, args.out / "model", outcome.certificate, training=outcome.training)
@@ -132,7 +133,7 @@ def _spec(args: argparse.Namespace) -> TrainingSpec:
     new = args.network in VGG16S and args.weights is None
     recipe = find_recipe(args.recipe or ("paper" if new else "fine-tune"))
     return TrainingSpec(
-        recipe.with_values(**options.given_fields(args, Recipe)),
+        recipe.with_values(**given_fields(args, Recipe)),
         pretrained=not args.from_scratch,
         **options.values(args, "network", "seed", "weights", "wall", "size"),
     )

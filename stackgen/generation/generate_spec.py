@@ -144,9 +144,10 @@ def _checked_classes(
     unknown = [label for label in labels if nouns.of(label).text.casefold() not in drawn]
     if known is not None and unknown:
         name = nouns.own[unknown[0]][0] if nouns.own else nouns.classes.names[unknown[0]]
+        why = f" ({model.instead}, so it would replace the default model)" if model.instead else ""
         raise InputError(
-            f"{model.name} draws {len(drawn)} animals, and {name} is none of them: `stackgen prompts --preset mini` "
-            "lists them; --preset klein draws any."
+            f"{model.name} draws {len(drawn)} animals, and {name} is none of them{why}: `stackgen prompts --preset "
+            "mini` lists them; --preset klein draws any."
         )
     return asked if isinstance(asked, int) else tuple(map(nouns.classes.key, labels))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL.Image import Resampling
 
-from stackwalls.model import IMAGE_SIZE, Band, InputError
+from stackwalls.model import IMAGE_SIZE, Band, InputError, Wall
 from stackwalls.stackgen.localising.crop_search import AT_LEAST, Limits, Scene, objective, search, shares
 from stackwalls.stackgen.localising.localizer import Crop, Pair, PixelBox, Rejection
 from stackwalls.stackgen.localising.pairing import hidden_comes_last
@@ -79,18 +79,19 @@ def check_band(band: Band) -> None:
     Raises:
         InputError: if the band, or the larger part next to it, is too thin.
     """
-    limits = Limits()
+    limits, wall = Limits(), Wall.of_band(band.axis, band.start, band.stop, band.image_size)
     thinnest = limits.fill * limits.hidden_share / _FLATTEST * band.image_size
     where, needed = "as a band in the middle", thinnest
     if len(band.seen) == 1:
         where, needed = "at an edge of the image", thinnest * limits.hidden_whole
     if band.size < needed:
         raise InputError(
-            f"Nothing can be hidden behind a wall of {band}: {where} it must be {math.ceil(needed)} or more."
+            f"Nothing can be hidden behind the wall {wall}: {where} it must be {math.ceil(needed)} pixels or more."
         )
     if max(stop - start for start, stop in band.seen) < thinnest:
         raise InputError(
-            f"A wall of {band} leaves too little visible: one part next to it must be {math.ceil(thinnest)} or more."
+            f"The wall {wall} leaves too little visible: one part next to it must be {math.ceil(thinnest)} pixels or "
+            "more."
         )
 
 

@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, strategies as st
 from in_memory_dataset import InMemoryDataset, walled_cnn
+from PIL import Image
+from torch import nn
 
 from stackwalls.evaluate import Results, evaluate
 from stackwalls.evaluate.classes import ClassNames, LogitClasses, Matching
-from stackwalls.model import InputError, LabelSpace, class_names, imagenet
+from stackwalls.model import InputError, LabelSpace, Wall, class_names, imagenet
+from stackwalls.stackgen.cli import main
 
 PETS = ("Abyssinian", "beagle_x", "pug-x", "Sphynx cat")
 GRAD: dict[str, Any] = {"methods": "GradCAM", "progress": False}
@@ -108,7 +112,7 @@ def test_a_run_with_own_classes(tmp_path: Path) -> None:
     results = evaluate(model, data, out=tmp_path / "out", **GRAD)
     rows = results.per_image
     assert rows["correct"].tolist()[:3] == [9 - label == logit for label, logit in enumerate(rows["prediction"][:3])]
-    said = "1 of 4 classes of pets are not among the network's ('of no breed'); for their images top-1 is not counted."
+    said = "1 of 4 classes of pets is not among the network's ('of no breed'); for their images top-1 is not counted."
     assert said in results.report_text()
     assert "top-1" in results.table().splitlines()[0]
     assert results.run["network_classes"] == list(names[::-1])
@@ -121,6 +125,60 @@ def test_a_run_with_own_classes(tmp_path: Path) -> None:
     assert Results.load(tmp_path / "out").names == results.names
     labels = evaluate(model, data, target="label", **GRAD).per_image
     assert labels["target"].tolist() == [9, 8, 7, rows["prediction"][3]]
+
+
+class Shapes(nn.Module):
+    """A classifier as people have it, with names of its own."""
+
+    class_names = ("red_circle", "Blue Square", "stripes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 16, stride=16), nn.ReLU())
+        self.pool, self.last = nn.AdaptiveAvgPool2d(1), nn.Linear(8, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.flatten(self.pool(self.features(images)), 1))
+
+
+def shapes() -> nn.Module:
+    return Shapes().eval()
+
+
+def test_own_classes_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder of one's own and a factory, at 96 pixels behind a corner; and a sentence for what does not fit."""
+    for number, name in enumerate(("Red-Circle", "blue square", "arcs")):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (6, 6 + number, 3), dtype=np.uint8)
+        Image.fromarray(pixels.repeat(16, 0).repeat(16, 1)).save(tmp_path / "own" / name / "one.png")
+    (tmp_path / "two.txt").write_text("a\nb\n")
+    call = ["evaluate", str(tmp_path / "own"), "--model", f"walled:{__name__}:shapes", "--method", "GradCAM"]
+    call += ["--wall", "bottom:32+left:32@96", "--target", "label", "--device", "cpu", "--out", str(tmp_path / "out")]
+    assert main(call) == 0
+    printed = capsys.readouterr().out
+    assert "1 of 3 classes of own is not among the network's ('arcs'); for their images the predicted" in printed
+    assert "of its images, 1 used as they are (96 × 96) and 2 resized and cropped (shorter side 110, " in printed
+    found = Results.load(tmp_path / "out")
+    assert found.wall == Wall.parse("bottom:32+left:32@96")
+    assert found.names["own"].caption(0, 0) == "Red-Circle"
+    assert [found.run["datasets"][0]["class_names"], found.run["network_classes"]] == [
+        ["Red-Circle", "arcs", "blue square"],
+        list(Shapes.class_names),
+    ]
+    (tmp_path / "own" / "a fourth").mkdir()
+    (tmp_path / "own" / "arcs" / "one.png").rename(tmp_path / "own" / "a fourth" / "one.png")
+    Image.new("RGB", (96, 96)).save(tmp_path / "own" / "arcs" / "two.png")
+    for wrong, reason in (
+        (["--match-by-index"], "own has 4 classes, and walled:Shapes 3 logits: expected as many of each"),
+        (["--class-names", str(tmp_path / "two.txt")], "has 3 logits, but 2 class names are given"),
+        (["--label-space", str(tmp_path / "two.txt")], "own"),
+        (["--wall", "bottom:50@96"], "take bottom:64@96"),
+    ):
+        assert main([*call, *wrong, "--overwrite"]) == 2
+        message = capsys.readouterr().err.strip().splitlines()[-1]
+        assert message.startswith("stackgen: ")
+        assert reason in message
 
 
 def test_classes_that_do_not_match_at_all() -> None:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from any_walls import walls
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from stackwalls.evaluate import dead_cells, dead_zone_lit, energy_share, mu, mu_native, pointing_game
 from stackwalls.model import VGG16_WALL, InputError, Wall
-from tests.walls import walls
 
 Array = NDArray[np.float64]
 SMALL = Wall.of_band("rows", 3, 5, image_size=5)

@@ -63,7 +63,7 @@ def test_a_network_with_one_class() -> None:
     assert (grad_cam.iloc[0], grad_cam.isna().tolist()) == (True, [False, True, True])
     labelled = run(model, InMemoryDataset([0, 1]), ["GradCAM"], target="label")
     assert labelled.per_image["target"].tolist() == [0, 0]
-    said = "1 of 2 classes of noise are not among the network's ('goldfish'); for their images the predicted class is "
+    said = "1 of 2 classes of noise is not among the network's ('goldfish'); for their images the predicted class is "
     assert f"{said}explained and top-1 is not counted." in labelled.report_text()
 
 

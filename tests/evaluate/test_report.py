@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from any_walls import walls
 from hypothesis import given, settings
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from matplotlib.path import Path as MatplotlibPath
@@ -20,7 +21,6 @@ from stackwalls.evaluate.report.figures import outline
 from stackwalls.evaluate.report.page import TITLES
 from stackwalls.evaluate.run.provenance import images_are, notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
-from tests.walls import walls
 
 EVIL = '<script>alert("x")</script>'
 

@@ -5,13 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import pytorch_grad_cam
-from in_memory_dataset import sparse_vgg, walled_cnn
+from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
 from PIL import Image
 from torchvision import transforms
 
 from stackwalls.evaluate import METHODS, evaluate, mu
+from stackwalls.evaluate.checks import beyond_mu
 from stackwalls.hub_cards import open_dataset
-from stackwalls.model import InputError, RunError, to_input
+from stackwalls.model import InputError, RunError, Transform, Wall, to_input
 
 SIZES = [(224, 224), (300, 250), (224, 224), (224, 400)]
 PAPERS = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])
@@ -57,6 +58,28 @@ def test_table_1_of_a_flat_folder_with_images_of_other_sizes(folder: Path) -> No
     assert [row.split()[0] for row in rows[:8]] == [*METHODS, "chance"]
     mean, std = rows[1].split("|")[1].split()[:3:2]
     assert (float(mean), float(std)) == (round(theirs.mean(), 1), round(theirs.std(ddof=1), 1))
+
+
+def test_the_networks_own_transform_and_size(folder: Path) -> None:
+    model = walled_cnn("bottom:32@96")
+    model.transform = Transform(96, 100, "bicubic", squash=True)
+    results = evaluate(model, folder, ["GradCAM"], progress=False)
+    for name, image in zip(results.samples.image_id, results.samples.images, strict=True):
+        squashed = Image.open(folder / name).convert("RGB").resize((100, 100), Image.Resampling.BICUBIC)
+        assert np.array_equal(image, np.asarray(squashed)[2:98, 2:98])
+    assert "resized and cropped (both sides 100, bicubic, center crop 96)" in results.report_text()
+    model.transform = Transform.of_size(128)
+    with pytest.raises(InputError, match=r"takes images of 128 × 128 pixels .* the wall bottom:32@96 is of 96 × 96"):
+        evaluate(model, folder, ["GradCAM"], progress=False)
+
+
+def test_a_set_of_another_size_is_refused() -> None:
+    small = InMemoryDataset([0, 1], "small", wall=Wall.parse("bottom:32@96"), size=96)
+    said = r"small has images of 96 × 96 pixels \(wall bottom:32@96\), but walled:small takes 224 × 224"
+    for run in (evaluate, beyond_mu):
+        with pytest.raises(InputError, match=said):
+            run(walled_cnn(), small, ["GradCAM"], progress=False)
+    assert beyond_mu(walled_cnn("bottom:32@96"), small, ["GradCAM"], progress=False).per_image["same_logits"].all()
 
 
 def test_the_results_say_it(folder: Path) -> None:

@@ -2,10 +2,10 @@ import math
 
 import numpy as np
 import pytest
+from any_walls import boxes, walls
 from hypothesis import given, settings, strategies as st
 
 from stackwalls.model import VGG16_WALL, Box, InputError, Wall
-from tests.walls import boxes, walls
 
 
 @pytest.mark.parametrize(

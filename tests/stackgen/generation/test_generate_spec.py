@@ -145,7 +145,7 @@ def test_the_summary() -> None:
         ({"classes": ()}, "at least one class"),
         ({"classes": ("hen", "hen")}, "asked for twice"),
         ({"wall": Wall.parse("bottom:20@63")}, "images of 64 to 2048 pixels a side, but got 63"),
-        ({"wall": Wall.parse("bottom:1")}, "Nothing can be hidden behind a wall of pixel rows 223 to 223"),
+        ({"wall": Wall.parse("bottom:1")}, "Nothing can be hidden behind the wall bottom:1"),
         ({"wall": Wall.parse("box:0:0:99:99+bottom:54")}, "is not a band .* `stackgen mix`, which takes any wall"),
         ({"wall": Wall.parse("left:54"), "template": "paper"}, "side by side"),
         ({"batch_size": 300}, "`batch_size` to be 1 to 256"),
