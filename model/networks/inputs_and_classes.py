@@ -70,8 +70,8 @@ class InputsAndClasses:
         Raises:
             InputError: if its images are not square, or are prepared in a way that `Transform` does not know.
         """
-        names = [config.id2label[index] for index in sorted(config.id2label)]
-        known = logit_names(names) if len(names) == config.num_labels else None
+        labels = config.id2label or {}  # PVT's may be None
+        known = logit_names([labels[index] for index in sorted(labels)])
         if processor is None:
             size = getattr(config, "image_size", None)
             return cls(Transform.of_size(size) if isinstance(size, int) else None, class_names=known)
