@@ -120,7 +120,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 def add_class_names(parser: argparse._ActionsContainer) -> None:
     """Declare `--class-names`, the file of them."""
     names = (
-        "the class of each of the network's logits: one name per line, a JSON list, or a JSON object from index to name "
+        "the class of each of the network's logits: a name per line, a JSON list, or a JSON object from index to name "
         "(default: the network's own names, or ImageNet-1k's)"
     )
     parser.add_argument("--class-names", type=Path, metavar="FILE", help=names)
