@@ -155,7 +155,7 @@ def test_files_of_class_names(text: str, found: object, tmp_path: Path) -> None:
         assert read_label_space(tmp_path / "names").names == found
     else:
         with pytest.raises(InputError, match=str(found)):
-            read_label_space(tmp_path / "names").names
+            read_label_space(tmp_path / "names")
 
 
 def test_a_network_of_ones_own_is_saved_with_its_weights(state: State, tmp_path: Path) -> None:
