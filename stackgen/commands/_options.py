@@ -100,6 +100,13 @@ def out_folder(text: str) -> Path:
     return Path(text)
 
 
+def image_size(text: str) -> int:
+    """The `--size` of images, which are square."""
+    if not re.fullmatch(r"\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a number of pixels: images are square, such as 128")
+    return int(text)
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Declare `--model`, `--weights`, `--class-names`, `--wall` and `--device`, which `find_model` reads."""
     parser.add_argument(

@@ -327,7 +327,7 @@ def test_class_names_of_a_masked_vgg(tmp_path: Path) -> None:
         assert some.class_names == (class_names()[7], class_names()[0])
         assert "class_names" not in some.config
         assert MaskedVGG16(width=1 / 64).class_names == class_names()
-        with pytest.raises(InputError, match="a class name for each of 3 logits, but got 5"):
+        with pytest.raises(InputError, match="one for each of 3 logits, but got 5 names"):
             MaskedVGG16(num_classes=3, width=1 / 64, class_names=NAMES)
         with pytest.raises(InputError, match="but got both"):
             MaskedVGG16(num_classes=2, width=1 / 64, classes=[7, 0], class_names=["a", "b"])
