@@ -30,7 +30,8 @@ from stackwalls.model import (
     walled,
 )
 from stackwalls.model.images import class_names
-from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names, read_class_names
+from stackwalls.model.images.label_space import read_label_space
+from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names
 
 NAME, NAMES = "walled:timm/test_resnet", ("ant", "bee", "cow", "dog", "elk")
 State = dict[str, torch.Tensor]
@@ -151,10 +152,10 @@ def test_truncated_safetensors_and_a_checkpoint_without_names(state: State, tmp_
 def test_files_of_class_names(text: str, found: object, tmp_path: Path) -> None:
     (tmp_path / "names").write_text(text)
     if isinstance(found, tuple):
-        assert read_class_names(tmp_path / "names") == found
+        assert read_label_space(tmp_path / "names").names == found
     else:
         with pytest.raises(InputError, match=str(found)):
-            read_class_names(tmp_path / "names")
+            read_label_space(tmp_path / "names")
 
 
 def test_a_network_of_ones_own_is_saved_with_its_weights(state: State, tmp_path: Path) -> None:
