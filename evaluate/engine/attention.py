@@ -1,8 +1,8 @@
 """The methods that explain a vision transformer by its attention, from one forward pass.
 
 Each takes an `Attended` pass and gives the raw map `(N, h, w)` of the patches. The token that is explained is the class
-token, or the mean of the seen tokens where there is none. All of them read the attention weights as a network with a
-mask has them: behind a wall that is *cut*, the weights across it are zero, but there is a gradient with respect to them.
+token, or the mean of the seen tokens where there is none. All read the attention weights as a network with a mask has
+them: behind a wall that is *cut*, the weights across it are zero, but there is a gradient with respect to them.
 """
 
 from __future__ import annotations
@@ -46,7 +46,10 @@ def attention_rollout(model: WalledTransformer, attended: Attended, targets: tor
 
 
 def gradient_attention(model: WalledTransformer, attended: Attended, targets: torch.Tensor) -> torch.Tensor:
-    """R ← R + Ā_l R with Ā_l the mean over heads of ReLU(∇A_l ⊙ A_l), from R = I (Chefer, Gur, Wolf 2021, Eq. 5 and 6)."""
+    """R ← R + Ā_l R from R = I, with Ā_l the mean over heads of ReLU(∇A_l ⊙ A_l).
+
+    Source: Chefer, Gur, Wolf, "Generic Attention-model Explainability" (ICCV 2021), Eq. 5 and 6.
+    """
     score = attended.logits.gather(1, targets[:, None]).sum()
     gradients = torch.autograd.grad(score, attended.weights, retain_graph=True)
     found = torch.eye(len(model.dead), device=model.dead.device).expand(len(targets), -1, -1)

@@ -53,16 +53,19 @@ class Explained:
         chosen = list(indices)
         if chosen == list(range(len(self.logits))):
             return self
-        columns = [getattr(self, field.name) for field in fields(self)]
-        return Explained(*(None if column is None else column[chosen] for column in columns))
+        columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Explained(**{name: column if column is None else column[chosen] for name, column in columns.items()})
 
     @classmethod
     def joined(cls, parts: Sequence[Explained]) -> Explained:
         """Several batches as one."""
         if len(parts) == 1:
             return parts[0]
-        columns = [[getattr(part, field.name) for part in parts] for field in fields(cls)]
-        return cls(*(None if column[0] is None else torch.cat(column) for column in columns))
+        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
+        whole: dict[str, Any] = {
+            name: None if column[0] is None else torch.cat(column) for name, column in columns.items()
+        }
+        return cls(**whole)
 
 
 def explain_head(

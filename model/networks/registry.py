@@ -187,7 +187,11 @@ def find_network(
     text = str(model) if isinstance(model, str | Path) else None
     if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
         return load_model(text, weights, wall, dataset_wall, class_names, **settings)
-    for given, option in ((weights, "weights"), (class_names, "class-names"), *((v, key) for key, v in settings.items())):
+    for given, option in (
+        (weights, "weights"),
+        (class_names, "class-names"),
+        *((v, key) for key, v in settings.items()),
+    ):
         if given is not None:
             raise InputError(f"{text or type(model).__name__} already includes {option}: leave out --{option}.")
     if isinstance(model, nn.Module):

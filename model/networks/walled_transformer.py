@@ -154,17 +154,17 @@ class WalledTransformer(WalledNetwork):
         now = _PASS.get()
         if now is None or now.of is not self:
             return forward(*args, **kwargs)
-        (name, tokens), *_ = [*enumerate(args[:1]), *kwargs.items()]
+        first: tuple[Any, Any] = next(iter([*enumerate(args[:1]), *kwargs.items()]))
+        name, tokens = first
         if number == now.stop:
             now.entering = tokens
         if now.first <= number and (now.stop is None or number < now.stop):
             if now.tokens is not None and number == now.first:
                 tokens = now.tokens
             elif number == self.layer:
-                tokens = torch.cat(
-                    [tokens[:, : self.tokens.prefix], _as_tokens(self.stitched(self._as_map(tokens)))], 1
-                )
-            output = forward(tokens, *args[1:], **kwargs) if args else forward(**kwargs | {str(name): tokens})
+                shown = self.stitched(self._as_map(tokens))
+                tokens = torch.cat([tokens[:, : self.tokens.prefix], _as_tokens(shown)], 1)
+            output = forward(tokens, *args[1:], **kwargs) if args else forward(**kwargs | {name: tokens})
             tokens = output[0] if isinstance(output, tuple) else output
             if now.outputs is not None:
                 now.outputs.append(tokens)
@@ -175,8 +175,8 @@ class WalledTransformer(WalledNetwork):
         return (tokens,) if self.tokens.in_tuples else tokens
 
     def _as_map(self, tokens: torch.Tensor) -> torch.Tensor:
-        grid = self.tokens.grid
-        return tokens[:, self.tokens.prefix :].transpose(1, 2).unflatten(2, (grid, grid))
+        patches = tokens[:, self.tokens.prefix :].transpose(1, 2)  # (N, C, grid · grid)
+        return patches.reshape(*patches.shape[:2], self.tokens.grid, self.tokens.grid)
 
     def _keys_behind_the_sink(self) -> torch.Tensor:
         """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`.
@@ -211,11 +211,12 @@ def _as_tokens(activations: torch.Tensor) -> torch.Tensor:
 
 def _with_torchs_attention(network: nn.Module) -> nn.Module:
     """The network, told to call torch's attention where it has the choice."""
-    if hasattr(network, "set_attn_implementation"):
-        network.set_attn_implementation("sdpa")
+    choose = getattr(network, "set_attn_implementation", None)  # transformers
+    if choose is not None:
+        choose("sdpa")
     for module in network.modules():
-        if hasattr(module, "fused_attn"):
-            module.fused_attn = True
+        if hasattr(module, "fused_attn"):  # timm
+            vars(module)["fused_attn"] = True
     return network
 
 
