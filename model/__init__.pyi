@@ -79,7 +79,6 @@ from .networks import (
     load_model_file as load_model_file,
     map_size as map_size,
     pixels_reached as pixels_reached,
-    read_class_names as read_class_names,
     require_certificate as require_certificate,
     save_model as save_model,
     split_classifier as split_classifier,

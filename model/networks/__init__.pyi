@@ -10,7 +10,6 @@ from .checkpoints import (
     load_model_file as load_model_file,
     save_model as save_model,
 )
-from .inputs_and_classes import read_class_names as read_class_names
 from .masked_vgg import MAP_SIZE as MAP_SIZE, VISIBLE_ROWS as VISIBLE_ROWS, MaskedVGG16 as MaskedVGG16
 from .own_networks import load_checkpoint as load_checkpoint
 from .pretrained import (

@@ -126,6 +126,8 @@ def _contrast(size: torch.Tensor, wall: Wall) -> Check:
     """The same gradient must be there outside the wall: else its absence inside would prove nothing."""
     zone = _zone(wall)
     largest = size.amax(dim=(0, 1)).masked_fill(zone, 0)  # (H, W)
+    if not bool(largest.isfinite().all()):
+        return Check("contrast", False, "the gradient is not finite outside the wall, so nothing can be compared")
     if not bool(largest.any()):
         return Check("contrast", False, "the gradient is zero outside the wall too: the network ignores its input")
     distance = 1

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.images.label_space import read_label_space
 from stackwalls.model.imports import is_import_spec, model_from
 from stackwalls.model.networks.backbone_names import load_backbone
 from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, split_classifier
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
-from stackwalls.model.networks.inputs_and_classes import read_class_names
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.own_networks import load_checkpoint
 from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretrained, is_hub_id
@@ -87,7 +87,7 @@ def load_model(
             from its layers, so another one is refused.
         dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
-        class_names: the name of each logit of a walled network, or the file that has them (see `read_class_names`).
+        class_names: the name of each logit of a walled network, or the file that has them (see `read_label_space`).
         pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
@@ -95,7 +95,7 @@ def load_model(
             not a name for each class.
         RunError: if pretrained weights cannot be loaded.
     """
-    names = read_class_names(class_names) if isinstance(class_names, str | Path) else class_names
+    names = read_label_space(class_names).names if isinstance(class_names, str | Path) else class_names
     if spec.startswith(WALLED_PREFIX):
         backbone = _backbone(spec.removeprefix(WALLED_PREFIX), weights, names, pretrained)
         if dataset_wall and not isinstance(wall, Wall):

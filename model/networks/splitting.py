@@ -135,10 +135,6 @@ def _mean_of_cells(model: Any, activations: torch.Tensor) -> Any:
     return model.classifier(cells.reshape(len(cells), -1, cells.shape[3]).mean(1))
 
 
-def _mean_of_normed_cells(model: Any, activations: torch.Tensor) -> Any:
-    return model.classifier(model.layernorm(activations.flatten(2).transpose(1, 2)).mean(1))
-
-
 def _mean_of_tokens(model: Any, activations: torch.Tensor) -> Any:
     return model.classifier(model.base_model.pooler(activations.flatten(2)).flatten(1))
 
@@ -162,7 +158,6 @@ def _pool_and_convolution(model: Any, activations: torch.Tensor) -> Any:
 
 
 _TRANSFORMERS: dict[str, tuple[Part, Part]] = {
-    "cvt": (_base_map, _mean_of_normed_cells),  # without a class token
     "focalnet": (_grid_of_tokens, _mean_of_tokens),
     "hgnet_v2": (_encoded_map, _flat_pool),
     "mobilevit": (_base_map, _mean),

