@@ -275,10 +275,10 @@ def print_result(args: argparse.Namespace, content: Any, text: str) -> None:
 
 def print_set(args: argparse.Namespace, manifest: Manifest, lines: list[str]) -> None:
     """Print what is known about a finished set with `--json`; otherwise the lines, and the commands to run next."""
-    model = "walled:tf_efficientnet_lite0" if manifest.classes.is_imagenet else "MODEL"
+    network = "walled:tf_efficientnet_lite0" if manifest.classes.is_imagenet else "MODEL"
     steps = [
         f"Review:    stackgen review {quote(str(args.out))}",
-        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model {model} --out results",
+        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model {quote(network)} --out results",
     ]
     known = {"out": str(args.out), "spec": manifest.spec, "counts": manifest.counts, "inputs": manifest.inputs}
     print_result(args, known, "\n".join([*lines, *steps]))
