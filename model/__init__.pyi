@@ -77,6 +77,7 @@ from .networks import (
     find_network as find_network,
     find_pretrained as find_pretrained,
     is_hub_id as is_hub_id,
+    is_walled as is_walled,
     load_authors_checkpoint as load_authors_checkpoint,
     load_backbone as load_backbone,
     load_checkpoint as load_checkpoint,

@@ -54,7 +54,8 @@ class Explained:
         if chosen == list(range(len(self.logits))):
             return self
         columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Explained(**{name: column if column is None else column[chosen] for name, column in columns.items()})
+        part: dict[str, Any] = {name: each if each is None else each[chosen] for name, each in columns.items()}
+        return Explained(**part)
 
     @classmethod
     def joined(cls, parts: Sequence[Explained]) -> Explained:

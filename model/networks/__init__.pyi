@@ -31,6 +31,7 @@ from .registry import (
     Network as Network,
     asked_wall as asked_wall,
     find_network as find_network,
+    is_walled as is_walled,
     load_model as load_model,
 )
 from .walled_model import Walled as Walled

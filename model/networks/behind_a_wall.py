@@ -1,10 +1,9 @@
 """The wall without training, of the kind that fits the network."""
 
-from typing import Any
-
 from torch import nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.networks.attention_wall import WallKind
 from stackwalls.model.networks.backbone_names import load_backbone
 from stackwalls.model.networks.backbones import Backbone, split_classifier
 from stackwalls.model.networks.wall_fitting import fitting_wall
@@ -15,7 +14,11 @@ from stackwalls.model.wall import IMAGE_SIZE, Wall, usual_wall
 
 
 def walled(
-    backbone: str | Backbone | nn.Module, wall: Wall | str | None = None, pretrained: bool = True, **settings: Any
+    backbone: str | Backbone | nn.Module,
+    wall: Wall | str | None = None,
+    pretrained: bool = True,
+    kind: WallKind = "cut",
+    layer: int = -1,
 ) -> WalledNetwork:
     """Put a pretrained network behind a wall, without training.
 
@@ -26,7 +29,8 @@ def walled(
             names none; its edges must be multiples of the network's stride or patch. By default the paper's share of
             the image at the bottom, widened to that.
         pretrained: for a name: whether to load the ImageNet weights; random ones otherwise.
-        settings: of a vision transformer: `kind` of the wall, "cut" or "sink", and `layer` (see `WalledTransformer`).
+        kind: of the wall; a "sink" is for vision transformers only (see `WallKind`).
+        layer: of a vision transformer: the map that is explained is what enters this block.
 
     Returns:
         `Walled` for a CNN with global pooling, `WalledTransformer` for a vision transformer.
@@ -47,8 +51,8 @@ def walled(
     elif isinstance(wall, str):
         wall = Wall.parse(wall, None if "@" in wall else size)
     if backbone.is_whole:
-        return WalledTransformer(backbone, wall, **settings).eval()
-    if settings.pop("kind", "cut") != "cut" or settings:
+        return WalledTransformer(backbone, wall, kind, layer).eval()
+    if (kind, layer) != ("cut", -1):
         raise InputError(
             f"{backbone.name} is a convolutional network: a wall that is a sink, and another layer, are for vision "
             "transformers only."

@@ -29,9 +29,15 @@ from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 WALLED_PREFIX = "walled:"
+SINK_PREFIX = "sink:"
 
 Network: TypeAlias = nn.Module | str | Path | Callable[[], nn.Module]
 """Whatever `find_network` takes."""
+
+
+def is_walled(spec: str) -> bool:
+    """Whether a name is `walled:NAME`, or `sink:NAME` of a vision transformer (see `WallKind`)."""
+    return spec.startswith((WALLED_PREFIX, SINK_PREFIX))
 
 
 def _vgg16(path: Path, masked: bool) -> BlindModel:
@@ -77,15 +83,15 @@ def load_model(
     class_names: Sequence[str] | str | Path | None = None,
     *,
     pretrained: bool = True,
-    **settings: Any,
 ) -> BlindModel:
     """Load the network that a name stands for.
 
     Args:
         spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
-            `walled:NAME` (see `load_backbone`; also `walled:FOLDER` of transformers and `walled:package.module:factory`
-            of one's own classifier), a folder that `save_pretrained` wrote, or `user/name[@revision]` on the
-            Hugging Face Hub (see `find_pretrained`), or a `.safetensors` of this package.
+            `walled:NAME` or, of a vision transformer, `sink:NAME` (see `walled` and `load_backbone`; NAME may be a
+            folder of transformers or `package.module:factory` of one's own classifier, too), a folder that
+            `save_pretrained` wrote, or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`), or a
+            `.safetensors` of this package.
         weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package; for `walled:NAME`:
             a checkpoint of one's own (see `load_checkpoint`).
         wall: the requested wall, as text of an image of `dataset_wall`'s size, or of the network's. A VGG16's follows
@@ -94,7 +100,6 @@ def load_model(
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
         class_names: the name of each logit of a walled network, or the file that has them (see `read_label_space`).
         pretrained: whether a walled network has its library's weights; random ones otherwise.
-        settings: of a vision transformer's wall, see `walled`.
 
     Raises:
         InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, or there is
@@ -102,16 +107,15 @@ def load_model(
         RunError: if pretrained weights cannot be loaded.
     """
     names = read_label_space(class_names).names if isinstance(class_names, str | Path) else class_names
-    if spec.startswith(WALLED_PREFIX):
-        backbone = _backbone(spec.removeprefix(WALLED_PREFIX), weights, names, pretrained)
+    if is_walled(spec):
+        kind, _, name = spec.partition(":")
+        backbone = _backbone(name, weights, names, pretrained)
         if dataset_wall and not isinstance(wall, Wall):
             size = dataset_wall.image_size
             wall = Wall.parse(wall, None if "@" in wall else size) if wall else fitting_wall(backbone, dataset_wall)
-        network = walled(backbone, wall, **settings)
+        network = walled(backbone, wall, kind="sink" if kind == "sink" else "cut")
         network.origin = str(weights) if weights is not None else None
         return network
-    if settings:
-        raise InputError(f"{spec} has its own wall: leave out {' and '.join(settings)}.")
     if not pretrained:
         raise InputError(f"{spec} has its own weights: random ones are for {WALLED_PREFIX}NAME.")
     if names is not None:
@@ -167,7 +171,6 @@ def find_network(
     wall: Wall | str | None = None,
     dataset_wall: Wall | None = None,
     class_names: Sequence[str] | str | Path | None = None,
-    **settings: Any,
 ) -> nn.Module:
     """The network that a user means.
 
@@ -178,20 +181,15 @@ def find_network(
         wall: see `load_model`.
         dataset_wall: see `load_model`.
         class_names: see `load_model`.
-        settings: see `load_model`.
 
     Raises:
         InputError: if it is none of these, or is given weights that it already includes.
         RunError: if pretrained weights cannot be loaded.
     """
     text = str(model) if isinstance(model, str | Path) else None
-    if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
-        return load_model(text, weights, wall, dataset_wall, class_names, **settings)
-    for given, option in (
-        (weights, "weights"),
-        (class_names, "class-names"),
-        *((v, key) for key, v in settings.items()),
-    ):
+    if text is not None and (is_walled(text) or not is_import_spec(text)):
+        return load_model(text, weights, wall, dataset_wall, class_names)
+    for given, option in ((weights, "weights"), (class_names, "class-names")):
         if given is not None:
             raise InputError(f"{text or type(model).__name__} already includes {option}: leave out --{option}.")
     if isinstance(model, nn.Module):

@@ -85,6 +85,7 @@ class WalledTransformer(WalledNetwork):
             raise InputError(f"Expected the kind of the wall to be {' or '.join(WALL_KINDS)}, but got {kind!r}.")
         self.network = _with_torchs_attention(backbone.features)
         self.wall_kind: WallKind = kind
+        self.name = self.name if kind == "cut" else f"sink:{backbone.name}"
         self.tokens = _tokens_of(backbone.name, self.network, wall.image_size)
         self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
         self._last = len(self.tokens.blocks) - 1

@@ -89,9 +89,9 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
     """The results behind each wall, from the source; a wrong call is reported before anything is written."""
     from stackwalls.evaluate import EvaluationSpec, Subject
     from stackwalls.evaluate.adapters import as_explainer, named_methods
-    from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
+    from stackwalls.model import InputError, Wall, find_device, is_walled, load_model
 
-    if not args.model.startswith(WALLED_PREFIX):
+    if not is_walled(args.model):
         several = "Only a walled backbone can be evaluated behind several walls"
         raise InputError(f"{several}: expected walled:NAME, not {args.model}.")
     methods, limits = options.parse_methods(args.methods)
