@@ -278,7 +278,7 @@ def print_set(args: argparse.Namespace, manifest: Manifest, lines: list[str]) ->
     model = "walled:tf_efficientnet_lite0" if manifest.classes.is_imagenet else "MODEL"
     steps = [
         f"Review:    stackgen review {quote(str(args.out))}",
-        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model {model} --out results",
+        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model {quote(model)} --out results",
     ]
     known = {"out": str(args.out), "spec": manifest.spec, "counts": manifest.counts, "inputs": manifest.inputs}
     print_result(args, known, "\n".join([*lines, *steps]))
