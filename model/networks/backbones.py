@@ -105,7 +105,9 @@ def split_classifier(model: nn.Module) -> Backbone:
         known = InputsAndClasses.of_transformers(name, config, None)
         blueprint = {"backbone": "transformers", "config": config.to_diff_dict()}
     elif timm_config := getattr(model, "pretrained_cfg", None):
-        known = InputsAndClasses.of_timm(name, timm_config, pretrained=False)
+        size = getattr(getattr(model, "patch_embed", None), "img_size", None)  # of this one, not of the published one
+        config = {**timm_config, "input_size": (3, *size)} if size else timm_config
+        known = InputsAndClasses.of_timm(name, config, pretrained=False)
     names, mean, std = (getattr(model, key, None) for key in ("class_names", "mean", "std"))
     known = InputsAndClasses(
         getattr(model, "transform", None) or known.transform,

@@ -71,7 +71,7 @@ class InputsAndClasses:
         labels = config.id2label or {}  # PVT's may be None
         known = logit_names([labels[index] for index in sorted(labels)])
         if processor is None:
-            size = getattr(config, "image_size", None)
+            size = getattr(getattr(config, "vision_config", config), "image_size", None)
             return cls(Transform.of_size(size) if isinstance(size, int) else None, class_names=known)
         return cls(_processor_transform(name, processor), *_normalization(name, processor), known)
 
