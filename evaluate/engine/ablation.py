@@ -57,7 +57,7 @@ def _head_scores(
             maps = activations[index].expand(len(ablated), -1, -1, -1).clone()
             maps[torch.arange(len(ablated), device=activations.device), ablated] = 0
             beside = None if rest is None else rest[index].expand(len(maps), *rest.shape[1:])
-            scores[index, ablated] = model.head(maps, beside)[:, targets[index]].to(scores.dtype)
+            scores[index, ablated] = model.from_parts(maps, beside)[:, targets[index]].to(scores.dtype)
             report(index * channels + start + len(ablated))
     return scores
 

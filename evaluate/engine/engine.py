@@ -82,7 +82,7 @@ def explain_head(
     """
     leaf = activations.detach().requires_grad_(True)
     with torch.enable_grad():
-        logits = model.head(leaf, rest)
+        logits = model.from_parts(leaf, rest)
         if targets is None:
             targets = logits.detach().argmax(1)
         # images do not interact in evaluation mode: one backward pass of the sum gives every image's own gradient

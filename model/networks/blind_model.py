@@ -59,8 +59,12 @@ class BlindModel(nn.Module, ABC):
         return self.features(images), None
 
     @abstractmethod
-    def head(self, activations: torch.Tensor, rest: torch.Tensor | None = None) -> torch.Tensor:
-        """The map `(N, C, h, w)`, and the rest of `parts`, to logits `(N, classes)`, reading the seen part only."""
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
+        """The map `(N, C, h, w)` to logits `(N, classes)`, reading its seen part only."""
+
+    def from_parts(self, activations: torch.Tensor, rest: torch.Tensor | None) -> torch.Tensor:
+        """`parts` to logits `(N, classes)`."""
+        return self.head(activations)
 
     @abstractmethod
     def derive_wall(self) -> Wall | None:
@@ -72,5 +76,4 @@ class BlindModel(nn.Module, ABC):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
-        logits: torch.Tensor = self.head(*self.parts(images))
-        return logits
+        return self.from_parts(*self.parts(images))

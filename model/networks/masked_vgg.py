@@ -202,7 +202,7 @@ class MaskedVGG16(BlindModel, Pretrained):
         activations: torch.Tensor = self.convolutions(images)
         return activations
 
-    def head(self, activations: torch.Tensor, rest: torch.Tensor | None = None) -> torch.Tensor:
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
         """The map `(N, 256, 14, 14)` to logits `(N, classes)`; rows from `visible_rows` on are never read."""
         logits: torch.Tensor = self.classifier(activations[:, :, : self.visible_rows].flatten(1))
         return logits

@@ -54,7 +54,7 @@ class Walled(WalledNetwork):
         )
         return stitched
 
-    def head(self, activations: torch.Tensor, rest: torch.Tensor | None = None) -> torch.Tensor:
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
         """The stitched map `(N, C, h, w)` to logits `(N, classes)`, pooling its seen part only."""
         logits: torch.Tensor = self.pooled_head(joined([activations[(..., *box.slices)] for box in self.map_wall.seen]))
         return logits

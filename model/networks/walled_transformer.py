@@ -114,7 +114,11 @@ class WalledTransformer(WalledNetwork):
         shown: torch.Tensor = self.stitched(self._as_map(now.entering))
         return shown, now.entering[:, : self.tokens.prefix]
 
-    def head(self, activations: torch.Tensor, rest: torch.Tensor | None = None) -> torch.Tensor:
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
+        """The map `(N, C, h, w)` to logits `(N, classes)`, for a network without prefix tokens (see `from_parts`)."""
+        return self.from_parts(activations, None)
+
+    def from_parts(self, activations: torch.Tensor, rest: torch.Tensor | None) -> torch.Tensor:
         """The map `(N, C, h, w)` and the prefix tokens beside it to logits `(N, classes)`."""
         patches = _as_tokens(activations)
         return self._continued(patches if rest is None else torch.cat([rest, patches], 1), self.layer)
@@ -186,12 +190,18 @@ class WalledTransformer(WalledNetwork):
             InputError: if the blocks have no attention that can be answered here.
         """
         record, size = AttentionRecord(self.dead), self.wall.image_size
-        with preserved(self.network), torch.no_grad():
-            self._run(torch.zeros(1, 3, size, size), _Pass(self, record))
+        reason = ""
+        try:
+            with preserved(self.network), torch.no_grad():
+                self._run(torch.zeros(1, 3, size, size), _Pass(self, record))
+        except InputError as error:
+            reason = str(error)
         if not record.keys or len(record.keys) % len(self.tokens.blocks):
+            reason = reason or "its blocks do not call torch's scaled dot-product attention"
+        if reason:
             raise InputError(
-                f"{self.name} cannot be put behind a wall: its blocks do not call torch's scaled dot-product "
-                "attention. Use timm's or transformers' ViT, DeiT, DINOv2, DINOv3, EVA-02, BEiT, CLIP or SigLIP."
+                f"{self.name} cannot be put behind a wall: {reason}. Use timm's or transformers' ViT, DeiT, DINOv2, "
+                "DINOv3, EVA-02, BEiT, CLIP or SigLIP."
             )
         return torch.stack(record.keys)
 

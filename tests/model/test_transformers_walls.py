@@ -105,7 +105,7 @@ def test_it_is_blind_and_splits_and_is_itself_without_a_wall(name: str, kind: Wa
     images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         logits = model(images)
-        torch.testing.assert_close(model.head(*model.parts(images)), logits, rtol=0, atol=1e-6)
+        torch.testing.assert_close(model.from_parts(*model.parts(images)), logits, rtol=0, atol=1e-6)
         torch.testing.assert_close(model.attended(images).logits, logits, rtol=1e-4, atol=1e-5)
         model.dead.zero_()  # an empty wall
         model.keys = model.keys[..., :0, :]
