@@ -15,8 +15,9 @@ from torch import nn
 
 from stackwalls.hub_cards import StackDataset
 from stackwalls.model import InputError, LabelSpace, class_names
+from stackwalls.model.images.label_space import read_label_space
 from stackwalls.model.images.labels import classes_of_names, normalized
-from stackwalls.model.networks.inputs_and_classes import logit_names, read_class_names
+from stackwalls.model.networks.inputs_and_classes import logit_names
 
 Match = Literal["name", "index"]
 """How the classes of datasets are found among a network's logits."""
@@ -47,7 +48,7 @@ class LogitClasses:
             InputError: if a list is not one different name (or ImageNet-1k index) for each logit.
         """
         if isinstance(given, str | Path):
-            return cls.of_names(read_class_names(given), f"in {given}")
+            return cls.of_names(read_label_space(given).names, f"in {given}")
         if given is not None:
             return cls.of_names(given, "given")
         if (indices := getattr(network, "class_indices", None)) is not None:

@@ -18,7 +18,6 @@ from stackwalls.model import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     VGG16_WALL,
-    WALLED_PREFIX,
     BlindModel,
     InputError,
     KeptState,
@@ -28,6 +27,7 @@ from stackwalls.model import (
     Walled,
     check_usable,
     find_network,
+    is_walled,
     preserved,
 )
 
@@ -234,7 +234,7 @@ def network_and_wall(
         listed = ", ".join(sorted(map(str, walls)))
         raise InputError(f"The datasets were made for different walls ({listed}): name one (`wall=`, --wall).")
     of_data = next(iter(walls), None)
-    if isinstance(model, str | Path) and str(model).startswith(WALLED_PREFIX):
+    if isinstance(model, str | Path) and is_walled(str(model)):
         return find_network(model, weights, wall, of_data, class_names), None
     network = find_network(model, weights, wall, of_data)
     wall = wall_of(wall, own_transform(network))

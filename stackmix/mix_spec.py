@@ -8,6 +8,7 @@ from typing import Any
 
 from stackwalls.model import VGG16_WALL, InputError, LabelSpace, Transform, Wall, check_seed
 from stackwalls.model.files import as_text
+from stackwalls.model.images.decoding import MIN_SIDE
 from stackwalls.stackmix.composite import check_encoder
 
 MAX_PER_CLASS = 1000
@@ -102,6 +103,8 @@ class MixSpec:
             raise InputError(f"Expected 1 to {MAX_PER_CLASS} pairs of each class, but got {self.per_class}.")
         check_seed(self.seed)
         size = self.wall.image_size
+        if size < MIN_SIDE:
+            raise InputError(f"Expected images of {MIN_SIDE} pixels or more, but got a wall on {size} × {size}.")
         if self.transform is not None and self.transform.size != size:
             raise InputError(
                 f"The wall is on images of {size} × {size} pixels, but the transform makes {self.transform.size} × "

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stackwalls.evaluate.adapters import as_explainer, registered
 from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
+from stackwalls.evaluate.engine.attention import AttentionExplainer
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer, Maps
 from stackwalls.evaluate.metrics import map_fault
@@ -32,7 +33,7 @@ class MapMaker:
             step = explainer.max_batch or len(images)
             try:
                 spans = [slice(start, start + step) for start in range(0, len(images), step)]
-                foreign = () if isinstance(explainer, EngineExplainer) else explainer.methods
+                foreign = () if isinstance(explainer, EngineExplainer | AttentionExplainer) else explainer.methods
                 with same_network(self._subject, foreign):
                     parts = [explainer.explain(images[span], targets[span], explainer.methods) for span in spans]
                 joined = {name: Maps.joined([part[name] for part in parts]) for name in explainer.methods}

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
 from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
 from stackwalls.evaluate.classes import Matching
+from stackwalls.evaluate.engine.attention import AttentionExplainer
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, SharedPass
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
@@ -176,7 +177,7 @@ def explain_batch(
     Raises:
         LeftChangedError: if a method changed what cannot be restored.
     """
-    foreign = () if isinstance(explainer, EngineExplainer) else explainer.methods
+    foreign = () if isinstance(explainer, EngineExplainer | AttentionExplainer) else explainer.methods
     with same_network(prepared.subject, foreign):
         yield from _explain_all(explainer, prepared, counts, progress)
 

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
 from stackwalls.evaluate.classes import Matching
+from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
@@ -240,7 +241,9 @@ def _explainers(
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
-    rest = [name for name in spec.methods if name not in fast]
+    attention = {name: name for name in registered(named) if name in ATTENTION_METHODS}
+    explainers += [AttentionExplainer(subject, attention)] if attention else []
+    rest = [name for name in spec.methods if name not in (*fast, *attention)]
     explainers += [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
     for explainer in explainers:
         if isinstance(explainer, PrecomputedExplainer):

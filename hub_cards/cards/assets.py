@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import ceil
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -17,6 +18,10 @@ _GAP = 8
 """Pixels between and around the examples."""
 
 
+_MOST_LINES, _MOST_CHARACTERS = 20, 100
+"""Of the text beside the drawing of a wall."""
+
+
 def draw_assets(facts: CardFacts) -> dict[str, bytes]:
     """The PNG files of a card by path: always the wall, and the first images if the set has pixels."""
     images = [draw_wall(facts.manifest.wall)]
@@ -27,8 +32,16 @@ def draw_assets(facts: CardFacts) -> dict[str, bytes]:
 
 def draw_wall(wall: Wall) -> bytes:
     """The wall to scale: the seen part, the hatched dead zone, and the rows or columns of each."""
-    size, left, top, width = wall.image_size, 16, 16, 200
-    image = Image.new("RGB", (left + size + width, top + size + 16), _PAPER)
+    size, left, top = wall.image_size, 16, 16
+    lines = [(f"{size} x {size} pixels, {wall}", _INK)]
+    lines += [(f"{wall.named(box)}: seen", _INK) for box in wall.seen]
+    lines += [(f"{wall.named(box)}: dead zone", _HATCH) for box in wall.boxes]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:_MOST_LINES], ("...", _INK)]
+    lines = [(text[:_MOST_CHARACTERS].replace("×", "x"), color) for text, color in lines]  # the font has no ×
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    width = max(200, *(32 + ceil(measure.textlength(text)) for text, _ in lines))
+    image = Image.new("RGB", (left + size + width, top + max(size, 24 * len(lines)) + 16), _PAPER)
     draw = ImageDraw.Draw(image)
     draw.rectangle((left, top, left + size - 1, top + size - 1), fill=_SEEN, outline=_INK)
     for zone in wall.dead:
@@ -37,9 +50,6 @@ def draw_wall(wall: Wall) -> bytes:
             ImageDraw.Draw(dead).line((start, dead.height, start + dead.height, 0), fill=_HATCH)
         image.paste(dead, (left + zone.left, top + zone.top))
         draw.rectangle((left + zone.left, top + zone.top, left + zone.right - 1, top + zone.bottom - 1), outline=_HATCH)
-    lines = [(f"{size} x {size} pixels, {wall}", _INK)]
-    lines += [(f"{wall.named(box)}: seen", _INK) for box in wall.seen]
-    lines += [(f"{wall.named(box)}: dead zone", _HATCH) for box in wall.boxes]
     for number, (text, color) in enumerate(lines):
         draw.text((left + size + 16, top + 24 * number), text, fill=color)
     return _png(image)

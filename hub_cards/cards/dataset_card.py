@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from datasets import ClassLabel, List, Value
 from huggingface_hub import DatasetCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -34,6 +35,9 @@ _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K
 """The Hub's size categories: the first whose bound is above the number of rows."""
 
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|(?<=!)\[")
+
+_LOST = "\x85\xa0"
+"""Characters that YAML readers take for the end of a line or a space unless they are escaped."""
 
 _TAGS = ["explainability", "saliency", "class-activation-map", "benchmark", "stackwalls"]
 
@@ -148,7 +152,10 @@ def _front_matter(facts: CardFacts, license: License | None) -> str:
             "dataset_size": stored,
         },
     }
-    return DatasetCardData(**fields).to_yaml()
+    data = DatasetCardData(**fields)
+    if any(mark in name for name in manifest.classes.names for mark in _LOST):
+        return str(yaml.safe_dump(data.to_dict(), sort_keys=False)).rstrip()  # type: ignore[no-untyped-call]
+    return data.to_yaml()
 
 
 def _type_name(feature: Any) -> str:

@@ -85,13 +85,13 @@ class LabelReader:
                 "expected one index, synset or class name for each image."
             )
         listed = None if names is None else self._list(names)
-        codes = np.empty(len(values), dtype=np.int64)
-        for number, value in enumerate(values):
-            code = self._codes.setdefault((value, listed), len(self._codes))
-            if code == len(self._first_rows):
-                self._first_rows.append(self._rows + number)
-            codes[number] = code
-        self._parts.append(codes)
+        known: dict[Any, int] = {}  # of this part: a list of names takes long to look up
+        for row, value in enumerate(values, self._rows):
+            if value not in known:
+                known[value] = self._codes.setdefault((value, listed), len(self._codes))
+                if known[value] == len(self._first_rows):
+                    self._first_rows.append(row)
+        self._parts.append(np.fromiter(map(known.__getitem__, values), dtype=np.int64, count=len(values)))
         self._rows += len(values)
 
     def _list(self, names: Sequence[str]) -> tuple[str, ...]:

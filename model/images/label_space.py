@@ -168,26 +168,33 @@ def check_label_choice(choice: object) -> None:
 
 
 def parse_label_space(text: str) -> LabelChoice:
-    """Read `imagenet`, `own`, or the name of a file of class names: one per line, from index 0 on, or as JSON.
+    """Read `imagenet`, `own`, or the name of a file of class names (see `read_label_space`)."""
+    if text == "imagenet":
+        return "imagenet"
+    return "own" if text == "own" else read_label_space(text, "imagenet, own, or ")
 
-    JSON is a list of names, or an object from index to name, as transformers' `id2label`.
 
-    A list of ImageNet-1k's 1000 classes in its order, as names or synsets, is ImageNet-1k's label space.
+def read_label_space(path: str | Path, instead: str = "") -> LabelSpace:
+    """Class names from a file: one per line, from index 0 on, or as JSON.
+
+    JSON is a list of names, or an object from index to name, as transformers' `id2label`. A list of ImageNet-1k's 1000
+    classes in its order, as names or synsets, is ImageNet-1k's label space.
+
+    Args:
+        path: of the file.
+        instead: what else a user could have meant, for the message.
 
     Raises:
         InputError: if the file cannot be read, or its lines are not the names of classes; the message names it.
     """
-    if text == "imagenet":
-        return "imagenet"
-    if text == "own":
-        return "own"
+    text = str(path)
     try:
-        content = read_bounded(Path(text), _MOST_BYTES).decode("utf-8-sig")
+        content = read_bounded(Path(path), _MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise InputError(
-            f"Cannot read the label space {text!r} ({reason}): expected imagenet, own, or a file with a class name "
-            "per line."
+            f"Cannot read the class names {text!r} ({reason}): expected {instead}a file with a class name per line, or "
+            "JSON."
         ) from error
     if content.lstrip()[:1] in ("[", "{"):
         lines = _json_names(text, content)

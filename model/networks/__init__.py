@@ -2,7 +2,8 @@
 
 - the interface: `blind_model` (`BlindModel`: features, a head that reads the seen part, and the wall that follows)
 - the networks: `masked_vgg` (the paper's), `walled_model` (any CNN, cut at the wall, if `wall_fitting` finds that
-  it can be), `registry` (from a name on the command line to a network)
+  it can be), `walled_transformer` (tokens by `image_tokens`, their attention by `attention_wall`), `walled_network`
+  (what both share), `behind_a_wall` (the one that fits), `registry` (from a name on the command line to a network)
 - what stands behind a wall: `backbones` (`Backbone`; torchvision's and timm's), `transformers_models`, `own_networks`
   (checkpoints of one's own), `backbone_names` (any of them by name), `splitting` (features and head),
   `inputs_and_classes` (transform, normalization, names)

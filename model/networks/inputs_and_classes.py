@@ -6,11 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.images.label_space import LabelSpace, parse_label_space
 from stackwalls.model.images.labels import class_names, classes_of_names
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 
@@ -70,10 +68,10 @@ class InputsAndClasses:
         Raises:
             InputError: if its images are not square, or are prepared in a way that `Transform` does not know.
         """
-        names = [config.id2label[index] for index in sorted(config.id2label)]
-        known = logit_names(names) if len(names) == config.num_labels else None
+        labels = config.id2label or {}  # PVT's may be None
+        known = logit_names([labels[index] for index in sorted(labels)])
         if processor is None:
-            size = getattr(config, "image_size", None)
+            size = getattr(getattr(config, "vision_config", config), "image_size", None)
             return cls(Transform.of_size(size) if isinstance(size, int) else None, class_names=known)
         return cls(_processor_transform(name, processor), *_normalization(name, processor), known)
 
@@ -91,18 +89,6 @@ def logit_names(names: Sequence[str]) -> tuple[str, ...] | None:
         return None
     times = Counter(found)
     return tuple(name if times[name] == 1 else f"{name} ({index})" for index, name in enumerate(found))
-
-
-def read_class_names(path: str | Path) -> tuple[str, ...]:
-    """Names of classes from a file (see `parse_label_space`).
-
-    Raises:
-        InputError: if it cannot be read, or a name is empty or there twice.
-    """
-    found = parse_label_space(str(path))
-    if not isinstance(found, LabelSpace):
-        raise InputError(f"Expected the class names of a network in a file, but got {str(path)!r:.80}.")
-    return found.names
 
 
 def _check_square(name: str, height: int, width: int) -> None:

@@ -49,7 +49,7 @@ def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | No
         )
     if class_names is None and classes != 1000:
         warnings.warn(
-            f"The classifier in {path} has {classes} classes without names: give names (`class_names=`, --classes).",
+            f"The classifier in {path} has {classes} classes without names: give them (`class_names=`, --class-names).",
             stacklevel=3,
         )
     return replace(backbone, class_names=None if class_names is None else logit_names(class_names))

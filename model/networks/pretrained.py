@@ -31,6 +31,7 @@ from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256, whole_path, write_whole
 from stackwalls.model.hub.failures import hub_failures
 from stackwalls.model.hub.ids import HubId, is_hub_url
+from stackwalls.model.networks.attention_wall import WALL_KINDS
 from stackwalls.model.networks.weights import VGG16_SCHEMA, write_safetensors
 from stackwalls.model.wall import Wall
 
@@ -45,6 +46,7 @@ TRAINED_FOLDER = "model"
 
 _CHANNELS = {**each(NUMBER), "minItems": 3, "maxItems": 3}
 _SHARED = {"format": {"const": CONFIG_FORMAT}, "architecture": TEXT, "weights_sha256": SHA256}
+_WALLED = _SHARED | {"wall": TEXT, "backbone": TEXT, "weights": nullable(TEXT)}
 _OWN_WEIGHTS = {
     "num_classes": COUNT,
     "config": OBJECT,
@@ -57,7 +59,10 @@ CONFIG_SCHEMAS = {
     "MaskedVGG16": VGG16_SCHEMA
     | {"required": [*_SHARED, "wall", *VGG16_SCHEMA["required"]]}
     | {"properties": _SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"]},
-    "Walled": keys(_SHARED | {"wall": TEXT, "backbone": TEXT, "weights": nullable(TEXT)}, _OWN_WEIGHTS, closed=True),
+    "Walled": keys(_WALLED, _OWN_WEIGHTS, closed=True),
+    "WalledTransformer": keys(
+        _WALLED | {"kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}}, _OWN_WEIGHTS, closed=True
+    ),
 }
 """Architecture → the schema of its config.json."""
 

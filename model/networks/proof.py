@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.certificate import Certificate, Check, NotBlindError
-from stackwalls.model.networks.registry import WALLED_PREFIX, Network, asked_wall, find_network
+from stackwalls.model.networks.registry import Network, asked_wall, find_network, is_walled
 from stackwalls.model.networks.splitting import logits_of
 from stackwalls.model.networks.weights import check_usable
 from stackwalls.model.runtime.device import is_out_of_memory, placed
@@ -126,6 +126,8 @@ def _contrast(size: torch.Tensor, wall: Wall) -> Check:
     """The same gradient must be there outside the wall: else its absence inside would prove nothing."""
     zone = _zone(wall)
     largest = size.amax(dim=(0, 1)).masked_fill(zone, 0)  # (H, W)
+    if not bool(largest.isfinite().all()):
+        return Check("contrast", False, "the gradient is not finite outside the wall, so nothing can be compared")
     if not bool(largest.any()):
         return Check("contrast", False, "the gradient is zero outside the wall too: the network ignores its input")
     distance = 1
@@ -175,7 +177,7 @@ def certify(
         RunError: if the weights of a named network cannot be loaded.
     """
     # for other networks a wall is a claim, which may fail
-    asked = wall if isinstance(model, str) and model.startswith(WALLED_PREFIX) else None
+    asked = wall if isinstance(model, str) and is_walled(model) else None
     model = find_network(model, weights, asked, class_names=class_names)
     wall = asked_wall(wall, model) if isinstance(wall, str) else wall
     with placed(model, device):

@@ -11,24 +11,33 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.images.label_space import read_label_space
 from stackwalls.model.imports import is_import_spec, model_from
 from stackwalls.model.networks.backbone_names import load_backbone
 from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, split_classifier
+from stackwalls.model.networks.behind_a_wall import walled
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
-from stackwalls.model.networks.inputs_and_classes import read_class_names
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.own_networks import load_checkpoint
 from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.splitting import logits_of
 from stackwalls.model.networks.wall_fitting import fitting_wall
-from stackwalls.model.networks.walled_model import Walled, walled
+from stackwalls.model.networks.walled_model import Walled
+from stackwalls.model.networks.walled_transformer import WalledTransformer
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 WALLED_PREFIX = "walled:"
+SINK_PREFIX = "sink:"
 
 Network: TypeAlias = nn.Module | str | Path | Callable[[], nn.Module]
 """Whatever `find_network` takes."""
+
+
+def is_walled(spec: str) -> bool:
+    """Whether a name is `walled:NAME`, or `sink:NAME` of a vision transformer (see `WallKind`)."""
+    return spec.startswith((WALLED_PREFIX, SINK_PREFIX))
 
 
 def _vgg16(path: Path, masked: bool) -> BlindModel:
@@ -50,6 +59,7 @@ MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "basel
 ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
     "Walled": Walled.restored,
+    "WalledTransformer": WalledTransformer.restored,
 }
 """Architecture named by a config.json → function that restores it."""
 
@@ -78,16 +88,17 @@ def load_model(
 
     Args:
         spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
-            `walled:NAME` (see `load_backbone`; also `walled:FOLDER` of transformers and `walled:package.module:factory`
-            of one's own classifier), a folder that `save_pretrained` wrote, or `user/name[@revision]` on the
-            Hugging Face Hub (see `find_pretrained`), or a `.safetensors` of this package.
+            `walled:NAME` or, of a vision transformer, `sink:NAME` (see `walled` and `load_backbone`; NAME may be a
+            folder of transformers or `package.module:factory` of one's own classifier, too), a folder that
+            `save_pretrained` wrote, or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`), or a
+            `.safetensors` of this package.
         weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package; for `walled:NAME`:
             a checkpoint of one's own (see `load_checkpoint`).
         wall: the requested wall, as text of an image of `dataset_wall`'s size, or of the network's. A VGG16's follows
             from its layers, so another one is refused.
         dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
-        class_names: the name of each logit of a walled network, or the file that has them (see `read_class_names`).
+        class_names: the name of each logit of a walled network, or the file that has them (see `read_label_space`).
         pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
@@ -95,13 +106,14 @@ def load_model(
             not a name for each class.
         RunError: if pretrained weights cannot be loaded.
     """
-    names = read_class_names(class_names) if isinstance(class_names, str | Path) else class_names
-    if spec.startswith(WALLED_PREFIX):
-        backbone = _backbone(spec.removeprefix(WALLED_PREFIX), weights, names, pretrained)
+    names = read_label_space(class_names).names if isinstance(class_names, str | Path) else class_names
+    if is_walled(spec):
+        kind, _, name = spec.partition(":")
+        backbone = _backbone(name, weights, names, pretrained)
         if dataset_wall and not isinstance(wall, Wall):
             size = dataset_wall.image_size
             wall = Wall.parse(wall, None if "@" in wall else size) if wall else fitting_wall(backbone, dataset_wall)
-        network = walled(backbone, wall)
+        network = walled(backbone, wall, kind="sink" if kind == "sink" else "cut")
         network.origin = str(weights) if weights is not None else None
         return network
     if not pretrained:
@@ -144,7 +156,7 @@ def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None
         return backbone
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
     with preserved(backbone.features), torch.no_grad():
-        classes = backbone.head(backbone.features(torch.zeros(1, 3, size, size))).shape[1]
+        classes = logits_of(backbone.head(backbone.features(torch.zeros(1, 3, size, size)))).shape[1]
     if len(names) != classes:
         raise InputError(
             f"{WALLED_PREFIX}{name} has {classes} logits, but {len(names)} class names are given: expected a name for "
@@ -175,7 +187,7 @@ def find_network(
         RunError: if pretrained weights cannot be loaded.
     """
     text = str(model) if isinstance(model, str | Path) else None
-    if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
+    if text is not None and (is_walled(text) or not is_import_spec(text)):
         return load_model(text, weights, wall, dataset_wall, class_names)
     for given, option in ((weights, "weights"), (class_names, "class-names")):
         if given is not None:

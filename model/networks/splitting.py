@@ -60,11 +60,14 @@ def _check_bits(name: str, model: nn.Module, parts: Split, size: int) -> None:
     images = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     try:
         with torch.no_grad():
-            expected, found = logits_of(model(images)), parts.head(parts.features(images))
+            activations = parts.features(images)
+            expected, found = logits_of(model(images)), parts.head(activations)
     except InputError:
         raise
     except Exception as error:  # heads of other architectures fail in many ways
         raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
+    if activations.ndim != 4:
+        raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}")
     if not torch.equal(expected, found):
         raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
 
@@ -135,10 +138,6 @@ def _mean_of_cells(model: Any, activations: torch.Tensor) -> Any:
     return model.classifier(cells.reshape(len(cells), -1, cells.shape[3]).mean(1))
 
 
-def _mean_of_normed_cells(model: Any, activations: torch.Tensor) -> Any:
-    return model.classifier(model.layernorm(activations.flatten(2).transpose(1, 2)).mean(1))
-
-
 def _mean_of_tokens(model: Any, activations: torch.Tensor) -> Any:
     return model.classifier(model.base_model.pooler(activations.flatten(2)).flatten(1))
 
@@ -162,7 +161,6 @@ def _pool_and_convolution(model: Any, activations: torch.Tensor) -> Any:
 
 
 _TRANSFORMERS: dict[str, tuple[Part, Part]] = {
-    "cvt": (_base_map, _mean_of_normed_cells),  # without a class token
     "focalnet": (_grid_of_tokens, _mean_of_tokens),
     "hgnet_v2": (_encoded_map, _flat_pool),
     "mobilevit": (_base_map, _mean),

@@ -96,7 +96,8 @@ def _best(path: Path, states: Mapping[tuple[str, ...], Mapping[str, torch.Tensor
         for prefix in _prefixes(state, names)
     ]
     most = max(each.fitting for each in found)
-    if not most:  # of another network: the message names what is in the largest
+    # few names in common, of which a VGG16 has three spellings: another network's; the message names what is there
+    if 4 * most < len(names):
         return _Found(max(states, key=lambda place: len(states[place])), "", 0)
     fitting = [each for each in found if each.fitting == most]
     averages = [each for each in fitting if each.is_average]

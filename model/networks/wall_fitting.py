@@ -9,6 +9,7 @@ import torch
 from stackwalls.model.boxes import Box
 from stackwalls.model.errors import InputError, quotable
 from stackwalls.model.networks.backbones import Backbone
+from stackwalls.model.networks.image_tokens import tokens_of
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
 
@@ -106,6 +107,8 @@ def fitting_wall(backbone: Backbone, wall: Wall) -> Wall:
         InputError: if the backbone does not run on images of this size. A wall that cannot be widened comes back as
             it is.
     """
+    if backbone.is_whole:
+        return wall.widened(wall.image_size // tokens_of(backbone.features, wall.image_size).grid)
     with preserved(backbone.features), torch.no_grad():
         shape = map_shape(backbone, wall.image_size)
         fits = wall.image_size % shape[-1] == 0

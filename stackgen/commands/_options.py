@@ -100,15 +100,23 @@ def out_folder(text: str) -> Path:
     return Path(text)
 
 
+def image_size(text: str) -> int:
+    """The `--size` of images, which are square."""
+    if not re.fullmatch(r"\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a number of pixels: images are square, such as 128")
+    return int(text)
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare `--model`, `--weights`, `--classes`, `--wall` and `--device`, which `find_model` reads."""
+    """Declare `--model`, `--weights`, `--class-names`, `--wall` and `--device`, which `find_model` reads."""
     parser.add_argument(
         "--model",
         required=True,
         metavar="NAME",
         help="masked-vgg16 or baseline-vgg16 with --weights, mini-masked-vgg16 or mini-baseline-vgg16 (weights "
-        "included), walled:NAME with a classifier of torchvision or timm, walled:hf/user/name of transformers, a model "
-        "folder, user/name[@revision] on the Hub, or package.module:factory",
+        "included), walled:NAME with a classifier of torchvision or timm, walled:hf/user/name of transformers, "
+        "sink:NAME for a vision transformer behind the other kind of wall, a model folder, user/name[@revision] on the "
+        "Hub, or package.module:factory",
     )
     wall = "wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)"
     add_shared(parser, weights="")
@@ -118,9 +126,12 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_class_names(parser: argparse._ActionsContainer) -> None:
-    """Declare `--classes`, the file of a network's class names."""
-    names = "names of the network's classes: one per line, a JSON list, or a JSON object from index to name"
-    parser.add_argument("--classes", type=Path, metavar="FILE", help=names)
+    """Declare `--class-names`, the file of them."""
+    names = (
+        "the class of each of the network's logits: a name per line, a JSON list, or a JSON object from index to name "
+        "(default: the network's own names, or ImageNet-1k's)"
+    )
+    parser.add_argument("--class-names", type=Path, metavar="FILE", help=names)
 
 
 def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -145,7 +156,7 @@ def find_model(args: argparse.Namespace, dataset_wall: Wall | None) -> tuple[nn.
     device = find_device(args.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # for methods that say .cuda()
-    network = find_network(args.model, args.weights, args.wall or None, dataset_wall, args.classes).to(device)
+    network = find_network(args.model, args.weights, args.wall or None, dataset_wall, args.class_names).to(device)
     if not args.wall:
         return network, None
     return network, asked_wall(args.wall, network, dataset_wall)
@@ -265,9 +276,10 @@ def print_result(args: argparse.Namespace, content: Any, text: str) -> None:
 
 def print_set(args: argparse.Namespace, manifest: Manifest, lines: list[str]) -> None:
     """Print what is known about a finished set with `--json`; otherwise the lines, and the commands to run next."""
+    network = "walled:tf_efficientnet_lite0" if manifest.classes.is_imagenet else "MODEL"
     steps = [
         f"Review:    stackgen review {quote(str(args.out))}",
-        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model walled:tf_efficientnet_lite0 --out results",
+        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model {quote(network)} --out results",
     ]
     known = {"out": str(args.out), "spec": manifest.spec, "counts": manifest.counts, "inputs": manifest.inputs}
     print_result(args, known, "\n".join([*lines, *steps]))

@@ -28,8 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.model import certify
 
     with options.plain_warnings():
-        certificate = certify(
-            args.model, args.wall or None, weights=args.weights, class_names=args.classes, seed=args.seed
-        )
+        named = options.values(args, "weights", "class_names", "seed")
+        certificate = certify(args.model, args.wall or None, **named)
     options.print_result(args, certificate.to_dict(), certificate.text())
     return 0 if certificate.passed else 1

@@ -16,7 +16,6 @@ writes the results, which do not depend on the number of processes.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import stackwalls.stackgen.commands._options as options
 
@@ -30,8 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=int, metavar="N", help="use only the first N images of each dataset")
     explained = "class to explain: predicted (default), or label (predicted where the network does not know the label)"
     add("--target", choices=("predicted", "label"), default="predicted", help=explained)
-    named = "the class of each logit, one name a line (default: the network's own names, or ImageNet-1k's)"
-    add("--class-names", type=Path, metavar="FILE", help=named)
     by_index = "take logit i for class i of the dataset, whatever their names (default: classes are matched by name)"
     options.add_shared(parser, label_space="")
     add("--match-by-index", dest="match", action="store_const", const="index", default="name", help=by_index)

@@ -71,7 +71,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--per-class", type=int, default=1, metavar="K", help="pairs per class (default 1)")
     options.add_shared(parser, seed="the classes and the pairs")
     options.add_shared(parser, wall=", a rectangle box:TOP:LEFT:BOTTOM:RIGHT, or several of them joined by +")
-    add("--size", type=int, metavar="N", help="height and width of the images in pixels (default: the wall's, or 224)")
+    add(
+        "--size",
+        type=options.image_size,
+        metavar="N",
+        help="height and width of the images in pixels (default: the wall's, or 224)",
+    )
     add(
         "--resize",
         metavar="N[:FILTER]",

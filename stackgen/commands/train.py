@@ -79,7 +79,7 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     add("--weights", type=Path, metavar="FILE", help="checkpoint to start from; a classifier of others is replaced")
     add("--from-scratch", action="store_true", help="start walled:NAME from random weights")
     add("--wall", metavar="WALL", help="wall of walled:NAME (default: the paper's share at the bottom, widened to fit)")
-    add("--size", type=int, metavar="N", help="image size in pixels (default: what the network takes)")
+    add("--size", type=options.image_size, metavar="N", help="image size in pixels (default: what the network takes)")
 
 
 def _recipes_defaults(name: str) -> str:

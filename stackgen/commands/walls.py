@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown = " ".join(_usual_walls(None))
     walls = f"such as box:64:64:160:160 or bottom:64+left:32 (default {shown}, or as much of another size)"
     add("--walls", nargs="+", metavar="WALL", help=f"the walls, {walls}")
-    add("--size", type=int, metavar="N", help="height and width of the images in pixels (default 224)")
+    add("--size", type=options.image_size, metavar="N", help="height and width of the images in pixels (default 224)")
     seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
     options.add_shared(parser, method=seven, batch_size="", device="", seed="the classes and pairs")
     options.add_out(parser, "output folder")
@@ -89,9 +89,9 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
     """The results behind each wall, from the source; a wrong call is reported before anything is written."""
     from stackwalls.evaluate import EvaluationSpec, Subject
     from stackwalls.evaluate.adapters import as_explainer, named_methods
-    from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
+    from stackwalls.model import InputError, Wall, find_device, is_walled, load_model
 
-    if not args.model.startswith(WALLED_PREFIX):
+    if not is_walled(args.model):
         several = "Only a walled backbone can be evaluated behind several walls"
         raise InputError(f"{several}: expected walled:NAME, not {args.model}.")
     methods, limits = options.parse_methods(args.methods)

@@ -113,3 +113,10 @@ def test_images_of_ones_own_are_checked(narrow_vgg: MaskedVGG16) -> None:
     assert certify(narrow_vgg, images=torch.rand(2, 3, 224, 224)).passed
     with pytest.raises(InputError, match="N ≥ 2"):
         certify(narrow_vgg, images=torch.rand(1, 3, 224, 224))
+
+
+def test_a_gradient_that_is_not_finite_is_no_proof(narrow_vgg: MaskedVGG16) -> None:
+    with torch.no_grad():
+        narrow_vgg.convolutions[0].weight.fill_(float("nan"))
+    checks = by_name(certify(narrow_vgg).checks)
+    assert not checks["contrast"]

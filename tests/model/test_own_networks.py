@@ -30,7 +30,8 @@ from stackwalls.model import (
     walled,
 )
 from stackwalls.model.images import class_names
-from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names, read_class_names
+from stackwalls.model.images.label_space import read_label_space
+from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names
 
 NAME, NAMES = "walled:timm/test_resnet", ("ant", "bee", "cow", "dog", "elk")
 State = dict[str, torch.Tensor]
@@ -151,10 +152,10 @@ def test_truncated_safetensors_and_a_checkpoint_without_names(state: State, tmp_
 def test_files_of_class_names(text: str, found: object, tmp_path: Path) -> None:
     (tmp_path / "names").write_text(text)
     if isinstance(found, tuple):
-        assert read_class_names(tmp_path / "names") == found
+        assert read_label_space(tmp_path / "names").names == found
     else:
         with pytest.raises(InputError, match=str(found)):
-            read_class_names(tmp_path / "names")
+            read_label_space(tmp_path / "names")
 
 
 def test_a_network_of_ones_own_is_saved_with_its_weights(state: State, tmp_path: Path) -> None:
@@ -326,7 +327,7 @@ def test_class_names_of_a_masked_vgg(tmp_path: Path) -> None:
         assert some.class_names == (class_names()[7], class_names()[0])
         assert "class_names" not in some.config
         assert MaskedVGG16(width=1 / 64).class_names == class_names()
-        with pytest.raises(InputError, match="a class name for each of 3 logits, but got 5"):
+        with pytest.raises(InputError, match="one for each of 3 logits, but got 5 names"):
             MaskedVGG16(num_classes=3, width=1 / 64, class_names=NAMES)
         with pytest.raises(InputError, match="but got both"):
             MaskedVGG16(num_classes=2, width=1 / 64, classes=[7, 0], class_names=["a", "b"])

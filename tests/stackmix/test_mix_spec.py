@@ -17,6 +17,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
         {"wall": Wall.parse("bottom:8", 32), "transform": Transform()},
         "The wall is on images of 32 × 32 pixels, but the transform makes 224 × 224",
     ),
+    "too small": ({"wall": Wall.parse("bottom:8", 31)}, "Expected images of 32 pixels or more, but got a wall on 31"),
     "unknown encoder": ({"encoder": "jpeg"}, "Unknown encoder 'jpeg'"),
     "animals and names": ({"classes": ("goldfish",), "animals": True}, "applies to a number of classes"),
 }
