@@ -20,7 +20,8 @@ from stackwalls.model.training import Recipe, Running, TrainingSpec, open_data, 
 from stackwalls.model.training.batch_order import BatchOrder
 from stackwalls.model.training.loading import Loader, evaluation_batches
 from stackwalls.model.training.training_data import TrainingData, split_by_seed
-from stackwalls.stackgen.generation.generate_spec import chosen_classes
+from stackwalls.stackgen.generation.generate_spec import chosen_labels
+from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS
 
 CLASSES = (0, 1, 281)
 RUNNING = Running(device="cpu")
@@ -232,7 +233,7 @@ class TestDrawn:
         synsets = class_order([entry.synset for entry in drawn_classes()], seed)[:100]
         expected = sorted(parse_class(synset).index for synset in synsets)
         assert list(open_data("drawn", 100, seed=seed, drawn_per_class=1).classes) == expected
-        assert sorted(entry.index for entry in chosen_classes(100, seed)) == expected
+        assert sorted(chosen_labels(100, seed, IMAGENET_NOUNS)) == expected
 
     def test_fresh_pictures_in_each_epoch(self) -> None:
         data = open_data("drawn", 2, drawn_per_class=3, drawn_fresh=True)
