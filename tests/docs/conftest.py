@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -89,6 +90,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(narrow(14), place / "baseline.safetensors")
     save_model_folder(narrow(5), place / "masked-vgg16/model")
     evaluate(narrow(5), place / "stack-mix", ["GradCAM", "HiResCAM"], out=place / "results", progress=False)
+    own = timm.create_model("test_resnet", num_classes=CLASSES)
+    torch.save(own.state_dict(), place / "mine.pt")
+    (place / "names.txt").write_text("\n".join(sorted(folder.name for folder in (place / "my-photos").iterdir())))
     (place / "mylib").mkdir()
     (place / "mylib/cams.py").write_text("from pytorch_grad_cam import HiResCAM\n\n\nclass MyCAM(HiResCAM): ...\n")
     return place
