@@ -109,4 +109,10 @@ from .runtime.launcher import Launch as Launch
 from .runtime.parallel import parallel_map as parallel_map
 from .sampling import check_seed as check_seed, class_order as class_order, drawing_rank as drawing_rank
 from .state import KeptState as KeptState, local_arithmetic as local_arithmetic, preserved as preserved
-from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Band as Band, Wall as Wall
+from .wall import (
+    IMAGE_SIZE as IMAGE_SIZE,
+    VGG16_WALL as VGG16_WALL,
+    Band as Band,
+    Wall as Wall,
+    usual_wall as usual_wall,
+)

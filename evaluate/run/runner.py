@@ -241,8 +241,8 @@ def _explainers(
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
-    attention = {name: name for name in registered(named) if name in ATTENTION_METHODS}
-    explainers += [AttentionExplainer(subject, attention)] if attention else []
+    if attention := {name: name for name in registered(named) if name in ATTENTION_METHODS}:
+        explainers.append(AttentionExplainer(subject, attention))
     rest = [name for name in spec.methods if name not in (*fast, *attention)]
     explainers += [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
     for explainer in explainers:
@@ -293,8 +293,7 @@ def _certified(subject: Subject, certificate: Certificate | None, seed: int, req
 @contextmanager
 def _exact_arithmetic() -> Iterator[None]:
     """No TF32 in convolutions, which is on by default on NVIDIA's GPUs: maps are compared to 1e-4."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
     try:
         yield
     finally:

@@ -85,12 +85,10 @@ def add_out(parser: argparse._ActionsContainer, what: str, default: str | None =
 
 def parse_wall(text: str | None, size: int | None = None) -> Wall:
     """The wall of `--wall` and `--size`; by default the paper's, or the same share of images of another size."""
-    from stackwalls.model import VGG16_WALL, Transform, Wall
+    from stackwalls.model import IMAGE_SIZE, Transform, Wall, usual_wall
 
-    whole = VGG16_WALL.image_size
-    side = whole if size is None else Transform.of_size(size).size  # which checks it
-    depth = round((whole - VGG16_WALL.boxes[0].top) * side / whole)
-    return Wall.parse(f"bottom:{depth}", side) if text is None else Wall.parse(text, size)
+    side = IMAGE_SIZE if size is None else Transform.of_size(size).size  # which checks it
+    return usual_wall(side) if text is None else Wall.parse(text, size)
 
 
 def out_folder(text: str) -> Path:
