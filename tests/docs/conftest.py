@@ -69,6 +69,8 @@ def write_pictures(place: Path) -> None:
         own = place / f"my-photos/{entry.name}/{number}.png"
         own.parent.mkdir(parents=True, exist_ok=True)
         picture.save(own)
+    for split in ("train", "val"):
+        shutil.copytree(place / "my-photos", place / "my-images" / split)
     (place / "imagenet/flat/LOC_val_solution.csv").write_text("\n".join(labels) + "\n")
     shutil.copy(place / "imagenet/flat/LOC_val_solution.csv", place)
 

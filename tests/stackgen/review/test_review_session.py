@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from any_walls import walls
 from hypothesis import given, strategies as st
-from walls import walls
 
 from stackwalls.hub_cards import (
     RowReader,
