@@ -32,7 +32,7 @@ def two_walls(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_walls_on_every_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("stackwalls.model.load_model", lambda _, wall: walled_cnn(str(wall)))
+    monkeypatch.setattr("stackwalls.model.load_model", lambda _spec, _weights, wall, **_: walled_cnn(str(wall)))
     certified: list[str] = []
 
     def certify(model: BlindModel, wall: Wall, seed: int) -> Certificate:

@@ -69,7 +69,7 @@ def test_dying_before_any_change_of_the_disk(grown: bool, children: ForkServerCo
         left_behind.add(frozenset(contents(folder)) if folder.exists() else frozenset())
         make(folder, **options)
         assert contents(folder) == expected, f"died at call {number}"
-        number += 4
+        number += 7
     assert number > 40
     assert len(left_behind) > 8, "the deaths were at different places"
 
