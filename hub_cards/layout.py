@@ -231,9 +231,11 @@ def listed(items: Sequence[str], separator: str = ", ") -> str:
 
 def unknown_files(folder: Path, known: Collection[str]) -> Iterator[str]:
     """Files and links that are not among `known`, except those of an unfinished run and of `NOT_OURS`."""
+    unfinished = (folder / WORK_NAME).is_dir()
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         skipped = relative.parts[0] == WORK_NAME or not NOT_OURS.isdisjoint(relative.parts)
+        skipped |= unfinished and is_temporary(path)  # half of a file that a run was writing when it was killed
         if not skipped and relative.as_posix() not in known and (path.is_symlink() or not path.is_dir()):
             yield relative.as_posix()
 
