@@ -29,7 +29,7 @@ demo: setup ## run the whole check offline, print the table, write demo/results/
 	$(BIN)/stackgen demo --out demo
 
 test: setup ## run the tests (minutes, CPU, no network); python -m pytest -m slow runs those that take longer
-	$(BIN)/python -m pytest -n 3 -m "not slow"
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
 
 quality: setup ## lint, format check, types
 	$(BIN)/ruff check .

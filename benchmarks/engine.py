@@ -36,7 +36,7 @@ from stackwalls.evaluate.engine.engine import Engine, Explained
 from stackwalls.evaluate.engine.kernels import reduced_dtype
 from stackwalls.evaluate.engine.score import SeenRows, channel_masks
 from stackwalls.evaluate.maps import normalized_maps
-from stackwalls.hub_cards import Batch, StackDataset, Transform
+from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import VGG16_WALL, BlindModel, MaskedVGG16, certify, load_model, walled
 from stackwalls.model.networks.seen_rows import rows_needed
 
@@ -106,9 +106,7 @@ class Noise(StackDataset):
         pixels = (images.cpu() * 64 + 128).clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         self.images = pixels.contiguous().numpy()
 
-    def batches(
-        self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, transform: Transform = "auto"
-    ) -> Iterator[Batch]:
+    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, *_: object) -> Iterator[Batch]:
         for first, last in spans or [(0, len(self))]:
             for start in range(first, last, batch_size):
                 part = self.images[start : min(start + batch_size, last)]
@@ -176,7 +174,7 @@ def fast_passes(model: MaskedVGG16, engine: Engine) -> dict[str, float]:
 def shown(model: BlindModel, explained: Explained) -> int:
     """How many channels have a mask that shows something outside the wall."""
     masks = channel_masks(explained.activations[0], 224)
-    return int((masks[:, : VGG16_WALL.start].flatten(1) > 0).any(1).sum())
+    return int((masks[:, : VGG16_WALL.boxes[0].top].flatten(1) > 0).any(1).sum())
 
 
 def compare(

@@ -22,7 +22,7 @@ import torch
 from miniature_judge import judged
 from PIL import Image
 
-from stackwalls.model import VGG16_WALL, load_model, parse_classes
+from stackwalls.model import load_model, parse_classes
 from stackwalls.stackgen.diffusion import Call, Flaw, TextToImage, complete_call, find_model, place
 from stackwalls.stackgen.diffusion.miniature.spec import DESCRIPTION
 from stackwalls.stackgen.generation.attempts import inspect_frame
@@ -62,18 +62,18 @@ def main() -> None:
     for item in work_items(spec):
         for attempt in range(ATTEMPTS):
             began = time.perf_counter()
-            prompt = prompt_for(item.entry.index, attempt)
+            prompt = prompt_for(item.label, attempt)
             (frame,) = model.draw([prompt.text], [frame_seed(spec.seed, item, attempt)])
             assert not isinstance(frame, Flaw), frame
             (detections,) = localizer.locate([frame], [prompt.nouns])
-            found = inspect_frame(frame, detections, VGG16_WALL)
-            row = {"label": item.entry.index, "seconds": time.perf_counter() - began, "accepted": False}
+            found = inspect_frame(frame, detections, spec.band)
+            row = {"label": item.label, "seconds": time.perf_counter() - began, "accepted": False}
             rows.append(row)
             if isinstance(found, Rejection):
                 continue
             row |= {
                 "accepted": True,
-                "right": judged(judge, frame, [found["seen_box"], found["hidden_box"]], item.entry.index),
+                "right": judged(judge, frame, [found["seen_box"], found["hidden_box"]], item.label),
             }
             sheet.append(np.asarray(frame))
             break

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from stackwalls.model import VGG16_WALL, resize_and_crop
+from stackwalls.model import USUAL_TRANSFORM, VGG16_WALL
 from stackwalls.model.images import decode_and_crop, open_images
 from stackwalls.model.images.drawn import draw_scene, drawn_classes
 from stackwalls.stackmix import compose, encode
@@ -46,7 +46,7 @@ def pairs_of(source: str, classes: int) -> list[Pair]:
 
 def plain(pair: Pair) -> bytes:
     """What one writes without thinking of speed: PIL's transform, one array over the other, PNG as PIL saves it."""
-    first, second = (resize_and_crop(Image.open(io.BytesIO(data))) for data in pair)
+    first, second = (USUAL_TRANSFORM(Image.open(io.BytesIO(data))) for data in pair)
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate([first[:170], second[170:]])).save(buffer, "PNG")
     return buffer.getvalue()

@@ -50,7 +50,7 @@ def main(demo: Path) -> None:
 def _sheet(folder: Path) -> NDArray[np.uint8]:
     """All pictures of a set, with the wall."""
     pictures = [np.asarray(row["image"].resize((SHOWN, SHOWN))) for row in load_dataset(str(folder), split="test")]
-    line = round(SHOWN * VGG16_WALL.start / VGG16_WALL.image_size)
+    line = round(SHOWN * VGG16_WALL.boxes[0].top / VGG16_WALL.image_size)
     cells = [picture.copy() for picture in pictures]
     for cell in cells:
         cell[line - 1 : line + 1] = (220, 20, 30)

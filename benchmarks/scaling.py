@@ -29,7 +29,7 @@ from devices import available_device
 from engine import calibrated_masked_vgg16
 
 from stackwalls.evaluate import METHODS, evaluate
-from stackwalls.hub_cards import Batch, StackDataset, Transform
+from stackwalls.hub_cards import Batch, StackDataset
 
 FIRST = 10
 
@@ -41,9 +41,7 @@ class Drawn(StackDataset):
         super().__init__("drawn", lambda start: iter(()), count, contents="seeded noise")
         self.first = float("nan")
 
-    def batches(
-        self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, transform: Transform = "auto"
-    ) -> Iterator[Batch]:
+    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, *_: object) -> Iterator[Batch]:
         for start, stop in spans or [(0, len(self))]:
             for place in range(start, stop, batch_size):
                 rows = range(place, min(place + batch_size, stop))

@@ -1,6 +1,7 @@
 """Dataset × network × methods → saliency maps → mu and related metrics → tables, figures, report.
 
-- `run/`: one evaluation, from its spec to rows; `subject` (the network, its wall, its target layer)
+- `run/`: one evaluation, from its spec to rows; `subject` (the network, its wall, its target layer); `classes` (which
+  of them are whose, by name)
 - maps: `maps` (what a method becomes), `methods` (the registry of CAM methods), `adapters/` (methods of
   any other form, which need no registration), `engine/` (grad-cam's maps, faster)
 - measures: `metrics` (pure functions of maps and a wall), `statistics` (intervals and tests), `checks/`

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 import pyarrow as pa
 
+from stackwalls.evaluate.classes import ClassNames
 from stackwalls.evaluate.report.table import Table
 from stackwalls.evaluate.run.identity import weights_hash
 from stackwalls.evaluate.run.provenance import notes
@@ -43,6 +44,11 @@ class Measurements:
         frame: pd.DataFrame = self.rows.to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
         return frame
 
+    @cached_property
+    def names(self) -> dict[str, ClassNames]:
+        """Dataset → what the class numbers of its rows are called."""
+        return {dataset["name"]: ClassNames.of(self.run, dataset) for dataset in self.run["datasets"]}
+
     @property
     def wall(self) -> Wall:
         """The wall by which the maps were judged."""
@@ -51,7 +57,7 @@ class Measurements:
 
     @property
     def blind(self) -> bool:
-        """Whether the network is proven blind; False for a baseline, which sees the band."""
+        """Whether the network is proven blind; False for a baseline, which sees the whole image."""
         return bool(self.run.get("blind", True))
 
     @cached_property

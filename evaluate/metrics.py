@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from stackwalls.model import InputError, Wall
+from stackwalls.model import Box, InputError, Wall
 
 
 def mu(maps: Any, wall: Wall) -> Any:
@@ -48,7 +48,7 @@ def dead_zone_lit(maps: Any, wall: Wall) -> Any:
 
     Arguments and errors as for `mu`. Returns `(N,)` bool; False for a map that is zero everywhere.
     """
-    return _like(maps, lambda values: (values[wall.index(3)] > 0).any(2).any(1), wall)
+    return _like(maps, lambda values: _over(values > 0, wall.dead) > 0, wall)
 
 
 def pointing_game(maps: Any, wall: Wall) -> Any:
@@ -64,21 +64,25 @@ def pointing_game(maps: Any, wall: Wall) -> Any:
     def share(values: torch.Tensor) -> torch.Tensor:
         highest = values.amax((1, 2), keepdim=True)
         at_highest = ((values == highest) & (highest > 0)).double()
-        return at_highest[wall.index(3)].sum((1, 2)) / at_highest.sum((1, 2))
+        return _over(at_highest, wall.dead) / at_highest.sum((1, 2))
 
     return _like(maps, share, wall)
 
 
-def dead_cells(wall: Wall, size: int) -> NDArray[np.float64]:
-    """The dead share of every row (or column) of cells of a `size` × `size` map of the image, `(size,)` in [0, 1].
+def dead_cells(wall: Wall, height: int, width: int) -> NDArray[np.float64]:
+    """The dead share of every cell of a map of the image, `(height, width)` in [0, 1].
 
-    A cell covers `image_size / size` pixel rows. The wall may cut it: with `bottom:54`, row 10 of 14 covers
-    pixel rows 160 to 175, of which 6 of 16 are dead.
+    A cell covers `image_size / height` × `image_size / width` pixels. The wall may cut it: with `bottom:54`, row 10 of
+    14 covers pixel rows 160 to 175, of which 6 of 16 are dead.
     """
-    edges = np.arange(size + 1) * (wall.image_size / size)
-    overlap = np.minimum(edges[1:], wall.stop) - np.maximum(edges[:-1], wall.start)
-    shares: NDArray[np.float64] = np.maximum(overlap, 0) / np.diff(edges)
-    return shares
+
+    def overlap(cells: int, start: int, stop: int) -> NDArray[np.float64]:
+        edges = np.arange(cells + 1) * (wall.image_size / cells)
+        covered: NDArray[np.float64] = np.minimum(edges[1:], stop) - np.maximum(edges[:-1], start)
+        return np.maximum(covered, 0) / np.diff(edges)
+
+    shares = [np.outer(overlap(height, box.top, box.bottom), overlap(width, box.left, box.right)) for box in wall.dead]
+    return np.asarray(sum(shares))
 
 
 def mu_native(raw: Any, wall: Wall, final: bool = False) -> Any:
@@ -104,10 +108,9 @@ def mu_native(raw: Any, wall: Wall, final: bool = False) -> Any:
     def measure(values: torch.Tensor) -> torch.Tensor:
         positive = values.clamp_min(0)
         shifted = _over_maximum(positive if final else positive - positive.amin((1, 2), keepdim=True))
-        axis = 1 if wall.axis == "rows" else 2
-        energies = shifted.square().sum(3 - axis)  # (N, rows of cells across the wall)
-        dead = torch.from_numpy(dead_cells(wall, values.shape[axis])).to(energies.device)
-        dead_energy, seen_energy = (energies * dead).sum(1), (energies * (1 - dead)).sum(1)
+        energies = shifted.square()
+        dead = torch.from_numpy(dead_cells(wall, *values.shape[1:])).to(energies.device)
+        dead_energy, seen_energy = (energies * dead).sum((1, 2)), (energies * (1 - dead)).sum((1, 2))
         return (dead_energy / (dead_energy + seen_energy)).sqrt()
 
     return _like(raw, measure, None)
@@ -228,7 +231,10 @@ def _over_maximum(values: torch.Tensor) -> torch.Tensor:
 
 def _dead_share(values: torch.Tensor, wall: Wall, power: int) -> torch.Tensor:
     energies = _over_maximum(values) ** power
-    dead = energies[wall.index(3)].sum((1, 2))
-    axis = 1 if wall.axis == "rows" else 2
-    seen = torch.stack([energies.narrow(axis, start, stop - start).sum((1, 2)) for start, stop in wall.seen]).sum(0)
+    dead, seen = _over(energies, wall.dead), _over(energies, wall.seen)
     return dead / (dead + seen)
+
+
+def _over(values: torch.Tensor, boxes: Iterable[Box]) -> torch.Tensor:
+    """The sum of `(N, H, W)` over rectangles that do not overlap, `(N,)`."""
+    return torch.stack([values[(..., *box.slices)].sum((1, 2)) for box in boxes]).sum(0)

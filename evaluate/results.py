@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stackwalls.evaluate.classes import ClassNames
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.report.comparison import BaselineComparison
 from stackwalls.evaluate.report.figures import overlays
@@ -72,7 +73,7 @@ class Results(Measurements):
         if dataset is not None and dataset not in known:
             raise InputError(f"There are no results on {dataset!r}: expected one of {', '.join(known)}.")
         samples = self.samples.of(dataset or known[0])
-        return overlays(samples.at(range(min(images, len(samples)))), self.wall)
+        return overlays(samples.at(range(min(images, len(samples)))), self.wall, self.names)
 
     def compare(self, baseline: Measurements) -> BaselineComparison:
         """This network minus another on the same images, method by method, with intervals and tests.
@@ -138,7 +139,7 @@ class Results(Measurements):
                 Wall.parse(wall, run["wall"]["image_size"])
             rows, samples = _rows(folder), Samples.read(folder / _SAMPLES_NAME)
             check_rows(rows, run["datasets"])
-            samples.check([dataset["name"] for dataset in run["datasets"]])
+            samples.check({dataset["name"]: ClassNames.of(run, dataset) for dataset in run["datasets"]})
         except InputError as error:
             raise InputError(f"Cannot use the results in {folder}: {error}") from error
         return cls(run, certificate, rows, samples)

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
+from stackwalls.evaluate.classes import LogitClasses
+from stackwalls.hub_cards import StackDataset
 from stackwalls.model import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     VGG16_WALL,
+    BlindModel,
     InputError,
     KeptState,
     Network,
+    Transform,
     Wall,
     Walled,
     check_usable,
-    class_names,
     find_network,
+    is_walled,
     preserved,
 )
 
 _PUT_BEHIND = "put it behind one by `walled(model, 'bottom:64')` (--model walled:NAME)"
 
-_MOST_CLASSES = len(class_names())
+
+class LogitsOf(nn.Module):
+    """A network whose output is an object that has the logits, as transformers' is; its output is the logits."""
+
+    def __init__(self, network: nn.Module, name: str) -> None:
+        super().__init__()
+        self.network, self.name = network, name
+        self.train(network.training)
+
+    def forward(self, images: torch.Tensor) -> Any:
+        """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
+        return self.network(images).logits
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +58,8 @@ class Subject:
         name: for tables and reports.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels, by which the input is divided.
-        class_indices: the ImageNet-1k index of each logit, or None: logit i is class i.
+        transform: makes an image of any size one that fits the wall.
+        classes: what the logits stand for.
     """
 
     model: nn.Module
@@ -52,11 +68,18 @@ class Subject:
     name: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    class_indices: tuple[int, ...] | None = None
+    transform: Transform
+    classes: LogitClasses
 
     @classmethod
-    def of(cls, model: nn.Module, wall: Wall | str | None = None, target_layer: nn.Module | None = None) -> Subject:
-        """Take wall and target layer from the call or the model's attributes, name and normalization from the model.
+    def of(
+        cls,
+        model: nn.Module,
+        wall: Wall | str | None = None,
+        target_layer: nn.Module | None = None,
+        class_names: Sequence[str] | str | Path | None = None,
+    ) -> Subject:
+        """Take wall, target layer and class names from the call or the model's attributes, the rest from the model.
 
         Raises:
             InputError: if there is no wall or no target layer, the layer is not part of the model, or an attribute of
@@ -65,7 +88,8 @@ class Subject:
         if not isinstance(model, nn.Module):
             raise InputError(f"Expected `model` to be a torch.nn.Module, but got {type(model).__name__}.")
         name = getattr(model, "name", type(model).__name__)
-        wall = Wall.parse(wall) if isinstance(wall, str) else wall or getattr(model, "wall", None)
+        transform = own_transform(model)
+        wall = wall_of(wall, transform) or getattr(model, "wall", None)
         if wall is None:
             raise InputError(
                 f"{name} has no wall, so no part of a map is known to be wrong: {_PUT_BEHIND}. If its layers make it "
@@ -75,6 +99,12 @@ class Subject:
         if not isinstance(wall, Wall):
             raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")
         target_layer = target_layer if target_layer is not None else getattr(model, "target_layer", None)
+        if transform is not None and transform.size != wall.image_size:
+            raise InputError(
+                f"{name} takes images of {transform.size} × {transform.size} pixels (its `transform`), but the wall "
+                f"{wall} is of {wall.image_size} × {wall.image_size}: name one of its size, such as "
+                f"bottom:{transform.size // 4}@{transform.size}."
+            )
         if target_layer is None:
             raise InputError(
                 f"{name} names no target layer: set its attribute `target_layer`, or pass it (`target_layer=`): the "
@@ -95,31 +125,37 @@ class Subject:
             _of_rgb(name, attribute, getattr(model, attribute, usual))
             for attribute, usual in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD))
         )
-        classes = _class_indices(name, getattr(model, "class_indices", None))
-        return cls(model, target_layer, wall, name, mean, std, classes)
+        classes = LogitClasses.of(model, name, class_names)
+        return cls(
+            _with_plain_logits(model, name, wall.image_size),
+            target_layer,
+            wall,
+            name,
+            mean,
+            std,
+            transform or Transform.of_size(wall.image_size),
+            classes,
+        )
+
+    def check_fits(self, dataset: StackDataset) -> None:
+        """Check that a set that was made for a wall is of the network's size.
+
+        Raises:
+            InputError: if it is not: resizing would blur the edge between the two images of each.
+        """
+        size, made = self.wall.image_size, dataset.wall
+        if made is not None and made.image_size != size:
+            there = made.image_size
+            raise InputError(
+                f"{dataset.name} has images of {there} × {there} pixels (wall {made}), but {self.name} takes {size} × "
+                f"{size} (wall {self.wall}): make a set for this network (`stackgen mix --for MODEL`), or put the "
+                f"network behind a wall of {there} × {there}."
+            )
 
     @property
     def layer_name(self) -> str:
         """The target layer's name in `named_modules`."""
         return next(str(name) for name, module in self.model.named_modules() if module is self.target_layer)
-
-    def class_of(self, logit: int) -> int:
-        """The class of a logit; negative numbers stay."""
-        return logit if self.class_indices is None or logit < 0 else self.class_indices[logit]
-
-    def could_be(self, label: int, logits: int) -> bool:
-        """Whether it is known if one of the logits stands for the class."""
-        return self.class_indices is not None or self.logit_of(label, logits) is not None
-
-    def logit_of(self, label: int, logits: int) -> int | None:
-        """The logit of a class, among `logits`; None if the network does not know it.
-
-        Without `class_indices`, logit i is class i if there are at most as many logits as classes; 1001 or 21,841 are
-        of other classes.
-        """
-        if self.class_indices is None:
-            return label if 0 <= label < logits <= _MOST_CLASSES else None
-        return self.class_indices.index(label) if label in self.class_indices else None
 
     @cached_property
     def kept(self) -> KeptState:
@@ -139,8 +175,8 @@ class Subject:
             logits: torch.Tensor = self.model(image)
         return logits
 
-    def check_gradient(self) -> None:
-        """Check that a gradient of the logits arrives at the target layer's map.
+    def check_gradient(self) -> int:
+        """Check that a gradient of the logits arrives at the target layer's map; returns how many logits there are.
 
         Raises:
             InputError: if the layer does not run, or the gradient is cut behind it.
@@ -160,7 +196,7 @@ class Subject:
                 raise InputError(f"The target layer {self.layer_name} of {self.name} does not run: name another one.")
             found = maps[-1]
             if not isinstance(found, torch.Tensor):
-                return
+                return logits.shape[1]
             gradient = None
             if found.requires_grad and logits.requires_grad:
                 (gradient,) = torch.autograd.grad(logits.sum(), found, allow_unused=True)
@@ -169,6 +205,7 @@ class Subject:
                 f"No gradient of the logits of {self.name} arrives at its target layer {self.layer_name}: leave out "
                 "torch.no_grad() and detach() behind it, or name a layer that the logits depend on."
             )
+        return logits.shape[1]
 
     @property
     def device(self) -> torch.device:
@@ -177,41 +214,55 @@ class Subject:
 
 
 def network_and_wall(
-    model: Network, weights: str | Path | None, wall: Wall | str | None, walls: Collection[Wall], require_blind: bool
+    model: Network,
+    weights: str | Path | None,
+    wall: Wall | str | None,
+    walls: Collection[Wall],
+    require_blind: bool,
+    class_names: Sequence[str] | str | Path | None = None,
 ) -> tuple[nn.Module, Wall | None]:
     """The network that a user means, and the wall by which maps are judged if it is not the network's own.
 
-    `walls` are those that the datasets were made for. A named network gets one of them.
+    `walls` are those that the datasets were made for. A named network gets one of them. The class names make the head
+    of a walled network that is read from a checkpoint.
 
     Raises:
         InputError: if there is no such network, or it would be named for several walls.
         RunError: if pretrained weights cannot be loaded.
     """
-    wall = Wall.parse(wall) if isinstance(wall, str) else wall
     if wall is None and len(walls) > 1 and isinstance(model, str | Path):
         listed = ", ".join(sorted(map(str, walls)))
         raise InputError(f"The datasets were made for different walls ({listed}): name one (`wall=`, --wall).")
-    network = find_network(model, weights, wall, next(iter(walls), None))
+    of_data = next(iter(walls), None)
+    if isinstance(model, str | Path) and is_walled(str(model)):
+        return find_network(model, weights, wall, of_data, class_names), None
+    network = find_network(model, weights, wall, of_data)
+    wall = wall_of(wall, own_transform(network))
     if wall is None and not require_blind and getattr(network, "wall", None) is None:
-        wall = next(iter(walls), VGG16_WALL)
+        wall = of_data or VGG16_WALL
     return network, wall
 
 
-def _class_indices(name: str, given: object) -> tuple[int, ...] | None:
-    """From a sequence, an array or a tensor."""
-    if given is None:
-        return None
-    found = np.asarray(given.detach().cpu() if isinstance(given, torch.Tensor) else given, dtype=object)
-    classes = [each.item() if isinstance(each, torch.Tensor | np.generic) else each for each in found.reshape(-1)]
-    wrong = [each for each in classes if type(each) is not int or not 0 <= each < _MOST_CLASSES]
-    if wrong or found.ndim != 1 or len(set(classes)) < len(classes):
-        twice = [each for each, times in Counter(map(repr, classes)).items() if times > 1]
-        got = f"{wrong[0]!r:.60}" if wrong else f"{twice[0]} twice" if twice else f"{given!r:.60}"
-        raise InputError(
-            f"Expected `class_indices` of {name} to be the ImageNet-1k index of each logit, different whole numbers "
-            f"from 0 to {_MOST_CLASSES - 1}, but got {got}."
-        )
-    return tuple(map(int, classes))
+def own_transform(model: object) -> Transform | None:
+    """The network's own transform, if it names one; an attribute of another kind is not ours."""
+    transform = getattr(model, "transform", None)
+    return transform if isinstance(transform, Transform) else None
+
+
+def wall_of(wall: Wall | str | None, transform: Transform | None) -> Wall | None:
+    """The wall that is meant; a text is of the size that the network's transform names, where it does not say one."""
+    return Wall.parse(wall, transform.size if transform else None) if isinstance(wall, str) else wall
+
+
+def _with_plain_logits(model: nn.Module, name: str, size: int) -> nn.Module:
+    """The network, in a `LogitsOf` if its output for an image is an object with `logits`."""
+    if isinstance(model, BlindModel):
+        return model
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    output = None
+    with preserved(model), torch.inference_mode(), suppress(Exception):  # the certificate says what is wrong with it
+        output = model(torch.zeros(1, 3, size, size, device=device))
+    return LogitsOf(model, name) if isinstance(getattr(output, "logits", None), torch.Tensor) else model
 
 
 def _of_rgb(name: str, attribute: str, given: object) -> tuple[float, float, float]:

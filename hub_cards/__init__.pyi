@@ -31,7 +31,11 @@ from .model_folder import (
     complete_model_folder as complete_model_folder,
     save_model_folder as save_model_folder,
 )
-from .reading import dataset_classes as dataset_classes, open_dataset as open_dataset
+from .reading import (
+    dataset_classes as dataset_classes,
+    dataset_manifest as dataset_manifest,
+    open_dataset as open_dataset,
+)
 from .recipe import Recipe as Recipe, open_recipe as open_recipe, recipe_folder as recipe_folder
 from .record import (
     MEANINGS as MEANINGS,
@@ -41,7 +45,7 @@ from .record import (
     stack_mix_recipe_features as stack_mix_recipe_features,
 )
 from .row_reader import RowReader as RowReader
-from .stack_dataset import Batch as Batch, StackDataset as StackDataset, Transform as Transform
+from .stack_dataset import Batch as Batch, Resizing as Resizing, StackDataset as StackDataset
 from .verification import verify as verify
 from .writing.finishing import Card as Card
 from .writing.folder_writer import FolderWriter as FolderWriter, ItemRecord as ItemRecord

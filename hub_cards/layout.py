@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest, differences
-from stackwalls.hub_cards.record import check_columns, check_rows
+from stackwalls.hub_cards.record import RECORDS, check_columns, check_rows
 from stackwalls.hub_cards.writing.run_store import WORK_NAME, RunStore
-from stackwalls.model import InputError, RunError, StackwallsError, file_sha256
+from stackwalls.model import InputError, LabelSpace, RunError, StackwallsError, file_sha256
 from stackwalls.model.files import is_temporary, regular_file
 
 CARD_NAME = "README.md"
@@ -186,7 +186,10 @@ def open_parquet(path: Path, needed: pa.Schema | None = None) -> Iterator[pq.Par
 
 
 def read_groups(
-    paths: Iterable[Path], columns: list[str] | None = None, needed: pa.Schema | None = None
+    paths: Iterable[Path],
+    columns: list[str] | None = None,
+    needed: pa.Schema | None = None,
+    classes: LabelSpace | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of Parquet files in order, one row group in memory at a time (`iter_batches` would read ahead).
 
@@ -198,8 +201,16 @@ def read_groups(
             for group in range(file.num_row_groups):
                 for batch in file.read_row_group(group, columns=columns, use_threads=False).to_batches():
                     if needed is not None:
-                        check_rows(batch)
+                        check_rows(batch, classes)
                     yield batch
+
+
+def record_batches(
+    folder: Path, manifest: Manifest, columns: list[str] | None = None, shards: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a set, or of some of its shards, as `read_groups` reads and checks them."""
+    paths = [folder / name for name in (manifest.shards() if shards is None else shards)]
+    return read_groups(paths, columns, RECORDS[manifest.kind](manifest.classes).arrow_schema, manifest.classes)
 
 
 def unfinished_spec(folder: Path) -> dict[str, Any] | None:
@@ -220,9 +231,11 @@ def listed(items: Sequence[str], separator: str = ", ") -> str:
 
 def unknown_files(folder: Path, known: Collection[str]) -> Iterator[str]:
     """Files and links that are not among `known`, except those of an unfinished run and of `NOT_OURS`."""
+    unfinished = (folder / WORK_NAME).is_dir()
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         skipped = relative.parts[0] == WORK_NAME or not NOT_OURS.isdisjoint(relative.parts)
+        skipped |= unfinished and is_temporary(path)  # half of a file that a run was writing when it was killed
         if not skipped and relative.as_posix() not in known and (path.is_symlink() or not path.is_dir()):
             yield relative.as_posix()
 

@@ -7,13 +7,15 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from stackwalls.model import InputError, Wall, without_tokens
+from stackwalls.model import InputError, LabelSpace, Transform, Wall, imagenet, without_tokens
 from stackwalls.model.documents import (
     COUNT,
+    FLAG,
     MOST_BYTES,
     OBJECT,
     SHA256,
@@ -35,14 +37,18 @@ RECIPE_KIND = "stack-mix-recipe"
 COUNTS = ("requested", "kept", "rejected")
 
 _NAMED = keys({"name": TEXT}, {"preset": nullable(TEXT), "revision": nullable(TEXT), "licence": nullable(TEXT)})
+_CLASSES = {"class_names": each(TEXT)}
 _MIX = keys(
     {"source": TEXT, "per_class": COUNT, "seed": COUNT, "wall": TEXT},
-    {"labels": TEXT, "encoder": TEXT, "redone": each(OBJECT)},
+    {"labels": TEXT, "label_space": TEXT, "encoder": TEXT, "redone": each(OBJECT), **_CLASSES}
+    | {"transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG}, closed=True)},
 )
 SPEC_SCHEMAS = {
     "stack-mix": _MIX,
     "stack-mix-recipe": _MIX,
-    "stack-gen": keys({"wall": TEXT}, {"model": _NAMED, "localizer": {"type": ["object", "string", "null"]}}),
+    "stack-gen": keys(
+        {"wall": TEXT}, {"model": _NAMED, "localizer": {"type": ["object", "string", "null"]}} | _CLASSES
+    ),
 }
 """What the spec of each kind must be, because the card and the readers use it."""
 
@@ -69,7 +75,8 @@ class Manifest:
     Attributes:
         format: version of this layout.
         kind: one of `KINDS`.
-        spec: the settings; the same spec gives the same folder.
+        spec: the settings; the same spec gives the same folder. Classes that are not ImageNet-1k's are in it as
+            `class_names`.
         versions: of the packages that the bytes depend on.
         inputs: hashes of the sources, revisions of models.
         counts: "requested", "kept" (rows) and "rejected" (entries of rejected.parquet). STACK-MIX counts draws:
@@ -99,7 +106,14 @@ class Manifest:
             checked(asdict(self), _SCHEMA | {"properties": _SCHEMA["properties"] | {"spec": SPEC_SCHEMAS[self.kind]}})
         except ValueError as error:
             raise InputError(f"This does not describe a {self.kind} folder: {error}.") from error
-        Wall.parse(self.spec["wall"])
+        size = Wall.parse(self.spec["wall"]).image_size
+        if self.transform.size != size or ("transform" in self.spec and self.transform.is_usual):
+            raise InputError(
+                f"Expected the manifest's transform to be one to {size} × {size} pixels, and none if that is the usual "
+                f"one, but got {self.transform}."
+            )
+        if "class_names" in self.spec and self.classes.is_imagenet:
+            raise InputError("A manifest lists class names (`class_names`) unless they are ImageNet-1k's.")
         check_publishable({"spec": self.spec, "versions": self.versions, "inputs": self.inputs})
         _check_counts(self.kind, self.counts)
         for path in self.files:
@@ -148,6 +162,18 @@ class Manifest:
     def wall(self) -> Wall:
         """The wall that the dataset was made for."""
         return Wall.parse(self.spec["wall"])
+
+    @cached_property
+    def classes(self) -> LabelSpace:
+        """The classes that labels are indices of: the spec's `class_names`, ImageNet-1k's where it has none."""
+        names = self.spec.get("class_names")
+        return imagenet() if names is None else LabelSpace(tuple(names))
+
+    @cached_property
+    def transform(self) -> Transform:
+        """What each image of a source went through; the usual one of the wall's size unless the spec says another."""
+        said = self.spec.get("transform")
+        return Transform.of_size(self.wall.image_size) if said is None else Transform(**said)
 
     def shards(self) -> list[str]:
         """Paths of the Parquet files that hold the rows, in order."""

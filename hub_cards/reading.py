@@ -17,9 +17,18 @@ from huggingface_hub.hf_api import RepoFile
 from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, open_parquet
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
 from stackwalls.hub_cards.row_reader import RowReader, check_unchanged, shard_rows
-from stackwalls.hub_cards.stack_dataset import StackDataset, check_row
+from stackwalls.hub_cards.stack_dataset import StackDataset
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
-from stackwalls.model import HubId, InputError, RunError, StackwallsError, commit_of, first_line, hub_failures
+from stackwalls.model import (
+    HubId,
+    InputError,
+    LabelChoice,
+    RunError,
+    StackwallsError,
+    commit_of,
+    first_line,
+    hub_failures,
+)
 from stackwalls.model.files import as_text
 from stackwalls.model.images import ImageRow, LabelledImages, MapStyle, open_images
 from stackwalls.model.images.hub import download_hub, opening, stream_hub
@@ -35,7 +44,7 @@ _BLOCK = 1 << 20
 """Bytes of a request for less than that, such as a footer or a column of labels."""
 
 
-def open_dataset(source: str | Path | datasets.Dataset | MapStyle) -> StackDataset:
+def open_dataset(source: str | Path | datasets.Dataset | MapStyle, *, label_space: LabelChoice = None) -> StackDataset:
     """Open a dataset for reading in batches.
 
     Args:
@@ -44,6 +53,7 @@ def open_dataset(source: str | Path | datasets.Dataset | MapStyle) -> StackDatas
             - `user/name[@revision]` on the Hugging Face Hub, which is streamed (split `test` unless `:split` follows);
               a local path of that name is read instead, unless it starts with `hf://datasets/`;
             - whatever else `open_images` opens; images without a label get the label -1.
+        label_space: see `open_images`; a finished set has its own.
 
     Raises:
         InputError: if it is none of these, is unfinished or incomplete; the message says what was tried.
@@ -55,12 +65,12 @@ def open_dataset(source: str | Path | datasets.Dataset | MapStyle) -> StackDatas
         hub = find_hub_id(source)
         if hub is not None:
             with also_not_here(str(source)):
-                return _open_hub(hub)
+                return _open_hub(hub, label_space)
         folder = Path(source)
         if (folder / MANIFEST_NAME).is_file():
-            return _open_finished(folder)
+            return _open_finished(folder, label_space)
         _check_is_no_part(folder)
-    images = open_images(source, unlabelled=True)
+    images = open_images(source, unlabelled=True, label_space=label_space)
     return _of_images(images.name, images)
 
 
@@ -77,23 +87,38 @@ def dataset_classes(source: str | Path) -> tuple[int, ...]:
     folder = Path(source)
     if (folder / MANIFEST_NAME).is_file():
         return tuple(sorted(set(RowReader(folder).columns("label")["label"])))
-    hub = None if folder.exists() else HubId.parse(str(source))
+    labels: set[int] = set()
+    with _set_at(source) as (hub, commit, manifest):
+        for name in manifest.shards():
+            with _opened_shard(hub.repository, commit, name) as file:
+                labels.update(file.read(columns=["label"], use_threads=False).column("label").to_pylist())
+    return tuple(sorted(labels))
+
+
+def dataset_manifest(source: str | Path) -> Manifest:
+    """The manifest of a finished set; arguments and errors as in `dataset_classes`."""
+    if (Path(source) / MANIFEST_NAME).is_file():
+        return Manifest.read(Path(source))
+    with _set_at(source) as (_, _, manifest):
+        return manifest
+
+
+@contextmanager
+def _set_at(source: str | Path) -> Iterator[tuple[HubId, str, Manifest]]:
+    """A finished set on the Hub: its id, the commit and its manifest."""
+    hub = None if Path(source).exists() else HubId.parse(str(source))
     if hub is None:
         raise InputError(
             f"There is no finished dataset folder {source}, and it is not a Hub id either: expected a folder that "
             "`stackgen mix` or `generate` made, or user/name[@revision]."
         )
-    labels: set[int] = set()
     with opening(hub):
         commit = _commit(hub)
         manifest = _manifest_at(hub.repository, commit)
         if manifest is None:
             why = f"it has no {MANIFEST_NAME}, so it is not a set of this package"
             raise InputError(f"Cannot read the classes of {hub}: {why}. Name them one by one.")
-        for name in manifest.shards():
-            with _opened_shard(hub.repository, commit, name) as file:
-                labels.update(file.read(columns=["label"], use_threads=False).column("label").to_pylist())
-    return tuple(sorted(labels))
+        yield hub, commit, manifest
 
 
 def _check_is_no_part(folder: Path) -> None:
@@ -109,9 +134,9 @@ def _check_is_no_part(folder: Path) -> None:
         )
 
 
-def _open_finished(folder: Path) -> StackDataset:
+def _open_finished(folder: Path, label_space: LabelChoice) -> StackDataset:
     manifest = Manifest.read(folder)
-    _check_has_pixels(str(folder), manifest)
+    _check_is_set(str(folder), manifest, label_space)
     check_present(folder, manifest)
     return _on_disk(as_text(folder.resolve().name), folder, manifest)
 
@@ -132,7 +157,7 @@ def _on_disk(name: str, folder: Path, manifest: Manifest) -> StackDataset:
 
 
 def _of_images(name: str, images: LabelledImages) -> StackDataset:
-    dataset = StackDataset(name, images.rows, len(images.labels), contents=images.contents)
+    dataset = StackDataset(name, images.rows, len(images.labels), contents=images.contents, classes=images.classes)
     _check_rows(dataset, zip(images.ids, images.labels.tolist(), strict=True))
     return dataset
 
@@ -141,10 +166,12 @@ def _check_rows(dataset: StackDataset, rows: Iterable[tuple[str, int]]) -> None:
     """Check all ids and labels before any image is used."""
     ids: set[str] = set()
     for number, row in enumerate(rows):
-        check_row(dataset.name, number, *row, ids)
+        dataset.check_row(number, *row, ids)
 
 
-def _check_has_pixels(name: str, manifest: Manifest) -> None:
+def _check_is_set(name: str, manifest: Manifest, label_space: LabelChoice) -> None:
+    if label_space is not None:
+        raise InputError(f"{name} is a finished set, whose classes are known: leave out the label space.")
     if manifest.kind == RECIPE_KIND:
         raise InputError(
             f"{name} is a recipe of STACK-MIX without pixels: rebuild the set from your own copy of the images with "
@@ -152,7 +179,7 @@ def _check_has_pixels(name: str, manifest: Manifest) -> None:
         )
 
 
-def _open_hub(hub: HubId) -> StackDataset:
+def _open_hub(hub: HubId, label_space: LabelChoice) -> StackDataset:
     """A dataset on the Hub, pinned to the commit that its revision names now.
 
     A set of this package is read a row group at a time, from any row on; any other is streamed by `datasets`. With
@@ -162,10 +189,10 @@ def _open_hub(hub: HubId) -> StackDataset:
         try:
             commit = _commit(hub)
         except OfflineModeIsEnabled:
-            return _open_cached(hub)
+            return _open_cached(hub, label_space)
         manifest = _manifest_at(hub.repository, commit)
     if manifest is not None:
-        _check_has_pixels(str(hub), manifest)
+        _check_is_set(str(hub), manifest, label_space)
         with opening(hub):
             _check_stored(hub, commit, manifest)
         rows = partial(_streamed, hub.repository, commit, manifest)
@@ -173,10 +200,11 @@ def _open_hub(hub: HubId) -> StackDataset:
             str(hub), rows, manifest.counts["kept"], manifest.wall, manifest, contents=manifest.to_json()
         )
     pinned = HubId(hub.repository, commit, hub.split)
-    stream = stream_hub(pinned, SPLIT, unlabelled=True)
+    stream = stream_hub(pinned, SPLIT, unlabelled=True, label_space=label_space)
     if stream.size:
-        return StackDataset(str(hub), stream.rows, stream.size, contents=stream.contents)
-    return _of_images(str(hub), download_hub(pinned, SPLIT, unlabelled=True))  # the card does not say the length
+        return StackDataset(str(hub), stream.rows, stream.size, contents=stream.contents, classes=stream.classes)
+    images = download_hub(pinned, SPLIT, unlabelled=True, label_space=label_space)  # the card does not say the length
+    return _of_images(str(hub), images)
 
 
 def _commit(hub: HubId) -> str:
@@ -243,7 +271,7 @@ def _ahead(rows: Iterator[ImageRow], count: int) -> Iterator[ImageRow]:
             yield from held
 
 
-def _open_cached(hub: HubId) -> StackDataset:
+def _open_cached(hub: HubId, label_space: LabelChoice) -> StackDataset:
     """What `hf download` or an earlier `load_dataset` left on this disk."""
     cached = partial(huggingface_hub.snapshot_download, repo_type="dataset", local_files_only=True)
     try:
@@ -253,9 +281,10 @@ def _open_cached(hub: HubId) -> StackDataset:
     except (InputError, LocalEntryNotFoundError, FileNotFoundError):
         pass  # not a set of this package, or not all of it
     else:
+        _check_is_set(str(hub), manifest, label_space)
         return _on_disk(str(hub), folder, manifest)
     try:
-        return _of_images(str(hub), download_hub(hub, SPLIT, unlabelled=True))
+        return _of_images(str(hub), download_hub(hub, SPLIT, unlabelled=True, label_space=label_space))
     except StackwallsError as error:
         raise RunError(
             f"Cannot read {hub}: HF_HUB_OFFLINE is set and no whole copy is in the cache; unset it, or run "

@@ -11,14 +11,11 @@ from typing import Any
 import huggingface_hub
 
 from stackwalls.hub_cards.cards.license import License
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, read_groups
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, record_batches
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, RECIPE_KIND, Manifest
-from stackwalls.hub_cards.record import RECORDS
 from stackwalls.hub_cards.row_reader import RowReader, rejected_in
 from stackwalls.hub_cards.writing.folder_writer import FolderWriter
 from stackwalls.model import (
-    IMAGE_SIZE,
-    RESIZE,
     HubId,
     InputError,
     RunError,
@@ -58,9 +55,7 @@ class Recipe:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """The rows in order."""
-        shards = [self.folder / name for name in self.manifest.shards()]
-        groups = read_groups(shards, needed=RECORDS[RECIPE_KIND]().arrow_schema)
-        return (row for batch in groups for row in batch.to_pylist())
+        return (row for batch in record_batches(self.folder, self.manifest) for row in batch.to_pylist())
 
     def rejected(self) -> list[dict[str, str]]:
         """{"item", "reason"} of each sample that was rejected when the set was made."""
@@ -91,7 +86,7 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
             "files": manifest.files,
             "manifest_sha256": file_sha256(folder / MANIFEST_NAME),
         },
-        "transform": {"resize": RESIZE, "crop": IMAGE_SIZE},
+        "transform": {"resize": manifest.transform.resize, "crop": manifest.transform.size},
     }
     stated = str(license) if license else manifest.inputs.get("licence")
     inputs |= {"licence": stated} if stated else {}
@@ -110,10 +105,11 @@ def recipe_folder(folder: str | Path, out: str | Path, license: License | None =
 
 
 def _set_rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:
-    for path in (folder / name for name in manifest.shards()):
-        if file_sha256(path) != manifest.files[path.relative_to(folder).as_posix()]["sha256"]:
-            raise RunError(f"{path} was changed after it was made: `stackgen verify {quote(str(folder))}` says more.")
-        for batch in read_groups([path], needed=RECORDS[manifest.kind]().arrow_schema):
+    for name in manifest.shards():
+        if file_sha256(folder / name) != manifest.files[name]["sha256"]:
+            advice = f"`stackgen verify {quote(str(folder))}` says more"
+            raise RunError(f"{folder / name} was changed after it was made: {advice}.")
+        for batch in record_batches(folder, manifest, shards=[name]):
             yield from batch.to_pylist()
 
 

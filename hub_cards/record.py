@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import ClassLabel, Features, Image, List, Value
 
-from stackwalls.model import InputError, class_names
+from stackwalls.model import InputError, LabelSpace, imagenet
 
 MEANINGS: dict[str, str] = {
     "image": "the test image, 224 x 224 RGB, losslessly encoded (lossy blocks would mix across the wall)",
@@ -38,7 +38,17 @@ MEANINGS: dict[str, str] = {
     "hidden_share": "share of the other animal's box in the crop that is inside the dead zone, 0 to 1",
     "background": "share of the crop that neither box covers, 0 to 1",
 }
-"""The meaning of each column, for the card."""
+"""The meaning of each column in a set of ImageNet's classes and size."""
+
+
+def meanings(classes: LabelSpace, size: int) -> dict[str, str]:
+    """The meaning of each column in a set with these classes and images of `size` × `size` pixels."""
+    sized = {name: text.replace("224 x 224", f"{size} x {size}") for name, text in MEANINGS.items()}
+    if classes.is_imagenet:
+        return sized
+    general = {name: text.replace("animal", "object") for name, text in sized.items()}
+    return general | {"label": f"the class, 0 to {len(classes) - 1}, one of the source's own"}
+
 
 REJECTED_SCHEMA = pa.schema([("item", pa.string()), ("reason", pa.string())])
 """Columns of `rejected.parquet`: what was rejected, and why."""
@@ -59,7 +69,7 @@ def check_columns(found: pa.Schema, needed: pa.Schema) -> None:
             raise ValueError(f"expected its column {field.name} to be {field.type}, but it is {kind}")
 
 
-def check_rows(batch: pa.RecordBatch) -> None:
+def check_rows(batch: pa.RecordBatch, classes: LabelSpace | None = None) -> None:
     """Check values that every reader relies on, in those columns of a record that the batch has.
 
     Raises:
@@ -71,34 +81,51 @@ def check_rows(batch: pa.RecordBatch) -> None:
         nulls = (pc.struct_field(column, "bytes") if name == "image" else column).null_count
         if column.null_count or nulls:
             raise ValueError(f"expected a value in every row of its column {name}, but some are null")
-    if "label" in names and batch.num_rows:
+    if classes is not None and "label" in names and batch.num_rows:
         ends = pc.min_max(batch.column("label")).as_py()
-        if ends["min"] < 0 or ends["max"] >= len(class_names()):
-            raise ValueError(f"expected labels 0 to {len(class_names()) - 1}, but found {ends['min']} to {ends['max']}")
+        if ends["min"] < 0 or ends["max"] >= len(classes):
+            raise ValueError(f"expected labels 0 to {len(classes) - 1}, but found {ends['min']} to {ends['max']}")
 
 
-def _shared() -> dict[str, Any]:
+def row_fault(image_id: object, label: object, classes: LabelSpace, ids: set[str], *, unlabelled: bool = False) -> str:
+    """What is wrong with the id or the label of a row; empty if nothing is.
+
+    `ids` are those of the rows before it, and get this one. With `unlabelled`, a label may be -1.
+    """
+    if not isinstance(image_id, str) or not image_id.strip():
+        return f"the image_id {image_id!r:.60}: expected text that is not empty"
+    if image_id in ids:
+        return f"the image_id {image_id!r:.60}, which another row has too: expected a different one for each image"
+    ids.add(image_id)
+    if type(label) is not int or not -unlabelled <= label < len(classes):
+        unknown = ", or -1 where unknown" if unlabelled else ""
+        return f"the label {label!r:.60}: expected a class index, 0 to {len(classes) - 1}{unknown}"
+    return ""
+
+
+def _shared(classes: LabelSpace | None) -> dict[str, Any]:
     """The columns that both datasets share and that no row may lack."""
-    return {"image": Image(), "label": ClassLabel(names=list(class_names())), "image_id": Value("string")}
+    label = ClassLabel(names=list((classes or imagenet()).names))
+    return {"image": Image(), "label": label, "image_id": Value("string")}
 
 
-def stack_mix_features() -> Features:
-    """The columns of STACK-MIX; `MEANINGS` says what each one holds."""
+def stack_mix_features(classes: LabelSpace | None = None) -> Features:
+    """The columns of STACK-MIX with these classes, ImageNet-1k's by default; `MEANINGS` says what each one holds."""
     provenance = ("top_source", "bottom_source", "top_sha256", "bottom_sha256")
-    return Features(_shared() | {name: Value("string") for name in provenance})
+    return Features(_shared(classes) | {name: Value("string") for name in provenance})
 
 
-def stack_mix_recipe_features() -> Features:
+def stack_mix_recipe_features(classes: LabelSpace | None = None) -> Features:
     """The columns of a recipe: those of STACK-MIX with the hashes of the image in place of the image."""
     hashes = {name: Value("string") for name in ("image_sha256", "pixels_sha256")}
-    return Features({name: kind for name, kind in stack_mix_features().items() if name != "image"} | hashes)
+    return Features({name: kind for name, kind in stack_mix_features(classes).items() if name != "image"} | hashes)
 
 
-def stack_gen_features() -> Features:
-    """The columns of STACK-GEN; `MEANINGS` says what each one holds."""
+def stack_gen_features(classes: LabelSpace | None = None) -> Features:
+    """The columns of STACK-GEN with these classes, ImageNet-1k's by default; `MEANINGS` says what each one holds."""
     box, shares = List(Value("float32"), length=4), ("seen_score", "hidden_score", "seen_share", "hidden_share")
     return Features(
-        _shared()
+        _shared(classes)
         | {"prompt": Value("string"), "seed": Value("int64"), "attempt": Value("int32")}
         | {"model": Value("string"), "revision": Value("string")}
         | {"seen_box": box, "hidden_box": box, "crop": List(Value("int32"), length=4)}
@@ -106,12 +133,12 @@ def stack_gen_features() -> Features:
     )
 
 
-RECORDS: dict[str, Callable[[], Features]] = {
+RECORDS: dict[str, Callable[[LabelSpace], Features]] = {
     "stack-mix": stack_mix_features,
     "stack-mix-recipe": stack_mix_recipe_features,
     "stack-gen": stack_gen_features,
 }
-"""The columns of each kind of dataset."""
+"""The columns of each kind of dataset with given classes."""
 
 
 def encode_rows(rows: Sequence[Mapping[str, Any]], features: Features) -> pa.Table:

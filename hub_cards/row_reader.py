@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, open_parquet, read_groups
+from stackwalls.hub_cards.layout import REJECTED_NAME, check_present, open_parquet, read_groups, record_batches
 from stackwalls.hub_cards.manifest import Manifest
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA, check_columns, check_rows
 from stackwalls.model import InputError, RunError, file_sha256
@@ -67,11 +67,11 @@ class RowReader:
     def __init__(self, folder: Path) -> None:
         self.manifest = Manifest.read(folder)
         check_present(folder, self.manifest)
-        self._folder, self._schema = folder, RECORDS[self.manifest.kind]().arrow_schema
+        self._folder, schema = folder, RECORDS[self.manifest.kind](self.manifest.classes).arrow_schema
         self._groups: list[tuple[Path, int]] = []
         sizes: list[int] = []
-        for path in self._shards():
-            with open_parquet(path, self._schema) as file:
+        for path in (folder / name for name in self.manifest.shards()):
+            with open_parquet(path, schema) as file:
                 groups = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
             self._groups += [(path, group) for group in range(len(groups))]
             sizes += groups
@@ -88,7 +88,7 @@ class RowReader:
 
     def columns(self, *names: str) -> dict[str, list[Any]]:
         """Whole columns, without the images; for those that are short."""
-        batches = list(read_groups(self._shards(), columns=list(names), needed=self._schema))
+        batches = list(record_batches(self._folder, self.manifest, list(names)))
         return {name: [value for batch in batches for value in batch.column(name).to_pylist()] for name in names}
 
     def __getitem__(self, number: int) -> dict[str, Any]:
@@ -109,15 +109,12 @@ class RowReader:
         """{"item", "reason"} of each sample that was rejected while the set was made, in order."""
         return rejected_in(self._folder)
 
-    def _shards(self) -> list[Path]:
-        return [self._folder / name for name in self.manifest.shards()]
-
     def _read_group(self, group: int) -> pa.Table:
         path, number = self._groups[group]
         with open_parquet(path) as file:
             table = file.read_row_group(number, use_threads=False)
             for batch in table.to_batches():
-                check_rows(batch)
+                check_rows(batch, self.manifest.classes)
             return table
 
 
@@ -146,7 +143,7 @@ def shard_rows(
     Raises:
         ValueError: if a shard lacks columns, rows or values that it must have.
     """
-    schema = RECORDS[manifest.kind]().arrow_schema
+    schema = RECORDS[manifest.kind](manifest.classes).arrow_schema
     needed = pa.schema([schema.field(name) for name in columns])
     for name in manifest.shards():
         rows = int(manifest.files[name].get("rows", 0))
@@ -164,7 +161,7 @@ def shard_rows(
                     table = file.read_row_group(group, columns=list(columns), use_threads=False).slice(start)
                     check(name)
                     for batch in table.to_batches():
-                        check_rows(batch)
+                        check_rows(batch, manifest.classes)
                     for row in table.to_pylist():
                         image = row["image"]["bytes"] if "image" in row else b""
                         yield ImageRow(row["image_id"], row["label"], partial(bytes, image))

@@ -12,14 +12,15 @@ import numpy as np
 from PIL import Image
 
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.model import IMAGE_SIZE, InputError, RunError, Wall, resize_and_crop
-from stackwalls.model.images import BrokenImageError, ImageRow, class_names, decode
+from stackwalls.hub_cards.record import row_fault
+from stackwalls.model import USUAL_TRANSFORM, InputError, LabelSpace, RunError, Transform, Wall, imagenet
+from stackwalls.model.images import BrokenImageError, ImageRow, decode
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Transform = Literal["auto", "as-is", "resize-crop"]
-"""What is done to images that are not of a finished set; `auto` resizes and crops those that are not 224 × 224."""
+Resizing = Literal["auto", "as-is", "resize-crop"]
+"""Which images that are not of a finished set are resized and cropped; `auto`: those that have another size."""
 
 _WORTH_A_JUMP = 100
 """To skip more rows than this, reading starts again behind them: they fill a row group."""
@@ -31,8 +32,8 @@ class Batch:
 
     Attributes:
         image_ids: N ids.
-        labels: `(N,)` int64, ImageNet-1k indices, -1 where unknown.
-        images: `(N, 224, 224, 3)` uint8 RGB.
+        labels: `(N,)` int64, indices of the dataset's classes, -1 where unknown.
+        images: `(N, H, H, 3)` uint8 RGB, of the size that was asked for, or that of the finished set.
         transforms: N times what was done to the image, "as-is" or "resize-crop"; empty if that is not known.
     """
 
@@ -56,6 +57,7 @@ class StackDataset:
         manifest: of a dataset folder, or of a dataset on the Hub that was published from one.
         contents: what identifies rows that cannot change, such as a commit, or a function that checks them and returns
             it; None: their ids, labels and bytes, which are hashed.
+        classes: which labels are indices of; the manifest's, or else ImageNet-1k's, by default.
     """
 
     def __init__(
@@ -66,10 +68,12 @@ class StackDataset:
         wall: Wall | None = None,
         manifest: Manifest | None = None,
         contents: str | Callable[[], str] | None = None,
+        classes: LabelSpace | None = None,
     ) -> None:
         self.name = name
         self.wall = wall
         self.manifest = manifest
+        self.classes = classes or (imagenet() if manifest is None else manifest.classes)
         self._rows = rows
         self._length = length
         self._contents = contents
@@ -94,15 +98,20 @@ class StackDataset:
         return hashlib.sha256(f"{len(self)}\n{known}".encode()).hexdigest()
 
     def batches(
-        self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, transform: Transform = "auto"
+        self,
+        batch_size: int,
+        spans: Sequence[tuple[int, int]] | None = None,
+        resizing: Resizing = "auto",
+        transform: Transform = USUAL_TRANSFORM,
     ) -> Iterator[Batch]:
         """The images in order, as RGB.
 
         Args:
             batch_size: images per batch; the last one of a span may be smaller.
             spans: (start, stop) of the wanted rows, in order and disjoint; all by default. Other rows are not decoded.
-            transform: "resize-crop" applies `resize_and_crop` to every image, "as-is" to none, "auto" to those that are
-                not 224 × 224. Images of a finished set are used as they are.
+            resizing: "resize-crop" applies the transform to every image, "as-is" to none, "auto" to those that do not
+                have its size. Images of a finished set are used as they are.
+            transform: the network's; ImageNet's to 224 × 224 by default.
 
         Raises:
             InputError: if `batch_size` is less than 1, or the spans are out of order.
@@ -115,9 +124,11 @@ class StackDataset:
         edges = [edge for span in wanted for edge in span]
         if edges != sorted(edges) or (spans and any(start == stop for start, stop in spans)):
             raise InputError(f"Expected spans (start, stop) of rows, in order and not empty, but got {wanted}.")
-        return self._batches(batch_size, wanted, "as-is" if self.manifest is not None else transform)
+        return self._batches(batch_size, wanted, "as-is" if self.manifest is not None else resizing, transform)
 
-    def _batches(self, batch_size: int, spans: list[tuple[int, int]], transform: Transform) -> Iterator[Batch]:
+    def _batches(
+        self, batch_size: int, spans: list[tuple[int, int]], resizing: Resizing, transform: Transform
+    ) -> Iterator[Batch]:
         rows, position, ids = self._rows(0), 0, set[str]()
         for start, stop in spans:
             if start - position > _WORTH_A_JUMP:
@@ -126,8 +137,8 @@ class StackDataset:
                 pass
             held: list[_Held] = []
             for number, row in enumerate(islice(rows, stop - start), start):
-                check_row(self.name, number, row.image_id, row.label, ids)
-                held.append((row.image_id, row.label, *self._pixels(row, number, transform)))
+                self.check_row(number, row.image_id, row.label, ids)
+                held.append((row.image_id, row.label, *self._pixels(row, number, resizing, transform)))
                 if len(held) == batch_size:
                     yield _batch(held)
                     held = []
@@ -135,8 +146,19 @@ class StackDataset:
                 yield _batch(held)
             position = stop
 
-    def _pixels(self, row: ImageRow, number: int, transform: Transform) -> tuple[NDArray[np.uint8], str]:
-        """`(224, 224, 3)` uint8, and what was done to the image."""
+    def check_row(self, number: int, image_id: object, label: object, ids: set[str]) -> None:
+        """Check the id and the label of one row; `ids` are those of the rows before it, and get this one.
+
+        Raises:
+            InputError: if the id is not text, is empty or was there before, or the label is not a class and not -1.
+        """
+        if fault := row_fault(image_id, label, self.classes, ids, unlabelled=True):
+            raise InputError(f"Row {number} of {self.name} has {fault}.")
+
+    def _pixels(
+        self, row: ImageRow, number: int, resizing: Resizing, transform: Transform
+    ) -> tuple[NDArray[np.uint8], str]:
+        """`(H, H, 3)` uint8, and what was done to the image."""
         content = _content(row, self.name)
         if self._hashed and self._hashed[number] != _digest(row, content):
             what = f"The image {row.image_id} in {self.name}"
@@ -145,34 +167,17 @@ class StackDataset:
             pixels = decode(content)
         except BrokenImageError as error:
             raise _unreadable(row, self.name, str(error)) from error
-        fits = pixels.shape[:2] == (IMAGE_SIZE, IMAGE_SIZE)
-        if transform == "resize-crop" or (transform == "auto" and not fits):
-            return resize_and_crop(Image.fromarray(pixels)), "resize-crop"
+        side = transform.size if self.manifest is None else self.manifest.wall.image_size
+        fits = pixels.shape[:2] == (side, side)
+        if resizing == "resize-crop" or (resizing == "auto" and not fits):
+            return transform(Image.fromarray(pixels)), "resize-crop"
         if not fits:
-            size, advice = f"{IMAGE_SIZE} × {IMAGE_SIZE}", "choose the transform resize-crop or auto (--transform)"
+            size, advice = f"{side} × {side}", "choose the transform resize-crop or auto (--transform)"
             raise RunError(
                 f"The image {row.image_id} in {self.name} is {pixels.shape[1]} × {pixels.shape[0]} pixels: expected "
                 f"{size}" + (" in a finished set." if self.manifest else f" to use it as it is; {advice}.")
             )
         return pixels, "as-is"
-
-
-def check_row(dataset: str, number: int, image_id: object, label: object, ids: set[str]) -> None:
-    """Check the id and the label of one row; `ids` are those of the rows before it, and get this one.
-
-    Raises:
-        InputError: if the id is not text, is empty or was there before, or the label is not a class and not -1.
-    """
-    if not isinstance(image_id, str) or not image_id.strip():
-        fault = f"the image_id {image_id!r:.60}: expected text that is not empty"
-    elif image_id in ids:
-        fault = f"the image_id {image_id!r:.60}, which another row has too: expected a different one for each image"
-    elif type(label) is not int or not -1 <= label < len(class_names()):
-        fault = f"the label {label!r:.60}: expected a class index, 0 to {len(class_names()) - 1}, or -1 where unknown"
-    else:
-        ids.add(image_id)
-        return
-    raise InputError(f"Row {number} of {dataset} has {fault}.")
 
 
 def _content(row: ImageRow, dataset: str) -> bytes:

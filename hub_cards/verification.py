@@ -10,9 +10,9 @@ from datasets import DatasetInfo
 from stackwalls.hub_cards.cards.card_check import card_metadata, read_card
 from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, open_parquet, read_groups, shard_name, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
-from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
+from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA, row_fault
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
-from stackwalls.model import IMAGE_SIZE, InputError, RunError, class_names, file_sha256, first_line
+from stackwalls.model import InputError, RunError, file_sha256, first_line
 from stackwalls.model.images.decoding import BrokenImageError, load_image
 
 MOST_ROWS_NAMED = 10
@@ -64,7 +64,7 @@ def _file_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
 
 def _row_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     """Row counts, columns and images of the existing shards, and of rejected.parquet."""
-    columns, shards = RECORDS[manifest.kind]().arrow_schema, manifest.shards()
+    columns, shards = RECORDS[manifest.kind](manifest.classes).arrow_schema, manifest.shards()
     counts: list[int] = []
     ids: set[str] = set()
     for name in shards:
@@ -118,12 +118,8 @@ def _image_problems(path: Path, name: str, manifest: Manifest, ids: set[str]) ->
 
 
 def _row_problem(row: dict[str, Any], manifest: Manifest, ids: set[str]) -> str | None:
-    image_id, label = row.get("image_id"), row.get("label")
-    if not image_id or image_id in ids:
-        return f"its image_id {image_id!r} is empty or a duplicate"
-    ids.add(image_id)
-    if not isinstance(label, int) or not 0 <= label < len(class_names()):
-        return f"its label {label!r} is not a class"
+    if fault := row_fault(row.get("image_id"), row.get("label"), manifest.classes, ids):
+        return f"it has {fault}"
     if "image" not in row:
         return None
     try:
@@ -132,9 +128,10 @@ def _row_problem(row: dict[str, Any], manifest: Manifest, ids: set[str]) -> str 
         return f"its image cannot be decoded ({error})"
     found = (image.format, image.mode, image.size)
     expected = FORMATS.get(manifest.spec.get("encoder", ""), found[0])
-    if found != (expected, "RGB", (IMAGE_SIZE, IMAGE_SIZE)):
+    side = manifest.wall.image_size
+    if found != (expected, "RGB", (side, side)):
         size = f"{found[2][0]} x {found[2][1]}"
-        return f"its image is {found[0]} {found[1]} {size} instead of {expected} RGB {IMAGE_SIZE} x {IMAGE_SIZE}"
+        return f"its image is {found[0]} {found[1]} {size} instead of {expected} RGB {side} x {side}"
     return None
 
 
@@ -161,5 +158,5 @@ def _card_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     rows = {name: split.num_examples for name, split in (described.splits or {}).items()}
     if rows != {"test": manifest.counts["kept"]}:
         yield f"{CARD_NAME} states the rows {rows} instead of {{'test': {manifest.counts['kept']}}}."
-    if described.features != RECORDS[manifest.kind]():
+    if described.features != RECORDS[manifest.kind](manifest.classes):
         yield f"{CARD_NAME} states other features than a {manifest.kind} folder has."

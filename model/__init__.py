@@ -2,7 +2,8 @@
 
 - `images/`: labeled images, from what a user types to pixels and classes, and a drawn world for where there are none
 - `networks/`: the networks that are blind behind a wall, by name, and their certificate
-- `wall` (the dead zone in pixels), `preprocessing` (the one transform), `sampling` (what a seed draws)
+- `wall` (the dead zone in pixels), `boxes` (unions of rectangles), `preprocessing` (a network's transform), `sampling`
+  (what a seed draws)
 - `state` (leave models as they were)
 - `files` (atomic file writes, and files that may be anything), `documents` (JSON of others, by a schema), `imports`
   (methods and networks that are named `package.module:name`)

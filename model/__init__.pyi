@@ -1,3 +1,4 @@
+from .boxes import Box as Box
 from .errors import (
     InputError as InputError,
     RunError as RunError,
@@ -29,12 +30,16 @@ from .hub.ids import HubId as HubId, is_hub_url as is_hub_url
 from .images import (
     NUM_ANIMALS as NUM_ANIMALS,
     ImageNetClass as ImageNetClass,
+    LabelChoice as LabelChoice,
+    LabelSpace as LabelSpace,
     animals as animals,
     class_names as class_names,
     find_class as find_class,
+    imagenet as imagenet,
     imagenet_classes as imagenet_classes,
     parse_class as parse_class,
     parse_classes as parse_classes,
+    parse_label_space as parse_label_space,
 )
 from .imports import (
     did_you_mean as did_you_mean,
@@ -48,8 +53,10 @@ from .networks import (
     MINIATURES as MINIATURES,
     MODELS as MODELS,
     VISIBLE_ROWS as VISIBLE_ROWS,
+    WALL_KINDS as WALL_KINDS,
     WALLED_PREFIX as WALLED_PREFIX,
     WEIGHTS_NAME as WEIGHTS_NAME,
+    Attended as Attended,
     Backbone as Backbone,
     BlindModel as BlindModel,
     Certificate as Certificate,
@@ -60,27 +67,35 @@ from .networks import (
     Pretrained as Pretrained,
     PretrainedFiles as PretrainedFiles,
     Walled as Walled,
+    WalledNetwork as WalledNetwork,
+    WalledTransformer as WalledTransformer,
+    WallKind as WallKind,
+    asked_wall as asked_wall,
     certify as certify,
     check_usable as check_usable,
     derive_wall as derive_wall,
     find_network as find_network,
     find_pretrained as find_pretrained,
     is_hub_id as is_hub_id,
+    is_walled as is_walled,
     load_authors_checkpoint as load_authors_checkpoint,
     load_backbone as load_backbone,
+    load_checkpoint as load_checkpoint,
     load_model as load_model,
     load_model_file as load_model_file,
     map_size as map_size,
     pixels_reached as pixels_reached,
     require_certificate as require_certificate,
     save_model as save_model,
+    split_classifier as split_classifier,
     walled as walled,
 )
 from .preprocessing import (
     IMAGENET_MEAN as IMAGENET_MEAN,
     IMAGENET_STD as IMAGENET_STD,
     RESIZE as RESIZE,
-    resize_and_crop as resize_and_crop,
+    USUAL_TRANSFORM as USUAL_TRANSFORM,
+    Transform as Transform,
     to_input as to_input,
 )
 from .runtime.device import (
@@ -94,4 +109,10 @@ from .runtime.launcher import Launch as Launch
 from .runtime.parallel import parallel_map as parallel_map
 from .sampling import check_seed as check_seed, class_order as class_order, drawing_rank as drawing_rank
 from .state import KeptState as KeptState, local_arithmetic as local_arithmetic, preserved as preserved
-from .wall import IMAGE_SIZE as IMAGE_SIZE, VGG16_WALL as VGG16_WALL, Wall as Wall
+from .wall import (
+    IMAGE_SIZE as IMAGE_SIZE,
+    VGG16_WALL as VGG16_WALL,
+    Band as Band,
+    Wall as Wall,
+    usual_wall as usual_wall,
+)

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
-from stackwalls.model import RunError, imagenet_classes
+from stackwalls.model import RunError, Transform
 from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
 from stackwalls.stackmix.composite import compose, encode
 from stackwalls.stackmix.mix_plan import MixPlan, draw, most_pairs, pair_order, rejected_pairs
@@ -51,12 +51,12 @@ class UsableImages:
         hashes: SHA-256 (hexadecimal) of the file of each.
     """
 
-    def __init__(self, source: LabelledImages, image_ids: Sequence[str]) -> None:
+    def __init__(self, source: LabelledImages, image_ids: Sequence[str], transform: Transform) -> None:
         self.rejected: list[dict[str, str]] = []
         self.ids: list[str] = []
         self.hashes: list[str] = []
         self._left = iter(image_ids)
-        self._load = lru_cache(HELD)(partial(_load, source))
+        self._load = lru_cache(HELD)(partial(_load, source, transform))
 
     def reach(self, position: int) -> bool:
         """Read on until there is a usable image at `position`; False if the class ends before."""
@@ -77,13 +77,13 @@ class UsableImages:
         return True
 
     def pixels(self, position: int) -> NDArray[np.uint8]:
-        """`(224, 224, 3)` uint8 of the usable image at `position`; decoded again if it is no longer held."""
+        """`(H, H, 3)` uint8 of the usable image at `position`; decoded again if it is no longer held."""
         return self._load(self.ids[position])[1]
 
 
-def _load(source: LabelledImages, image_id: str) -> tuple[str, NDArray[np.uint8]]:
+def _load(source: LabelledImages, transform: Transform, image_id: str) -> tuple[str, NDArray[np.uint8]]:
     data = source.read(image_id)
-    return hashlib.sha256(data).hexdigest(), decode_and_crop(data)
+    return hashlib.sha256(data).hexdigest(), decode_and_crop(data, transform)
 
 
 def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassRows:
@@ -96,8 +96,8 @@ def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassR
         RunError: if the rejected pairs are not those that the images make now.
     """
     image_ids, redone, spec = plan.images(index), plan.redone(index), plan.spec
-    images = UsableImages(source, image_ids)
-    names = [f"{imagenet_classes()[index].synset}_{number:04d}" for number in range(spec.per_class)]
+    images = UsableImages(source, image_ids, spec.crop)
+    names = [f"{plan.classes.key(index)}_{number:04d}" for number in range(spec.per_class)]
     rows: dict[str, dict[str, Any]] = {}
     drawn = 0
     for drawn, (image_id, (first, second)) in enumerate(draw(_pairs(images), names, redone), start=1):
@@ -106,7 +106,7 @@ def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassR
             pair, row = redone[drawn - spec.per_class - 1], rows[image_id]
             if (pair.top_source, pair.bottom_source) != (row["top_source"], row["bottom_source"]):
                 raise RunError(
-                    f"The images of {pair.synset} are not those that the set was made from: {pair.item} was rejected, "
+                    f"The images of {pair.key} are not those that the set was made from: {pair.item} was rejected, "
                     f"but that row is made of {row['top_source']} and {row['bottom_source']} now. Restore the former "
                     "images."
                 )
@@ -125,16 +125,10 @@ def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassR
             f"{usable} of its {len(image_ids)} images can be used, which makes {most_pairs(usable)} pairs instead of "
             f"{spec.per_class}"
         )
-        return ClassRows([], [*images.rejected, {"item": class_item(index), "reason": reason}], usable=False)
+        return ClassRows([], [*images.rejected, {"item": plan.classes.shown(index), "reason": reason}], usable=False)
     gone = {pair.image_id for pair in redone[drawn - spec.per_class :]}
     kept = [row for image_id, row in rows.items() if image_id not in gone]
     return ClassRows(kept, images.rejected + rejected_pairs(redone, gone))
-
-
-def class_item(index: int) -> str:
-    """How rejected.parquet names a class."""
-    entry = imagenet_classes()[index]
-    return f"{entry.synset} ({entry.name})"
 
 
 def _pairs(images: UsableImages) -> Iterator[tuple[int, int]]:

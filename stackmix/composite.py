@@ -38,8 +38,8 @@ def compose(first: NDArray[np.uint8], second: NDArray[np.uint8], wall: Wall) -> 
         if image.shape != expected or image.dtype != np.uint8:
             raise ValueError(f"Expected `{name}` to be {expected} uint8, but got {image.shape} {image.dtype}.")
     composite = first.copy()
-    dead = wall.index(2)
-    composite[dead] = second[dead]
+    for box in wall.dead:
+        composite[box.slices] = second[box.slices]
     return composite
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from stackwalls.hub_cards import review_reason
-from stackwalls.model import InputError, class_order, drawing_rank, imagenet_classes, parse_class
+from stackwalls.model import NUM_ANIMALS, InputError, LabelSpace, class_order, drawing_rank
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 
 Index = Mapping[int, Sequence[str]]
@@ -24,6 +24,9 @@ class MixPlan:
     """What to make, before any image is read.
 
     Attributes:
+        spec: what is asked for, with named classes by their keys.
+        classes: the source's.
+        index: of the source.
         order: classes by index in the order in which they are made; those after the first `wanted` replace classes
             that turn out to have too few usable images.
         wanted: how many classes the set must have; None: as many as can be made.
@@ -31,6 +34,7 @@ class MixPlan:
     """
 
     spec: MixSpec
+    classes: LabelSpace
     index: Index
     order: tuple[int, ...]
     wanted: int | None
@@ -38,37 +42,37 @@ class MixPlan:
 
     def images(self, class_index: int) -> list[str]:
         """The ids of a class's images in drawing order."""
-        return image_order(self.index[class_index], imagenet_classes()[class_index].synset, self.spec.seed)
+        return image_order(self.index[class_index], self.classes.key(class_index), self.spec.seed)
 
     def redone(self, class_index: int) -> list[RejectedPair]:
         """The pairs of a class that were rejected."""
-        return [pair for pair in self.spec.redone if pair.synset == imagenet_classes()[class_index].synset]
+        return [pair for pair in self.spec.redone if pair.key == self.classes.key(class_index)]
 
 
-def plan_mix(spec: MixSpec, index: Index, source_name: str) -> MixPlan:
+def plan_mix(spec: MixSpec, classes: LabelSpace, index: Index, source_name: str) -> MixPlan:
     """Choose the classes.
 
     Raises:
-        InputError: if the source has too few classes that can be paired, or a named one cannot be.
+        InputError: if the source has too few classes that can be paired, or a named one is unknown or cannot be.
     """
+    spec = spec.of(classes)
     fingerprint = hashlib.sha256()
     for class_index, image_ids in sorted(index.items()):
         for image_id in sorted(image_ids):
             fingerprint.update(f"{class_index}\0{image_id}\n".encode())
     if isinstance(spec.classes, tuple):
-        for entry in map(parse_class, spec.classes):
-            images = len(index.get(entry.index, ()))
+        order = classes.parse_all(spec.classes)
+        for class_index in order:
+            images = len(index.get(class_index, ()))
             if most_pairs(images) < spec.per_class:
                 held = f"{images} image(s)" if images else "no image"
                 raise InputError(
-                    f"The source {source_name} has {held} of class {entry.synset} ({entry.name}), which makes "
+                    f"The source {source_name} has {held} of class {classes.shown(class_index)}, which makes "
                     f"{most_pairs(images)} pair(s) of two different ones, but {spec.per_class} were asked for."
                 )
-        order = tuple(parse_class(name).index for name in spec.classes)
-        return MixPlan(spec, index, order, len(order), fingerprint.hexdigest())
-    entries = [imagenet_classes()[class_index] for class_index in index]
-    candidates = [entry for entry in entries if entry.is_animal or not spec.animals]
-    able = [entry.synset for entry in candidates if most_pairs(len(index[entry.index])) >= spec.per_class]
+        return MixPlan(spec, classes, index, order, len(order), fingerprint.hexdigest())
+    candidates = [class_index for class_index in index if class_index < NUM_ANIMALS or not spec.animals]
+    able = {classes.key(each): each for each in candidates if most_pairs(len(index[each])) >= spec.per_class}
     if len(able) < (spec.classes or 1):
         asked = "one class" if spec.classes is None else f"{spec.classes} classes"
         raise InputError(
@@ -76,13 +80,13 @@ def plan_mix(spec: MixSpec, index: Index, source_name: str) -> MixPlan:
             f"{'animal ' * spec.animals}classes in {source_name} have enough images for that: ask for at most that "
             "many, or for fewer pairs, or give a source with two or more different images per class."
         )
-    order = tuple(parse_class(synset).index for synset in class_order(able, spec.seed))
-    return MixPlan(spec, index, order, spec.classes, fingerprint.hexdigest())
+    order = tuple(able[key] for key in class_order(able, spec.seed))
+    return MixPlan(spec, classes, index, order, spec.classes, fingerprint.hexdigest())
 
 
-def image_order(image_ids: Iterable[str], synset: str, seed: int) -> list[str]:
-    """The ids of one class's images in the order in which they are drawn."""
-    return sorted(image_ids, key=lambda image_id: drawing_rank("image", seed, synset, image_id))
+def image_order(image_ids: Iterable[str], key: str, seed: int) -> list[str]:
+    """The ids of the images of the class with this key in the order in which they are drawn."""
+    return sorted(image_ids, key=lambda image_id: drawing_rank("image", seed, key, image_id))
 
 
 def pair_order(count: int) -> Iterator[Pair]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from stackwalls.model import IMAGE_SIZE, VGG16_WALL, InputError, Wall, check_seed, imagenet_classes, parse_classes
+from stackwalls.model import VGG16_WALL, InputError, LabelSpace, Transform, Wall, check_seed
+from stackwalls.model.files import as_text
+from stackwalls.model.images.decoding import MIN_SIDE
 from stackwalls.stackmix.composite import check_encoder
 
 MAX_PER_CLASS = 1000
@@ -44,8 +46,8 @@ class RejectedPair:
             raise InputError(f"Expected the spec's `redone` to list pairs that were rejected: {error}") from error
 
     @property
-    def synset(self) -> str:
-        """The class of the row."""
+    def key(self) -> str:
+        """The key of the row's class (`LabelSpace.key`)."""
         return self.image_id.rpartition("_")[0]
 
     @property
@@ -60,18 +62,21 @@ class MixSpec:
 
     Attributes:
         source: what `open_images` reads: a folder, Parquet files, a dataset's id on the Hub, or "drawn".
-        classes: how many classes, sampled by the seed from those that can be paired; or which ones, by index,
-            synset or name (kept as synsets); or None for every class that can be paired.
+        classes: how many classes, sampled by the seed from those that can be paired; or which ones, by index, name or
+            (of ImageNet-1k) synset; or None for every class that can be paired.
         per_class: pairs of each class.
         seed: what the sample of classes and the pairs follow from, 0 or more.
-        wall: the dead zone, on 224 × 224.
+        wall: the dead zone, on images of any size.
         encoder: "png" or "webp", both lossless.
         labels: the list of labels for a flat folder of images.
-        animals: sample among the 398 animals only, as the paper does; not together with named classes.
+        animals: sample among the 398 animals of ImageNet-1k only, as the paper does; not together with named classes.
         redone: the pairs that a reviewer rejected, in the order in which others replaced them.
+        label_space: whose classes the labels are: "imagenet", "own", or a file of names (see `parse_label_space`); by
+            default what their names say.
+        transform: what each image goes through; the usual one of the wall's size by default.
 
     Raises:
-        InputError: if a value is out of its range, a class is unknown or named twice.
+        InputError: if a value is out of its range, or the transform makes images of another size than the wall's.
     """
 
     source: str
@@ -83,6 +88,8 @@ class MixSpec:
     labels: Path | None = None
     animals: bool = False
     redone: tuple[RejectedPair, ...] = ()
+    label_space: str | None = None
+    transform: Transform | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.classes, tuple):
@@ -90,20 +97,48 @@ class MixSpec:
                 raise InputError("Expected at least one class, but the list of classes is empty.")
             if self.animals:
                 raise InputError("The choice among the animals applies to a number of classes, not to named ones.")
-            object.__setattr__(self, "classes", tuple(entry.synset for entry in parse_classes(self.classes)))
-        elif self.classes is not None and not 1 <= self.classes <= len(imagenet_classes()):
-            raise InputError(f"Expected 1 to {len(imagenet_classes())} classes, but got {self.classes}.")
+        elif self.classes is not None and self.classes < 1:
+            raise InputError(f"Expected at least one class, but got {self.classes}.")
         if not 1 <= self.per_class <= MAX_PER_CLASS:
             raise InputError(f"Expected 1 to {MAX_PER_CLASS} pairs of each class, but got {self.per_class}.")
         check_seed(self.seed)
-        if self.wall.image_size != IMAGE_SIZE:
+        size = self.wall.image_size
+        if size < MIN_SIDE:
+            raise InputError(f"Expected images of {MIN_SIDE} pixels or more, but got a wall on {size} × {size}.")
+        if self.transform is not None and self.transform.size != size:
             raise InputError(
-                f"Expected a wall on {IMAGE_SIZE} × {IMAGE_SIZE} pixels, but got one on {self.wall.image_size}."
+                f"The wall is on images of {size} × {size} pixels, but the transform makes {self.transform.size} × "
+                f"{self.transform.size}: expected one size."
             )
         check_encoder(self.encoder)
 
-    def to_dict(self, source_name: str) -> dict[str, Any]:
-        """For the manifest: what the set follows from, the source by its name and not by its place here."""
+    @property
+    def crop(self) -> Transform:
+        """The transform, or the usual one."""
+        return self.transform or Transform.of_size(self.wall.image_size)
+
+    def of(self, classes: LabelSpace) -> MixSpec:
+        """The same set, with named classes by their keys.
+
+        Raises:
+            InputError: if a class is unknown or named twice, or the classes have no animals.
+        """
+        if self.animals and not classes.is_imagenet:
+            raise InputError(
+                f"--animals samples among ImageNet-1k's animals, but {as_text(Path(self.source).name)} has classes of "
+                "its own: leave it out."
+            )
+        if not isinstance(self.classes, tuple):
+            return self
+        return replace(self, classes=tuple(map(classes.key, classes.parse_all(self.classes))))
+
+    def to_dict(self, source_name: str, classes: LabelSpace) -> dict[str, Any]:
+        """For the manifest: what the set follows from, the source by its name and not by its place here.
+
+        Args:
+            source_name: its name in reports.
+            classes: the source's.
+        """
         asked: dict[str, Any] = {
             "source": source_name,
             "classes": list(self.classes) if isinstance(self.classes, tuple) else self.classes,
@@ -114,4 +149,7 @@ class MixSpec:
             "encoder": self.encoder,
         }
         asked |= {"labels": self.labels.name} if self.labels else {}
+        asked |= {"label_space": as_text(Path(self.label_space).name)} if self.label_space else {}
+        asked |= {} if classes.is_imagenet else {"class_names": list(classes.names)}
+        asked |= {} if self.crop.is_usual else {"transform": self.crop.to_dict()}
         return asked | ({"redone": [asdict(pair) for pair in self.redone]} if self.redone else {})

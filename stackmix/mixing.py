@@ -23,7 +23,7 @@ from stackwalls.hub_cards import (
     Succession,
     unfinished_spec,
 )
-from stackwalls.model import InputError, RunError, imagenet_classes
+from stackwalls.model import InputError, RunError, parse_label_space
 from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
@@ -57,15 +57,21 @@ def mix(
         RunError: if too few composites could be made, or the disk is full.
     """
     check_workers(workers)
-    source = open_images(spec.source, labels=spec.labels, progress=progress)
+    source = open_source(spec, progress)
     if not overwrite:
-        spec = replace(spec, redone=spec.redone or redone_there(spec, source.name, out))
-    plan = plan_mix(spec, source.index(), source.name)
+        spec = replace(spec, redone=spec.redone or redone_there(spec, source, out))
+    plan = plan_mix(spec, source.classes, source.index(), source.name)
     with open_set(plan, source.name, out, _replacing(out) if overwrite else None) as writer:
         if writer.manifest is not None:
             check_same_images(writer.manifest, plan, out)
             return writer.manifest
         return make_set(ClassMaker(plan, source, writer), workers, progress)
+
+
+def open_source(spec: MixSpec, progress: bool) -> LabelledImages:
+    """The images that a spec names; raises as `open_images`."""
+    choice = None if spec.label_space is None else parse_label_space(spec.label_space)
+    return open_images(spec.source, labels=spec.labels, label_space=choice, progress=progress)
 
 
 def _replacing(out: Path) -> Succession:
@@ -93,7 +99,7 @@ class ClassMaker:
         """Make a class and store it; how many rows it has."""
         made = self.rows_of(index)
         notes = {"usable": made.usable, "redone": self._redone(index)}
-        return self.writer.write(imagenet_classes()[index].synset, made.rows, made.rejected, notes).rows
+        return self.writer.write(self.plan.classes.key(index), made.rows, made.rejected, notes).rows
 
     def records(self) -> dict[int, ItemRecord | None]:
         """The classes that make the set as far as is known, in order; None for those that are missing."""
@@ -102,7 +108,7 @@ class ClassMaker:
         for index in self.plan.order:
             if good == self.plan.wanted:
                 break
-            record = self.writer.record(imagenet_classes()[index].synset)
+            record = self.writer.record(self.plan.classes.key(index))
             if record is not None and record.notes.get("redone") != self._redone(index):
                 record = None  # of before a review that changed the class
             found[index] = record
@@ -115,7 +121,7 @@ class ClassMaker:
 
 def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession | None = None) -> FolderWriter:
     """The folder of a plan's set."""
-    spec, origin = plan.spec.to_dict(source_name), {"source of images": plan.fingerprint}
+    spec, origin = plan.spec.to_dict(source_name, plan.classes), {"source of images": plan.fingerprint}
     return FolderWriter.open(out, kind="stack-mix", spec=spec, origin=origin, succession=succession)
 
 
@@ -170,7 +176,7 @@ def _shortfall(plan: MixPlan, records: Sequence[ItemRecord], out: Path) -> str:
     )
 
 
-def redone_there(spec: MixSpec, source_name: str, out: Path) -> tuple[RejectedPair, ...]:
+def redone_there(spec: MixSpec, source: LabelledImages, out: Path) -> tuple[RejectedPair, ...]:
     """The pairs that were replaced after a review in the finished or unfinished set in `out`, if it is this one.
 
     Raises:
@@ -178,7 +184,8 @@ def redone_there(spec: MixSpec, source_name: str, out: Path) -> tuple[RejectedPa
     """
     there = Manifest.read(out).spec if (out / MANIFEST_NAME).is_file() else unfinished_spec(out) or {}
     without = {name: value for name, value in there.items() if name != "redone"}
-    return RejectedPair.read(there.get("redone", ())) if without == spec.to_dict(source_name) else ()
+    asked = spec.of(source.classes).to_dict(source.name, source.classes)
+    return RejectedPair.read(there.get("redone", ())) if without == asked else ()
 
 
 def check_same_images(manifest: Manifest, plan: MixPlan, out: Path) -> None:

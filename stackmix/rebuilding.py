@@ -167,7 +167,7 @@ def _write_image(
     for place in ("top", "bottom"):
         image_id = row[f"{place}_source"] or ""  # a recipe may come from anybody
         try:
-            parts.append(decode_and_crop(sources.read(image_id, row[f"{place}_sha256"])))
+            parts.append(decode_and_crop(sources.read(image_id, row[f"{place}_sha256"]), recipe.manifest.transform))
         except BrokenImageError as error:
             problems.append(NotRebuilt(row["image_id"], image_id, str(error)))
     if problems:

@@ -16,9 +16,9 @@ from stackwalls.hub_cards import (
     Succession,
     rejected_images,
 )
-from stackwalls.model import InputError, RunError, parse_class
-from stackwalls.model.images import LabelledImages, open_images
-from stackwalls.stackmix.class_rows import ClassRows, class_item
+from stackwalls.model import InputError, RunError
+from stackwalls.model.images import LabelledImages
+from stackwalls.stackmix.class_rows import ClassRows
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 from stackwalls.stackmix.mixing import (
@@ -28,6 +28,7 @@ from stackwalls.stackmix.mixing import (
     make_set,
     mix,
     open_set,
+    open_source,
     redone_there,
 )
 
@@ -71,8 +72,8 @@ def redo_rejected(spec: MixSpec, out: Path, *, workers: int | None = None, progr
         RunError: if no row would be left, a review is under way, or the disk is full; the old set is not changed.
     """
     check_workers(workers)
-    source = open_images(spec.source, labels=spec.labels, progress=progress)
-    earlier = redone_there(spec, source.name, out)
+    source = open_source(spec, progress)
+    earlier = redone_there(spec, source, out)
     if not (out / MANIFEST_NAME).is_file():
         if not earlier:
             raise InputError(
@@ -80,7 +81,7 @@ def redo_rejected(spec: MixSpec, out: Path, *, workers: int | None = None, progr
                 f"without --redo-rejected, then look at it by `stackgen review {quote(str(out))}`."
             )
         return _outcome(out, mix(spec, out, workers=workers, progress=progress), earlier)
-    plan = plan_mix(replace(spec, redone=earlier), source.index(), source.name)
+    plan = plan_mix(replace(spec, redone=earlier), source.classes, source.index(), source.name)
     with open_set(plan, source.name, out) as writer:
         old = writer.manifest
     if old is None:
@@ -112,7 +113,7 @@ class _Replacing(ClassMaker):
         super().__init__(plan, source, writer)
         self._former = old
         self._replaced = {pair.image_id for pair in new}
-        self._touched = {parse_class(pair.synset).index for pair in new}
+        self._touched = {plan.classes.of_key(pair.key) for pair in new}
         self._rejected = _by_class(old.rejected(), plan)
         self._numbers: dict[int, list[int]] = {}
         for number, label in enumerate(old.columns("label")["label"]):
@@ -132,8 +133,8 @@ class _Replacing(ClassMaker):
             now = again.get(image_id)
             if now is None or any(now[name] != former[image_id][name] for name in PROVENANCE):
                 raise RunError(
-                    f"The images of {class_item(index)} are not those that the set was made from: {image_id} would be "
-                    "made of other files now. Restore the former ones; the set was not changed."
+                    f"The images of {self.plan.classes.shown(index)} are not those that the set was made from: "
+                    f"{image_id} would be made of other files now. Restore the former ones; the set was not changed."
                 )
         return replace(made, rows=[row if name in self._replaced else former[name] for name, row in again.items()])
 
@@ -142,7 +143,7 @@ def _by_class(rejected: Iterable[dict[str, str]], plan: MixPlan) -> dict[int, li
     """The entries of rejected.parquet by class."""
     owner: dict[str, int] = {}
     for index in plan.order:
-        items = [*plan.index[index], class_item(index), *(pair.item for pair in plan.redone(index))]
+        items = [*plan.index[index], plan.classes.shown(index), *(pair.item for pair in plan.redone(index))]
         owner |= dict.fromkeys(items, index)
     found: dict[int, list[dict[str, str]]] = {}
     for entry in rejected:

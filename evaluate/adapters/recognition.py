@@ -21,6 +21,7 @@ from stackwalls.evaluate.adapters.plain_function import FunctionExplainer
 from stackwalls.evaluate.adapters.precomputed import PrecomputedExplainer
 from stackwalls.evaluate.adapters.torch_cam_extractor import TorchCamExplainer
 from stackwalls.evaluate.adapters.zennit_attributor import ZennitExplainer, is_attributor, is_composite
+from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer
 from stackwalls.evaluate.engine.engine import ENGINE_METHODS, EngineExplainer
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.methods import ALIASES, METHODS, MethodSpec
@@ -28,7 +29,7 @@ from stackwalls.evaluate.subject import Subject
 from stackwalls.model import InputError, did_you_mean, import_object, is_import_spec
 
 FORMS = (
-    "a name (GradCAM, or a class of grad-cam such as LayerCAM)",
+    "a name (GradCAM, a class of grad-cam such as LayerCAM, or of a transformer's attention such as Rollout)",
     "package.module:name of one of the following",
     "a grad-cam class",
     "a captum attribution, class or object",
@@ -74,6 +75,9 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0, mos
 
         found = getattr(pytorch_grad_cam, found.cam_class)  # which takes them
         given = replace(given, method=found)
+    if isinstance(found, str):
+        given.refuse(f"{found} of the registry", "options", "reduce", "max_batch", "arrays")
+        return AttentionExplainer(subject, {name: found})
     if isinstance(found, MethodSpec):
         from stackwalls.evaluate.adapters.grad_cam import GradCamExplainer
 
@@ -87,7 +91,7 @@ def as_explainer(name: str, method: object, subject: Subject, seed: int = 0, mos
             raise InputError(f"The explainer given as {name} makes {', '.join(found.methods)}: use one of these names.")
         from stackwalls.evaluate.adapters.grad_cam import GradCamExplainer
 
-        if isinstance(found, EngineExplainer | PrecomputedExplainer | GradCamExplainer | Adapter):
+        if isinstance(found, EngineExplainer | AttentionExplainer | PrecomputedExplainer | GradCamExplainer | Adapter):
             return found
         return OwnExplainer(name, subject, replace(given, max_batch=found.max_batch), seed)
     return _adapter(name, found)(name, subject, given, seed, most)
@@ -125,8 +129,8 @@ def named_methods(methods: Any = None) -> dict[str, object]:
 
 
 def registered(named: Mapping[str, object]) -> tuple[str, ...]:
-    """The names in `named_methods` that stand for themselves: the engine may make their maps."""
-    known = {*METHODS, *ENGINE_METHODS}
+    """The names in `named_methods` that stand for themselves: this package may make their maps."""
+    known = {*METHODS, *ENGINE_METHODS, *ATTENTION_METHODS}
     return tuple(name for name, method in named.items() if isinstance(method, str) and method == name in known)
 
 
@@ -158,6 +162,8 @@ def _resolved(method: object) -> object:
         return _registered(method)
     if spec := METHODS.get(ALIASES.get(method, method)):
         return spec
+    if method in ATTENTION_METHODS:
+        return method
     import pytorch_grad_cam
 
     classes = {name: kind for name, kind in vars(pytorch_grad_cam).items() if isinstance(kind, type)}
@@ -169,8 +175,9 @@ def _resolved(method: object) -> object:
     if Path(method).suffix in _FILES or Path(method).is_dir():
         return Path(method)
     raise InputError(
-        f"Unknown method {method!r}: expected {', '.join(METHODS)}, another class of grad-cam, package.module:name, "
-        f"or a file or folder of maps.{did_you_mean(method, [*METHODS, *ALIASES, *classes])}"
+        f"Unknown method {method!r}: expected {', '.join([*METHODS, *ATTENTION_METHODS])}, another class of grad-cam, "
+        "package.module:name, or a file or folder of maps."
+        + did_you_mean(method, [*METHODS, *ALIASES, *ATTENTION_METHODS, *classes])
     )
 
 

@@ -45,8 +45,9 @@ _NAMES = {"findings.md", "findings.csv", FINDINGS_NAME}
 class Findings:
     """What `beyond_mu` found.
 
-    `per_image` has one row per image and method: `raw_drift` and `map_drift` (see `seen_change`), `mu_…` after each of
-    `STAGES`, `same_logits` (whether the twin has exactly the same), `error` if there is no map.
+    `per_image` has one row per image and method: `target` (see `LogitClasses.number`) and `target_class`, number and
+    name of the class that the network predicts and the maps explain; `raw_drift` and `map_drift` (see `seen_change`),
+    `mu_…` after each of `STAGES`, `same_logits` (whether the twin has exactly the same), `error` if there is no map.
     """
 
     per_image: pd.DataFrame
@@ -55,7 +56,7 @@ class Findings:
     wall: Wall
 
     def __post_init__(self) -> None:
-        columns = ["image_id", "target", "same_logits", "method", "raw_drift", "map_drift"]
+        columns = ["image_id", "target", "target_class", "same_logits", "method", "raw_drift", "map_drift"]
         columns += [*(f"mu_{stage}" for stage in STAGES), "error"]
         object.__setattr__(self, "per_image", self.per_image.reindex(columns=columns))
 
@@ -168,11 +169,12 @@ def beyond_mu(
     count = len(source) if limit is None else min(limit, len(source))
     if count < 2:
         raise InputError(f"A twin takes its dead zone from another image, but there is only {count}: name more.")
+    subject.check_fits(source)
     maker = MapMaker(subject, named_methods(methods), seed)
     certificate = require_certificate(subject.model, subject.wall, seed)
     rows: list[dict[str, Any]] = []
     with tqdm(total=count, unit="image", disable=not progress) as bar:
-        for batch, donors in _with_donors(source.batches(batch_size), count):
+        for batch, donors in _with_donors(source.batches(batch_size, None, "auto", subject.transform), count):
             found = _rows(subject, maker, batch, donors)
             signed = next((row for row in found if is_signed(row.get("error"))), None)
             if strict and signed and not rows:
@@ -209,13 +211,15 @@ def _rows(subject: Subject, maker: MapMaker, batch: Batch, donors: NDArray[np.ui
     with preserved(subject.model), torch.inference_mode(), local_arithmetic():
         logits = [subject.model(images) for images in inputs]
     targets: list[int] = logits[0].argmax(1).tolist()
+    classes = subject.classes.checked(subject.name, logits[0].shape[1])
+    explained = [{"target": classes.number(each), "target_class": classes.name(each)} for each in targets]
     same = (logits[0] == logits[1]).all(1).tolist()
     found = [_with_signs(subject, images, maker.maps(images, targets)) for images in inputs]
     rows: list[dict[str, Any]] = []
     for method in found[0]:
         measured = _measured(found[0][method], found[1][method], subject.wall)
-        for image_id, target, equal, columns in zip(batch.image_ids, targets, same, measured, strict=False):
-            rows.append({"image_id": image_id, "target": target, "same_logits": equal, "method": method, **columns})
+        for image_id, target, equal, columns in zip(batch.image_ids, explained, same, measured, strict=False):
+            rows.append({"image_id": image_id, **target, "same_logits": equal, "method": method, **columns})
     return rows
 
 

@@ -31,8 +31,8 @@ def twins_of(images: NDArray[np.uint8], donors: NDArray[np.uint8], wall: Wall) -
     """
     if images.shape != donors.shape:
         raise InputError(f"Expected as many donors as images, {images.shape}, but got {donors.shape}.")
-    twins, dead = images.copy(), (slice(None), *wall.index(2))
-    twins[dead] = donors[dead]
+    twins, dead = images.copy(), wall.mask()
+    twins[:, dead] = donors[:, dead]
     return twins
 
 
@@ -47,10 +47,9 @@ def seen_change(first: NDArray[Any], second: NDArray[Any], wall: Wall) -> NDArra
     Returns:
         `(N,)` float64 ≥ 0: 0 if nothing changed; NaN if only the first map's visible part is all zero.
     """
-    axis = 1 if wall.axis == "rows" else 2
-    visible = dead_cells(wall, first.shape[axis]) == 0
-    before, after = (np.compress(visible, maps, axis).astype(np.float64) for maps in (first, second))
-    moved, size = (np.sqrt((values**2).sum((1, 2))) for values in (after - before, before))
+    visible = dead_cells(wall, *first.shape[1:]) == 0
+    before, after = (maps[:, visible].astype(np.float64) for maps in (first, second))
+    moved, size = (np.sqrt((values**2).sum(1)) for values in (after - before, before))
     with np.errstate(divide="ignore", invalid="ignore"):
         change: NDArray[np.float64] = np.where(moved == 0, 0.0, np.where(size > 0, moved / size, np.nan))
     return change

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from stackwalls.evaluate.adapters import as_explainer, registered
 from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
+from stackwalls.evaluate.engine.attention import AttentionExplainer
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer, Maps
 from stackwalls.evaluate.metrics import map_fault
@@ -32,10 +33,11 @@ class MapMaker:
             step = explainer.max_batch or len(images)
             try:
                 spans = [slice(start, start + step) for start in range(0, len(images), step)]
-                foreign = () if isinstance(explainer, EngineExplainer) else explainer.methods
+                foreign = () if isinstance(explainer, EngineExplainer | AttentionExplainer) else explainer.methods
                 with same_network(self._subject, foreign):
                     parts = [explainer.explain(images[span], targets[span], explainer.methods) for span in spans]
-                found |= {name: _valid(Maps.joined([part[name] for part in parts])) for name in explainer.methods}
+                joined = {name: Maps.joined([part[name] for part in parts]) for name in explainer.methods}
+                found |= {name: _valid(maps, images.shape[-1]) for name, maps in joined.items()}
             except LeftChangedError:
                 raise  # no later map would be right
             except (Exception, SystemExit) as error:  # a user's method may raise anything; it becomes the reason
@@ -53,7 +55,6 @@ def activations_of(subject: Subject, images: torch.Tensor) -> NDArray[np.float32
     return activations
 
 
-def _valid(found: Maps) -> Maps | str:
-    """The maps, or the fault of the first invalid one."""
-    size = found.maps.shape[-1]
+def _valid(found: Maps, size: int) -> Maps | str:
+    """The maps, or the fault of the first one that is not `(size, size)`, finite and ≥ 0."""
     return next((fault for one in found.maps if (fault := map_fault(one, (size, size)))), found)

@@ -1,14 +1,15 @@
-"""Is this method sound? Verdicts on one method, on two small networks that are proven blind behind a wall."""
+"""Is this method sound? Verdicts on one method, on small networks that are proven blind behind a wall."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn import functional as F
 
 from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.checks.leak_diagnostics import seen_change, twins_of
@@ -17,7 +18,6 @@ from stackwalls.evaluate.maps import Maps
 from stackwalls.evaluate.metrics import mu
 from stackwalls.evaluate.subject import Subject
 from stackwalls.model import (
-    IMAGE_SIZE,
     Backbone,
     BlindModel,
     MaskedVGG16,
@@ -57,8 +57,8 @@ def tiny_masked_vgg() -> MaskedVGG16:
     return model.eval()
 
 
-def tiny_walled() -> Walled:
-    """A small convolutional network of stride 32 with random weights behind a wall on another side."""
+def tiny_walled(wall: str) -> Walled:
+    """A small convolutional network of stride 32 with random weights behind a wall of any form and size."""
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         layers: list[nn.Module] = []
@@ -67,7 +67,7 @@ def tiny_walled() -> Walled:
         head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, _CLASSES))
         backbone = Backbone("tiny", nn.Sequential(*layers), head)
         _initialize(backbone.features)
-    return Walled(backbone, Wall.parse("top:64")).eval()
+    return Walled(backbone, Wall.parse(wall)).eval()
 
 
 def _initialize(module: nn.Module) -> None:
@@ -79,19 +79,26 @@ def _initialize(module: nn.Module) -> None:
                 nn.init.constant_(layer.bias, -0.05 if isinstance(layer, nn.Conv2d) else 0.0)
 
 
-NETWORKS: dict[str, Callable[[], BlindModel]] = {"bottom:54": tiny_masked_vgg, "top:64": tiny_walled}
-"""The networks by their wall: on two sides, so that a method that highlights one side only does not pass."""
+_CORNER = "bottom:64+left:64@160"
+
+NETWORKS: dict[str, Callable[[], BlindModel]] = {
+    "bottom:54": tiny_masked_vgg,
+    "top:64": partial(tiny_walled, "top:64"),
+    _CORNER: partial(tiny_walled, _CORNER),
+}
+"""The networks by their wall: on several sides, and of another size, so that a method that highlights one side only, or
+counts on 224 pixels, does not pass."""
 
 
 @cache
-def tiny_images() -> NDArray[np.uint8]:
-    """`(4, 224, 224, 3)` uint8: drawn animals, each above another of its class."""
-    classes, images = animals(), []
-    for index in range(4):
-        drawn = classes[index * (len(classes) // 4)].index
-        above, below = (draw(drawn, seed, IMAGE_SIZE) for seed in (2 * index, 2 * index + 1))
-        images.append(np.concatenate([above[:160], below[160:]]))
-    return np.stack(images)
+def tiny_images(wall: Wall) -> NDArray[np.uint8]:
+    """`(4, H, H, 3)` uint8: drawn animals, each with another of its class behind the wall."""
+    classes, size = animals(), wall.image_size
+    drawn = [classes[index * (len(classes) // 4)].index for index in range(4)]
+    seen, dead = (
+        np.stack([draw(each, 2 * index + other, size) for index, each in enumerate(drawn)]) for other in (0, 1)
+    )
+    return twins_of(seen, dead, wall)
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,7 @@ def check_method(method: object, wall: str, seed: int = 0) -> list[Verdict]:
         return np.asarray(found.maps) if isinstance(found, Maps) else found
 
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    first = run(tiny_images())
+    first = run(tiny_images(subject.wall))
     left = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     changed = sorted(left | subject.kept.changed)  # what an adapter restored was changed, too
     said = f"{changed[0]} and {len(changed) - 1} more changed" if changed else "unchanged"
@@ -144,7 +151,7 @@ def check_method(method: object, wall: str, seed: int = 0) -> list[Verdict]:
 
 
 def _compared(subject: Subject, run: Callable[..., Any], first: NDArray[Any], wall: str) -> Iterator[Verdict]:
-    images = tiny_images()
+    images = tiny_images(subject.wall)
     yield _same(wall, "repeated", first, run(images))
     singles = [run(images[index : index + 1]) for index in range(len(images))]
     failed = next((single for single in singles if isinstance(single, str)), None)
@@ -171,19 +178,22 @@ def _blind(subject: Subject, maps: NDArray[Any], wall: str) -> Verdict:
     if np.isnan(found).all():
         return Verdict(wall, "blind", None, "every map is zero everywhere, which says nothing")
     mean = float(np.nanmean(found))
-    lit = maps[inner_wall(subject).index(3)].max((1, 2)) > 1e-6 * maps.max((1, 2))  # less is rounding
+    inner = inner_zone(subject)
+    lit = maps[:, inner].max(1, initial=0) > 1e-6 * maps.max((1, 2))  # less is rounding
     said = f"{int(lit.sum())} of {len(maps)} maps are lit there; mean mu {mean:.3f}, chance {subject.wall.chance:.3f}"
     return Verdict(wall, "blind", not lit.any(), said, mean)
 
 
-def inner_wall(subject: Subject) -> Wall:
-    """The dead zone without the first cell behind the wall of the target layer's map, into which upsampling smears."""
+def inner_zone(subject: Subject) -> NDArray[np.bool_]:
+    """The dead zone without the first cell behind the wall of the target layer's map, into which upsampling smears.
+
+    `(H, W)` bool, in pixels.
+    """
     wall = subject.wall
     image = torch.zeros(1, 3, wall.image_size, wall.image_size, device=subject.device)
     cell = -(-wall.image_size // activations_of(subject, image).shape[-1])
-    start = wall.start + cell if wall.start > 0 else 0
-    stop = wall.stop - cell if wall.stop < wall.image_size else wall.stop
-    return Wall(wall.axis, start, stop, wall.image_size)
+    seen = torch.from_numpy(~wall.mask())[None].float()
+    return np.asarray(F.max_pool2d(seen, 2 * cell + 1, stride=1, padding=cell)[0] == 0)
 
 
 def verdicts_as_json(verdicts: Mapping[str, list[Verdict]]) -> dict[str, Any]:

@@ -41,7 +41,12 @@ def _rectified_drop(whole: torch.Tensor, drop: torch.Tensor) -> torch.Tensor:
 
 
 def _head_scores(
-    model: BlindModel, activations: torch.Tensor, targets: torch.Tensor, batch: int, report: Callable[[int], None]
+    model: BlindModel,
+    activations: torch.Tensor,
+    targets: torch.Tensor,
+    batch: int,
+    report: Callable[[int], None],
+    rest: torch.Tensor | None,
 ) -> torch.Tensor:
     """The target class's score without each channel, by the head on `batch` ablated maps at a time."""
     number, channels = activations.shape[:2]
@@ -51,7 +56,8 @@ def _head_scores(
             ablated = torch.arange(start, min(start + batch, channels), device=activations.device)
             maps = activations[index].expand(len(ablated), -1, -1, -1).clone()
             maps[torch.arange(len(ablated), device=activations.device), ablated] = 0
-            scores[index, ablated] = model.head(maps)[:, targets[index]].to(scores.dtype)
+            beside = None if rest is None else rest[index].expand(len(maps), *rest.shape[1:])
+            scores[index, ablated] = model.from_parts(maps, beside)[:, targets[index]].to(scores.dtype)
             report(index * channels + start + len(ablated))
     return scores
 
@@ -63,6 +69,7 @@ def ablation_weights(
     scores: torch.Tensor,
     batch: int,
     report: Callable[[int], None],
+    rest: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """AblationCAM's weights, `(N, C)` float32.
 
@@ -73,6 +80,7 @@ def ablation_weights(
         scores: `(N,)` their logits, y; if one is near 0 the weights blow up, as they do in grad-cam.
         batch: ablated maps per call of the head; a dense head takes images in proportion.
         report: called with the number of ablated maps done, of `N·C`.
+        rest: what else the head needs of each image.
     """
     if isinstance(model, MaskedVGG16):
         images = max(1, batch // 8)  # 8 ablated maps take about as much memory as one image's shares
@@ -82,5 +90,5 @@ def ablation_weights(
             report(sum(found.numel() for found in parts))
         drops = torch.cat(parts)
     else:
-        drops = scores[:, None] - _head_scores(model, activations, targets, batch, report)
+        drops = scores[:, None] - _head_scores(model, activations, targets, batch, report, rest)
     return drops / scores[:, None]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,7 +17,7 @@ import torch
 
 from stackwalls.evaluate.engine.ablation import ablation_weights
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
-from stackwalls.evaluate.engine.kernels import Features, fast_features, multiplies_tf32, reduced_dtype
+from stackwalls.evaluate.engine.kernels import fast_parts, multiplies_tf32, reduced_dtype
 from stackwalls.evaluate.engine.score import SeenScorer, score_weights, scorer_of
 from stackwalls.evaluate.engine.single_pass import SINGLE_PASS, weighted_sum
 from stackwalls.evaluate.maps import Maps, Progress, normalized_maps
@@ -41,6 +41,7 @@ class Explained:
     gradients: torch.Tensor  # of each image's explained logit with respect to it, same shape
     logits: torch.Tensor  # (N, classes)
     targets: torch.Tensor  # (N,) int64, the explained classes
+    rest: torch.Tensor | None = None  # what else the head needs of each image (see `BlindModel.parts`)
 
     @property
     def scores(self) -> torch.Tensor:
@@ -52,30 +53,41 @@ class Explained:
         chosen = list(indices)
         if chosen == list(range(len(self.logits))):
             return self
-        return Explained(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        part: dict[str, Any] = {name: each if each is None else each[chosen] for name, each in columns.items()}
+        return Explained(**part)
 
     @classmethod
     def joined(cls, parts: Sequence[Explained]) -> Explained:
         """Several batches as one."""
         if len(parts) == 1:
             return parts[0]
-        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+        columns = {field.name: [getattr(part, field.name) for part in parts] for field in fields(cls)}
+        whole: dict[str, Any] = {
+            name: None if column[0] is None else torch.cat(column) for name, column in columns.items()
+        }
+        return cls(**whole)
 
 
-def explain_head(model: BlindModel, activations: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
-    """The head forward and backward, from `(N, C, h, w)` maps of the target layer.
+def explain_head(
+    model: BlindModel,
+    activations: torch.Tensor,
+    targets: torch.Tensor | None = None,
+    rest: torch.Tensor | None = None,
+) -> Explained:
+    """The head forward and backward, from `(N, C, h, w)` maps of the target layer and the rest of `parts`.
 
     The model must be in evaluation mode, with `requires_grad` off. `targets`: `(N,)` classes to explain; the predicted
     ones by default.
     """
     leaf = activations.detach().requires_grad_(True)
     with torch.enable_grad():
-        logits = model.head(leaf)
+        logits = model.from_parts(leaf, rest)
         if targets is None:
             targets = logits.detach().argmax(1)
         # images do not interact in evaluation mode: one backward pass of the sum gives every image's own gradient
         (gradients,) = torch.autograd.grad(logits.gather(1, targets[:, None]).sum(), leaf)
-    return Explained(leaf.detach(), gradients, logits.detach(), targets)
+    return Explained(leaf.detach(), gradients, logits.detach(), targets, rest)
 
 
 class Engine:
@@ -97,18 +109,23 @@ class Engine:
         self.precision: Precision = precision if available else "exact"
         self._dtype = reduced or torch.float32
         self.sizes = sizes or BatchSizes.usual(self.device)
-        self._features: Features | None = None
         self._scorer: SeenScorer | None = None
+
+    @cached_property
+    def _parts(self) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor | None]]:
+        return fast_parts(self.model)
 
     def explained(self, images: torch.Tensor, targets: torch.Tensor | None = None) -> Explained:
         """The forward pass that all methods share, in batches of at most `sizes.images`; see `explain_head`."""
-        features = self._features = self._features or fast_features(self.model)
 
         def run(size: int) -> Explained:
             chosen = [None] * len(images) if targets is None else torch.split(targets, size)
-            parts = zip(torch.split(images, size), chosen, strict=False)
-            with torch.no_grad():
-                return Explained.joined([explain_head(self.model, features(part), classes) for part, classes in parts])
+            found = []
+            for images_here, classes in zip(torch.split(images, size), chosen, strict=False):
+                with torch.no_grad():
+                    activations, rest = self._parts(images_here)
+                found.append(explain_head(self.model, activations, classes, rest))
+            return Explained.joined(found)
 
         return self.sizes.shrinking("images", run, len(images))
 
@@ -143,7 +160,7 @@ class Engine:
         number, channels = explained.activations.shape[:2]
 
         def run(size: int) -> torch.Tensor:
-            return ablation_weights(*given, size, lambda done: progress(done, number * channels))
+            return ablation_weights(*given, size, lambda done: progress(done, number * channels), explained.rest)
 
         return self.sizes.shrinking("ablated", run, channels)
 
@@ -203,7 +220,8 @@ class EngineExplainer:
 
     def explaining(self, shared: SharedPass, targets: Sequence[int]) -> SharedPass:
         """The same forward pass for other classes: the head runs again, the convolutions do not."""
-        head = self._timed(partial(explain_head, self.engine.model), shared.explained.activations, targets)
+        before = shared.explained
+        head = self._timed(partial(explain_head, self.engine.model, rest=before.rest), before.activations, targets)
         return replace(head, seconds=shared.seconds + head.seconds)
 
     def _timed(self, run: Callable[..., Explained], inputs: torch.Tensor, targets: Sequence[int] | None) -> SharedPass:

@@ -79,8 +79,8 @@ def conv_relu(layer: nn.Conv2d, input_shape: tuple[int, int, int, int], dtype: t
     return lambda x: F.conv2d(x, weight, bias, padding=1).relu_()
 
 
-def fast_features(model: BlindModel) -> Features:
-    """A network's `features` on its device, as fast as possible with the same bits.
+def fast_parts(model: BlindModel) -> Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor | None]]:
+    """A network's `parts` on its device, as fast as possible with the same bits.
 
     On a CPU, a masked VGG16 stays in oneDNN's blocked layout from the first convolution to the last; torch's own
     convolutions convert every input and output. It takes a few images per call, and runs calls side by side. Layouts
@@ -89,19 +89,20 @@ def fast_features(model: BlindModel) -> Features:
 
     The model must be in evaluation mode. A masked VGG16's weights are copied (59 MB).
     """
-    if next(model.parameters()).device.type != "cpu":
-        return lambda images: model.features(images).contiguous()
-    own = _in_blocked_layout(model) if isinstance(model, MaskedVGG16) else model.features
+    blocked = _in_blocked_layout(model) if isinstance(model, MaskedVGG16) else None
 
-    def one(images: torch.Tensor) -> torch.Tensor:
+    def one(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         with torch.no_grad():
-            return own(images).contiguous()
+            activations, rest = (blocked(images), None) if blocked else model.parts(images)
+            return activations.contiguous(), rest
 
-    def features(images: torch.Tensor) -> torch.Tensor:
+    def parts(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         with parallel_map() as mapped:
-            return torch.cat(list(mapped(one, torch.split(images, 2))))  # more do not fit a CPU's caches
+            found = list(mapped(one, torch.split(images, 2)))  # more do not fit a CPU's caches
+        rests = [rest for _, rest in found if rest is not None]
+        return torch.cat([activations for activations, _ in found]), torch.cat(rests) if rests else None
 
-    return features
+    return one if next(model.parameters()).device.type != "cpu" else parts
 
 
 def _in_blocked_layout(model: MaskedVGG16) -> Features:

@@ -19,8 +19,9 @@ from torch import nn
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.kernels import Features, SplitProducts, conv_relu, dense_layers, linear
 from stackwalls.evaluate.maps import normalized_maps
-from stackwalls.model import IMAGE_SIZE, BlindModel, InputError, MaskedVGG16, Wall, Walled, parallel_map
+from stackwalls.model import BlindModel, InputError, MaskedVGG16, Wall, Walled, parallel_map
 from stackwalls.model.networks.seen_rows import rows_needed
+from stackwalls.model.networks.walled_model import joined
 
 SeenParts = list[torch.Tensor]
 """The seen intervals of a batch of images, one tensor each (two around a band)."""
@@ -71,15 +72,14 @@ def _run_inside(scorer: SeenScorer, context: Callable[[], AbstractContextManager
 
 def _walled_scores(model: Walled, parts: SeenParts, target: int) -> torch.Tensor:
     """The extractor on each seen part, the head on their maps."""
-    axis = 2 if model.wall.axis == "rows" else 3
     maps = [model.extractor(part.contiguous(memory_format=torch.channels_last)) for part in parts]
-    logits: torch.Tensor = model.pooled_head(torch.cat(maps, axis))
+    logits: torch.Tensor = model.pooled_head(joined(maps))
     return logits[:, target].float()
 
 
 def _whole_image_scores(model: BlindModel, parts: SeenParts, target: int) -> torch.Tensor:
     """Any other network on the whole image, which is zero in the dead zone."""
-    size = max(parts[0].shape[-2:])
+    size = max(parts[0].shape[-2:]) if model.wall is None else model.wall.image_size
     images = parts[0].new_zeros((len(parts[0]), 3, size, size))
     for part, view in zip(parts, seen_parts(images, model.wall), strict=True):
         view.copy_(part)
@@ -100,10 +100,10 @@ class SeenRows:
         on_cpu = next(model.parameters()).device.type == "cpu"
         # on a CPU, the maps of more do not fit its caches, and one image's rows are cut off without a copy
         self.batch = 1 if on_cpu else batch
-        needed = rows_needed(model.convolutions, model.visible_rows)
+        needed = rows_needed(model.convolutions, model.visible_rows, model.image_size)
         self.seen = needed[0]
         self.steps: list[tuple[Features | None, int]] = []
-        side, channels = IMAGE_SIZE, 3
+        side, channels = model.image_size, 3
         for layer, rows_in, rows_out in zip(model.convolutions, needed, needed[1:], strict=False):
             if isinstance(layer, nn.Conv2d):
                 self.steps.append((conv_relu(layer, (self.batch, channels, rows_in, side), dtype), rows_out))
@@ -134,10 +134,10 @@ class SeenRows:
 
 
 def seen_parts(images: torch.Tensor, wall: Wall | None) -> SeenParts:
-    """The intervals of `(…, H, W)` outside the wall, or the whole if there is none; views."""
+    """The pieces of `(…, H, W)` outside the wall, or the whole if there is none; views."""
     if wall is None:
         return [images]
-    return [images.narrow(-2 if wall.axis == "rows" else -1, start, stop - start) for start, stop in wall.seen]
+    return [images[(..., *box.slices)] for box in wall.seen]
 
 
 def channel_masks(activations: torch.Tensor, size: int) -> torch.Tensor:

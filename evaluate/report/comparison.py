@@ -105,7 +105,9 @@ class BaselineComparison:
                 "same wall (`--wall`)."
             )
         if baseline.blind and not masked.blind:
-            raise InputError(f"{first} sees the band, {second} does not: name the results of the blind network first.")
+            raise InputError(
+                f"{first} sees behind the wall, {second} does not: name the results of the blind network first."
+            )
         joined = _joined(masked.per_image, baseline.per_image)
         if joined.empty:
             raise InputError("The two results have no image and method in common: evaluate both on the same datasets.")
@@ -127,7 +129,7 @@ class BaselineComparison:
 
     def legend(self) -> list[str]:
         """What is compared, and what differs."""
-        sees = "is blind too" if self.baseline_blind else "sees the band"
+        sees = "is blind too" if self.baseline_blind else "sees behind the wall"
         said = (
             f"mu × 100 of {self.masked} minus that of {self.baseline}, which {sees}, image by image. p: sign-flip "
             "test, Holm-corrected over all rows. Dropped: images without mu on one of the two networks."

@@ -1,20 +1,23 @@
 """Images with their maps: the paper's Figures 1 (`teaser`) and 7 to 9 (`overlays`), in files."""
 
 import io
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
+from stackwalls.evaluate.classes import IMAGENET_NAMES, ClassNames
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.run.samples import Samples
-from stackwalls.model import InputError, Wall, class_names
+from stackwalls.model import InputError, Wall
 
 COLORS = "viridis"
 """Perceptually uniform, readable without color vision, and far from the wall's red."""
@@ -45,17 +48,17 @@ def results_figures(results: Measurements, method: str | None = None) -> Iterato
     measured = [str(name) for name, mu in zip(first.method, first.mu.T, strict=True) if not np.isnan(mu).all()]
     shown = method or ("GradCAM" if "GradCAM" in measured else next(iter(measured), None))
     if shown is not None:
-        yield f"teaser-{file_name(shown)}", teaser(first, results.wall, shown, results.blind)
-    names = [file_name(dataset) for dataset in datasets]
-    for number, (dataset, name) in enumerate(zip(datasets, names, strict=True), 1):
-        own = name if names.count(name) == 1 else f"{name}-{number}"
+        yield f"teaser-{file_name(shown)}", teaser(first, results.wall, shown, results.blind, results.names)
+    files = [file_name(dataset) for dataset in datasets]
+    for number, (dataset, file) in enumerate(zip(datasets, files, strict=True), 1):
+        own = file if files.count(file) == 1 else f"{file}-{number}"
         samples = results.samples.of(dataset)
         first_page = range(len(samples))[:IMAGES_PER_PAGE]
-        yield f"overlays-{own}", overlays(samples.at(first_page), results.wall)
+        yield f"overlays-{own}", overlays(samples.at(first_page), results.wall, results.names)
         if rest := range(len(samples))[IMAGES_PER_PAGE:]:
             count = min(IMAGES_PER_PAGE, len(rest))
             more = [rest[index * len(rest) // count] for index in range(count)]
-            yield f"more-overlays-{own}", overlays(samples.at(more), results.wall)
+            yield f"more-overlays-{own}", overlays(samples.at(more), results.wall, results.names)
 
 
 def file_name(text: str) -> str:
@@ -63,11 +66,13 @@ def file_name(text: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", text, flags=re.ASCII).strip("-.") or "unnamed"
 
 
-def overlays(samples: Samples, wall: Wall, across: bool = False) -> Figure:
+def overlays(
+    samples: Samples, wall: Wall, names: Mapping[str, ClassNames] | None = None, across: bool = False
+) -> Figure:
     """One column per image: the image, its dead zone hatched in red, and below it one overlay per method with its mu.
 
-    `across` makes it one row per image. The layout is that of Taimeskhanov et al. 2024, Figures 7 to 9. pyplot is not
-    used.
+    `names` are those of each dataset's classes (`Measurements.names`), ImageNet's by default. `across` makes it one row
+    per image. The layout is that of Taimeskhanov et al. 2024, Figures 7 to 9. pyplot is not used.
     """
     shape = 1 + len(samples.method), max(len(samples), 1)
     lines, columns = shape[::-1] if across else shape
@@ -79,7 +84,7 @@ def overlays(samples: Samples, wall: Wall, across: bool = False) -> Figure:
     rows = grid.T if across else grid  # (1 + methods, images)
     for i in range(len(samples)):
         _draw_image(rows[0, i], samples.images[i], wall)
-        _write_below(rows[0, i], caption(int(samples.label[i]), int(samples.prediction[i])))
+        _write_below(rows[0, i], _caption(samples, i, names))
         for j in range(len(samples.method)):
             _draw_overlay(rows[j + 1, i], samples.images[i], samples.map_at(i, j), wall)
             mu = float(samples.mu[i, j])
@@ -93,11 +98,14 @@ def overlays(samples: Samples, wall: Wall, across: bool = False) -> Figure:
     return figure
 
 
-def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Figure:
+def teaser(
+    samples: Samples, wall: Wall, method: str, blind: bool = True, names: Mapping[str, ClassNames] | None = None
+) -> Figure:
     """The finding in three panels: the image, a method's map before upsampling, and the map over the image.
 
     The image is the one with the median mu of the samples (the lower one of two): neither the worst nor the best. If
-    the network is not `blind`, the figure says that it sees the band. Layout: Taimeskhanov et al. 2024, Figure 1.
+    the network is not `blind`, the figure says that it sees the dead zone too. `names`: see `overlays`. Layout:
+    Taimeskhanov et al. 2024, Figure 1.
 
     Raises:
         InputError: if there is no such method among the samples, or none of its maps has mu.
@@ -119,8 +127,8 @@ def teaser(samples: Samples, wall: Wall, method: str, blind: bool = True) -> Fig
     _draw_overlay(panels[2], image, samples.map_at(middle, column), wall)
     titles = ("image", f"{method} before upsampling" if cells.any() else method, "over the image")
     captions = (
-        caption(int(samples.label[middle]), int(samples.prediction[middle])),
-        f"outlined: {wall.size} {wall.axis} that it cannot see" if blind else "this network SEES the band",
+        _caption(samples, middle, names),
+        "outlined: what it cannot see" if blind else "this network SEES what is outlined",
         f"mu × 100 = {100 * mu:.1f}, chance {100 * wall.chance:.1f}",
     )
     for axes, title, below in zip(panels, titles, captions, strict=True):
@@ -137,18 +145,9 @@ def overlay(image: NDArray[np.uint8], values: NDArray[Any]) -> NDArray[np.float6
     return np.asarray((1 - _MAP_WEIGHT) * gray + _MAP_WEIGHT * colored)
 
 
-def class_name(index: int) -> str:
-    """The name of a class of ImageNet-1k, or `class 5000`."""
-    names = class_names()
-    return names[index] if 0 <= index < len(names) else f"class {index}"
-
-
-def caption(label: int, prediction: int) -> str:
-    """The label's name, and the prediction's if it is another; class indices of ImageNet-1k, -1 for no label."""
-    name, other = (text if len(text) <= 24 else text[:23] + "…" for text in map(class_name, (label, prediction)))
-    if label == prediction:
-        return name
-    return f"seen as {other}" if label < 0 else f"{name},\nseen as {other}"
+def _caption(samples: Samples, index: int, names: Mapping[str, ClassNames] | None) -> str:
+    own = (names or {}).get(str(samples.dataset[index]), IMAGENET_NAMES)
+    return own.caption(int(samples.label[index]), int(samples.prediction[index]))
 
 
 def write_figure(figure: Figure, kind: str = "png") -> bytes:
@@ -166,16 +165,40 @@ def write_figure(figure: Figure, kind: str = "png") -> bytes:
 
 
 def _draw_image(axes: Axes, pixels: NDArray[Any], wall: Wall, hatched: bool = True) -> None:
-    """Pixels of any number with the wall; pixel row r covers r to r + 1 of the axis: the band begins at its true row.
+    """Pixels of any number with the wall; pixel row r covers r to r + 1 of the axis: the wall begins at its true row.
 
     Not `hatched`, the dead zone is outlined: what a map shows there stays visible.
     """
     side = wall.image_size
     axes.imshow(pixels, extent=(0, side, side, 0), interpolation="nearest")
-    rows = wall.axis == "rows"
-    place = ((0, wall.start), side, wall.size) if rows else ((wall.start, 0), wall.size, side)
-    hatch = "//" if hatched else None
-    axes.add_patch(Rectangle(*place, fill=False, edgecolor=WALL_COLOR, linewidth=1.2, hatch=hatch))
+    style: dict[str, Any] = {"fill": False, "edgecolor": WALL_COLOR, "linewidth": 1.2}
+    paths = [Path([*corners, corners[0]], closed=True) for corners in outline(wall)]
+    axes.add_patch(PathPatch(Path.make_compound_path(*paths), hatch="//" if hatched else None, **style))
+
+
+def outline(wall: Wall) -> list[list[tuple[int, int]]]:
+    """The outline of the dead zone: the corners (x, y) of each polygon, clockwise; counterclockwise around a hole."""
+    edges: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    rows, columns = (sorted({edge for box in wall.dead for edge in box[first::2]}) for first in (0, 1))
+    dead = np.pad(wall.mask()[np.ix_(rows[:-1], columns[:-1])], 1)
+    for i, (top, bottom) in enumerate(itertools.pairwise(rows), 1):
+        for j, (left, right) in enumerate(itertools.pairwise(columns), 1):
+            if dead[i, j]:
+                around = ((i - 1, j), (i, j + 1), (i + 1, j), (i, j - 1))
+                corners = ((left, top), (right, top), (right, bottom), (left, bottom), (left, top))
+                for beside, (start, stop) in zip(around, itertools.pairwise(corners), strict=True):
+                    if not dead[beside]:
+                        edges.setdefault(start, []).append(stop)
+    found = []
+    while edges:
+        path = [next(iter(edges))]
+        while stops := edges.get(path[-1]):
+            path.append(stops.pop())
+            if not stops:
+                del edges[path[-2]]
+        turns = zip([path[-2], *path], path[:-1], path[1:], strict=False)
+        found.append([at for before, at, after in turns if before[0] != after[0] and before[1] != after[1]])
+    return found
 
 
 def _draw_overlay(axes: Axes, image: NDArray[np.uint8], values: NDArray[np.float32] | None, wall: Wall) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import matplotlib as mpl
@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 from PIL import Image
 
-from stackwalls.evaluate.report.figures import COLORS, caption, class_name
+from stackwalls.evaluate.classes import IMAGENET_NAMES, ClassNames
+from stackwalls.evaluate.report.figures import COLORS
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import Wall
 
@@ -65,9 +66,19 @@ class Gallery:
     kept: int
 
 
-def galleries(samples: Samples, datasets: Sequence[str], wall: Wall, budget: int = BUDGET) -> list[Gallery]:
-    """The galleries of `datasets`, which share the budget (characters of all images) in proportion to their sizes."""
-    found = [_gallery_images(samples.of(name), number, wall) for number, name in enumerate(datasets)]
+def galleries(
+    samples: Samples,
+    datasets: Sequence[str],
+    wall: Wall,
+    names: Mapping[str, ClassNames] | None = None,
+    budget: int = BUDGET,
+) -> list[Gallery]:
+    """The galleries of `datasets`, which share the budget (characters of all images) in proportion to their sizes.
+
+    `names` are those of each dataset's classes (`Measurements.names`), ImageNet's by default.
+    """
+    own = [(names or {}).get(name, IMAGENET_NAMES) for name in datasets]
+    found = [_gallery_images(samples.of(name), at, wall, own[at]) for at, name in enumerate(datasets)]
     share = min(1.0, budget / max(1, sum(image.size for images in found for image in images)))
     result = []
     for name, images in zip(datasets, found, strict=True):
@@ -95,12 +106,12 @@ def color_scale(steps: int = 9) -> str:
     return ", ".join(to_hex(color) for color in mpl.colormaps[COLORS](np.linspace(0, 1, steps)))
 
 
-def _gallery_images(samples: Samples, number: int, wall: Wall) -> list[GalleryImage]:
+def _gallery_images(samples: Samples, number: int, wall: Wall, names: ClassNames) -> list[GalleryImage]:
     found = []
     for index, (image_id, pixels) in enumerate(zip(samples.image_id, samples.images, strict=True)):
         label, prediction = int(samples.label[index]), int(samples.prediction[index])
         maps = tuple(_gallery_map(samples, index, column, wall) for column in range(len(samples.method)))
-        named, below = class_name(label) if label >= 0 else "", caption(label, prediction).replace("\n", " ")
+        named, below = names.label(label), names.caption(label, prediction).replace("\n", " ")
         uri = _data_uri(pixels, _IMAGE_QUALITY)
         found.append(GalleryImage(f"i{number}-{index}", uri, named, below, str(image_id), maps))
     return found
@@ -125,8 +136,8 @@ def _brightest(values: NDArray[np.uint8], wall: Wall) -> str:
         for place, size in zip(np.unravel_index(values.argmax(), values.shape), values.shape, strict=True)
     )
     place = f"{('top', 'middle', 'bottom')[int(3 * row)]} {('left', 'center', 'right')[int(3 * column)]}"
-    across = wall.image_size * (row if wall.axis == "rows" else column)
-    return f"brightest at the {place}, {'in' if wall.start <= across < wall.stop else 'outside'} the dead zone"
+    dead = wall.mask()[int(row * wall.image_size), int(column * wall.image_size)]
+    return f"brightest at the {place}, {'in' if dead else 'outside'} the dead zone"
 
 
 def _data_uri(pixels: NDArray[np.uint8], quality: int) -> str:

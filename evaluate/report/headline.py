@@ -9,15 +9,15 @@ from stackwalls.evaluate.report.table import Table, TableRow
 def headline(table: Table, model: str, blind: bool = True) -> str:
     """Which methods highlight pixels that the network cannot see, and which are no better than a uniform map.
 
-    A method counts as highlighting them if its map does so at its own resolution: the visible row that upsampling
-    smears across the wall is not held against it, but named. For a network that is not blind no method is judged.
+    A method counts as highlighting them if its map does so at its own resolution: the visible cells that upsampling
+    smears across the wall are not held against it, but named. For a network that is not blind no method is judged.
     """
     rows = [row for row in table.rows if row.mu.n]
     if not rows:
         return "No map could be measured: the table says how many failed and how many are zero everywhere."
     if not blind:
         return (
-            f"{model} is NOT BLIND: it sees the band, so saliency there is not an error, and mu does not judge "
+            f"{model} is NOT BLIND: it sees behind the wall, so saliency there is not an error, and mu does not judge "
             f"methods. For comparison, mean mu × 100 {_range(table, rows)}; a uniform map has {100 * table.chance:.1f}."
         )
     native = [row.mu.mean if math.isnan(row.mu_native.mean) else row.mu_native.mean for row in rows]

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
-from stackwalls.evaluate.report.figures import results_figures, write_figure
+from stackwalls.evaluate.report.figures import outline, results_figures, write_figure
 from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
 from stackwalls.evaluate.report.gallery import Gallery, color_scale, galleries, typical
 from stackwalls.evaluate.report.headline import headline
@@ -102,11 +102,10 @@ def render_report(
         comparison: with another network on the same images.
         sections: more sections, title → text, shown as it is before the certificate.
     """
-    shown = Shown(
-        results, comparison, sections or {}, galleries(results.samples, results.summary.datasets, results.wall)
-    )
+    shown_images = galleries(results.samples, results.summary.datasets, results.wall, results.names)
+    shown = Shown(results, comparison, sections or {}, shown_images)
     environment = html_environment(Path(__file__).parent / "templates")
-    environment.globals |= {"band": _band(results.wall), "color_scale": color_scale()}
+    environment.globals |= {"zone": _svg_path(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
     parts = {}
     for name, values_of in SECTIONS.items():
@@ -131,17 +130,11 @@ def html_environment(templates: Path) -> Environment:
     return Environment(loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, **blocks)
 
 
-def wall_in_words(wall: Wall) -> str:
-    """`pixel rows 170 to 223, 54 of 224 (24.1 %)`."""
-    count = f"{wall.size} of {wall.image_size} ({100 * wall.share:.1f} %)"
-    return f"pixel {wall.axis} {wall.start} to {wall.stop - 1}, {count}"
-
-
 def _result(shown: Shown) -> dict[str, Any]:
     results = shown.results
     return {
         "headline": headline(results.summary, results.run["model"], results.blind),
-        "where": wall_in_words(results.wall),
+        "where": results.wall.description(),
         "typical": typical(shown.galleries[0]),
         # the section's alarm says that a network is not blind
         "notes": [note for note in notes(results.run) if not note.startswith("NOT BLIND")],
@@ -216,12 +209,9 @@ def _enough(found: list[RankAgreement]) -> int | None:
     return sure[-1].images if sure else None
 
 
-def _band(wall: Wall) -> str:
-    """The wall over an image, as CSS."""
-    start, size = 100 * wall.start / wall.image_size, 100 * wall.share
-    if wall.axis == "rows":
-        return f"left:0;right:0;top:{start:.3f}%;height:{size:.3f}%"
-    return f"top:0;bottom:0;left:{start:.3f}%;width:{size:.3f}%"
+def _svg_path(wall: Wall) -> str:
+    """The outline of the dead zone as an SVG path, in pixels of the image."""
+    return "".join(f"M{'L'.join(f'{x},{y}' for x, y in corners)}Z" for corners in outline(wall))
 
 
 def _meaning(shown: Shown) -> dict[str, Any]:
@@ -233,7 +223,7 @@ def _run(shown: Shown) -> dict[str, Any]:
     run, spec = shown.results.run, shown.results.run["spec"]
     facts = {
         "network": run["model"],
-        "wall": f"{run['wall']['wall']}: {wall_in_words(shown.results.wall)}",
+        "wall": f"{run['wall']['wall']}: {shown.results.wall.description()}",
         "explained class": "the predicted one" if spec["target"] == "predicted" else "the image's label",
         "seed": spec["seed"],
         "batch size": spec["batch_size"] or "by the free memory",

@@ -233,7 +233,7 @@ class Table:
                 "lit: share of maps with any positive value in the dead zone, including those lit only by upsampling. "
                 "energy: share of a map's sum in the dead zone. pointing: share of maps whose maximum is there.",
             ]
-        lines.append("native mu: at the map's own resolution. Upsampling smears the last visible row across the wall.")
+        lines.append("native mu: at the map's own resolution. Upsampling smears visible cells across the wall.")
         if any(0 < row.mu.n < FEWEST for row in self.rows):
             lines.append(f"n < {FEWEST}: too few maps for an interval.")
         if "failed" in self.columns():

@@ -11,6 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from stackwalls.evaluate.classes import Matching
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer
 from stackwalls.evaluate.maps import Explainer
@@ -34,6 +35,7 @@ class BlockRun:
     subject: Subject
     spec: EvaluationSpec
     sources: Sequence[StackDataset]
+    matchings: Sequence[Matching]  # of each source
     explainers: Sequence[Explainer]
     sizes: BatchSizes
     progress: bool
@@ -53,9 +55,8 @@ class BlockRun:
                 own = [block for block in blocks if block.dataset == number]
                 if not own:
                     continue
-                batches = source.batches(
-                    self.sizes.images, [(block.start, block.stop) for block in own], spec.transform
-                )
+                spans = [(block.start, block.stop) for block in own]
+                batches = source.batches(self.sizes.images, spans, spec.transform, self.subject.transform)
                 for block in own:
                     yield block, *self._one(source, block, batches, counts[number], bar)
 
@@ -72,8 +73,9 @@ class BlockRun:
             batch = next(batches, None)
             if batch is None:
                 raise RunError(f"{source.name} ended after {position} images, but said that it has {len(source)}.")
+            matching = self.matchings[block.dataset]
             prepared = PreparedBatch.of(
-                self.subject, batch, self.spec.target, source.name, position, engine, self.sizes
+                self.subject, batch, matching, self.spec.target, source.name, position, engine, self.sizes
             )
             left = {method: _left(count, position, len(prepared)) for method, count in counts.items()}
             outcomes = self._outcomes(prepared, left, bar, first=block.number == position == 0)

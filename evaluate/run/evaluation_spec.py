@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from stackwalls.evaluate.classes import Match
 from stackwalls.evaluate.engine.engine import Precision
 from stackwalls.evaluate.methods import ALIASES
-from stackwalls.hub_cards import Transform
+from stackwalls.hub_cards import Resizing
 from stackwalls.model import InputError, check_seed
 
 Target = Literal["predicted", "label"]
@@ -23,7 +24,10 @@ class EvaluationSpec:
 
     Attributes:
         methods: names of the methods, in the order of the table; `evaluate` fills them in.
-        target: the class that is explained: the predicted one, or the image's label.
+        target: the class that is explained: the predicted one, or the image's label; the predicted one too where the
+            label is not among the network's classes.
+        match: "name" finds the classes of the datasets among the network's by their names; "index" takes logit i for
+            class i, whatever the names.
         batch_size: the most images per forward pass, up to 32, the default. The results do not depend on it beyond
             rounding.
         limit: the most images of each dataset, its first ones; None: all.
@@ -36,9 +40,10 @@ class EvaluationSpec:
             "exact"; the report says which it was.
         memory: budget for activations, in bytes or as text such as "4GB"; None: the device's usual batch sizes. The
             results do not depend on it beyond rounding.
-        transform: of images that are not of a finished set: "resize-crop" resizes the shorter side of each to 256 and
-            crops the central 224 × 224, as the paper's code does with every file of both sets; "as-is" takes 224 × 224
-            only; "auto" takes these as they are, and resizes and crops the others. The report says which it was.
+        transform: of images that are not of a finished set: "resize-crop" puts each through the network's transform, as
+            the paper's code does with every file of both sets (shorter side to 256, central 224 × 224); "as-is" takes
+            those of the network's size only; "auto" takes these as they are, and resizes and crops the others. The
+            report says which it was.
 
     Raises:
         InputError: if a value is out of range, or a limit is for none of the methods.
@@ -53,10 +58,12 @@ class EvaluationSpec:
     backend: Backend = "auto"
     precision: Precision = "exact"
     memory: int | str | None = None
-    transform: Transform = "auto"
+    transform: Resizing = "auto"
+    match: Match = "name"
 
     def __post_init__(self) -> None:
-        choices = {"target": Target, "backend": Backend, "precision": Precision, "transform": Transform}
+        choices: dict[str, Any] = {"target": Target, "backend": Backend, "precision": Precision}
+        choices |= {"transform": Resizing, "match": Match}
         for name, allowed in ((name, get_args(kind)) for name, kind in choices.items()):
             if (value := getattr(self, name)) not in allowed:
                 raise InputError(f"Expected `{name}` to be {' or '.join(map(repr, allowed))}, but got {value!r}.")

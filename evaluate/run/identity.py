@@ -13,7 +13,8 @@ import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.machinery import PathFinder
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
@@ -28,6 +29,7 @@ from datasets.utils._dill import Pickler  # behind `datasets.fingerprint.Hasher`
 from torch import nn
 
 from stackwalls.evaluate.adapters import Configured
+from stackwalls.evaluate.classes import Matching
 from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, SLOW_BLOCK_IMAGES
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.provenance import versions
@@ -48,7 +50,12 @@ _SETTINGS = (bool, int, float, complex, str, bytes, tuple, list, type(None), Fun
 
 
 def what_is_asked(
-    subject: Subject, weights: str, spec: EvaluationSpec, data: Mapping[str, str], methods: Mapping[str, object]
+    subject: Subject,
+    weights: str,
+    spec: EvaluationSpec,
+    data: Mapping[str, str],
+    matchings: Sequence[Matching],
+    methods: Mapping[str, object],
 ) -> dict[str, Any]:
     """Everything that the rows depend on, as JSON values; `weights` (`weights_hash`), `data` and methods by hash."""
     return {
@@ -58,7 +65,9 @@ def what_is_asked(
         "wall": str(subject.wall),
         "target_layer": subject.layer_name,
         "normalisation": [list(subject.mean), list(subject.std)],
+        "transform of images": subject.transform.to_dict(),
         "datasets": dict(data),
+        "classes": [subject.classes.to_json(), *(matching.identity for matching in matchings)],
         "methods": {name: method_identity(method) for name, method in methods.items()},
         "spec": {key: value for key, value in spec.to_dict().items() if key not in _NOT_ASKED},
         "device": subject.device.type,
@@ -100,7 +109,8 @@ def _digest(value: object) -> str | None:
     digest = hashlib.sha256()
     pickler = _Pickler(digest)
     try:
-        pickler.dump(value)
+        with warnings.catch_warnings(action="ignore"):  # a class that a function made has no name to pickle it by
+            pickler.dump(value)
     except Exception:  # whatever an object raises when it is looked into
         return None
     digest.update("\n".join(_sources(pickler.modules)).encode())

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
 from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
+from stackwalls.evaluate.classes import Matching
+from stackwalls.evaluate.engine.attention import AttentionExplainer
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, SharedPass
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
@@ -27,11 +29,11 @@ ROW_SCHEMA = pa.schema(
     {
         "dataset": pa.string(),
         "image_id": pa.string(),
-        "label": pa.int32(),  # -1 where unknown
+        "label": pa.int32(),  # index in the dataset's classes; -1 where unknown
         "transform": pa.string(),  # "as-is" or "resize-crop"; null where that is not known
-        "prediction": pa.int32(),
-        "correct": pa.bool_(),  # null where the label, or what the network's logits stand for, is unknown
-        "target": pa.int32(),  # the class that was explained; -1 where there was none
+        "prediction": pa.int32(),  # see `LogitClasses.number`; -1 where the logits are not finite
+        "correct": pa.bool_(),  # null where the label is unknown, or not among the network's classes
+        "target": pa.int32(),  # the class that was explained, as `prediction`; -1 where there was none
         "method": pa.string(),
         "mu": pa.float64(),
         "mu_native": pa.float64(),
@@ -92,7 +94,7 @@ class PreparedBatch:
     inputs: torch.Tensor  # (N, 3, H, W) float32 normalized, on the model's device
     predictions: NDArray[np.int64]  # (N,) the highest logit; UNKNOWN where the logits are not finite
     targets: NDArray[np.int64]  # (N,) the logit to explain; UNKNOWN where there is none (see `reason`)
-    classes: int
+    matching: Matching
     refs: tuple[ImageRef, ...]
     shared: SharedPass | None = None
 
@@ -101,6 +103,7 @@ class PreparedBatch:
         cls,
         subject: Subject,
         batch: Batch,
+        matching: Matching,
         target: Target = "predicted",
         dataset: str = "",
         start: int = 0,
@@ -109,10 +112,12 @@ class PreparedBatch:
     ) -> PreparedBatch:
         """Normalize the images of a dataset from position `start` on, and let the network classify them.
 
-        `engine` makes the one forward pass, if it makes maps too; otherwise `sizes` gives the images per pass.
+        `matching` knows the logits of the dataset's classes: an image whose class has none is explained for the
+        predicted one. `engine` makes the one forward pass, if it makes maps too; otherwise `sizes` gives the images per
+        pass.
 
         Raises:
-            InputError: if the images do not have the size of the wall's image, or the logits do not fit the classes.
+            InputError: if the images do not have the size of the wall's image.
             RunError: if there is not enough memory for one image.
         """
         size = subject.wall.image_size
@@ -124,40 +129,33 @@ class PreparedBatch:
         with memory_errors(NO_ROOM):
             shared = None if engine is None else engine.forward(inputs)
             logits = _logits(subject, inputs, sizes or BatchSizes()) if shared is None else shared.explained.logits
-            classes = logits.shape[1]
-            if subject.class_indices is not None and len(subject.class_indices) != classes:
-                raise InputError(
-                    f"{subject.name} has {classes} logits, but `class_indices` names {len(subject.class_indices)} "
-                    "classes: expected one for each logit."
-                )
             predictions = logits.argmax(1).where(logits.isfinite().all(1), UNKNOWN).cpu().numpy()
             targets = predictions
             if target == "label":
-                known = [subject.logit_of(label, classes) for label in batch.labels.tolist()]
+                pairs = zip(batch.labels.tolist(), predictions.tolist(), strict=True)
+                targets = np.array([_labelled_logit(matching, *pair) for pair in pairs], dtype=np.int64)
                 if engine is not None and shared is not None:
                     # rows without a class are left out later; they need some class until then
-                    shared = engine.explaining(shared, [logit or 0 for logit in known])
-                found = np.array([UNKNOWN if logit is None else logit for logit in known], dtype=np.int64)
-                targets = np.where(predictions == UNKNOWN, UNKNOWN, found)
-        return cls(subject, batch, inputs, predictions, targets, classes, refs, shared)
+                    shared = engine.explaining(shared, targets.clip(0).tolist())
+        return cls(subject, batch, inputs, predictions, targets, matching, refs, shared)
 
     def __len__(self) -> int:
         return len(self.batch)
 
     def columns(self, index: int) -> dict[str, Any]:
         """What every row of this image says, whatever the method."""
-        label, prediction = int(self.batch.labels[index]), self.subject.class_of(int(self.predictions[index]))
-        known = label != UNKNOWN and self.subject.could_be(label, self.classes)
-        correct = label == prediction != UNKNOWN if known else None
+        label, logit = int(self.batch.labels[index]), int(self.predictions[index])
+        expected = self.matching.logit_of(label)
+        correct = None if expected is None else logit == expected
         transform = self.batch.transforms[index] if self.batch.transforms else None
         about = {"image_id": self.batch.image_ids[index], "label": label, "transform": transform}
-        return {**about, "prediction": prediction, "correct": correct}
+        return {**about, "prediction": self.subject.classes.number(logit), "correct": correct}
 
     def reason(self, index: int) -> str:
         """Why there is no class to explain."""
         if self.predictions[index] == UNKNOWN:
             return "the network's logits are not finite, so that there is no class to explain"
-        return f"no label to explain: it is {self.batch.labels[index]}, and the network has {self.classes} classes"
+        return f"no label to explain: it is {self.batch.labels[index]}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +177,7 @@ def explain_batch(
     Raises:
         LeftChangedError: if a method changed what cannot be restored.
     """
-    foreign = () if isinstance(explainer, EngineExplainer) else explainer.methods
+    foreign = () if isinstance(explainer, EngineExplainer | AttentionExplainer) else explainer.methods
     with same_network(prepared.subject, foreign):
         yield from _explain_all(explainer, prepared, counts, progress)
 
@@ -220,7 +218,7 @@ def _explain(
         raise  # no later row would be right
     except (Exception, SystemExit) as error:  # whatever a method raises is the reason in its row
         if len(indices) == 1:
-            failed = Outcome({"target": subject.class_of(targets[0]), "error": reason_of(error)})
+            failed = Outcome({"target": subject.classes.number(targets[0]), "error": reason_of(error)})
             yield from ((indices[0], method, failed) for method in methods)
             return
         # half of them if memory ran out
@@ -230,7 +228,8 @@ def _explain(
         for method in methods:
             seconds = found[method].seconds
             for index, target, outcome in zip(indices, targets, measured[method], strict=True):
-                outcome.columns.update(target=subject.class_of(target), seconds=call if seconds is None else seconds)
+                shown = call if seconds is None else seconds
+                outcome.columns.update(target=subject.classes.number(target), seconds=shown)
                 yield index, method, outcome
         return
     # after the `except`: the error holds the frames that hold the memory
@@ -262,6 +261,14 @@ def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
         row = {name: column[position].item() for name, column in columns.items()}
         outcomes[index] = Outcome(row, values[index], None if raw is None else np.maximum(raw[index], 0))
     return outcomes
+
+
+def _labelled_logit(matching: Matching, label: int, prediction: int) -> int:
+    """The logit to explain for a label: the predicted one if the class has none; `UNKNOWN` without a label."""
+    if UNKNOWN in (label, prediction):
+        return UNKNOWN
+    logit = matching.logit_of(label)
+    return prediction if logit is None else logit
 
 
 def _logits(subject: Subject, inputs: torch.Tensor, sizes: BatchSizes) -> torch.Tensor:

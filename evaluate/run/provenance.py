@@ -12,43 +12,51 @@ import pyarrow.compute as pc
 import torch
 from torch import nn
 
+from stackwalls.evaluate.classes import ClassNames
+from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset
-from stackwalls.model import Wall, file_sha256
+from stackwalls.model import Transform, Wall, file_sha256, quotable
 from stackwalls.model.documents import COUNT, FLAG, OBJECT, TEXT, each, keys, nullable
 
 RUN_FORMAT = 2
 """Version of `run.json`'s layout."""
 
 _SIGHTED = (
-    "NOT BLIND: {model} sees the band {wall[wall]}, and its certificate failed. Its maps may be lit there rightly: mu "
-    "is shown for comparison with a blind network, and says nothing about a method's errors."
+    "NOT BLIND: {model} sees behind the wall {wall[wall]}, and its certificate failed. Its maps may be lit there "
+    "rightly: mu is shown for comparison with a blind network, and says nothing about a method's errors."
 )
 
 _DATASET = keys(
     {"name": TEXT, "length": COUNT, "images": each(COUNT, "object") | {"minProperties": 1}, "wall": nullable(TEXT)}
     | {"source": nullable(TEXT), "spec": nullable(OBJECT)},
-    {"kind": nullable(TEXT), "manifest_sha256": nullable(TEXT)},
+    {"kind": nullable(TEXT), "manifest_sha256": nullable(TEXT), "class_names": each(TEXT)}
+    | {"unmatched_classes": keys({"count": COUNT, "of": COUNT, "first": each(TEXT)})},
 )
 _SPEC = {"target": {"enum": ["predicted", "label"]}, "seed": COUNT, "batch_size": nullable(COUNT)}
 RUN_SCHEMA = keys(
     {"format": {"type": "integer"}, "model": TEXT, "wall": keys({"wall": TEXT, "image_size": COUNT}), "device": TEXT}
     | {"datasets": each(_DATASET) | {"minItems": 1}, "spec": keys(_SPEC), "versions": each(TEXT, "object")}
     | {"provenance": OBJECT, "method_notes": each(TEXT, "object")},
-    {"weights": nullable(TEXT), "target_layer": nullable(TEXT), "fingerprint": nullable(TEXT), "blind": FLAG},
+    {"weights": nullable(TEXT), "target_layer": nullable(TEXT), "fingerprint": nullable(TEXT), "blind": FLAG}
+    | {"network_classes": {"anyOf": [{"type": ["string", "null"]}, each(TEXT)]}}
+    | {"transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG})},
 )
 """Of `run.json`, as `describe_run` makes it."""
-_TRANSFORMS = {
-    "as-is": "{} used as they are (224 × 224)",
-    "resize-crop": "{} resized (shorter side 256) and center-cropped to 224 × 224",
-}
+
+_NOTE = 2000
+"""The most characters of what is said of a method; its options may be long, or hold a token."""
+
+_EXAMPLES = 3
+"""Classes that a sentence names."""
 
 _DRAWS = "stackwalls-mini"
 """The text-to-image model of this package, which learned from its drawings."""
-_UNMATCHED = (
-    "{}: top-1 is not known, because some labels are not among the network's logits. Set its `class_indices`, the "
-    "ImageNet-1k index of each logit."
+_UNKNOWN = (
+    "{}: top-1 is not known, because it is not known which classes the network's logits stand for. Name them, one a "
+    "line in the order of the logits (--class-names FILE, or the network's `class_names`), or take logit i for class i "
+    "(--match-by-index)."
 )
 
 _PACKAGES = ("stackwalls", "torch", "torchvision", "timm", "grad-cam", "numpy", "pillow")
@@ -75,6 +83,8 @@ def describe_run(
         "model": subject.name,
         "weights": weights,
         "wall": subject.wall.to_dict(),
+        "network_classes": subject.classes.to_json(),
+        "transform": subject.transform.to_dict(),
         "target_layer": None if own else subject.layer_name,
         "blind": blind,
         "datasets": [_describe_source(source, spec) for source in sources],
@@ -84,6 +94,12 @@ def describe_run(
         "provenance": dict(provenance or {}),
         "method_notes": dict(method_notes),
     }
+
+
+def method_notes(explainers: Sequence[Explainer]) -> dict[str, str]:
+    """What a reader must know about how methods were called."""
+    noted = {method: getattr(explainer, "note", None) for explainer in explainers for method in explainer.methods}
+    return {method: quotable(note, _NOTE).rstrip(".") for method, note in noted.items() if note}
 
 
 def read_from(network: nn.Module, weights: str | Path | None, data: Mapping[str, str]) -> dict[str, str]:
@@ -97,23 +113,26 @@ def read_from(network: nn.Module, weights: str | Path | None, data: Mapping[str,
 def with_findings(run: Mapping[str, Any], rows: pa.Table) -> tuple[dict[str, Any], pa.Table]:
     """`describe_run` and the per-image rows, with what only the whole run shows.
 
-    How many images of each dataset were used as they are, and how many resized and cropped; and whether it has labels
-    that the network's logits cannot stand for, so that no image of it is known to be right or wrong.
+    How many images of each dataset were used as they are, and how many resized and cropped; which of its classes are
+    not among the network's; and whether that means that the logits stand for classes that are not known, so that no
+    image of it is known to be right or wrong.
     """
-    images = rows.select(["dataset", "image_id", "label", "transform", "prediction", "correct"]).to_pandas()
+    images = rows.select(["dataset", "image_id", "label", "transform", "correct"]).to_pandas()
     images = images.drop_duplicates(["dataset", "image_id"])
     counts = images.groupby(["dataset", "transform"]).size()
-    strange = images[(images["label"] >= 0) & (images["prediction"] >= 0) & images["correct"].isna()]
-    unmatched = set(strange["dataset"])
-    found = [
-        {
-            **one,
-            "transforms": {how: int(n) for (name, how), n in counts.items() if name == one["name"]},
-            "unmatched_labels": one["name"] in unmatched,
-        }
-        for one in run["datasets"]
-    ]
-    judged = pc.if_else(pc.is_in(rows["dataset"], pa.array(sorted(unmatched), pa.string())), None, rows["correct"])
+    found, unknown = [], []
+    for one in run["datasets"]:
+        own = images[(images["dataset"] == one["name"]) & (images["label"] >= 0)]
+        missing = sorted(own["label"][own["correct"].isna()].unique().tolist())
+        transforms = {how: int(n) for (name, how), n in counts.items() if name == one["name"]}
+        by_guess = run["network_classes"] is None and run["spec"]["match"] == "name"
+        if missing and by_guess:
+            unknown.append(one["name"])
+        first = [ClassNames.of(run, one).label(label) for label in missing[:_EXAMPLES]]
+        unmatched = {"count": len(missing), "of": own["label"].nunique(), "first": first}
+        also = {"unmatched_classes": unmatched} if missing and not by_guess else {}
+        found.append({**one, "transforms": transforms, "unmatched_labels": bool(missing) and by_guess, **also})
+    judged = pc.if_else(pc.is_in(rows["dataset"], pa.array(sorted(unknown), pa.string())), None, rows["correct"])
     return {**run, "datasets": found}, rows.set_column(rows.schema.get_field_index("correct"), "correct", judged)
 
 
@@ -122,7 +141,7 @@ def notes(run: Mapping[str, Any]) -> list[str]:
     about: dict[str, list[str]] = {}
     sighted = [] if run.get("blind", True) else [_SIGHTED.format(**run)]
     for dataset in run["datasets"]:
-        for note in (*_image_notes(dataset), *_wall_notes(run, dataset)):
+        for note in (*_image_notes(run, dataset), *_wall_notes(run, dataset)):
             about.setdefault(note, []).append(dataset["name"])
     # not by `format`: a method's name may have braces
     found = sighted + [note.replace("{}", " and ".join(names)) for note, names in about.items()]
@@ -150,17 +169,22 @@ DRAWINGS = (
 """The caveat that belongs to every table of drawings."""
 
 
-def _image_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
+def _image_notes(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[str]:
     """With `{}` for the datasets' names: what holds for several is said once."""
     if dataset["source"] == "drawn" or images_are(dataset["kind"], dataset["spec"]) == "drawings":
         yield DRAWINGS
     transforms = dataset.get("transforms", {})
     if dataset["kind"] is None and transforms:
-        done = [text.format(transforms[how]) for how, text in _TRANSFORMS.items() if how in transforms]
+        size = run["wall"]["image_size"]
+        transform = Transform(**run["transform"]) if "transform" in run else Transform.of_size(size)
+        said = {"as-is": f"used as they are ({size} × {size})", "resize-crop": f"resized and cropped ({transform})"}
+        done = [f"{transforms[how]} {text}" for how, text in said.items() if how in transforms]
         alike = "" if len(done) == 1 else "; --transform resize-crop treats all alike, as the paper's code does"
         yield f"{{}}: of its images, {' and '.join(done)}{alike}."
     if dataset.get("unmatched_labels"):
-        yield _UNMATCHED
+        yield _UNKNOWN
+    if unmatched := dataset.get("unmatched_classes"):
+        yield _unmatched(unmatched, run["spec"]["target"])
     counts = dataset["images"]
     most = max(counts.values())
     if most < dataset["length"]:
@@ -168,6 +192,18 @@ def _image_notes(dataset: Mapping[str, Any]) -> Iterator[str]:
     for count in sorted({count for count in counts.values() if count < most}):
         methods = ", ".join(method for method, own in counts.items() if own == count)
         yield f"{methods}: on the first {_images(count)} of {{}} only."
+
+
+def _unmatched(found: Mapping[str, Any], target: str) -> str:
+    count, first = found["count"], found["first"]
+    shown = ", ".join([*(f"{name!r:.60}" for name in first), *["…"] * (count > len(first))])
+    explained = "the predicted class is explained and " if target == "label" else ""
+    then = f"({shown}); for their images {explained}top-1 is not counted"
+    if count < found["of"]:
+        verb = "is" if count == 1 else "are"
+        return f"{count} of {found['of']} classes of {{}} {verb} not among the network's {then}."
+    names = "if it has other names for them, name its own (--class-names FILE) or match by index (--match-by-index)"
+    return f"None of the {count} classes of {{}} is among the network's {then}; {names}."
 
 
 def _images(count: int) -> str:
@@ -182,12 +218,9 @@ def _wall_notes(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[
         yield f"{{}}, made for {of_data}: mu is measured by {of_model}."
         return
     measured = f"{{}}, made for {of_data}: {run['model']} is behind {of_model}, by which mu is measured"
-    if of_model.axis == of_data.axis and of_model.start <= of_data.start and of_data.stop <= of_model.stop:
-        extra = of_model.size - of_data.size
-        wide = (
-            f"the wall ({of_model.size} {of_model.axis}) covers the whole second image ({of_data.size} {of_data.axis})"
-        )
-        yield f"{measured}; {wide} and {extra} {of_model.axis} of the first."
+    if of_model.covers(of_data):
+        more = of_model.share - of_data.share
+        yield f"{measured}; it covers the whole second image, and {100 * more:.1f} % of the image more, of the first."
     else:
         yield f"{measured}; the network sees a part of the second image."
 
@@ -203,7 +236,7 @@ def _describe_source(source: StackDataset, spec: EvaluationSpec) -> dict[str, An
         "source": None if manifest is None else manifest.spec.get("source"),
         "spec": None if manifest is None else manifest.spec,
         "manifest_sha256": None if manifest is None else manifest.seal(),
-    }
+    } | ({} if source.classes.is_imagenet else {"class_names": list(source.classes.names)})
 
 
 def versions() -> dict[str, str]:

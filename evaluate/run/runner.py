@@ -15,6 +15,8 @@ from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
+from stackwalls.evaluate.classes import Matching
+from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
@@ -24,7 +26,7 @@ from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, Share
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.measuring import NO_ROOM
-from stackwalls.evaluate.run.provenance import describe_run, read_from, with_findings
+from stackwalls.evaluate.run.provenance import describe_run, method_notes, read_from, with_findings
 from stackwalls.evaluate.subject import Subject, network_and_wall
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
@@ -37,7 +39,6 @@ from stackwalls.model import (
     certify,
     memory_errors,
     placed,
-    quotable,
     require_certificate,
 )
 from stackwalls.model.images import MapStyle
@@ -46,9 +47,6 @@ Source: TypeAlias = str | Path | datasets.Dataset | MapStyle | StackDataset
 """Anything that `open_dataset` takes or returns."""
 
 _SLOWEST = "ScoreCAM"
-
-_NOTE = 2000
-"""The most characters of what is said of a method; its options may be long, or hold a token."""
 
 
 def evaluate(
@@ -60,6 +58,7 @@ def evaluate(
     wall: Wall | str | None = None,
     target_layer: nn.Module | None = None,
     weights: str | Path | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
     device: torch.device | str | None = None,
     certificate: Certificate | None = None,
     require_blind: bool = True,
@@ -87,10 +86,12 @@ def evaluate(
         methods: name → method in any of `adapters.FORMS` (a grad-cam class, a captum or torch-cam one, a function
             `f(model, inputs, targets)`, precomputed maps), or names of `METHODS`; by default those of `spec`, or the
             paper's seven.
-        spec: target, batch size, limits, seed, backend, precision and memory budget.
+        spec: target, how classes are matched, batch size, limits, seed, backend, precision and memory budget.
         wall: the dead zone by which maps are judged, also as text such as "bottom:54"; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
         weights: of a network named `masked-vgg16` or `baseline-vgg16`.
+        class_names: of the logits, or a file with one a line; by default the model's own (`class_names`, transformers'
+            `config.id2label`, `class_indices`), or ImageNet-1k's.
         device: such as "cuda"; by default a named network goes to a GPU if there is one, and a module stays.
         certificate: of this model and wall, if there is one already.
         require_blind: False accepts a network that is not blind, for comparison (`wall` must be given if it has none
@@ -121,24 +122,29 @@ def evaluate(
     if out is not None:
         check_folder(Path(out), overwrite=True)
     walls = {source.wall for source in sources if source.wall is not None}
-    network, wall = network_and_wall(model, weights, wall, walls, require_blind)
+    network, wall = network_and_wall(model, weights, wall, walls, require_blind, class_names)
     place = device if device is not None or isinstance(model, nn.Module) else "auto"
     with placed(network, place, launch.local_rank), _exact_arithmetic():
-        subject = Subject.of(network, wall, target_layer)
+        subject = Subject.of(network, wall, target_layer, class_names)
+        for source in sources:
+            subject.check_fits(source)
         sizes = _batch_sizes(subject, spec)
         explainers = _explainers(subject, spec, named, sizes, sources)
         certificate = _certified(subject, certificate, spec.seed, require_blind)
         with memory_errors(NO_ROOM):
-            subject.check_gradient()
+            logits = subject.check_gradient()
+        classes = subject.classes.checked(subject.name, logits)
+        matchings = [Matching.of(spec.match, source, logits, classes, subject.name) for source in sources]
         data = {} if out is None else {source.name: source.identity for source in sources}
         provenance = {**(provenance or {}), **read_from(network, weights, data)}
         sha256 = weights_hash(network)
-        about = describe_run(subject, sha256, spec, sources, provenance, _notes(explainers), certificate.passed)
-        block_run = BlockRun(subject, spec, sources, explainers, sizes, progress and not launch.rank)
+        subject = replace(subject, classes=classes)
+        about = describe_run(subject, sha256, spec, sources, provenance, method_notes(explainers), certificate.passed)
+        block_run = BlockRun(subject, spec, sources, matchings, explainers, sizes, progress and not launch.rank)
         job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
         if out is None:
             return job.in_passing()
-        return job.into(Path(out), what_is_asked(subject, sha256, spec, data, named), launch, overwrite, pdf)
+        return job.into(Path(out), what_is_asked(subject, sha256, spec, data, matchings, named), launch, overwrite, pdf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +241,9 @@ def _explainers(
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
     explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
-    rest = [name for name in spec.methods if name not in fast]
+    if attention := {name: name for name in registered(named) if name in ATTENTION_METHODS}:
+        explainers.append(AttentionExplainer(subject, attention))
+    rest = [name for name in spec.methods if name not in (*fast, *attention)]
     explainers += [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
     for explainer in explainers:
         if isinstance(explainer, PrecomputedExplainer):
@@ -252,12 +260,6 @@ def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: S
         return [max((spec.images_for(name, len(source)) for name in names), default=0) for source in sources]
 
     return blocks_of(most(spec.methods), most(slow))
-
-
-def _notes(explainers: Sequence[Explainer]) -> dict[str, str]:
-    """What a reader must know about how methods were called."""
-    noted = {method: getattr(explainer, "note", None) for explainer in explainers for method in explainer.methods}
-    return {method: quotable(note, _NOTE).rstrip(".") for method, note in noted.items() if note}
 
 
 def _opened(dataset: Source | Sequence[Source]) -> list[StackDataset]:
@@ -291,8 +293,7 @@ def _certified(subject: Subject, certificate: Certificate | None, seed: int, req
 @contextmanager
 def _exact_arithmetic() -> Iterator[None]:
     """No TF32 in convolutions, which is on by default on NVIDIA's GPUs: maps are compared to 1e-4."""
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
+    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
     try:
         yield
     finally:

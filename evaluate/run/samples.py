@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stackwalls.evaluate.classes import ClassNames
 from stackwalls.model import InputError
 from stackwalls.model.files import read_bounded
 from stackwalls.model.images.decoding import BrokenImageError, decode
@@ -100,8 +101,8 @@ class Samples:
         values = self.maps[image, method].astype(np.float32) / 255
         return np.asarray(cv2.resize(values, (width, height), interpolation=cv2.INTER_LINEAR))
 
-    def check(self, datasets: Sequence[str]) -> None:
-        """Check what was read from a file: that the columns fit one another, and which datasets they are of.
+    def check(self, names: Mapping[str, ClassNames]) -> None:
+        """Check what was read from a file: that the columns fit one another, and the datasets and their classes.
 
         Raises:
             InputError: if they do not.
@@ -117,10 +118,12 @@ class Samples:
                 raise InputError(f"The samples' {name} are of {column.dtype}, expected {kind.__name__}.")
         if self.images.shape[3:] != (3,) or 0 in self.maps.shape[2:] or self.maps.ndim != 4:
             raise InputError(f"Expected samples with images (K, H, W, 3), but got {self.images.shape}.")
-        if strange := sorted(set(self.dataset.tolist()).difference(datasets)):
+        if strange := sorted(set(self.dataset.tolist()).difference(names)):
             raise InputError(f"The samples are of {strange[0]}, which run.json does not name.")
-        if not ((self.label >= -1) & (self.label < 1000) & (self.prediction >= -1) & (self.prediction < 1000)).all():
-            raise InputError("The samples have labels or predictions that are not classes.")
+        columns = (self.dataset.tolist(), self.label.tolist(), self.prediction.tolist())
+        for name, label, prediction in set(zip(*columns, strict=True)):
+            if not names[name].known(label, prediction):
+                raise InputError("The samples have labels or predictions that are not classes.")
 
     def write(self, file: BinaryIO) -> None:
         """Write a compressed `.npz`, the same bytes for the same samples; the images in it are lossless WebP files."""

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from math import ceil
 from typing import Any
 
 from PIL import Image, ImageDraw
@@ -17,6 +18,10 @@ _GAP = 8
 """Pixels between and around the examples."""
 
 
+_MOST_LINES, _MOST_CHARACTERS = 20, 100
+"""Of the text beside the drawing of a wall."""
+
+
 def draw_assets(facts: CardFacts) -> dict[str, bytes]:
     """The PNG files of a card by path: always the wall, and the first images if the set has pixels."""
     images = [draw_wall(facts.manifest.wall)]
@@ -27,20 +32,26 @@ def draw_assets(facts: CardFacts) -> dict[str, bytes]:
 
 def draw_wall(wall: Wall) -> bytes:
     """The wall to scale: the seen part, the hatched dead zone, and the rows or columns of each."""
-    size, left, top, width = wall.image_size, 16, 16, 200
-    image = Image.new("RGB", (left + size + width, top + size + 16), _PAPER)
+    size, left, top = wall.image_size, 16, 16
+    lines = [(f"{size} x {size} pixels, {wall}", _INK)]
+    lines += [(f"{wall.named(box)}: seen", _INK) for box in wall.seen]
+    lines += [(f"{wall.named(box)}: dead zone", _HATCH) for box in wall.boxes]
+    if len(lines) > _MOST_LINES:
+        lines = [*lines[:_MOST_LINES], ("...", _INK)]
+    lines = [(text[:_MOST_CHARACTERS].replace("×", "x"), color) for text, color in lines]  # the font has no ×
+    measure = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    width = max(200, *(32 + ceil(measure.textlength(text)) for text, _ in lines))
+    image = Image.new("RGB", (left + size + width, top + max(size, 24 * len(lines)) + 16), _PAPER)
     draw = ImageDraw.Draw(image)
     draw.rectangle((left, top, left + size - 1, top + size - 1), fill=_SEEN, outline=_INK)
-    zone = _zone(wall)
-    dead = Image.new("RGB", (zone[2] - zone[0], zone[3] - zone[1]), _DEAD)
-    for start in range(-dead.height, dead.width, 12):
-        ImageDraw.Draw(dead).line((start, dead.height, start + dead.height, 0), fill=_HATCH)
-    image.paste(dead, (left + zone[0], top + zone[1]))
-    draw.rectangle((left + zone[0], top + zone[1], left + zone[2] - 1, top + zone[3] - 1), outline=_HATCH)
-    lines = [f"{wall.axis} {start} to {stop - 1}: seen" for start, stop in wall.seen]
-    lines.append(f"{wall.axis} {wall.start} to {wall.stop - 1}: dead zone")
-    for number, text in enumerate([f"{size} x {size} pixels, {wall}", *lines]):
-        draw.text((left + size + 16, top + 24 * number), text, fill=_HATCH if number == len(lines) else _INK)
+    for zone in wall.dead:
+        dead = Image.new("RGB", (zone.right - zone.left, zone.bottom - zone.top), _DEAD)
+        for start in range(-dead.height, dead.width, 12):
+            ImageDraw.Draw(dead).line((start, dead.height, start + dead.height, 0), fill=_HATCH)
+        image.paste(dead, (left + zone.left, top + zone.top))
+        draw.rectangle((left + zone.left, top + zone.top, left + zone.right - 1, top + zone.bottom - 1), outline=_HATCH)
+    for number, (text, color) in enumerate(lines):
+        draw.text((left + size + 16, top + 24 * number), text, fill=color)
     return _png(image)
 
 
@@ -53,22 +64,14 @@ def draw_examples(rows: Sequence[Mapping[str, Any]], wall: Wall) -> bytes:
         left = _GAP + number * (size + _GAP)
         with suppress(BrokenImageError):  # `verify` reports it; here its place stays empty
             sheet.paste(Image.fromarray(decode(row["image"]["bytes"])), (left, _GAP))
-        zone = _zone(wall)
-        box = (left + zone[0], _GAP + zone[1], left + zone[2] - 1, _GAP + zone[3] - 1)
-        if wall.axis == "rows":
-            draw.rectangle((left - 4, box[1], left - 2, box[3]), fill=_HATCH)
-            draw.rectangle((left + size + 1, box[1], left + size + 3, box[3]), fill=_HATCH)
-        else:
-            draw.rectangle((box[0], 3, box[2], 5), fill=_HATCH)
-            draw.rectangle((box[0], _GAP + size + 2, box[2], _GAP + size + 4), fill=_HATCH)
+        for box in wall.boxes:
+            if box.bottom - box.top < size:
+                for x in (left - 4, left + size + 1):
+                    draw.rectangle((x, _GAP + box.top, x + 2, _GAP + box.bottom - 1), fill=_HATCH)
+            if box.right - box.left < size:
+                for y in (3, _GAP + size + 2):
+                    draw.rectangle((left + box.left, y, left + box.right - 1, y + 2), fill=_HATCH)
     return _png(sheet)
-
-
-def _zone(wall: Wall) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the dead zone; right and bottom exclusive."""
-    if wall.axis == "rows":
-        return 0, wall.start, wall.image_size, wall.stop
-    return wall.start, 0, wall.stop, wall.image_size
 
 
 def _png(image: Image.Image) -> bytes:

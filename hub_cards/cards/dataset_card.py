@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
 from datasets import ClassLabel, List, Value
 from huggingface_hub import DatasetCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,8 +16,8 @@ from stackwalls.hub_cards.cards.facts import CardFacts, read_facts, regenerate_c
 from stackwalls.hub_cards.cards.license import License, license_of
 from stackwalls.hub_cards.layout import CARD_NAME, check_present, file_entry
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
-from stackwalls.hub_cards.record import MEANINGS, RECORDS
-from stackwalls.model import NUM_ANIMALS, class_names, find_class
+from stackwalls.hub_cards.record import RECORDS, meanings
+from stackwalls.model import NUM_ANIMALS, Transform
 from stackwalls.model.files import disk_errors, write_whole
 
 PAPER_URL = "https://arxiv.org/abs/2404.01964"
@@ -35,6 +36,9 @@ _SIZE_CATEGORIES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K
 
 _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|(?<=!)\[")
 
+_LOST = "\x85\xa0"
+"""Characters that YAML readers take for the end of a line or a space unless they are escaped."""
+
 _TAGS = ["explainability", "saliency", "class-activation-map", "benchmark", "stackwalls"]
 
 
@@ -45,17 +49,19 @@ def render_dataset_card(facts: CardFacts) -> str:
         jinja2.UndefinedError: if the manifest lacks a value that the template of its kind uses.
     """
     manifest = facts.manifest
-    license, features, row = license_of(facts), RECORDS[manifest.kind](), facts.rows[0]
+    license, features, row = license_of(facts), RECORDS[manifest.kind](manifest.classes), facts.rows[0]
+    meaning = meanings(manifest.classes, manifest.wall.image_size)
     return render(
         f"{manifest.kind.replace('-', '_')}.md",
         metadata=Markup(_front_matter(facts, license)),  # noqa: S704 - YAML
         name=NAMES[manifest.kind],
         manifest=manifest,
         wall=manifest.wall,
-        fields=[(name, _type_name(feature), MEANINGS[name]) for name, feature in features.items()],
+        transform=_steps(manifest.transform),
+        fields=[(name, _type_name(feature), meaning[name]) for name, feature in features.items()],
         example={name: _shown(value) for name, value in row.items() if name not in ("image", "label")},
-        example_class=class_names()[row["label"]],
-        classes=_named_classes(manifest.spec.get("classes")),
+        example_class=manifest.classes.names[row["label"]],
+        classes=_named_classes(manifest),
         settings=dict(flat({key: value for key, value in manifest.spec.items() if key != "classes"})),
         found=_found(manifest.inputs),
         reasons=facts.reasons[:_MOST_REASONS],
@@ -127,7 +133,7 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 def _front_matter(facts: CardFacts, license: License | None) -> str:
     """The YAML without its fences; without a license if none is known, which `check_card` rejects."""
     manifest = facts.manifest
-    features, rows = RECORDS[manifest.kind](), manifest.counts["kept"]
+    features, rows = RECORDS[manifest.kind](manifest.classes), manifest.counts["kept"]
     stored = sum(manifest.files[path]["bytes"] for path in manifest.shards())
     original = manifest.kind == "stack-gen" or facts.drawn
     fields: dict[str, Any] = {
@@ -146,7 +152,10 @@ def _front_matter(facts: CardFacts, license: License | None) -> str:
             "dataset_size": stored,
         },
     }
-    return DatasetCardData(**fields).to_yaml()
+    data = DatasetCardData(**fields)
+    if any(mark in name for name in manifest.classes.names for mark in _LOST):
+        return str(yaml.safe_dump(data.to_dict(), sort_keys=False)).rstrip()  # type: ignore[no-untyped-call]
+    return data.to_yaml()
 
 
 def _type_name(feature: Any) -> str:
@@ -174,7 +183,16 @@ def _found(inputs: Mapping[str, Any]) -> dict[str, str]:
     return dict(flat(short))
 
 
-def _named_classes(classes: Any) -> list[str]:
+def _steps(transform: Transform) -> str:
+    """`resize the shorter side to 256 pixels, crop the central 224 x 224`; bilinear if it is not said."""
+    sides = "both sides" if transform.squash else "the shorter side"
+    kind = "" if transform.interpolation == "bilinear" else f" ({transform.interpolation})"
+    crop = f"crop the central {transform.size} x {transform.size}"
+    return f"resize {sides} to {transform.resize} pixels{kind}, {crop}"
+
+
+def _named_classes(manifest: Manifest) -> list[str]:
     """Names of the classes that a spec lists; empty if it gives a number or nothing."""
-    entries = map(find_class, classes) if isinstance(classes, list) else ()
-    return [entry.name for entry in entries if entry is not None]
+    classes = manifest.spec.get("classes")
+    found = map(manifest.classes.find, classes) if isinstance(classes, list) else ()
+    return [manifest.classes.names[index] for index in found if index is not None]

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stackwalls.hub_cards.layout import REJECTED_NAME, read_groups
+from stackwalls.hub_cards.layout import REJECTED_NAME, read_groups, record_batches
 from stackwalls.hub_cards.manifest import Manifest
-from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA
-from stackwalls.model import InputError
+from stackwalls.hub_cards.record import REJECTED_SCHEMA
+from stackwalls.model import InputError, Transform, imagenet
 
 FIRST_ROWS = 4
 """How many rows a card may show."""
@@ -67,8 +67,7 @@ def reason_kind(reason: str) -> str:
 
 def read_facts(folder: Path, manifest: Manifest) -> CardFacts:
     """The facts of a folder; its shards and rejected.parquet must exist."""
-    shards = [folder / name for name in manifest.shards()]
-    first = next(read_groups(shards, needed=RECORDS[manifest.kind]().arrow_schema), None)
+    first = next(record_batches(folder, manifest), None)
     if first is None:
         raise InputError(f"{folder} has no rows, so there is nothing that a card could show.")
     rejected = read_groups([folder / REJECTED_NAME], needed=REJECTED_SCHEMA)
@@ -91,12 +90,16 @@ def regenerate_command(manifest: Manifest) -> str:
 def _mix(spec: Mapping[str, Any]) -> list[str]:
     words = ["stackgen", "mix", "--source", _source(spec)]
     words += ["--labels", f"{PLACE}{spec['labels']}"] if spec.get("labels") else []
+    space = str(spec.get("label_space", ""))
+    words += ["--label-space", space if space in ("imagenet", "own") else f"{PLACE}{space}"] if space else []
     keys = _MIX_OPTIONS if spec.get("encoder") == "png" else (*_MIX_OPTIONS, "encoder")
-    return [*words, *_classes(spec), *_options(spec, keys)]
+    resizing = ["--resize", Transform(**spec["transform"]).resizing] if "transform" in spec else []
+    return [*words, *_classes(spec), *_options(spec, keys), *resizing]
 
 
 def _generate(spec: Mapping[str, Any]) -> list[str]:
-    words = ["stackgen", "generate", *_model(spec["model"]), *_classes(spec), *_localizer(spec.get("localizer"))]
+    words = ["stackgen", "generate", *_model(spec["model"]), *_nouns(spec), *_classes(spec)]
+    words += _localizer(spec.get("localizer"))
     words += _options(spec, _GENERATE_OPTIONS)
     words += ["--size", f"{spec['width']}x{spec['height']}"] if spec.get("width") and spec.get("height") else []
     return words + (["--compile"] if spec.get("compile") else [])
@@ -130,6 +133,16 @@ def _classes(spec: Mapping[str, Any]) -> list[str]:
     classes = spec.get("classes")
     text = ",".join(map(str, classes)) if isinstance(classes, list) else str(classes)
     return [*(["--classes", text] if classes is not None else ()), *(["--animals"] if spec.get("animals") else ())]
+
+
+def _nouns(spec: Mapping[str, Any]) -> list[str]:
+    """The nouns, with the class's name where it is another; a tab divides them where the noun has a comma."""
+    pairs = zip(spec.get("nouns") or (), spec.get("class_names", imagenet().names), strict=False)
+    own = [
+        noun if noun == name and "," not in noun else f"{noun}{(chr(9) if ',' in noun else ',')}{name}"
+        for noun, name in pairs
+    ]
+    return ["--nouns", *own] if own else []
 
 
 def _source(spec: Mapping[str, Any]) -> str:

@@ -10,7 +10,14 @@ from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.license import License
 from stackwalls.model import Certificate, MaskedVGG16, Walled, class_names
 
+_LONG = ("classes", "class_names", "config")
+"""Keys of a network's configuration that do not go into the table."""
+
 _TAGS = ["explainability", "saliency", "class-activation-map", "stackwalls"]
+
+
+_LONG = ("classes", "class_names", "config")
+"""What the table of the configuration leaves out."""
 
 
 def render_model_card(
@@ -37,21 +44,23 @@ def render_model_card(
         "library_name": "stackwalls",
         "pipeline_tag": "image-classification",
         "tags": _TAGS,
-        "datasets": ["imagenet-1k"] if isinstance(model, Walled) else None,
+        "datasets": ["imagenet-1k"] if isinstance(model, Walled) and model.library_weights is not None else None,
     }
     if found:
         fields |= {"model_name": model.name, "eval_results": [EvalResult(**entry) for entry in found]}
     config = model.pretrained_config()
+    names = config.get("class_names") or [class_names()[index] for index in config.get("classes") or ()]
     metadata = ModelCardData(**{key: value for key, value in fields.items() if value is not None})
     return render(
         "model.md",
         metadata=Markup(metadata.to_yaml()),  # noqa: S704 - YAML
         name=model.name,
         wall=model.wall,
+        size=model.transform.size,
         derivation=model.derivation(),
         certificate=certificate,
-        config=dict(flat({key: value for key, value in config.items() if key != "classes"})),
-        classes=[class_names()[index] for index in config.get("classes") or ()],
+        config=dict(flat({key: value for key, value in config.items() if key not in _LONG})),
+        classes=names,
         has_weights=model.own_weights() is not None,
         training=dict(flat(training or {})),
         results=results or {},

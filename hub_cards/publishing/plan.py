@@ -239,6 +239,12 @@ def _check_terms(spec: PublishSpec, folder: PublishableFolder) -> None:
     if folder.manifest.inputs.get("licence") and not folder.holds_imagenet:
         return  # images of the publisher's own, or under a license that lets them be passed on
     source = folder.manifest.spec["source"]
+    if not folder.holds_imagenet and not folder.manifest.classes.is_imagenet:
+        raise InputError(
+            f"{folder.path} holds pixels of {source!r}, and its card does not state their license: state it with "
+            "--license. Without the right to pass the images on, publish it with --recipe (ids, crops and hashes, no "
+            "pixels) or --gated (behind an access request that you grant)."
+        )
     yours = "" if folder.holds_imagenet else " If the images are not ImageNet's, state their license with --license."
     raise InputError(
         f"{folder.path} holds pixels of {source!r}, and ImageNet's terms forbid giving its images to people who "

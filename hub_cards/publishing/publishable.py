@@ -11,9 +11,8 @@ from typing import Any
 from stackwalls.hub_cards.cards.card_check import read_card
 from stackwalls.hub_cards.cards.facts import DRAWN
 from stackwalls.hub_cards.cards.license import IMAGENET_FILE
-from stackwalls.hub_cards.layout import CARD_NAME, open_parquet, read_groups, unknown_files
+from stackwalls.hub_cards.layout import CARD_NAME, open_parquet, record_batches, unknown_files
 from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
-from stackwalls.hub_cards.record import RECORDS
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import InputError, RunError
 from stackwalls.model.files import regular_file
@@ -173,6 +172,5 @@ def _read(folder: Path, name: str, secrets: tuple[str, ...], entry: Mapping[str,
 
 def _source_ids(folder: Path, manifest: Manifest) -> list[str]:
     """What both halves of each STACK-MIX image are called in their source."""
-    columns, schema = ["top_source", "bottom_source"], RECORDS[manifest.kind]().arrow_schema
-    batches = read_groups([folder / name for name in manifest.shards()], columns, schema)
+    batches = record_batches(folder, manifest, ["top_source", "bottom_source"])
     return [str(name or "") for batch in batches for column in batch.columns for name in column.to_pylist()]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from datasets import Features
 
 from stackwalls.hub_cards.layout import Succession, check_admissible
 from stackwalls.hub_cards.manifest import (
@@ -64,6 +65,7 @@ class FolderWriter:
         self.manifest: Manifest | None = None
         self.versions: dict[str, str] = dict(asked["versions"])
         self._asked, self._store, self._open = asked, RunStore(path, MANIFEST_NAME), False
+        self._features = Features()
 
     @classmethod
     def open(
@@ -95,7 +97,8 @@ class FolderWriter:
         asked = as_json({"kind": kind, "spec": dict(spec), "versions": package_versions(versions)})
         asked |= {"format": MANIFEST_FORMAT, "origin": dict(origin) if origin else None}
         writer = cls(Path(path), asked)
-        writer._draft({"requested": 0, "kept": 0, "rejected": 0}, {})  # says what is wrong with the spec
+        draft = writer._draft({"requested": 0, "kept": 0, "rejected": 0}, {})  # says what is wrong with the spec
+        writer._features = RECORDS[kind](draft.classes)
         store, allowed = writer._store, succession or Succession()
         writer.manifest = store.begin(
             asked, lambda: check_admissible(store, asked, allowed), launch or Launch(), writer._carried
@@ -143,7 +146,7 @@ class FolderWriter:
             RunError: if the disk refuses; the earlier record is kept.
         """
         self._check_writing()
-        table = encode_rows(rows, RECORDS[self._asked["kind"]]())
+        table = encode_rows(rows, self._features)
         for entry in rejected:
             if entry.keys() != {"item", "reason"} or not all(isinstance(text, str) for text in entry.values()):
                 raise InputError(f"Expected a rejected sample as {{'item': …, 'reason': …}}, but got {entry!r:.200}.")
@@ -204,7 +207,10 @@ class FolderWriter:
                 raise RunError(f"Of {wanted} requested images none was kept, so there is no dataset ({why}).")
             counts = {"requested": wanted, "kept": kept, "rejected": len(entries)}
             draft = self._draft(counts, as_json({**self._store.carried(), **(given[-1] or {})}))
-            batches = (batch for record in records if record.rows for batch in self.rows(record.name).to_batches())
+            tables = (self.rows(record.name) for record in records if record.rows)
+            # of a set that grew by classes, the records of earlier runs name fewer
+            metadata = self._features.arrow_schema.metadata
+            batches = (batch for table in tables for batch in table.replace_schema_metadata(metadata).to_batches())
             finish_folder(self.path, draft, batches, entries, card)
 
         if not self._store.finish(ready, write):

@@ -1,11 +1,13 @@
 """Labeled images: from what a user types to pixels and classes, the same way for every command.
 
 - `opening`: `open_images`, from text to images
-- `labelled`: what all of them can do (`LabelledImages`), and what the values of a label column mean
-- the sources: `image_folder` (class folders, and a flat folder with a list of labels), `parquet` (files here or on the
-  Hub), `tables` (`datasets`, also streamed; which columns hold the image and the label), `tar_shards` (WebDataset),
-  `hub` (the Hugging Face Hub), `drawn_images` (the drawn world), `in_memory` (PIL images, torch's datasets)
-- `labels`: ImageNet-1k's classes, and which one a name stands for
+- `labelled`: what all of them can do (`LabelledImages`)
+- the sources: `image_folder` (class folders, and a flat folder with a list of labels: `labels_file`), `parquet` (files
+  here or on the Hub), `tables` (`datasets`, also streamed; which columns hold the image and the label), `tar_shards`
+  (WebDataset), `hub` (the Hugging Face Hub), `drawn_images` (the drawn world), `in_memory` (PIL images, torch's
+  datasets)
+- `label_reader`: what the values of a label column mean, and whose classes they are
+- `label_space`: classes by index, name and key (`LabelSpace`); `labels`: ImageNet-1k's, and which one a name stands for
 - `decoding`: from encoded bytes to pixels
 - `drawn/`: a world of procedural animals
 

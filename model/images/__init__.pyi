@@ -1,5 +1,11 @@
 from .decoding import BrokenImageError as BrokenImageError, decode as decode, decode_and_crop as decode_and_crop
 from .in_memory import MapStyle as MapStyle
+from .label_space import (
+    LabelChoice as LabelChoice,
+    LabelSpace as LabelSpace,
+    imagenet as imagenet,
+    parse_label_space as parse_label_space,
+)
 from .labelled import ImageRow as ImageRow, LabelledImages as LabelledImages
 from .labels import (
     NUM_ANIMALS as NUM_ANIMALS,

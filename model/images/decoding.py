@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from stackwalls.model.preprocessing import RESIZE, resize_and_crop
+from stackwalls.model.preprocessing import USUAL_TRANSFORM, Transform
 
 if TYPE_CHECKING:
     import torch
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "PPM", "TIFF")
 """Formats that are read. Pillow knows more; one of them (EPS) would run a program."""
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""Endings of image files, in any case: torchvision's `IMG_EXTENSIONS` and GIF."""
 
 MIN_SIDE = 32
 """Smallest side in pixels (CIFAR's): below, resizing to 256 leaves little of an image."""
@@ -60,9 +63,9 @@ def decode(data: bytes) -> NDArray[np.uint8]:
     return np.asarray(_rgb(load_image(data)))
 
 
-def decode_and_crop(data: bytes, resize: int = RESIZE) -> NDArray[np.uint8]:
-    """`decode`, then the evaluation transform `resize_and_crop`: `(224, 224, 3)` uint8 RGB."""
-    return resize_and_crop(_rgb(load_image(data)), resize)
+def decode_and_crop(data: bytes, transform: Transform = USUAL_TRANSFORM) -> NDArray[np.uint8]:
+    """`decode`, then the evaluation transform: `(224, 224, 3)` uint8 RGB, or of the transform's size."""
+    return transform(_rgb(load_image(data)))
 
 
 def load_image(data: bytes) -> Image.Image:

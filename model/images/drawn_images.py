@@ -5,11 +5,12 @@ import tempfile
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stackwalls.model.images.drawn import draw, drawn_classes
-from stackwalls.model.images.labelled import LabelledImages, LabelReader
-from stackwalls.model.images.labels import imagenet_classes, parse_class
+from stackwalls.model.images.label_reader import LabelReader
+from stackwalls.model.images.label_space import LabelChoice
+from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labels import class_names, imagenet_classes, parse_class
 
 PER_CLASS = 50
 """Images of a class, as many as ImageNet's validation set has."""
@@ -32,6 +33,7 @@ class DrawnImages(LabelledImages):
         first_seed: of a class's images; they take the seeds from there on.
         fresh: whether every epoch of a training draws new images.
         keep: whether to keep what was drawn in a temporary file.
+        label_space: see `LabelReader`.
     """
 
     name = contents = "drawn"
@@ -44,10 +46,12 @@ class DrawnImages(LabelledImages):
         *,
         fresh: bool = False,
         keep: bool = False,
+        label_space: LabelChoice = None,
     ) -> None:
         chosen = sorted(entry.index for entry in drawn_classes()) if classes is None else classes
         self._classes = np.asarray(chosen, dtype=np.int64)
         self._per_class, self._first_seed, self._fresh = per_class, first_seed, fresh
+        self._label_space = label_space
         self._memory: mmap.mmap | None = None
         if keep and not fresh:
             # unnamed, and shared with worker processes: the images, then a flag for each, which is set last; two
@@ -56,8 +60,8 @@ class DrawnImages(LabelledImages):
                 file.truncate(len(self._classes) * per_class * (_BYTES + 1))
                 self._memory = mmap.mmap(file.fileno(), 0)
 
-    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
-        return np.repeat(self._classes, self._per_class)
+    def _add_labels(self, reader: LabelReader) -> None:
+        reader.add(np.repeat(self._classes, self._per_class).tolist(), class_names())
 
     def _row_id(self, row: int) -> str:
         index, number = divmod(row, self._per_class)

@@ -10,6 +10,7 @@ from typing import Any
 from stackwalls.model.errors import InputError, StackwallsError, quotable
 from stackwalls.model.hub.failures import first_line, hub_failures
 from stackwalls.model.hub.ids import HubId
+from stackwalls.model.images.label_space import LabelChoice
 from stackwalls.model.images.parquet import ParquetImages
 from stackwalls.model.images.tables import TableImages, TableStream
 
@@ -31,7 +32,9 @@ def opening(hub: HubId) -> Iterator[None]:
         raise InputError(f"Cannot open the dataset {hub}: {first_line(error.__cause__ or error)}.") from error
 
 
-def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool = False) -> ParquetImages:
+def open_hub(
+    hub: HubId, split: str, *, unlabelled: bool = False, label_space: LabelChoice = None, progress: bool = False
+) -> ParquetImages:
     """A split to read some images of: the label column alone, then the row groups that are asked for.
 
     Its Parquet files are read by byte ranges, pinned to the commit that the revision names now, with the user's token
@@ -64,11 +67,12 @@ def open_hub(hub: HubId, split: str, *, unlabelled: bool = False, progress: bool
         {path[3]: partial(system.open, path[1], "rb", cache_type="none") for path in found},
         label_names={column: list(kind.names) for column, kind in features if isinstance(kind, datasets.ClassLabel)},
         unlabelled=unlabelled,
+        label_space=label_space,
         progress=progress,
     )
 
 
-def download_hub(hub: HubId, split: str, *, unlabelled: bool = False) -> TableImages:
+def download_hub(hub: HubId, split: str, *, unlabelled: bool = False, label_space: LabelChoice = None) -> TableImages:
     """A split to read all images of, again and again: `datasets` downloads it. See `open_hub`."""
     import datasets
     from huggingface_hub import constants
@@ -79,10 +83,12 @@ def download_hub(hub: HubId, split: str, *, unlabelled: bool = False) -> TableIm
         table = builder.as_dataset(split=hub.split or split)
     own = Path(constants.HF_HUB_CACHE, f"datasets--{hub.repository.replace('/', '--')}")
     unpacked = Path(datasets.config.DOWNLOADED_DATASETS_PATH)
-    return TableImages(table, str(hub), unlabelled=unlabelled, inside=[own, unpacked])
+    return TableImages(table, str(hub), unlabelled=unlabelled, label_space=label_space, inside=[own, unpacked])
 
 
-def stream_hub(hub: HubId, split: str, size: int | None = None, *, unlabelled: bool = False) -> TableStream:
+def stream_hub(
+    hub: HubId, split: str, size: int | None = None, *, unlabelled: bool = False, label_space: LabelChoice = None
+) -> TableStream:
     """A split to read in order: `datasets` streams it. `size` counts where the card does not. See `open_hub`."""
     split, builder = hub.split or split, _builder(hub)
     with opening(hub):
@@ -90,7 +96,7 @@ def stream_hub(hub: HubId, split: str, size: int | None = None, *, unlabelled: b
     known = getattr(table.info, "splits", None) or {}
     size = known[split].num_examples if split in known else size
     with opening(hub):  # it may read a row
-        return TableStream(table, str(hub), size, f"{hub}:{split}", unlabelled=unlabelled)
+        return TableStream(table, str(hub), size, f"{hub}:{split}", unlabelled=unlabelled, label_space=label_space)
 
 
 def split_names(hub: HubId) -> list[str]:

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.hub.failures import first_line
-from stackwalls.model.images.labelled import LabelledImages, LabelReader
+from stackwalls.model.images.label_reader import LabelReader
+from stackwalls.model.images.label_space import LabelChoice
+from stackwalls.model.images.labelled import LabelledImages
 
 _IN_PNG = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
 """PIL modes that a PNG file keeps, so that `decode` sees the image as it is; others are converted to RGB."""
@@ -36,14 +36,15 @@ class InMemoryImages(LabelledImages):
     Args:
         items: the dataset.
         unlabelled: whether to keep images without a label.
+        label_space: see `LabelReader`.
     """
 
-    def __init__(self, items: MapStyle, *, unlabelled: bool = False) -> None:
+    def __init__(self, items: MapStyle, *, unlabelled: bool = False, label_space: LabelChoice = None) -> None:
         root = getattr(items, "root", None)
         self.name = Path(root).resolve().name if isinstance(root, str | Path) else "images"
-        self._items, self._unlabelled = items, unlabelled
+        self._items, self._unlabelled, self._label_space = items, unlabelled, label_space
 
-    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+    def _add_labels(self, reader: LabelReader) -> None:
         targets = getattr(self._items, "targets", None)
         if not isinstance(targets, Sequence) or getattr(self._items, "target_transform", None) is not None:
             targets = [self._item(number)[1] for number in range(len(self._items))]
@@ -53,7 +54,7 @@ class InMemoryImages(LabelledImages):
         names = getattr(named, "wnids", None) or getattr(named, "classes", None)
         known = isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)
         values = [value.item() if hasattr(value, "item") else value for value in targets]
-        return reader.read(values, names if known else None)
+        reader.add(values, names if known else None)
 
     def _row_id(self, row: int) -> str:
         return str(row)

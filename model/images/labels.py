@@ -53,7 +53,7 @@ def animals() -> tuple[ImageNetClass, ...]:
     return imagenet_classes()[:NUM_ANIMALS]
 
 
-def _normalized(text: str) -> str:
+def normalized(text: str) -> str:
     """Lower case, with `_`, `-` and `,` read as spaces, so that folder names and lists of synonyms match."""
     return " ".join(re.sub("[_,-]", " ", text.lower()).split())
 
@@ -66,8 +66,8 @@ def _exact() -> dict[str, ImageNetClass]:
 @lru_cache(maxsize=1)
 def _loose() -> dict[str, ImageNetClass]:
     """By normalized name; that of two classes (Cardigan, the dog, and cardigan, the garment) stands for neither."""
-    names = Counter(map(_normalized, class_names()))
-    return {key: entry for entry in imagenet_classes() if names[key := _normalized(entry.name)] == 1}
+    names = Counter(map(normalized, class_names()))
+    return {key: entry for entry in imagenet_classes() if names[key := normalized(entry.name)] == 1}
 
 
 def find_class(text: str | int) -> ImageNetClass | None:
@@ -78,7 +78,7 @@ def find_class(text: str | int) -> ImageNetClass | None:
     key = str(text)
     if key.isascii() and key.isdigit():
         return imagenet_classes()[int(key)] if len(key) < 5 and int(key) < len(imagenet_classes()) else None
-    return _exact().get(key, _loose().get(_normalized(key)))
+    return _exact().get(key, _loose().get(normalized(key)))
 
 
 def class_of(text: str | int) -> int | None:
@@ -128,6 +128,29 @@ def classes_of_names(names: tuple[str, ...]) -> tuple[int | None, ...]:
     return tuple(range(len(names))) if in_order else found
 
 
+def is_imagenets(name: str) -> bool:
+    """Whether a text that is not a number names a class of ImageNet-1k, or several."""
+    return not name.isdecimal() and (name.strip().lower() in _AMBIGUOUS or class_of(name) is not None)
+
+
+def are_imagenets(lists: Iterable[tuple[str, ...]]) -> bool:
+    """Whether the labels of a source are ImageNet-1k's, by its lists of class names.
+
+    They are if one name is a synset, if all names are ImageNet-1k's (see `classes_of_names`), and if there are none
+    but numbers.
+    """
+    lists = tuple(lists)
+    if any(re.fullmatch(r"n\d{8}", name) for names in lists for name in names):
+        return True
+    if all(name.isascii() and name.isdecimal() for names in lists for name in names):
+        return True
+    return all(
+        index is not None or is_imagenets(name)
+        for names in lists
+        for name, index in zip(names, classes_of_names(names), strict=True)
+    )
+
+
 def parse_class(text: str | int) -> ImageNetClass:
     """The class that an index, a synset or a name stands for.
 
@@ -137,8 +160,8 @@ def parse_class(text: str | int) -> ImageNetClass:
     index = class_of(text)
     if index is not None:
         return imagenet_classes()[index]
-    near = difflib.get_close_matches(_normalized(str(text)[:80]), [_normalized(name) for name in class_names()], n=3)
-    names = [name for name in class_names() if _normalized(name) in near]
+    near = difflib.get_close_matches(normalized(str(text)[:80]), [normalized(name) for name in class_names()], n=3)
+    names = [name for name in class_names() if normalized(name) in near]
     hint = f" Did you mean {' or '.join(repr(name) for name in names)}?" if names else ""
     raise InputError(
         f"Unknown class {str(text)!r:.80}: expected an ImageNet-1k index (0 to 999), a synset (n01440764) "
@@ -153,7 +176,12 @@ def parse_classes(texts: Iterable[str | int]) -> tuple[ImageNetClass, ...]:
         InputError: if one is unknown or repeated.
     """
     found = tuple(parse_class(text) for text in texts)
-    for entry, times in Counter(found).items():
-        if times > 1:
-            raise InputError(f"Class {entry.name!r} (index {entry.index}) is asked for twice; name it once.")
+    check_once((entry.index, entry.name) for entry in found)
     return found
+
+
+def check_once(classes: Iterable[tuple[int, str]]) -> None:
+    """InputError if a class, by index and name, is there twice."""
+    for (index, name), times in Counter(classes).items():
+        if times > 1:
+            raise InputError(f"Class {name!r:.80} (index {index}) is asked for twice; name it once.")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from stackwalls.model.errors import InputError, StackwallsError
 from stackwalls.model.files import as_text
 from stackwalls.model.hub.ids import HubId, is_hub_url
-from stackwalls.model.images.image_folder import ImageFolder, visible
+from stackwalls.model.images.image_folder import SPLITS, ImageFolder, is_image, visible
 from stackwalls.model.images.in_memory import InMemoryImages, MapStyle
+from stackwalls.model.images.label_space import LabelChoice, check_label_choice
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.labels import find_class
 
@@ -27,10 +28,6 @@ FORMS = (
     ":split if needed) or 'drawn'"
 )
 
-SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-          "dev": "validation", "test": "test"}  # fmt: skip
-"""Words at the start of a file's name that say its split, and names of folders of a split, as `datasets` reads them."""
-
 _REJECTED = "rejected.parquet"
 """The list in a finished set of what is not in it; the images are one folder down."""
 
@@ -43,13 +40,14 @@ def open_images(
     labels: Path | None = None,
     split: str = "validation",
     unlabelled: bool = False,
+    label_space: LabelChoice = None,
     progress: bool = False,
 ) -> LabelledImages:
     """Open labelled images; of local ones, only names are read before the labels are asked for.
 
     Args:
         what: one of
-            - a folder of class folders, named by synset (`n01443537`), name (`goldfish`) or index (`1`);
+            - a folder of class folders, of ImageNet-1k named by synset (`n01443537`), name (`goldfish`) or index (`1`);
             - a flat folder, with `labels`;
             - a Parquet file or a tar shard in WebDataset's layout, a folder of them (or with them one folder down, as
               in `data/`), or a pattern (`data/val-*.parquet`);
@@ -61,44 +59,48 @@ def open_images(
         labels: the list of labels of a flat folder (see `read_labels_file`).
         split: of a dataset on the Hub, if `what` names none; its Parquet files are read in place (see `open_hub`).
         unlabelled: whether to keep images without a label (-1) instead of leaving them out with a warning.
+        label_space: whose classes the labels are: "imagenet", "own" for the names that the source has, or a
+            `LabelSpace`; by default ImageNet-1k's if the names are, and its own otherwise (see `LabelReader`).
         progress: show progress bars on stderr where reading takes long.
 
     Raises:
         InputError: if there is no such source, or its form is not known.
         RunError: if the Hub refuses access, or cannot be reached.
     """
+    check_label_choice(label_space)
     if not isinstance(what, str | Path):
         import datasets
 
         from stackwalls.model.images.tables import TableImages
 
         if isinstance(what, MapStyle) and not isinstance(what, datasets.Dataset | Mapping | bytes) and len(what):
-            return InMemoryImages(what, unlabelled=unlabelled)
+            return InMemoryImages(what, unlabelled=unlabelled, label_space=label_space)
         if not isinstance(what, datasets.Dataset):
             raise InputError(
                 "Expected a folder, a Hub id (owner/name), a datasets.Dataset (one split of a DatasetDict; "
                 "datasets.Dataset.from_list makes one of dictionaries with an `image` and a `label`), a list of PIL "
                 f"images, or a map-style dataset of (PIL image, label), but got {type(what).__name__}."
             )
-        return TableImages(what, what.info.dataset_name or "dataset", unlabelled=unlabelled)
+        name = what.info.dataset_name or "dataset"
+        return TableImages(what, name, unlabelled=unlabelled, label_space=label_space)
     text, path = str(what), Path(what)
     if labels is not None:
         if not path.is_dir():
             raise InputError(f"--labels is for a flat folder of images, but {text!r} is not a folder here.")
-        return ImageFolder(path, labels)
+        return ImageFolder(path, labels, label_space=label_space)
     hub = find_hub_id(what)
     if hub is not None:
         from stackwalls.model.images.hub import open_hub
 
         with also_not_here(text):
-            return open_hub(hub, split, unlabelled=unlabelled, progress=progress)
+            return open_hub(hub, split, unlabelled=unlabelled, label_space=label_space, progress=progress)
     if text == DRAWN:
         from stackwalls.model.images.drawn_images import DrawnImages
 
-        return DrawnImages()
+        return DrawnImages(label_space=label_space)
     files = files_in(path) if path.is_dir() else _matching(path)
     if not files:
-        return ImageFolder(path, unlabelled=unlabelled, progress=progress)
+        return ImageFolder(path, unlabelled=unlabelled, label_space=label_space, progress=progress)
     folder, first = path if path.is_dir() else path.parent, next(iter(files.values()))
     if len({split_of(name) for name in files}) > 1:
         raise InputError(
@@ -106,7 +108,7 @@ def open_images(
             f"split by a quoted pattern such as '{folder}/val*{first.suffix}'."
         )
     name = as_text(first.name if len(files) == 1 else folder.resolve().name)
-    return open_files(files, name, unlabelled=unlabelled, progress=progress)
+    return open_files(files, name, unlabelled=unlabelled, label_space=label_space, progress=progress)
 
 
 def find_hub_id(what: str | Path) -> HubId | None:
@@ -144,22 +146,27 @@ def find_hub_id(what: str | Path) -> HubId | None:
 
 
 def open_files(
-    files: Mapping[str, Path], name: str, *, unlabelled: bool = False, progress: bool = False
+    files: Mapping[str, Path],
+    name: str,
+    *,
+    unlabelled: bool = False,
+    label_space: LabelChoice = None,
+    progress: bool = False,
 ) -> LabelledImages:
     """Parquet files or tar shards, by the name that ids start with, as one source called `name`."""
     if next(iter(files)).lower().endswith(".tar"):
         from stackwalls.model.images.tar_shards import TarImages
 
-        return TarImages(name, files, unlabelled=unlabelled)
+        return TarImages(name, files, unlabelled=unlabelled, label_space=label_space)
     from stackwalls.model.images.parquet import ParquetImages
 
-    return ParquetImages(name, files, unlabelled=unlabelled, progress=progress)
+    return ParquetImages(name, files, unlabelled=unlabelled, label_space=label_space, progress=progress)
 
 
 def files_in(folder: Path) -> dict[str, Path]:
     """The Parquet files in a folder, or else its tar shards, or else those one folder down, by relative path.
 
-    A folder that has class folders is not searched further down.
+    A folder that has class folders is not searched further down, nor is one that has images.
     """
     folders = visible(folder, folders=True)
     if any(find_class(name) for name in folders):
@@ -168,7 +175,8 @@ def files_in(folder: Path) -> dict[str, Path]:
         names: list[str] = []
         for inner in inside:
             with suppress(InputError):  # a folder that may not be listed has nothing to offer
-                names += [inner + name for name in visible(folder / inner, folders=False)]
+                there = visible(folder / inner, folders=False)
+                names += [] if inner and any(map(is_image, there)) else [inner + name for name in there]
         for suffix in _TABLE_SUFFIXES:
             found = {as_text(name): folder / name for name in sorted(names) if name.lower().endswith(suffix)}
             found.pop(_REJECTED, None)

@@ -14,16 +14,16 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError
 from stackwalls.model.files import regular_file
 from stackwalls.model.hub.failures import first_line, is_connection_failure
-from stackwalls.model.images.labelled import ImageRow, LabelledImages, LabelReader
+from stackwalls.model.images.label_reader import LabelReader
+from stackwalls.model.images.label_space import LabelChoice
+from stackwalls.model.images.labelled import ImageRow, LabelledImages
 from stackwalls.model.images.tables import Columns, cell_content, content_bytes, find_columns
 
 CONNECTIONS = 8
@@ -43,6 +43,7 @@ class ParquetImages(LabelledImages):
         files: by the name that an id starts with: the file's path, or a call that opens it as a binary file.
         label_names: see `find_columns`.
         unlabelled: whether to keep rows without a label.
+        label_space: see `LabelReader`.
     """
 
     def __init__(
@@ -52,20 +53,23 @@ class ParquetImages(LabelledImages):
         *,
         label_names: Mapping[str, Sequence[str]] | None = None,
         unlabelled: bool = False,
+        label_space: LabelChoice = None,
         progress: bool = False,
     ) -> None:
         self.name = name
         self._files, self._names = files, list(files)
-        self._label_names, self._unlabelled = label_names or {}, unlabelled
+        self._label_names, self._unlabelled, self._label_space = label_names or {}, unlabelled, label_space
         self._progress = progress
         self._spool = _Spool()
         self._linked: dict[str, Path] = {}  # images that are files of their own
         self._lock = threading.Lock()
 
-    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
-        found = [reader.read(*column) for column in self._each(self._values, self._names, "reading labels")]
-        self._ends = list(accumulate(map(len, found)))
-        return np.concatenate(found)
+    def _add_labels(self, reader: LabelReader) -> None:
+        sizes = []
+        for values, names in self._each(self._values, self._names, "reading labels"):
+            reader.add(values, names)
+            sizes.append(len(values))
+        self._ends = list(accumulate(sizes))
 
     def _place(self, row: int) -> tuple[str, int]:
         """The file of a row, and its number there; rows are counted over all files."""

@@ -10,14 +10,14 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.files import read_bounded
 from stackwalls.model.images.decoding import MAX_BYTES
-from stackwalls.model.images.labelled import LABEL_NAMES, ImageRow, LabelledImages, LabelReader
+from stackwalls.model.images.label_reader import LABEL_NAMES, LabelReader
+from stackwalls.model.images.label_space import LabelChoice, LabelSpace
+from stackwalls.model.images.labelled import ImageRow, LabelledImages
 
 if TYPE_CHECKING:
     import datasets
@@ -100,15 +100,21 @@ class TableImages(LabelledImages):
     """
 
     def __init__(
-        self, table: datasets.Dataset, name: str, *, unlabelled: bool = False, inside: Sequence[Path] = ()
+        self,
+        table: datasets.Dataset,
+        name: str,
+        *,
+        unlabelled: bool = False,
+        label_space: LabelChoice = None,
+        inside: Sequence[Path] = (),
     ) -> None:
         self._inside = [folder.resolve() for folder in inside]
-        self.name, self._unlabelled = name, unlabelled
+        self.name, self._unlabelled, self._label_space = name, unlabelled, label_space
         self._table, self._columns = _undecoded(table.with_format(None), name, unlabelled)
 
-    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
+    def _add_labels(self, reader: LabelReader) -> None:
         _, label, names = self._columns
-        return reader.read([None] * len(self._table) if label is None else list(self._table[label]), names)
+        reader.add([None] * len(self._table) if label is None else list(self._table[label]), names)
 
     @cached_property
     def _named(self) -> list[str] | None:
@@ -138,23 +144,50 @@ class TableImages(LabelledImages):
 class TableStream:
     """A `datasets.IterableDataset`: rows are read over the network as they are needed, and nothing stays on the disk.
 
-    It cannot leave images out: a label that is not a class is an error. The columns are found as in `TableImages`.
+    It cannot leave images out: a label that is not a class is an error. Nor can it be looked through for class names:
+    without a list of them (ClassLabel) or a label space, texts are ImageNet-1k's. The columns are found as in
+    `TableImages`.
 
     Attributes:
         size: its number of rows, where known.
         contents: what identifies its images, such as a commit.
+
+    Raises:
+        InputError: if there is no image column, or the source's own names are asked for and it lists none.
     """
 
     def __init__(
-        self, table: datasets.IterableDataset, name: str, size: int | None, contents: str, *, unlabelled: bool = False
+        self,
+        table: datasets.IterableDataset,
+        name: str,
+        size: int | None,
+        contents: str,
+        *,
+        unlabelled: bool = False,
+        label_space: LabelChoice = None,
     ) -> None:
         known = table if table.features is not None else table._resolve_features()
-        self.name, self.size, self.contents = name, size, contents
+        self.name, self.size, self.contents, self._label_space = name, size, contents, label_space
         self._table, self._columns = _undecoded(known, name, unlabelled)
+        if label_space == "own" and self._columns.names is None:
+            raise InputError(
+                f"The labels of {name} have no list of names, and a stream cannot be looked through for them: name the "
+                "classes with --label-space FILE, one name per line."
+            )
+
+    @cached_property
+    def classes(self) -> LabelSpace:
+        """The classes that labels are indices of."""
+        return self._reader().classes
+
+    def _reader(self, *, unlabelled: bool = False) -> LabelReader:
+        reader = LabelReader(self.name, unlabelled=unlabelled, label_space=self._label_space)
+        reader.add([], self._columns.names)
+        return reader
 
     def shuffled(self, seed: int) -> Iterator[tuple[bytes, int]]:
         """Encoded images without end, with the class of each; each pass in another order that follows from the seed."""
-        reader = LabelReader(self.name)
+        reader = self._reader()
         image, column, names = self._columns
         for epoch in count():
             rows = self._table.shuffle(seed=seed, buffer_size=BUFFER)
@@ -163,7 +196,7 @@ class TableStream:
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, from number `start` on."""
-        reader = LabelReader(self.name, unlabelled=True)
+        reader = self._reader(unlabelled=True)
         image, column, names = self._columns
         wanted = [name for name in (image, column, "image_id") if name in self._table.features]
         for number, row in enumerate(self._table.select_columns(wanted).skip(start), start):

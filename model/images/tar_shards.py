@@ -7,15 +7,13 @@ from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stackwalls.model.documents import parse_json
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import as_text, regular_file
-from stackwalls.model.images.decoding import MAX_BYTES
-from stackwalls.model.images.image_folder import SUFFIXES
-from stackwalls.model.images.labelled import LABEL_NAMES, LabelledImages, LabelReader
+from stackwalls.model.images.decoding import MAX_BYTES, SUFFIXES
+from stackwalls.model.images.label_reader import LABEL_NAMES, LabelReader
+from stackwalls.model.images.label_space import LabelChoice
+from stackwalls.model.images.labelled import LabelledImages
 
 _LABEL_SUFFIXES = (".cls", ".txt", ".json")
 
@@ -30,11 +28,13 @@ class TarImages(LabelledImages):
     of the usual label fields. `files` has the shards by the name that an id starts with.
     """
 
-    def __init__(self, name: str, files: Mapping[str, Path], *, unlabelled: bool = False) -> None:
-        self.name, self._files, self._unlabelled = name, files, unlabelled
+    def __init__(
+        self, name: str, files: Mapping[str, Path], *, unlabelled: bool = False, label_space: LabelChoice = None
+    ) -> None:
+        self.name, self._files, self._unlabelled, self._label_space = name, files, unlabelled, label_space
 
-    def _all_labels(self, reader: LabelReader) -> NDArray[np.int64]:
-        return reader.read([label for *_, label in self._members.values()])
+    def _add_labels(self, reader: LabelReader) -> None:
+        reader.add([label for *_, label in self._members.values()])
 
     def _row_id(self, row: int) -> str:
         return self._ids[row]

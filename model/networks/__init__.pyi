@@ -1,18 +1,19 @@
-from .backbones import Backbone as Backbone, load_backbone as load_backbone
-from .blind_model import BlindModel as BlindModel
-from .certificate import (
-    Certificate as Certificate,
-    Check as Check,
-    NotBlindError as NotBlindError,
-    certify as certify,
-    require_certificate as require_certificate,
+from .attention_wall import WALL_KINDS as WALL_KINDS, WallKind as WallKind
+from .backbone_names import load_backbone as load_backbone
+from .backbones import (
+    Backbone as Backbone,
+    split_classifier as split_classifier,
 )
+from .behind_a_wall import walled as walled
+from .blind_model import BlindModel as BlindModel
+from .certificate import Certificate as Certificate, Check as Check, NotBlindError as NotBlindError
 from .checkpoints import (
     load_authors_checkpoint as load_authors_checkpoint,
     load_model_file as load_model_file,
     save_model as save_model,
 )
 from .masked_vgg import MAP_SIZE as MAP_SIZE, VISIBLE_ROWS as VISIBLE_ROWS, MaskedVGG16 as MaskedVGG16
+from .own_networks import load_checkpoint as load_checkpoint
 from .pretrained import (
     CONFIG_NAME as CONFIG_NAME,
     WEIGHTS_NAME as WEIGHTS_NAME,
@@ -21,14 +22,19 @@ from .pretrained import (
     find_pretrained as find_pretrained,
     is_hub_id as is_hub_id,
 )
+from .proof import certify as certify, require_certificate as require_certificate
 from .receptive_field import derive_wall as derive_wall, map_size as map_size, pixels_reached as pixels_reached
 from .registry import (
     MINIATURES as MINIATURES,
     MODELS as MODELS,
     WALLED_PREFIX as WALLED_PREFIX,
     Network as Network,
+    asked_wall as asked_wall,
     find_network as find_network,
+    is_walled as is_walled,
     load_model as load_model,
 )
-from .walled_model import Walled as Walled, walled as walled
+from .walled_model import Walled as Walled
+from .walled_network import WalledNetwork as WalledNetwork
+from .walled_transformer import Attended as Attended, WalledTransformer as WalledTransformer
 from .weights import check_usable as check_usable

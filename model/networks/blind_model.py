@@ -1,12 +1,13 @@
 """A classifier behind a wall: the interface of every network in this package."""
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 
 import torch
 from torch import nn
 
-from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from stackwalls.model.wall import Wall
+from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
+from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 
 class BlindModel(nn.Module, ABC):
@@ -20,6 +21,9 @@ class BlindModel(nn.Module, ABC):
         std: of the RGB channels in [0, 1], by which the input is divided.
         class_indices: the ImageNet-1k index of each logit, for a network trained on some of the classes;
             None if logit i is class i.
+        class_names: the name of each logit; None where they are not known (1000 logits are ImageNet-1k's classes then).
+        wall_kind: what keeps the dead zone from the logits: "layers" (the network's own), "cut" or "sink" (see
+            `WallKind`).
         origin: the folder, `user/name@commit` or package files that the network was read from, if any.
     """
 
@@ -27,12 +31,19 @@ class BlindModel(nn.Module, ABC):
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     class_indices: tuple[int, ...] | None = None
+    class_names: tuple[str, ...] | None = None
+    wall_kind: str = "layers"
     origin: str | None = None
 
     @property
     @abstractmethod
     def wall(self) -> Wall | None:
         """The dead zone in pixels, or None if the network sees the whole image (a baseline)."""
+
+    @cached_property
+    def transform(self) -> Transform:
+        """From an image to the network's input; by default the usual one of the wall's size. May be set."""
+        return Transform.of_size(self.wall.image_size if self.wall else IMAGE_SIZE)
 
     @property
     @abstractmethod
@@ -41,11 +52,19 @@ class BlindModel(nn.Module, ABC):
 
     @abstractmethod
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, 224, 224)` normalized images to the target layer's map `(N, C, h, w)`."""
+        """`(N, 3, H, W)` normalized images to the target layer's map `(N, C, h, w)`."""
+
+    def parts(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """`features`, and what else the head needs of each image: a transformer's prefix tokens `(N, prefix, C)`."""
+        return self.features(images), None
 
     @abstractmethod
     def head(self, activations: torch.Tensor) -> torch.Tensor:
         """The map `(N, C, h, w)` to logits `(N, classes)`, reading its seen part only."""
+
+    def from_parts(self, activations: torch.Tensor, rest: torch.Tensor | None) -> torch.Tensor:
+        """`parts` to logits `(N, classes)`."""
+        return self.head(activations)
 
     @abstractmethod
     def derive_wall(self) -> Wall | None:
@@ -56,6 +75,5 @@ class BlindModel(nn.Module, ABC):
         """Why the dead zone is dead, in one sentence."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, 224, 224)` normalized images to logits `(N, classes)`."""
-        logits: torch.Tensor = self.head(self.features(images))
-        return logits
+        """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
+        return self.from_parts(*self.parts(images))

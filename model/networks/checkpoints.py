@@ -2,7 +2,6 @@
 
 import json
 import re
-from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,9 @@ from safetensors import SafetensorError
 
 from stackwalls.model.documents import COUNT, SHA256, TEXT, keys, read_json
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.files import file_sha256, regular_file, whole_path, write_whole
+from stackwalls.model.files import file_sha256, whole_path, write_whole
 from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from stackwalls.model.networks.state_dicts import read_state_dict
 from stackwalls.model.networks.weights import VGG16_SCHEMA, check_fits, read_safetensors, write_safetensors
 
 SIDECAR_FORMAT = 1
@@ -21,13 +21,6 @@ _SIDECAR = keys({"config": VGG16_SCHEMA, "weights_sha256": SHA256}, {"format": C
 _ARCHITECTURE = "MaskedVGG16"
 _DENSE_POSITION = 31
 """Index of the dense layers in the authors' `nn.Sequential`: 30 feature layers, a flatten, then these."""
-
-
-_NESTED = ("state_dict", "model_state_dict", "model", "state_dict_ema", "model_ema")
-"""Keys under which training scripts keep a state dict."""
-
-_WRAPPERS = re.compile(r"(module|model|_orig_mod)\.")
-"""What DistributedDataParallel, Lightning and torch.compile put in front of every key."""
 
 
 def _our_key(key: str) -> str:
@@ -40,31 +33,14 @@ def _our_key(key: str) -> str:
     return f"convolutions.{key.removeprefix('features.')}"
 
 
-def _unwrapped(path: Path, content: Any) -> dict[str, torch.Tensor]:
-    """The state dict in what a training script saved, under the network's own keys.
-
-    Raises:
-        InputError: if there is none, or several.
-    """
-    if isinstance(content, Mapping):
-        nested = [key for key in _NESTED if isinstance(content.get(key), Mapping)]
-        if len(nested) > 1:
-            raise InputError(
-                f"{path} holds several state dicts ({', '.join(nested)}): save the one you mean, such as "
-                f"torch.save(torch.load(path)[{nested[0]!r}], 'weights.pt')."
-            )
-        content = content[nested[0]] if nested else content
-    if not isinstance(content, Mapping) or not all(isinstance(value, torch.Tensor) for value in content.values()):
-        raise InputError(f"Expected {path} to hold a state dict of tensors, but it holds {type(content).__name__}.")
-    if not all(isinstance(key, str) for key in content):
-        raise InputError(f"Expected the tensors in {path} to have names, but got keys such as {next(iter(content))!r}.")
-    state = dict(content)
-    while state and len(wrappers := {match and match[0] for match in map(_WRAPPERS.match, state)}) == 1:
-        (wrapper,) = wrappers
-        if wrapper is None:
-            break
-        state = {key.removeprefix(wrapper): tensor for key, tensor in state.items()}
-    return state
+def _spellings() -> list[str]:
+    """Every name that a tensor of the network may have in a file: the authors', torchvision's and our own."""
+    with torch.device("meta"):
+        ours = MaskedVGG16().state_dict()
+    bare = [key.removeprefix("convolutions.") for key in ours]
+    authors = [key.replace("classifier.", f"{_DENSE_POSITION}.") for key in bare]
+    torchvisions = [key if key.startswith("classifier.") else f"features.{key}" for key in bare]
+    return [*ours, *authors, *torchvisions]
 
 
 def _checked(path: str | Path) -> Path:
@@ -72,18 +48,6 @@ def _checked(path: str | Path) -> Path:
     if not path.is_file():
         raise InputError(f"There is no weights file {path}: name an existing file.")
     return path
-
-
-def _read_state_dict(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        with torch.serialization.safe_globals([Namespace]):  # timm's checkpoints hold their options
-            content = torch.load(regular_file(path), map_location="cpu", weights_only=True)
-    except Exception as error:  # the unpickler raises errors of any kind on other files
-        raise InputError(
-            f"{path} does not load as a state dict of plain tensors: it is damaged, of another format, or holds Python "
-            "objects, which are never executed. Expected a file that torch.save wrote of a model's state_dict()."
-        ) from error
-    return _unwrapped(path, content)
 
 
 def _check_hidden_columns(path: Path, hidden: torch.Tensor) -> None:
@@ -114,8 +78,8 @@ def load_authors_checkpoint(path: str | Path, masked: bool = True) -> MaskedVGG1
         InputError: if the file is missing, does not hold one state dict, holds another network, or should be masked and
             has a nonzero weight on a hidden row (the message names the largest one and its row).
     """
-    path = _checked(path)
-    state = {_our_key(key): tensor for key, tensor in _read_state_dict(path).items()}
+    path = Path(path)
+    state = {_our_key(key): tensor for key, tensor in read_state_dict(path, _spellings()).items()}
     classes = state["classifier.6.weight"].shape[0] if "classifier.6.weight" in state else 1000
     with torch.device("meta"):
         full = MaskedVGG16(visible_rows=MAP_SIZE, num_classes=classes)
@@ -126,7 +90,7 @@ def load_authors_checkpoint(path: str | Path, masked: bool = True) -> MaskedVGG1
         dense = state[key].view(len(state[key]), -1, MAP_SIZE, MAP_SIZE)
         _check_hidden_columns(path, dense[:, :, VISIBLE_ROWS:])
         state[key] = dense[:, :, :VISIBLE_ROWS].flatten(1).contiguous()
-    model.load_state_dict({key: tensor.float() for key, tensor in state.items()}, assign=True)
+    model.load_state_dict(state, assign=True)
     return model.requires_grad_(True).eval()
 
 

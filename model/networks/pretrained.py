@@ -14,11 +14,24 @@ import torch
 from huggingface_hub import ModelCard, ModelHubMixin, hf_hub_download
 from safetensors import SafetensorError
 
-from stackwalls.model.documents import SHA256, TEXT, checked, keys, nullable, read_json
+from stackwalls.model.documents import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    OBJECT,
+    SHA256,
+    TEXT,
+    checked,
+    each,
+    keys,
+    nullable,
+    read_json,
+)
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256, whole_path, write_whole
 from stackwalls.model.hub.failures import hub_failures
 from stackwalls.model.hub.ids import HubId, is_hub_url
+from stackwalls.model.networks.attention_wall import WALL_KINDS
 from stackwalls.model.networks.weights import VGG16_SCHEMA, write_safetensors
 from stackwalls.model.wall import Wall
 
@@ -31,12 +44,27 @@ CONFIG_FORMAT = 1
 TRAINED_FOLDER = "model"
 """Where a training's folder has the network."""
 
+_CHANNELS = {**each(NUMBER), "minItems": 3, "maxItems": 3}
 _SHARED = {"format": {"const": CONFIG_FORMAT}, "architecture": TEXT, "weights_sha256": SHA256}
-CONFIG_SCHEMAS = {
-    "MaskedVGG16": keys(_SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"], closed=True),
-    "Walled": keys(_SHARED | {"wall": TEXT, "backbone": TEXT, "weights": TEXT}, closed=True),
+_WALLED = _SHARED | {"wall": TEXT, "backbone": TEXT, "weights": nullable(TEXT)}
+_OWN_WEIGHTS = {
+    "num_classes": COUNT,
+    "config": OBJECT,
+    "class_names": {"anyOf": [{"type": "null"}, each(TEXT)]},
+    "transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG}, closed=True),
+    "mean": _CHANNELS,
+    "std": _CHANNELS,
 }
-"""Architecture → the schema of its config.json; every key is required."""
+CONFIG_SCHEMAS = {
+    "MaskedVGG16": VGG16_SCHEMA
+    | {"required": [*_SHARED, "wall", *VGG16_SCHEMA["required"]]}
+    | {"properties": _SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"]},
+    "Walled": keys(_WALLED, _OWN_WEIGHTS, closed=True),
+    "WalledTransformer": keys(
+        _WALLED | {"kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}}, _OWN_WEIGHTS, closed=True
+    ),
+}
+"""Architecture → the schema of its config.json."""
 
 
 _SHORT_CARD = """\
@@ -165,6 +193,16 @@ def check_wall(found: Wall | None, config: Mapping[str, Any], files: PretrainedF
         )
 
 
+def check_sha256(path: Path, config: Mapping[str, Any], files: PretrainedFiles) -> None:
+    """Check that a weights file is the one that config.json names.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if file_sha256(path) != config["weights_sha256"]:
+        raise InputError(f"{path} is not the file that config.json of {files.name} describes: its SHA-256 differs.")
+
+
 @dataclass(frozen=True)
 class PretrainedFiles:
     """The files of one published network.
@@ -172,10 +210,12 @@ class PretrainedFiles:
     Attributes:
         name: for messages: the folder, or `user/name@commit`.
         fetch: from a file's name to its local path; raises as `find_pretrained` does.
+        on_hub: whether it is a repository on the Hub.
     """
 
     name: str
     fetch: Callable[[str], Path]
+    on_hub: bool = False
 
     def config(self) -> dict[str, Any]:
         """What config.json says.
@@ -229,7 +269,7 @@ def find_pretrained(source: str | Path, revision: str | None = None, **download:
     config = _download(found.repository, CONFIG_NAME, revision=found.revision or revision, **download)
     commit = config.parent.name  # the client's cache has one folder per commit
     fetch = partial(_download, found.repository, revision=commit, **download)
-    return PretrainedFiles(f"{found.repository}@{commit}", fetch)
+    return PretrainedFiles(f"{found.repository}@{commit}", fetch, on_hub=True)
 
 
 def _local(folder: Path, name: str) -> Path:
@@ -243,6 +283,6 @@ def _local(folder: Path, name: str) -> Path:
 
 def _download(repository: str, name: str, revision: str | None, **options: Any) -> Path:
     """One file of a repository on the Hub, from the client's cache if it is there."""
-    wrong = "it does not hold a network of this package, and pickled weights are never read"
+    wrong = "it does not hold a network as safetensors, and pickled weights are never read"
     with hub_failures("load the network", "model", repository, revision, no_file=wrong):
         return Path(hf_hub_download(repository, name, revision=revision, library_name="stackwalls", **options))

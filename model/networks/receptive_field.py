@@ -143,4 +143,4 @@ def derive_wall(layers: nn.Module, read: tuple[int, int], size: int = IMAGE_SIZE
             f"Map {axis} {read[0]} to {read[1]} reach pixels {start} to {stop}: there are dead zones on both sides, "
             "but a wall is one interval. Read up to one edge of the map."
         )
-    return Wall(axis, *dead[0], image_size=size) if dead else None
+    return Wall.of_band(axis, *dead[0], image_size=size) if dead else None

@@ -1,26 +1,43 @@
 """From a name on the command line to a network."""
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.images.label_space import read_label_space
 from stackwalls.model.imports import is_import_spec, model_from
+from stackwalls.model.networks.backbone_names import load_backbone
+from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, split_classifier
+from stackwalls.model.networks.behind_a_wall import walled
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.own_networks import load_checkpoint
 from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretrained, is_hub_id
-from stackwalls.model.networks.walled_model import Walled, walled
-from stackwalls.model.wall import VGG16_WALL, Wall
+from stackwalls.model.networks.splitting import logits_of
+from stackwalls.model.networks.wall_fitting import fitting_wall
+from stackwalls.model.networks.walled_model import Walled
+from stackwalls.model.networks.walled_transformer import WalledTransformer
+from stackwalls.model.state import preserved
+from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 WALLED_PREFIX = "walled:"
+SINK_PREFIX = "sink:"
 
 Network: TypeAlias = nn.Module | str | Path | Callable[[], nn.Module]
 """Whatever `find_network` takes."""
+
+
+def is_walled(spec: str) -> bool:
+    """Whether a name is `walled:NAME`, or `sink:NAME` of a vision transformer (see `WallKind`)."""
+    return spec.startswith((WALLED_PREFIX, SINK_PREFIX))
 
 
 def _vgg16(path: Path, masked: bool) -> BlindModel:
@@ -42,6 +59,7 @@ MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "basel
 ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
     "Walled": Walled.restored,
+    "WalledTransformer": WalledTransformer.restored,
 }
 """Architecture named by a config.json → function that restores it."""
 
@@ -51,35 +69,57 @@ def _unknown(spec: str) -> InputError:
     hint = f" Did you mean {near[0]!r}?" if near else ""
     known = ", ".join([*MODELS, *MINIATURES])
     return InputError(
-        f"Unknown model {spec!r}: expected one of {known}, {WALLED_PREFIX}NAME with a torchvision or timm "
-        f"backbone, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] on "
-        f"the Hub.{hint}"
+        f"Unknown model {spec!r}: expected one of {known}, {WALLED_PREFIX}NAME with a backbone of torchvision, timm or "
+        f"transformers, such as {WALLED_PREFIX}resnet50, a folder that save_pretrained wrote, or user/name[@revision] "
+        f"on the Hub.{hint}"
     )
 
 
 def load_model(
-    spec: str, weights: str | Path | None = None, wall: Wall | None = None, dataset_wall: Wall | None = None
+    spec: str,
+    weights: str | Path | None = None,
+    wall: Wall | str | None = None,
+    dataset_wall: Wall | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
+    *,
+    pretrained: bool = True,
 ) -> BlindModel:
     """Load the network that a name stands for.
 
     Args:
         spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
-            `walled:NAME` (see `walled`), a folder that `save_pretrained` wrote, or `user/name[@revision]` on the
-            Hugging Face Hub (see `find_pretrained`), or a `.safetensors` of this package.
-        weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package.
-        wall: the requested wall. A VGG16's follows from its layers, so another one is refused.
-        dataset_wall: if `wall` is None, a walled backbone uses this one, widened to its stride of 32 pixels
-            (`bottom:54` becomes `bottom:64`); the paper's by default.
+            `walled:NAME` or, of a vision transformer, `sink:NAME` (see `walled` and `load_backbone`; NAME may be a
+            folder of transformers or `package.module:factory` of one's own classifier, too), a folder that
+            `save_pretrained` wrote, or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`), or a
+            `.safetensors` of this package.
+        weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package; for `walled:NAME`:
+            a checkpoint of one's own (see `load_checkpoint`).
+        wall: the requested wall, as text of an image of `dataset_wall`'s size, or of the network's. A VGG16's follows
+            from its layers, so another one is refused.
+        dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
+            becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
+        class_names: the name of each logit of a walled network, or the file that has them (see `read_label_space`).
+        pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
-        InputError: if the name is unknown, the weights are missing or do not fit, or the wall does not fit.
+        InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, or there is
+            not a name for each class.
         RunError: if pretrained weights cannot be loaded.
     """
-    if spec.startswith(WALLED_PREFIX):
-        if weights is not None:
-            raise InputError(f"{spec} uses the weights of torchvision or timm: leave out --weights.")
-        # by default the smallest wall for a backbone of stride 32 that covers the dataset's
-        return walled(spec.removeprefix(WALLED_PREFIX), wall or (dataset_wall or VGG16_WALL).widened(32))
+    names = read_label_space(class_names).names if isinstance(class_names, str | Path) else class_names
+    if is_walled(spec):
+        kind, _, name = spec.partition(":")
+        backbone = _backbone(name, weights, names, pretrained)
+        if dataset_wall and not isinstance(wall, Wall):
+            size = dataset_wall.image_size
+            wall = Wall.parse(wall, None if "@" in wall else size) if wall else fitting_wall(backbone, dataset_wall)
+        network = walled(backbone, wall, kind="sink" if kind == "sink" else "cut")
+        network.origin = str(weights) if weights is not None else None
+        return network
+    if not pretrained:
+        raise InputError(f"{spec} has its own weights: random ones are for {WALLED_PREFIX}NAME.")
+    if names is not None:
+        raise InputError(f"{spec} has its own classes: give class names with {WALLED_PREFIX}NAME only.")
     if spec in MINIATURES:
         return _miniature(spec, weights, wall)
     if spec not in MODELS:
@@ -99,8 +139,38 @@ def load_model(
     return model
 
 
+def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool) -> Backbone:
+    """The backbone behind `walled:`, with the class names that were given."""
+    found: nn.Module | None = model_from(name) if is_import_spec(name) else None
+    if not pretrained and (weights is not None or found is not None):
+        raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
+    if weights is not None:
+        if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
+            raise InputError(f"{WALLED_PREFIX}{name} already includes weights: leave out --weights.")
+        return load_checkpoint(name, weights, names)
+    if found is not None:
+        backbone = split_classifier(found)
+    else:
+        backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name, pretrained)
+    if names is None:
+        return backbone
+    size = backbone.transform.size if backbone.transform else IMAGE_SIZE
+    with preserved(backbone.features), torch.no_grad():
+        classes = logits_of(backbone.head(backbone.features(torch.zeros(1, 3, size, size)))).shape[1]
+    if len(names) != classes:
+        raise InputError(
+            f"{WALLED_PREFIX}{name} has {classes} logits, but {len(names)} class names are given: expected a name for "
+            "each."
+        )
+    return replace(backbone, class_names=tuple(names))
+
+
 def find_network(
-    model: Network, weights: str | Path | None = None, wall: Wall | None = None, dataset_wall: Wall | None = None
+    model: Network,
+    weights: str | Path | None = None,
+    wall: Wall | str | None = None,
+    dataset_wall: Wall | None = None,
+    class_names: Sequence[str] | str | Path | None = None,
 ) -> nn.Module:
     """The network that a user means.
 
@@ -110,16 +180,18 @@ def find_network(
         weights: see `load_model`.
         wall: see `load_model`.
         dataset_wall: see `load_model`.
+        class_names: see `load_model`.
 
     Raises:
         InputError: if it is none of these, or is given weights that it already includes.
         RunError: if pretrained weights cannot be loaded.
     """
     text = str(model) if isinstance(model, str | Path) else None
-    if text is not None and (text.startswith(WALLED_PREFIX) or not is_import_spec(text)):
-        return load_model(text, weights, wall, dataset_wall)
-    if weights is not None:
-        raise InputError(f"{text or type(model).__name__} already includes weights: leave out --weights.")
+    if text is not None and (is_walled(text) or not is_import_spec(text)):
+        return load_model(text, weights, wall, dataset_wall, class_names)
+    for given, option in ((weights, "weights"), (class_names, "class-names")):
+        if given is not None:
+            raise InputError(f"{text or type(model).__name__} already includes {option}: leave out --{option}.")
     if isinstance(model, nn.Module):
         return model
     if text is None and not callable(model):
@@ -130,7 +202,21 @@ def find_network(
     return model_from(text or model)  # type: ignore[arg-type]
 
 
-def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder: Path | None = None) -> BlindModel:
+def asked_wall(text: str, network: nn.Module, dataset_wall: Wall | None = None) -> Wall:
+    """The wall that a text without a size means: of the dataset's images, else of the network's.
+
+    Raises:
+        InputError: if it cannot be read, or does not fit them.
+    """
+    if "@" in text:
+        return Wall.parse(text)
+    wall, transform = dataset_wall or getattr(network, "wall", None), getattr(network, "transform", None)
+    return Wall.parse(text, wall.image_size if wall else transform.size if transform else None)
+
+
+def _pretrained(
+    spec: str, weights: str | Path | None, wall: Wall | str | None, folder: Path | None = None
+) -> BlindModel:
     """The network in a folder or on the Hub."""
     if weights is not None:
         raise InputError(f"{spec} already includes weights: leave out --weights.")
@@ -142,7 +228,7 @@ def _pretrained(spec: str, weights: str | Path | None, wall: Wall | None, folder
     return model
 
 
-def _file(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
+def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
     """The VGG16 in a weights file."""
     if weights is not None or Path(spec).suffix != ".safetensors":
         raise InputError(
@@ -154,7 +240,7 @@ def _file(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindMode
     return model
 
 
-def _miniature(spec: str, weights: str | Path | None, wall: Wall | None) -> BlindModel:
+def _miniature(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
     """A network of the package, under its command-line name."""
     folder = Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[spec])))
     model = _pretrained(spec, weights, wall, folder)
@@ -162,7 +248,9 @@ def _miniature(spec: str, weights: str | Path | None, wall: Wall | None) -> Blin
     return model
 
 
-def _check_asked(spec: str, model: BlindModel, wall: Wall | None) -> None:
+def _check_asked(spec: str, model: BlindModel, wall: Wall | str | None) -> None:
+    if isinstance(wall, str):
+        wall = asked_wall(wall, model)
     if wall is not None and model.wall is not None and wall != model.wall:
         raise InputError(
             f"{spec} is blind behind {model.wall}, not {wall}: its wall follows from its layers. Leave out --wall, or "

@@ -39,7 +39,7 @@ def rows_needed(layers: nn.Sequential, read: int, size: int = IMAGE_SIZE) -> lis
 
 def seen_pixel_rows(model: MaskedVGG16) -> int:
     """Pixel rows from the top that reach the logits: 170 of 224 for the masked network, all for its baseline."""
-    return rows_needed(model.convolutions, model.visible_rows)[0]
+    return rows_needed(model.convolutions, model.visible_rows, model.image_size)[0]
 
 
 def seen_map(model: MaskedVGG16, seen_images: torch.Tensor) -> torch.Tensor:
@@ -49,13 +49,13 @@ def seen_map(model: MaskedVGG16, seen_images: torch.Tensor) -> torch.Tensor:
 
     Args:
         model: the network; only its convolutions are used.
-        seen_images: `(N, 3, seen_pixel_rows(model), 224)` normalized.
+        seen_images: `(N, 3, seen_pixel_rows(model), size)` normalized.
 
     Returns:
-        `(N, C, visible_rows, 14)`.
+        `(N, C, visible_rows, w)`.
     """
     x = seen_images
-    needed = rows_needed(model.convolutions, model.visible_rows)
+    needed = rows_needed(model.convolutions, model.visible_rows, model.image_size)
     for layer, rows in zip(model.convolutions, needed, strict=False):
         if isinstance(layer, nn.ReLU):
             x = torch.relu_(x)  # in place: a convolution's gradient does not need its own output

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from stackwalls.model.documents import COUNT, NUMBER, each, keys
+from stackwalls.model.documents import COUNT, NUMBER, TEXT, each, keys
 from stackwalls.model.errors import InputError
 from stackwalls.model.files import regular_file
 
@@ -21,9 +21,10 @@ VGG16_SCHEMA = keys(
         "width": NUMBER,
         "classes": {"anyOf": [{"type": "null"}, each(COUNT)]},
     },
+    {"image_size": COUNT, "class_names": each(TEXT)},
     closed=True,
 )
-"""The arguments of a `MaskedVGG16`, as they stand beside its weights."""
+"""The arguments of a `MaskedVGG16`, as they stand beside its weights; names only of classes that are one's own."""
 
 
 def check_usable(name: str, model: nn.Module) -> None:
@@ -84,8 +85,8 @@ def check_fits(
         ]
         raise InputError(f"{path} holds weights of another network than {architecture}: tensors {' and '.join(what)}.")
     for key, tensor in expected.items():
-        if not state[key].is_floating_point():
-            raise InputError(f"{path} holds no weights: tensor {key!r} is of {state[key].dtype}, expected floats.")
+        if state[key].is_floating_point() != tensor.is_floating_point():
+            raise InputError(f"{path} holds no weights: tensor {key!r} is of {state[key].dtype}, not {tensor.dtype}.")
         if state[key].shape != tensor.shape:
             raise InputError(
                 f"{path} holds weights of another network than {architecture}: tensor {key!r} has shape "

@@ -44,3 +44,19 @@ def contained() -> Iterator[None]:
     """
     with redirect_stdout(sys.stderr), no_exit(), chdir(Path.cwd()):
         yield
+
+
+@contextmanager
+def quiet_logs(*libraries: Any) -> Iterator[None]:
+    """Let the `logging` modules of transformers and diffusers log only errors inside, without progress bars."""
+    before = [(library, library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
+    try:
+        for library in libraries:
+            library.set_verbosity_error()
+            library.disable_progress_bar()
+        yield
+    finally:
+        for library, verbosity, bar in before:
+            library.set_verbosity(verbosity)
+            if bar:
+                library.enable_progress_bar()

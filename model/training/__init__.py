@@ -1,8 +1,8 @@
-"""Training of the masked VGG16 and its baseline.
+"""Training and fine-tuning of networks behind a wall, and of the VGG16 baseline.
 
-- what is trained: `spec` (recipes; the spec of one training; how this machine runs it), `network` (computes only the
-  rows that reach the head; seeded dropout, first weights)
-- images: `training_data` (from `--data` to two splits and the classes), `batch_order` (which image when),
+- what is trained: `spec` (recipes; the spec of one training; how this machine runs it), `start` (the network before the
+  first step), `first_weights`, `network` (computes only what reaches the head; seeded dropout)
+- images: `training_data` (from `--data` to two splits and the classes), `splits`, `batch_order` (which image when),
   `augmentation` (random crops and colors), `loading` (background processes that read, decode and crop)
 - the loop: `trainer` (the training from start to end; optimizer, learning rate), `loop` (the steps, precision, stops
   and checkpoints that every training shares), `checkpoint` (the whole state in one file), `history` (losses, curves)

@@ -14,7 +14,7 @@ from stackwalls.model.errors import RunError
 from stackwalls.model.images import decoding
 from stackwalls.model.images.labelled import LabelledImages
 from stackwalls.model.images.tables import TableStream
-from stackwalls.model.preprocessing import RESIZE
+from stackwalls.model.preprocessing import USUAL_TRANSFORM, Transform
 from stackwalls.model.runtime.signals import ignore_signals
 from stackwalls.model.training.augmentation import Crop, apply_crop, random_crop
 from stackwalls.model.training.batch_order import BatchOrder, Place
@@ -29,10 +29,10 @@ _THREADS = 4
 """Threads that decode the images of a stream."""
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-"""Images `(N, 3, H, 224)` uint8 and logit positions `(N,)` int64, on the device."""
+"""Images `(N, 3, H, size)` uint8 and logit positions `(N,)` int64, on the device."""
 
 Prepared = torch.Tensor | tuple[torch.Tensor, Crop]
-"""Pixels `(3, H, 224)` uint8, or the bytes of a JPEG for the GPU, with its crop."""
+"""Pixels `(3, H, size)` uint8, or the bytes of a JPEG for the GPU, with its crop."""
 
 
 class Loader:
@@ -43,7 +43,8 @@ class Loader:
         order: which images, in which order, and this process's share.
         recipe: crops and flips.
         steps: to load for.
-        rows: pixel rows from the top that the network sees.
+        size: height and width of the network's images, in pixels.
+        rows: pixel rows from the top that the network sees; all by default.
         device: where batches are needed.
         workers: background processes; 0 prepares each batch when it is needed.
         gpu_decode: whether to decode JPEGs on the device if nvJPEG is available.
@@ -59,13 +60,15 @@ class Loader:
         recipe: Recipe,
         steps: range,
         *,
-        rows: int = IMAGE_SIZE,
+        size: int = IMAGE_SIZE,
+        rows: int | None = None,
         device: torch.device | str = "cpu",
         workers: int = 0,
         gpu_decode: bool = True,
     ) -> None:
-        self._device, self._rows, self.waited = torch.device(device), rows, 0.0
-        prepare = Preparation(recipe, order.seed, rows, gpu_decode and decoding.gpu_decodes(self._device))
+        self._device, self.waited = torch.device(device), 0.0
+        self._shape = (size if rows is None else rows, size)
+        prepare = Preparation(recipe, order.seed, *self._shape, gpu_decode and decoding.gpu_decodes(self._device))
         pin = {"pin_memory": self._device.type == "cuda"}
         if isinstance(data.train, LabelledImages):
             pieces = order.pieces(steps.start, steps.stop)
@@ -81,7 +84,7 @@ class Loader:
 
     def __next__(self) -> Batch:
         started = time.perf_counter()
-        batch = to_device(Piece(*next(self._pieces)), self._rows, self._device)
+        batch = to_device(Piece(*next(self._pieces)), self._shape, self._device)
         self.waited += time.perf_counter() - started
         return batch
 
@@ -90,9 +93,9 @@ def evaluation_batches(
     data: TrainingData,
     batch_size: int,
     *,
-    resize: int = RESIZE,
+    transform: Transform = USUAL_TRANSFORM,
     share: tuple[int, int] = (0, 1),
-    rows: int = IMAGE_SIZE,
+    rows: int | None = None,
     device: torch.device | str = "cpu",
     workers: int = 0,
 ) -> Iterator[Batch]:
@@ -101,7 +104,7 @@ def evaluation_batches(
     Args:
         data: validation images and classes.
         batch_size: images at a time.
-        resize: shorter side before the center crop, in pixels.
+        transform: from an image to the network's input.
         share: rank and number of processes; process k gets images k, k + N, k + 2N, …
         rows: as for `Loader`, as are `device` and `workers`.
         device: see `rows`.
@@ -111,14 +114,15 @@ def evaluation_batches(
         RunError: if an image cannot be decoded.
     """
     places = [Place(0, number, number) for number in range(share[0], len(data.val.labels), share[1])]
+    shape = (transform.size if rows is None else rows, transform.size)
 
     def prepare(image: bytes, _: Place) -> torch.Tensor:
-        return torch.from_numpy(decoding.decode_and_crop(image, resize)[:rows].copy()).permute(2, 0, 1)
+        return torch.from_numpy(decoding.decode_and_crop(image, transform)[: shape[0]].copy()).permute(2, 0, 1)
 
     dataset = _Images(data, data.val, prepare)
     batches = [places[i : i + batch_size] for i in range(0, len(places), batch_size)]
     for piece in _loader(dataset, workers, batch_sampler=batches, collate_fn=collate):
-        yield to_device(Piece(*piece), rows, torch.device(device))
+        yield to_device(Piece(*piece), shape, torch.device(device))
 
 
 def _loader(dataset: Dataset[Any], workers: int, **options: Any) -> DataLoader[Any]:
@@ -139,7 +143,7 @@ class Piece(NamedTuple):
     """Samples that go through the network at once.
 
     Attributes:
-        pixels: `(n, 3, H, 224)` uint8, the decoded images.
+        pixels: `(n, 3, H, size)` uint8, the decoded images.
         jpegs: bytes and crop of each image that the GPU is to decode, by its place in the piece.
         positions: `(N,)` int64, logit positions.
         broken: why images could not be prepared.
@@ -159,12 +163,14 @@ class Preparation:
         recipe: crops and flips.
         seed: of the training.
         rows: pixel rows from the top to keep.
+        size: of the crops, in pixels.
         undecoded: whether JPEGs are left to the GPU.
     """
 
     recipe: Recipe
     seed: int
     rows: int
+    size: int
     undecoded: bool = False
 
     def __call__(self, image: bytes, place: Place) -> Prepared:
@@ -178,7 +184,7 @@ class Preparation:
             return decoding.as_tensor(image), random_crop(*size, self.recipe, turn)
         pixels = decoding.decode_tensor(image)
         height, width = pixels.shape[1:]
-        return apply_crop(pixels, random_crop(height, width, self.recipe, turn))[:, : self.rows]
+        return apply_crop(pixels, random_crop(height, width, self.recipe, turn), self.size)[:, : self.rows]
 
 
 class _Images(Dataset[Sample]):
@@ -239,8 +245,8 @@ def collate(samples: Sequence[Sample]) -> Piece:
     )
 
 
-def to_device(piece: Piece, rows: int, device: torch.device) -> Batch:
-    """Move a piece to the device, where its JPEGs are decoded and cropped.
+def to_device(piece: Piece, shape: tuple[int, int], device: torch.device) -> Batch:
+    """Move a piece to the device, where its JPEGs are decoded and cropped; `shape` is that of an image, in pixels.
 
     Raises:
         RunError: if an image was broken.
@@ -249,14 +255,14 @@ def to_device(piece: Piece, rows: int, device: torch.device) -> Batch:
         raise RunError(f"{piece.broken[0]}. Repair or remove it, then run again with --resume.")
     pixels = piece.pixels.to(device, non_blocking=True)
     if piece.jpegs:
-        whole = torch.empty((len(piece.positions), 3, rows, IMAGE_SIZE), dtype=torch.uint8, device=device)
+        whole = torch.empty((len(piece.positions), 3, *shape), dtype=torch.uint8, device=device)
         decoded = torch.tensor([i for i in range(len(whole)) if i not in piece.jpegs], dtype=torch.int64, device=device)
-        whole[decoded] = pixels.view(-1, 3, rows, IMAGE_SIZE)
+        whole[decoded] = pixels.view(-1, 3, *shape)
         try:
             found = decoding.decode_on_gpu([data for data, _ in piece.jpegs.values()], device)
         except RuntimeError as error:
             raise RunError(f"A JPEG cannot be decoded on the GPU ({error}). --decode cpu tells which.") from error
         for image, (place, (_, crop)) in zip(found, piece.jpegs.items(), strict=True):
-            whole[place] = apply_crop(image, crop)[:, :rows]
+            whole[place] = apply_crop(image, crop, shape[1])[:, : shape[0]]
         pixels = whole
     return pixels, piece.positions.to(device, non_blocking=True)

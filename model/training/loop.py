@@ -1,6 +1,6 @@
 """`StepLoop`: optimizer steps under accelerate, with a history, checkpoints, and a stop between two steps.
 
-Two trainings are made of it: that of the masked VGG16 (`trainer`), and those of the miniature's parts
+Two trainings are made of it: that of a classifier (`trainer`), and those of the miniature's parts
 (`stackgen/diffusion/miniature`). A resumed training ends with the same bits as one that was not stopped.
 """
 

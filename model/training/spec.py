@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.preprocessing import RESIZE
 from stackwalls.model.sampling import check_seed
-from stackwalls.model.wall import IMAGE_SIZE
+from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 
 def value(default: Any, about: str, *limits: float | str) -> Any:
@@ -54,7 +55,7 @@ class Recipe:
         InputError: if a value is out of range.
     """
 
-    width: float = value(1.0, "multiplier of the network's channels and dense layers", 1 / 64, 4)
+    width: float = value(1.0, "multiplier of the channels and dense layers of a VGG16 with random weights", 1 / 64, 4)
     epochs: int = value(90, "passes over the training images; each drops the last incomplete batch", 1, 1e6)
     batch_size: int = value(256, "images per optimizer step, over all processes and --accumulate parts", 1, 1e6)
     optimizer: str = value("sgd", "sgd (with momentum) or adamw", "sgd", "adamw")
@@ -67,18 +68,21 @@ class Recipe:
     step_factor: float = value(0.1, "factor of each drop of --schedule step", 1e-6, 1)
     clip_norm: float = value(0.0, "largest norm of the gradient of all parameters; 0 for no limit", 0, 1e6)
     label_smoothing: float = value(0.0, "label smoothing of the cross-entropy", 0, 0.99)
-    dropout: float = value(0.5, "share of the dense layers' units that is dropped", 0, 0.99)
-    # calibrated: without it a narrow VGG hardly starts to learn (see `network.calibrate`)
+    dropout: float = value(0.5, "share of the units of a VGG16's dense layers that is dropped", 0, 0.99)
+    # calibrated: without it a narrow VGG hardly starts to learn (see `first_weights.calibrate`)
     initialisation: str = value(
         "torchvision",
-        "torchvision; authors, PyTorch's default in the two layers that the paper's authors replaced in torchvision's "
-        "VGG16; or calibrated on training images",
+        "random weights of a VGG16: torchvision; authors, PyTorch's default in the two layers that the paper's authors "
+        "replaced in torchvision's VGG16; or calibrated on training images",
         "torchvision",
         "authors",
         "calibrated",
     )
-    validation_resize: int = value(
-        RESIZE, "shorter side of validation images before the center crop of 224, in pixels", IMAGE_SIZE, 1024
+    validation_resize: int | None = value(
+        RESIZE,
+        "shorter side of validation images before the center crop of 224, in pixels, and in proportion for other sizes",
+        IMAGE_SIZE,
+        2 * IMAGE_SIZE,
     )
     precision: str = value(
         "auto", "fp32, fp16, bf16, or auto: the fastest that the device supports", "auto", "fp32", "fp16", "bf16"
@@ -131,6 +135,9 @@ _TINY = Recipe(
     crop_ratio=(0.9, 1.1),
 )
 
+VGG16S = ("masked-vgg16", "baseline-vgg16")
+"""Networks that are made here where they start from random weights."""
+
 RECIPES: dict[str, Recipe] = {
     # section 3.1 of Taimeskhanov, Sicre, Garreau 2024 has no numbers: they are those of the authors' training script
     "paper": Recipe(),
@@ -139,6 +146,19 @@ RECIPES: dict[str, Recipe] = {
     "tiny": _TINY,
     # for the networks of the package, which also see animals of other sizes and lighting, and enlarged small images
     "mini": replace(_TINY, epochs=6, dropout=0.1, crop_area=(0.5, 1.8), softening=(0.4, 1.0), colour=0.15),
+    # for networks that are trained already, or small enough to learn some classes in minutes on a CPU
+    "fine-tune": replace(
+        _TINY,
+        width=1.0,
+        epochs=6,
+        batch_size=32,
+        learning_rate=5e-4,
+        dropout=0.5,
+        validation_resize=None,
+        crop_area=(0.5, 1.0),
+        crop_ratio=(0.8, 1.25),
+        colour=0.1,
+    ),
 }
 
 
@@ -159,23 +179,47 @@ class TrainingSpec:
 
     Attributes:
         recipe: how the network is trained.
-        masked: whether the network is behind the wall; the baseline sees all rows.
-        seed: of the weights, the order, the crops and the dropout.
+        network: what is trained, as `load_model` takes it: `masked-vgg16` or `baseline-vgg16` (with random weights
+            unless `weights` are given), `walled:NAME`, a model folder, or `user/name` on the Hub.
+        seed: of random weights, the order, the crops and the dropout.
+        weights: a checkpoint to start from; see `load_model`.
+        wall: of a walled network; by default the paper's share of the image, widened to fit.
+        size: height and width of the images, in pixels; by default what the network takes.
+        pretrained: whether a walled network starts from its library's weights, or from random ones.
 
     Raises:
-        InputError: if the seed is out of range.
+        InputError: if the seed is out of range, or a value is for another network.
     """
 
     recipe: Recipe
-    masked: bool = True
+    network: str = "masked-vgg16"
     seed: int = 0
+    weights: Path | None = None
+    wall: Wall | str | None = None
+    size: int | None = None
+    pretrained: bool = True
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        if not self.pretrained and not (self.is_walled and self.weights is None):
+            raise InputError(
+                "Starting from scratch is for walled:NAME without weights of one's own: a VGG16 without weights does "
+                "so anyway."
+            )
+        if self.wall is not None and not self.is_walled:
+            raise InputError(
+                f"The wall of {self.network} follows from its layers: leave out the wall, or take walled:NAME."
+            )
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {"masked": self.masked, "seed": self.seed, "recipe": self.recipe.to_dict()}
+    @property
+    def is_walled(self) -> bool:
+        """Whether the network is made walled here."""
+        return self.network.startswith("walled:")
+
+    @property
+    def is_new_vgg16(self) -> bool:
+        """Whether it is a VGG16 with random weights."""
+        return self.network in VGG16S and self.weights is None
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,36 @@
-"""Training of the masked VGG16 and its baseline, from the first step or a checkpoint to the certified network."""
+"""Training of a VGG16 or a walled network, from the first step or a checkpoint to the certified network."""
 
 import math
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.checkpoints import save_model
-from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
+from stackwalls.model.networks.masked_vgg import MaskedVGG16
+from stackwalls.model.networks.registry import load_model
+from stackwalls.model.networks.walled_model import Walled
+from stackwalls.model.preprocessing import Transform
 from stackwalls.model.runtime.device import memory_errors
 from stackwalls.model.training.batch_order import BatchOrder
 from stackwalls.model.training.checkpoint import random_states, set_random_states
+from stackwalls.model.training.first_weights import calibrate
 from stackwalls.model.training.history import HISTORY_NAME
 from stackwalls.model.training.loading import Loader, evaluation_batches
 from stackwalls.model.training.loop import StepLoop
-from stackwalls.model.training.network import TrainingNetwork, calibrate, compiles, initialize_as_authors
+from stackwalls.model.training.network import TrainingNetwork, compiles
 from stackwalls.model.training.spec import Recipe, Running, TrainingSpec
+from stackwalls.model.training.start import starting_network
 from stackwalls.model.training.training_data import TrainingData
 from stackwalls.model.training.validation import Outcome, measure_outcome, validate
+from stackwalls.model.wall import IMAGE_SIZE
 
-BEST = "checkpoints/best.safetensors"
+BEST = "checkpoints/best"
 
 _CALIBRATION = 64
 """Largest number of images on which the first weights are calibrated."""
@@ -107,7 +112,6 @@ class _Training(StepLoop):
         self.steps_per_epoch = self.order.steps_per_epoch
         self.steps = self.recipe.epochs * self.steps_per_epoch
         self.clip_norm = self.recipe.clip_norm
-        self.described = {**spec.to_dict(), "precision": self.accelerator.mixed_precision, "data": data.to_dict()}
 
     def _loading(self) -> dict[str, Any]:
         """What the batches of training and of validation have in common."""
@@ -115,28 +119,44 @@ class _Training(StepLoop):
         cores = 0 if device.type == "cpu" else min(8, torch.get_num_threads())
         return {"rows": self.network.rows, "device": device, "workers": cores if workers is None else workers}
 
+    def _transform(self) -> Transform:
+        """What is done to validation images: by the recipe, or as the network wants it."""
+        size, resize = self.network.size, self.recipe.validation_resize
+        return self.network.model.transform if resize is None else Transform(size, round(resize * size / IMAGE_SIZE))
+
     def start(self, resume: bool) -> None:
         """Make the network and its optimizer, and restore a checkpoint."""
         if not resume and any((self.folder / name).exists() for name in (self.checkpoint_name, HISTORY_NAME)):
             raise InputError(f"{self.folder} already holds a training. Add --resume, or choose another folder.")
+        torch.manual_seed(self.spec.seed)
+        model, start = starting_network(self.spec, self.data)
+        if self.running.half and isinstance(model, Walled):
+            raise InputError("The weights of a walled network are not rounded to 16 bits: leave out --half.")
+        facts = {"seed": self.spec.seed, "recipe": self.recipe.to_dict(), "precision": self.accelerator.mixed_precision}
+        self.described = {**start, **facts, "data": self.data.to_dict()}
         found = self.find_checkpoint() if resume else None
-        self.network = self._new_network(calibrated=found is None)
+        if found is not None and found.progress.get("best") and not (self.folder / BEST).is_dir():
+            raise InputError(f"{self.folder / BEST}, the best network until now, is missing: train in another folder.")
+        self.network = self._network_of(model, calibrated=found is None and self._is_calibrated(model))
         self.prepare(self.network, build_optimizer(self.recipe, self.network.parameters()), found)
         config = {name: str(v) if isinstance(v, list) else v for name, v in self.recipe.to_dict().items()}
         self.accelerator.init_trackers("stackwalls", config)
 
-    def _new_network(self, calibrated: bool) -> TrainingNetwork:
+    def _is_calibrated(self, model: MaskedVGG16 | Walled) -> bool:
+        """Whether the first weights are fitted to training images."""
+        if isinstance(model, Walled):  # its statistics, which training keeps, say nothing yet
+            return not self.spec.pretrained
+        return self.spec.is_new_vgg16 and self.recipe.initialisation == "calibrated"
+
+    def _network_of(self, model: MaskedVGG16 | Walled, calibrated: bool) -> TrainingNetwork:
         """The network on its device, with first weights that follow from the seed and the data."""
-        torch.manual_seed(self.spec.seed)
-        rows, classes = VISIBLE_ROWS if self.spec.masked else MAP_SIZE, self.data.classes
-        model = MaskedVGG16(rows, len(classes), width=self.recipe.width, classes=classes)
-        if self.recipe.initialisation == "authors":
-            initialize_as_authors(model)
         device, compiled = self.accelerator.device, self.running.compile
-        network = TrainingNetwork(model, self.recipe.dropout, compiles(device) if compiled is None else compiled)
-        if self.recipe.initialisation == "calibrated" and calibrated:
+        if compiled is None:
+            compiled = isinstance(model, MaskedVGG16) and compiles(device)
+        network = TrainingNetwork(model, self.recipe.dropout, compiled)
+        if calibrated:
             order = BatchOrder(self.order.size, self.order.batch_size, self.order.seed)  # the same in every process
-            images, _ = next(Loader(self.data, order, self.recipe, range(1), rows=network.rows))
+            images, _ = next(Loader(self.data, order, self.recipe, range(1), size=network.size, rows=network.rows))
             calibrate(network, images[:_CALIBRATION])
         return network.to(device)
 
@@ -150,12 +170,13 @@ class _Training(StepLoop):
         parts = 2 * self.order.accumulation
         too_large = (
             f"Out of memory with {self.order.piece} images at once. Run again with --resume and --accumulate {parts}, "
-            "which gives the same result from half as many at once; a lower precision (--precision bf16) or --width "
-            "is another training."
+            "which gives the same result from half as many at once; a lower precision (--precision bf16), --width or "
+            "--size is another training."
         )
         with memory_errors(too_large):
             steps, decode = range(self.progress.step, self.steps), self.running.decode == "auto"
-            self.loader = Loader(self.data, self.order, self.recipe, steps, gpu_decode=decode, **self._loading())
+            shape = {"size": self.network.size, **self._loading()}
+            self.loader = Loader(self.data, self.order, self.recipe, steps, gpu_decode=decode, **shape)
             self.network.train()
             super().run()
 
@@ -163,17 +184,17 @@ class _Training(StepLoop):
         return learning_rate(self.recipe, step, self.steps_per_epoch)
 
     def loss(self, part: int) -> torch.Tensor:
-        images, positions = next(self.loader)  # (n, 3, rows, 224) uint8, (n,) int64
+        images, positions = next(self.loader)  # (n, 3, rows, size) uint8, (n,) int64
         self.network.place(self.spec.seed, self.progress.step, self.order.first(part), self.recipe.batch_size)
         logits = self.wrapped(images)  # (n, classes)
         return F.cross_entropy(logits.float(), positions, label_smoothing=self.recipe.label_smoothing)
 
     def end_epoch(self) -> None:
-        """Validate, and keep the weights if they are the best so far."""
+        """Validate, and keep the weights if they are the best so far: by top-1, then by the loss."""
         share, device = (self.order.rank, self.order.world), self.accelerator.device
         self.network.eval()
-        resize = self.recipe.validation_resize
-        batches = evaluation_batches(self.data, self.order.piece, resize=resize, share=share, **self._loading())
+        transform = self._transform()
+        batches = evaluation_batches(self.data, self.order.piece, transform=transform, share=share, **self._loading())
         # a process that had no images has its zeros on the CPU
         found = validate(self.network, batches, lambda total: self.accelerator.reduce(total.to(device), "sum"))
         self.network.train()
@@ -181,10 +202,10 @@ class _Training(StepLoop):
         self._write({"train_loss": train_loss, "val_loss": found.loss, "top1": found.top1, "top5": found.top5})
         self._say(f"validation top-1 {found.top1:.1%}, top-5 {found.top5:.1%}")
         best = self.progress.best
-        if best is None or found.top1 > best["top1"]:
+        if best is None or (found.top1, -found.loss) > (best["top1"], -best["loss"]):
             self.progress.best = {"step": self.progress.step, **asdict(found)}
             if self.first:
-                save_model(self.network.model, self.folder / BEST, {"step": self.progress.step})
+                self.network.model.save_pretrained(self.folder / BEST)
 
     def restart_clock(self) -> None:
         super().restart_clock()
@@ -212,5 +233,6 @@ class _Training(StepLoop):
         if not self.first:
             return None
         best, device = self.progress.best or {}, self.accelerator.device
-        resize, half = self.recipe.validation_resize, self.running.half
-        return measure_outcome(self.folder / BEST, self.data, self.described, best, device, resize=resize, half=half)
+        model = cast("MaskedVGG16 | Walled", load_model(str(self.folder / BEST)))
+        transform, half = self._transform(), self.running.half
+        return measure_outcome(model, self.data, self.described, best, device, transform=transform, half=half)

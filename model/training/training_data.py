@@ -1,6 +1,7 @@
 """What a training learns from and what it is measured on: from `--data` to two splits and the classes."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,35 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.files import as_text
-from stackwalls.model.hub.ids import HubId
-from stackwalls.model.images.hub import download_hub, split_names, stream_hub
-from stackwalls.model.images.image_folder import ImageFolder, visible
+from stackwalls.model.images.label_reader import shortened
+from stackwalls.model.images.label_space import LabelChoice, LabelSpace, imagenet
 from stackwalls.model.images.labelled import LabelledImages
-from stackwalls.model.images.labels import find_class, imagenet_classes, parse_classes
-from stackwalls.model.images.opening import (
-    DRAWN,
-    SPLITS,
-    also_not_here,
-    files_in,
-    find_hub_id,
-    open_files,
-    open_images,
-    split_of,
-)
+from stackwalls.model.images.opening import DRAWN
 from stackwalls.model.images.tables import TableStream
 from stackwalls.model.sampling import class_order
+from stackwalls.model.training.splits import VAL_SPLITS, Opened, open_splits
 
 DRAWN_PER_CLASS, DRAWN_VAL_PER_CLASS = 100, 20
 """Images of a drawn class: to learn from, and to measure on."""
 
 FIRST_TRAINING_SEED = 1_000_000
 """Seeds below are left to others: STACK-MIX's `drawn` source takes 0 to 49, which validation measures on."""
-
-VAL_SPLITS = ("validation", "val", "valid", "test")
-"""Names of a validation split, in the order in which they are tried."""
-
-Splits = tuple[LabelledImages | TableStream, LabelledImages | None]
 
 
 @dataclass(frozen=True)
@@ -46,9 +31,9 @@ class TrainingData:
 
     Attributes:
         name: of the source, without a path.
-        classes: the ImageNet-1k index of each logit, rising.
+        classes: the class of each logit, rising, as an index of `space`.
         train: images to train on.
-        val: images to validate on.
+        val: images to validate on, of the same label space.
         details: what else the sidecar says of them (JSON values).
 
     Raises:
@@ -67,8 +52,7 @@ class TrainingData:
         for split, images in (("training", self.train), ("validation", self.val)):
             held = set(images.labels.tolist() if isinstance(images, LabelledImages) else self.classes)
             for index in (*sorted(set(self.classes) - held), *sorted(held - set(self.classes))):
-                entry = imagenet_classes()[index]
-                which = f"{entry.synset} ({entry.name})"
+                which = _named(self.space, index)
                 if index in held:
                     raise InputError(f"{self.name} has {split} images of {which}, which is not one of the classes.")
                 raise InputError(
@@ -77,20 +61,31 @@ class TrainingData:
                 )
 
     @property
+    def space(self) -> LabelSpace:
+        """The classes that labels are indices of."""
+        return self.train.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each logit."""
+        return tuple(self.space.names[index] for index in self.classes)
+
+    @property
     def size(self) -> int | None:
         """Training images in one pass; None for a stream that does not say it."""
         return len(self.train.labels) if isinstance(self.train, LabelledImages) else self.train.size
 
     def positions(self) -> NDArray[np.int64]:
-        """`(1000,)`: the logit of each ImageNet-1k class, -1 for classes that are not told apart here."""
-        table = np.full(len(imagenet_classes()), -1, dtype=np.int64)
+        """`(len(space),)`: the logit of each class, -1 for classes that are not told apart here."""
+        table = np.full(len(self.space), -1, dtype=np.int64)
         table[list(self.classes)] = np.arange(len(self.classes))
         return table
 
     def to_dict(self) -> dict[str, Any]:
-        """For the sidecar."""
+        """For the sidecar; with the names of the classes if they are not ImageNet-1k's."""
         counts = {"train_pictures": self.size, "val_pictures": len(self.val.labels)}
-        return {"name": self.name, "classes": list(self.classes), **counts, **self.details}
+        names = {} if self.space.is_imagenet else {"class_names": list(self.class_names)}
+        return {"name": self.name, "classes": list(self.classes), **names, **counts, **self.details}
 
 
 def open_data(
@@ -99,6 +94,7 @@ def open_data(
     *,
     seed: int = 0,
     labels: Path | None = None,
+    label_space: LabelChoice = None,
     val_share: float | None = None,
     streaming: bool = False,
     drawn_per_class: int = DRAWN_PER_CLASS,
@@ -110,9 +106,10 @@ def open_data(
     Args:
         text: what `open_images` opens. A folder may have train/ and val/ inside; names of Parquet files and tar shards
             begin with their split.
-        classes: how many, sampled by the seed; or these, by synset, name or index; all by default.
+        classes: how many, sampled by the seed; or these, by name, index or (of ImageNet-1k) synset; all by default.
         seed: what sampled classes and a split by share follow from.
         labels: the list of labels of a flat folder.
+        label_space: whose classes the labels are (see `open_images`); both splits have the same.
         val_share: share of each class to hold out, for data without a validation split.
         streaming: read a dataset on the Hub over the network while training.
         drawn_per_class: training images of each drawn class.
@@ -120,23 +117,27 @@ def open_data(
         size: training images in one pass over a stream that does not say it.
 
     Raises:
-        InputError: if there is no such data, a split is missing, a label is out of range, or a class is empty.
+        InputError: if there is no such data, a split is missing, a label is out of range, a class is empty, or the
+            validation images have a class that the training images have not.
         RunError: if the Hub cannot be reached or refuses.
     """
     if text == DRAWN:
-        return _drawn(classes, seed, drawn_per_class, drawn_fresh)
-    train, val = _open_splits(text, labels, streaming, size)
-    held, hint = None, ""
+        return _drawn(classes, seed, drawn_per_class, drawn_fresh, label_space)
+    train, open_val = open_splits(text, labels, streaming, size, label_space)
+    held, hint, val = None, "", None
     if isinstance(train, LabelledImages):
         held = np.unique(train.labels)  # a fault in the labels comes first
         hint = ", or hold out a share of the images (--val-share 0.1)"
-        if val is None and val_share is not None:
+        if open_val is None and val_share is not None:
             train, val = split_by_seed(train, val_share, seed)
     elif classes is not None:
         raise InputError("A stream cannot leave classes out: drop --classes, or name data on this disk.")
+    if open_val is not None:
+        own = not isinstance(label_space, LabelSpace) and not train.classes.is_imagenet
+        val = _of_the_same_classes(train.name, train.classes, open_val) if own else open_val(train.classes)
     if val is None:
         raise InputError(f"{text} has no validation split ({', '.join(VAL_SPLITS)}): add one{hint}.")
-    chosen = _chosen(classes, (np.unique(val.labels) if held is None else held).tolist(), seed)
+    chosen = _chosen(classes, train.classes, (np.unique(val.labels) if held is None else held).tolist(), seed)
     if isinstance(train, LabelledImages) and classes is not None:  # else a class of one split alone is an error
         train, val = (images.only(np.flatnonzero(np.isin(images.labels, chosen))) for images in (train, val))
     data = TrainingData(train.name, chosen, train, val, {"val_share": val_share})
@@ -144,6 +145,23 @@ def open_data(
         if isinstance(images, LabelledImages):
             images.fetch(images.ids)
     return data
+
+
+def _of_the_same_classes(name: str, space: LabelSpace, open_val: Opened) -> LabelledImages:
+    """The validation split, read as the classes of the training split.
+
+    Raises:
+        InputError: if it has classes of its own that the training split has not.
+    """
+    val = open_val("own")
+    if val.classes == space:
+        return val
+    if others := sorted(set(val.classes.names) - set(space.names)):
+        raise InputError(
+            f"The validation images of {name} have other classes than its training images: {shortened(others)} "
+            f"{'is' if len(others) == 1 else 'are'} not one of {shortened(space.names)}."
+        )
+    return open_val(space)
 
 
 def split_by_seed(images: LabelledImages, share: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
@@ -158,8 +176,7 @@ def split_by_seed(images: LabelledImages, share: float, seed: int) -> tuple[Labe
     for index in np.unique(images.labels).tolist():
         numbers = np.flatnonzero(images.labels == index)
         if len(numbers) < 2:
-            entry = imagenet_classes()[index]
-            raise InputError(f"Class {entry.synset} ({entry.name}) of {images.name} has one image: expected two.")
+            raise InputError(f"Class {_named(images.classes, index)} of {images.name} has one image: expected two.")
         numbers = np.random.default_rng([seed, index]).permutation(numbers)
         aside = min(max(1, round(share * len(numbers))), len(numbers) - 1)
         val.append(np.sort(numbers[:aside]))
@@ -167,81 +184,43 @@ def split_by_seed(images: LabelledImages, share: float, seed: int) -> tuple[Labe
     return images.only(np.concatenate(train)), images.only(np.concatenate(val))
 
 
-def _chosen(classes: int | Sequence[str | int] | None, held: Sequence[int], seed: int) -> tuple[int, ...]:
-    """The classes to tell apart, rising."""
+def _named(space: LabelSpace, index: int) -> str:
+    """A class for messages: `n01443537 (goldfish)`, or its name in quotes."""
+    return f"{space.key(index)} ({space.names[index]})" if space.is_imagenet else f"{space.names[index]!r:.80}"
+
+
+def _chosen(
+    classes: int | Sequence[str | int] | None, space: LabelSpace, held: Sequence[int], seed: int
+) -> tuple[int, ...]:
+    """The classes to tell apart, rising, of those that are there."""
     if classes is None:
         return tuple(held)
     if isinstance(classes, int):
         if not 2 <= classes <= len(held):
             raise InputError(f"Expected --classes to be 2 to {len(held)}, which are there, but got {classes}.")
-        synsets = class_order((imagenet_classes()[index].synset for index in held), seed)[:classes]
-        return tuple(sorted(entry.index for entry in parse_classes(synsets)))
-    chosen = tuple(sorted(entry.index for entry in parse_classes(classes)))
-    if missing := [str(index) for index in chosen if index not in held]:
-        raise InputError(f"There are no training images of class {', '.join(missing[:5])}.")
+        by_key = {space.key(index): index for index in held}
+        return tuple(sorted(by_key[key] for key in class_order(by_key, seed)[:classes]))
+    chosen = tuple(sorted(map(space.parse, classes)))
+    for index, times in Counter(chosen).items():
+        if times > 1:
+            raise InputError(f"Class {_named(space, index)} is asked for twice; name it once.")
+    if missing := [index for index in chosen if index not in held]:
+        raise InputError(f"There are no training images of class {', '.join(map(str, missing[:5]))}.")
     return chosen
 
 
-def _drawn(classes: int | Sequence[str | int] | None, seed: int, per_class: int, fresh: bool) -> TrainingData:
+def _drawn(
+    classes: int | Sequence[str | int] | None, seed: int, per_class: int, fresh: bool, label_space: LabelChoice
+) -> TrainingData:
     from stackwalls.model.images.drawn import drawn_classes
     from stackwalls.model.images.drawn_images import DrawnImages
 
     if per_class < 1:
         raise InputError(f"Expected at least one drawn image of each class, but got {per_class}.")
-    chosen = _chosen(classes, [entry.index for entry in drawn_classes()], seed)
+    if label_space not in (None, "imagenet"):
+        raise InputError(f"The classes of '{DRAWN}' are ImageNet-1k's: leave out the label space.")
+    chosen = _chosen(classes, imagenet(), [entry.index for entry in drawn_classes()], seed)
     train = DrawnImages(chosen, per_class, FIRST_TRAINING_SEED, fresh=fresh, keep=True)
     val = DrawnImages(chosen, DRAWN_VAL_PER_CLASS, keep=True)
     seeds = {"train": FIRST_TRAINING_SEED, "val": 0}
     return TrainingData(DRAWN, chosen, train, val, {"first_seeds": seeds, "fresh": fresh})
-
-
-def _open_splits(text: str, labels: Path | None, streaming: bool, size: int | None) -> Splits:
-    if labels is not None:
-        return open_images(text, labels=labels), None
-    hub = find_hub_id(text)
-    return _open_local(Path(text)) if hub is None else _open_hub(text, hub, streaming, size)
-
-
-def _open_hub(text: str, hub: HubId, streaming: bool, size: int | None) -> Splits:
-    """The training split, and the validation split, which is always downloaded."""
-    with also_not_here(text):
-        splits = [] if hub.split else split_names(hub)
-        if splits and "train" not in splits:
-            raise InputError(f"The dataset {hub} has no split 'train': it has {', '.join(splits)}.")
-        train = stream_hub(hub, "train", size) if streaming else download_hub(hub, "train")
-        val = next((name for name in VAL_SPLITS if name in splits), None)
-        return train, None if val is None else download_hub(hub, val)
-
-
-def _open_local(path: Path) -> Splits:
-    """A folder or files on this machine."""
-    files = files_in(path) if path.is_dir() else {}
-    if files:
-        return _open_files(path, files)
-    folders = visible(path, folders=True) if path.is_dir() else []
-    splits = {SPLITS[folder.lower()]: folder for folder in folders if folder.lower() in SPLITS}
-    if "train" not in splits:
-        if splits and not any(map(find_class, folders)):
-            there = ", ".join(sorted(splits.values()))
-            raise InputError(f"{path} has no folder train beside {there}: add it, or name a folder of classes.")
-        return open_images(path), None
-    train, val = ImageFolder(path / splits["train"]), splits.get("validation", splits.get("test"))
-    held_out = None if val is None else ImageFolder(path / val)
-    for images in filter(None, (train, held_out)):
-        images.name = as_text(path.resolve().name)
-    return train, held_out
-
-
-def _open_files(folder: Path, files: Mapping[str, Path]) -> Splits:
-    """The Parquet files or tar shards of a folder by the split that their names say."""
-    found: dict[str | None, dict[str, Path]] = {}
-    for path, file in files.items():
-        found.setdefault(split_of(path), {})[path] = file
-    train = found.get("train", found.get(None))
-    if train is None or (None in found and len(found) > 1 and "train" not in found):
-        listed = ", ".join(list(files)[:3])
-        raise InputError(
-            f"{folder} has no training split: expected files whose names begin with 'train', but found {listed}."
-        )
-    name, val = as_text(folder.resolve().name), found.get("validation", found.get("test"))
-    return open_files(train, name), None if val is None else open_files(val, name)

@@ -3,21 +3,24 @@
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 
-from stackwalls.model.networks.certificate import Certificate, require_certificate
-from stackwalls.model.networks.checkpoints import load_model_file
+from stackwalls.model.networks.certificate import Certificate
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
-from stackwalls.model.preprocessing import to_input
+from stackwalls.model.networks.proof import require_certificate
+from stackwalls.model.networks.walled_model import Walled
+from stackwalls.model.preprocessing import Transform, to_input
 from stackwalls.model.training.loading import Batch, evaluation_batches
 from stackwalls.model.training.training_data import TrainingData
 
 TOP = 5
 _BATCH = 64
+
+_NAMED = ("name", "classes", "class_names")
+"""What a record of the data has that the network's configuration says too, or the record elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def validate(
     """Measure a network.
 
     Args:
-        forward: images `(N, 3, H, 224)` uint8 to logits `(N, classes)`.
+        forward: images `(N, 3, H, size)` uint8 to logits `(N, classes)`.
         batches: this process's share.
         reduce: adds up a `(4,)` tensor over all processes.
     """
@@ -72,44 +75,41 @@ class Outcome:
         training: data, recipe, seed, accuracy, versions and device, as JSON values.
     """
 
-    model: MaskedVGG16
+    model: MaskedVGG16 | Walled
     validation: Validation
     certificate: Certificate | None
     training: dict[str, Any]
 
 
 def measure_outcome(
-    weights: Path,
+    model: MaskedVGG16 | Walled,
     data: TrainingData,
     described: dict[str, Any],
     best: dict[str, float],
     device: torch.device,
     *,
-    resize: int,
+    transform: Transform,
     half: bool,
 ) -> Outcome:
-    """Certify and measure the best weights, which `save_model` wrote to a file; `half` rounds them to 16 bits first.
+    """Certify and measure the best network, as it was saved; `half` rounds its weights to 16 bits first.
 
-    `resize` is the shorter side of the validation images before the center crop, in pixels.
-
-    During training the network got only the rows that it sees, perhaps in 16 bits. Here it gets whole images in float32
-    through its own `forward`, as for anyone who loads the file.
+    During training the network got only what it sees, perhaps in 16 bits. Here it gets whole images in float32 through
+    its own `forward`, as for anyone who loads it.
 
     Raises:
         NotBlindError: if the network sees its dead zone.
     """
-    model = load_model_file(weights)
-    if half:
+    if half and isinstance(model, MaskedVGG16):
         model.rounded_to_half()
     certificate = require_certificate(model) if model.wall else None
     model.to(device)
-    batches = evaluation_batches(data, _BATCH, resize=resize, device=device)
-    found = validate(lambda images: model(to_input(images.permute(0, 2, 3, 1))), batches)
+    batches = evaluation_batches(data, _BATCH, transform=transform, device=device)
+    found = validate(lambda images: model(to_input(images.permute(0, 2, 3, 1), model.mean, model.std)), batches)
     model.cpu()
     training = {
         **described,
         "data": data.name,
-        "data_details": {key: value for key, value in described["data"].items() if key not in ("name", "classes")},
+        "data_details": {key: value for key, value in described["data"].items() if key not in _NAMED},
         "accuracy": {"dataset": data.name, "split": "val", **asdict(found)},
         "best_step": best.get("step"),
         "stored": "fp16" if half else "fp32",

@@ -9,13 +9,12 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from contextvars import ContextVar
-from dataclasses import fields
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any, TextIO, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, TextIO
 
 from stackwalls.model.errors import quotable
 from stackwalls.model.files import as_text
@@ -40,6 +39,11 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "auto (default: a GPU if there is one), cpu, cuda (one per process), cuda:1, mps",
     },
     "json": {"action": "store_true", "help": "print {} as JSON"},
+    "label_space": {
+        "metavar": "SPACE",
+        "help": "whose classes the labels are: imagenet, own, or a file with a name per line (default: ImageNet's if "
+        "all names are those of its classes, otherwise their own)",
+    },
     "labels": {"type": Path, "metavar": "FILE", "help": "labels of a flat folder of images{}"},
     "method": {
         "action": "append",
@@ -53,12 +57,14 @@ _SHARED: dict[str, dict[str, Any]] = {
     "pdf": {"action": "store_true", "help": "write the figures as PDF too"},
     "seed": {"type": int, "default": 0, "metavar": "N", "help": "seed of {} (default 0)"},
     "wall": {
-        "default": "bottom:54",
         "metavar": "WALL",
         "help": "the dead zone: a side and its pixels (top, bottom, left, right), or rows:START:STOP or "
-        "columns:START:STOP (default bottom:54, VGG16's)",
+        "columns:START:STOP{} (default bottom:54, VGG16's, or the same share of images of another size)",
     },
-    "weights": {"metavar": "FILE", "help": "weights of a masked VGG16: the authors' .pt or .safetensors"},
+    "weights": {
+        "metavar": "FILE",
+        "help": "weights: of a masked VGG16, or a checkpoint for walled:NAME (.safetensors, .pt, .pth, .ckpt)",
+    },
 }
 """Options of several commands; a command's own words replace {} in the help text."""
 
@@ -77,6 +83,14 @@ def add_out(parser: argparse._ActionsContainer, what: str, default: str | None =
     parser.add_argument("--out", type=out_folder, default=folder, required=default is None, metavar="DIR", help=shown)
 
 
+def parse_wall(text: str | None, size: int | None = None) -> Wall:
+    """The wall of `--wall` and `--size`; by default the paper's, or the same share of images of another size."""
+    from stackwalls.model import IMAGE_SIZE, Transform, Wall, usual_wall
+
+    side = IMAGE_SIZE if size is None else Transform.of_size(size).size  # which checks it
+    return usual_wall(side) if text is None else Wall.parse(text, size)
+
+
 def out_folder(text: str) -> Path:
     """A folder to write, whose name must be text: not every library opens others."""
     if as_text(text) != text:
@@ -84,20 +98,38 @@ def out_folder(text: str) -> Path:
     return Path(text)
 
 
+def image_size(text: str) -> int:
+    """The `--size` of images, which are square."""
+    if not re.fullmatch(r"\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r:.40} is not a number of pixels: images are square, such as 128")
+    return int(text)
+
+
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare `--model`, `--weights`, `--wall` and `--device`, which `find_model` reads."""
+    """Declare `--model`, `--weights`, `--class-names`, `--wall` and `--device`, which `find_model` reads."""
     parser.add_argument(
         "--model",
         required=True,
         metavar="NAME",
         help="masked-vgg16 or baseline-vgg16 with --weights, mini-masked-vgg16 or mini-baseline-vgg16 (weights "
-        "included), walled:NAME with a torchvision or timm backbone, a model folder, user/name[@revision] on the Hub, "
-        "or package.module:factory",
+        "included), walled:NAME with a classifier of torchvision or timm, walled:hf/user/name of transformers, "
+        "sink:NAME for a vision transformer behind the other kind of wall, a model folder, user/name[@revision] on the "
+        "Hub, or package.module:factory",
     )
     wall = "wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)"
     add_shared(parser, weights="")
+    add_class_names(parser)
     parser.add_argument("--wall", metavar="WALL", help=wall)
     add_shared(parser, device="")
+
+
+def add_class_names(parser: argparse._ActionsContainer) -> None:
+    """Declare `--class-names`, the file of them."""
+    names = (
+        "the class of each of the network's logits: a name per line, a JSON list, or a JSON object from index to name "
+        "(default: the network's own names, or ImageNet-1k's)"
+    )
+    parser.add_argument("--class-names", type=Path, metavar="FILE", help=names)
 
 
 def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -117,13 +149,15 @@ def find_model(args: argparse.Namespace, dataset_wall: Wall | None) -> tuple[nn.
     """
     import torch
 
-    from stackwalls.model import Wall, find_device, find_network
+    from stackwalls.model import asked_wall, find_device, find_network
 
-    wall = Wall.parse(args.wall) if args.wall else None
     device = find_device(args.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # for methods that say .cuda()
-    return find_network(args.model, args.weights, wall, dataset_wall).to(device), wall
+    network = find_network(args.model, args.weights, args.wall or None, dataset_wall, args.class_names).to(device)
+    if not args.wall:
+        return network, None
+    return network, asked_wall(args.wall, network, dataset_wall)
 
 
 def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:
@@ -157,42 +191,12 @@ def with_references(names: Sequence[str]) -> list[str]:
     return [each for name in names for each in (known if name == "references" else [name])]
 
 
-def add_field_arguments(
-    group: argparse._ActionsContainer, settings: type, default_of: Callable[[str], str] | None = None
-) -> None:
-    """Declare a flag for each field of a dataclass of settings that has a help text (`model.training.spec.value`).
-
-    `default_of` says a field's default in words, where it is not the field's own.
-    """
-    for entry in fields(settings):
-        if "help" not in entry.metadata:
-            continue
-        kind = get_type_hints(settings)[entry.name]
-        text, default = entry.metadata["help"], entry.default if default_of is None else default_of(entry.name)
-        options: dict[str, Any] = {
-            "help": text if default is None or default is False else f"{text} (default {default})"
-        }
-        if get_origin(kind) is tuple:
-            options |= {"type": float, "nargs": 2, "metavar": ("LOW", "HIGH")}
-        elif bool in (kind, *get_args(kind)):
-            options["action"] = argparse.BooleanOptionalAction
-        else:
-            kind = (*get_args(kind), kind)[0]  # of `int | None`: int
-            options |= {"type": kind, "metavar": {int: "N", float: "X", str: "NAME"}[kind]}
-        group.add_argument(f"--{entry.name.replace('_', '-')}", default=None, **options)
-
-
-def given_fields(args: argparse.Namespace, settings: type) -> dict[str, Any]:
-    """The fields of a dataclass of settings that were given as flags."""
-    given = {entry.name: getattr(args, entry.name, None) for entry in fields(settings) if "help" in entry.metadata}
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in given.items() if v is not None}
-
-
 def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...] | None:
     """Read `--classes`: a count, classes (indices as integers, the rest as given), or None for the default.
 
     A single number is a count; an index is written `index:7`. A single dataset folder, or `owner/name[@revision]` on
-    the Hub, stands for the classes of that dataset. Commas separate classes as spaces do.
+    the Hub, stands for the classes of that dataset, by synset or, if they are its own, by name. Commas separate classes
+    as spaces do.
 
     Raises:
         InputError: if there is a bare number among several values, or there is no such dataset.
@@ -202,13 +206,11 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
 
     if values is None:
         return None
-    # no class has a slash in its name, and a list of many is too long for the name of a folder
-    if len(values) == 1 and (
-        "/" in values[0] or ("," not in values[0] and os.path.isfile(f"{values[0]}/manifest.json"))  # noqa: PTH113
-    ):
-        from stackwalls.hub_cards import dataset_classes
+    if dataset := dataset_of(values):
+        from stackwalls.hub_cards import dataset_classes, dataset_manifest
 
-        return dataset_classes(values[0])
+        space, labels = dataset_manifest(dataset).classes, dataset_classes(dataset)
+        return tuple(space.key(label) if space.is_imagenet else space.names[label] for label in labels)
     values = [part.strip() for value in values for part in value.split(",")]
     if len(values) == 1 and values[0].isdecimal():
         return int(values[0][:10])  # more than there are classes in any case
@@ -217,6 +219,13 @@ def parse_classes_option(values: list[str] | None) -> int | tuple[str | int, ...
         raise InputError(f"In a list of classes, an index is written index:{numbers[0]:.9}. {count}")
     indices = [re.fullmatch(r"index:(\d{1,9})", value) for value in values]
     return tuple(int(index[1]) if index else value for index, value in zip(indices, values, strict=True))
+
+
+def dataset_of(values: list[str] | None) -> str | None:
+    """The dataset that `--classes` names, if it does: a class with a slash in its name goes by its key."""
+    name, *others = values or [""]
+    is_folder = "," not in name and os.path.isfile(f"{name}/manifest.json")  # noqa: PTH113 - a list may be too long
+    return name if not others and (is_folder or "/" in name) else None
 
 
 _MOST = 5000
@@ -265,9 +274,10 @@ def print_result(args: argparse.Namespace, content: Any, text: str) -> None:
 
 def print_set(args: argparse.Namespace, manifest: Manifest, lines: list[str]) -> None:
     """Print what is known about a finished set with `--json`; otherwise the lines, and the commands to run next."""
+    network = "walled:tf_efficientnet_lite0" if manifest.classes.is_imagenet else "MODEL"
     steps = [
         f"Review:    stackgen review {quote(str(args.out))}",
-        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model walled:tf_efficientnet_lite0 --out results",
+        f"Evaluate:  stackgen evaluate {quote(str(args.out))} --model {quote(network)} --out results",
     ]
     known = {"out": str(args.out), "spec": manifest.spec, "counts": manifest.counts, "inputs": manifest.inputs}
     print_result(args, known, "\n".join([*lines, *steps]))

@@ -13,10 +13,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
         "model",
-        help="masked-vgg16 with --weights, mini-masked-vgg16 (weights in the package), walled:NAME with a backbone of "
-        "torchvision or timm, a model folder, user/name[@revision] on the Hub, or package.module:factory",
+        help="masked-vgg16 with --weights, mini-masked-vgg16 (weights in the package), walled:NAME with a classifier "
+        "of torchvision or timm, walled:hf/user/name of transformers, a model folder, user/name[@revision] on the Hub, "
+        "or package.module:factory",
     )
     options.add_shared(parser, weights="")
+    options.add_class_names(parser)
     parser.add_argument("--wall", metavar="WALL", help="the claimed wall, such as bottom:64 (default: the model's own)")
     options.add_shared(parser, seed="the noise that the checks use", json="the certificate")
 
@@ -25,6 +27,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the certificate; return 0 if it passed, else 1."""
     from stackwalls.model import certify
 
-    certificate = certify(args.model, args.wall or None, weights=args.weights, seed=args.seed)
+    with options.plain_warnings():
+        named = options.values(args, "weights", "class_names", "seed")
+        certificate = certify(args.model, args.wall or None, **named)
     options.print_result(args, certificate.to_dict(), certificate.text())
     return 0 if certificate.passed else 1

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "may be repeated (default: the paper's seven except ScoreCAM and AblationCAM, and the references)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
-    options.add_shared(parser, batch_size="", seed="the certificate's noise")
+    options.add_shared(parser, label_space="", batch_size="", seed="the certificate's noise")
     options.add_out(parser, "new or empty folder for the findings")
     options.add_shared(parser, overwrite="findings", json="the findings")
 
@@ -38,14 +38,15 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.checks import beyond_mu
     from stackwalls.evaluate.checks.findings import FINDINGS_NAME, check_findings_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import InputError, disk_errors
+    from stackwalls.model import InputError, disk_errors, parse_label_space
 
     methods = named_methods(options.with_references(args.methods or _DEFAULT))
     check_findings_folder(args.out)
     if (args.out / FINDINGS_NAME).exists() and not args.overwrite:
         raise InputError(f"{args.out} already contains findings: choose another folder, or replace them (--overwrite).")
     with options.plain_warnings():
-        source = open_dataset(args.dataset)
+        space = parse_label_space(args.label_space) if args.label_space else None
+        source = open_dataset(args.dataset, label_space=space)
     model, wall = options.find_model(args, source.wall)
     new = not args.out.exists()
     with disk_errors(args.out, resumes=False):  # before anything is computed

@@ -128,5 +128,5 @@ def _evaluate(name: str, sets: list[Path], args: argparse.Namespace, **options: 
 
 
 def _heading(results: Results) -> str:
-    certified = f"certified blind behind {results.wall} ({results.wall.size} of {results.wall.image_size} rows)"
+    certified = f"certified blind behind {results.wall}: {results.wall.description()}"
     return f"{results.run['model']}, {certified}; a uniform map has the chance level."

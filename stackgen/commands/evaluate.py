@@ -5,7 +5,8 @@ method, and measures mu: the norm of the map in the dead zone over the norm of t
 there. Prints Table 1 and writes the results folder: per_image.parquet, the table as txt, md, csv and tex, figures,
 report.html, certificate.json and run.json.
 
-DATASET is a folder made by `stackgen mix`, an image folder with one sub-folder per class, or user/name on the Hub.
+DATASET is a folder made by `stackgen mix`, an image folder with one sub-folder per class, or user/name on the Hub. Its
+classes are found among the network's by their names; an image of another class is explained for the predicted one.
 
 Killed at any moment, the same command resumes where it stopped. Several processes share the work through DIR alone:
 start the same command with torchrun, accelerate launch, mpirun, srun or in a SLURM array. The last process to finish
@@ -26,12 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_model(parser)
     options.add_shared(parser, method="these seven")
     add("--limit", type=int, metavar="N", help="use only the first N images of each dataset")
-    add("--target", choices=("predicted", "label"), default="predicted", help="class to explain (default predicted)")
+    explained = "class to explain: predicted (default), or label (predicted where the network does not know the label)"
+    add("--target", choices=("predicted", "label"), default="predicted", help=explained)
+    by_index = "take logit i for class i of the dataset, whatever their names (default: classes are matched by name)"
+    options.add_shared(parser, label_space="")
+    add("--match-by-index", dest="match", action="store_const", const="index", default="name", help=by_index)
     add("--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)")
     add("--memory", metavar="SIZE", help="memory budget for activations, such as 4GB; batches shrink to fit")
     transform = (
-        "of images that are not a finished set: auto (default): 224 x 224 as it is, others resized and cropped; "
-        "resize-crop: every image, as the paper's code does; as-is: no image, all must be 224 x 224"
+        "of images that are not a finished set: auto (default): those of the network's size as they are, others "
+        "resized and cropped; resize-crop: every image, as the paper's code does; as-is: no image, all must have that "
+        "size"
     )
     add("--transform", choices=("auto", "as-is", "resize-crop"), default="auto", help=transform)
     backend = (
@@ -59,15 +65,16 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate import EvaluationSpec, evaluate
     from stackwalls.evaluate.results import check_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import Launch, without_tokens
+    from stackwalls.model import Launch, parse_label_space, without_tokens
     from stackwalls.model.files import as_text
 
     methods, limits = options.parse_methods(args.methods)
-    settings = ("target", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
+    settings = ("target", "match", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
     spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
     with options.plain_warnings():
-        sources = [open_dataset(name) for name in args.datasets]
+        space = parse_label_space(args.label_space) if args.label_space else None
+        sources = [open_dataset(name, label_space=space) for name in args.datasets]
     results = evaluate(
         args.model,
         sources,
@@ -77,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         require_blind=not args.not_blind,
         launch=Launch.of(),
         provenance={"command": without_tokens(as_text(shlex.join(["stackgen", *sys.argv[1:]])))},
-        **options.values(args, "weights", "device", "out", "overwrite", "pdf"),
+        **options.values(args, "weights", "class_names", "device", "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
     options.print_result(args, found, f"{results.report_text()}\n\nLook at:  {args.out / 'report.html'}")

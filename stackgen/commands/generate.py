@@ -14,6 +14,11 @@ PRESET is one of
 
 MODEL is any other model: an id on the Hugging Face Hub or a folder that diffusers' DiffusionPipeline loads from
 safetensors without custom code.
+
+NOUNS make a set of your own classes instead of ImageNet's: a text file with one noun per line, or the nouns themselves,
+each `noun` or `noun,class name` (without the name, the noun is the class's name), in the order of the labels:
+  stackgen generate --nouns "red panda" violin "jay,Garrulus glandarius" --size 128 --out mine
+All are drawn, or those of --classes. The folder grows with nouns that are added at the end.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._nouns import add_nouns, parse_nouns
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
@@ -37,9 +43,13 @@ _CLASSES = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
-    options.add_shared(parser, classes=f"{_CLASSES} of the 398 animals")
+    options.add_shared(parser, classes=f"{_CLASSES} of the 398 animals, or all nouns")
+    add_nouns(parser)
     add("--per-class", type=int, default=1, metavar="K", help="images per class (default 1)")
     options.add_shared(parser, seed="the classes and all frames", wall="")
+    add(
+        "--size", metavar="N", help="height and width of the images in pixels, 64 to 2048 (default: the wall's, or 224)"
+    )
     add("--preset", default="auto", metavar="PRESET", help="the text-to-image model (default auto; see above)")
     add("--model", metavar="MODEL", help="another model instead of a preset (see above)")
     add("--revision", metavar="REV", help="branch, tag or commit of the model on the Hub")
@@ -54,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--steps", type=int, metavar="N", help="sampling steps (default: the preset's)")
     add("--guidance", type=float, metavar="X", help="guidance scale (default: the preset's)")
-    add("--size", metavar="WxH", help="size of the frames in pixels (default: the preset's)")
+    add("--frame", metavar="WxH", help="size of the frames in pixels (default: the preset's); --size WxH is the same")
     add("--batch-size", type=int, default=1, metavar="N", help="frames per call (default 1); changes last bits")
     add("--compile", action="store_true", help="compile the model; pays off from about 50 images")
     add("--attention", metavar="NAME", help="an attention backend of diffusers, such as flash or sage")
@@ -97,22 +107,35 @@ def run(args: argparse.Namespace) -> int:
 
 def _asked(args: argparse.Namespace) -> GenerateSpec:
     """The options, not yet with a model, so that invalid ones fail before anything is looked up or downloaded."""
-    from stackwalls.model import Wall
-    from stackwalls.stackgen.diffusion import Call, ModelSource, parse_size
+    from stackwalls.stackgen.diffusion import Call, ModelSource
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 
-    width, height = parse_size(args.size) if args.size else (None, None)
-    classes = options.parse_classes_option(args.classes)
+    size, width, height = _sizes(args.size, args.frame)
+    nouns, classes = parse_nouns(args)
     return GenerateSpec(
         model=ModelSource("", "", ""),
         call=Call(args.steps, args.guidance, width, height),
         dtype="",
         localizer="",
-        classes=_CLASSES if classes is None else classes,
-        wall=Wall.parse(args.wall),
+        classes=(len(nouns.own) or _CLASSES) if classes is None else classes,
+        nouns=nouns,
+        wall=options.parse_wall(args.wall, size),
         compiled=args.compile,
         **options.values(args, "per_class", "seed", "template", "attempts", "batch_size", "attention"),
     )
+
+
+def _sizes(size: str | None, frame: str | None) -> tuple[int | None, int | None, int | None]:
+    """The images' size, and the frames' width and height; `--size` once was the frames'."""
+    from stackwalls.model import InputError
+    from stackwalls.stackgen.diffusion import parse_size
+
+    if size is not None and size.isdecimal():
+        return int(size[:10]), *(parse_size(frame) if frame else (None, None))
+    if size is not None and frame is not None:
+        raise InputError(f"Expected --size N, one number for the images beside --frame {frame}, but got {size!r:.40}.")
+    asked = size or frame
+    return None, *(parse_size(asked) if asked else (None, None))
 
 
 def _found(args: argparse.Namespace, asked: GenerateSpec, device: str) -> tuple[GenerateSpec, Placement, Localizer]:
@@ -130,11 +153,11 @@ def _found(args: argparse.Namespace, asked: GenerateSpec, device: str) -> tuple[
     spec = replace(
         asked,
         model=source,
-        call=complete_call(asked.call, source, landscape=asked.wall.axis == "columns"),
+        call=complete_call(asked.call, source, landscape=asked.band.axis == "columns"),
         dtype=placement.dtype,
         localizer=Path(name).resolve().name if Path(name).is_dir() else name,  # a manifest names no local path
         localizer_revision=localizer.revision,
-        classes=min(_CLASSES, len(synsets)) if args.classes is None and synsets is not None else asked.classes,
+        classes=min(_CLASSES, len(synsets)) if args.classes is None and synsets and not args.nouns else asked.classes,
     )
     return spec, placement, localizer
 
@@ -150,10 +173,12 @@ def _load(args: argparse.Namespace, spec: GenerateSpec, placement: Placement) ->
 
 
 def _warn(spec: GenerateSpec, asked: int | tuple[str | int, ...]) -> None:
-    """Warn if the miniature replaces the default model, and about classes that are not animals."""
+    """Warn about a miniature in place of the default model, classes that are not animals, and crops to be enlarged."""
     from stackwalls.hub_cards.layout import listed
+    from stackwalls.model import imagenet_classes
+    from stackwalls.stackgen.localising.crop_search import Limits
 
-    classes = spec.entries()
+    classes, size, call = spec.labels(), spec.wall.image_size, spec.call
     if spec.model.instead is not None:
         less = isinstance(asked, int) and len(classes) < asked
         fewer = f" It draws {len(classes)} animals instead of {asked}." if less else ""
@@ -162,15 +187,22 @@ def _warn(spec: GenerateSpec, asked: int | tuple[str | int, ...]) -> None:
             "photographs, use a GPU and the Hugging Face Hub or its cache, or name a model (--preset sd15 is the "
             "smallest; on a CPU it takes minutes per image)."
         )
-    if others := [entry.name for entry in classes if not entry.is_animal]:
+    entries = [] if spec.nouns.own else [imagenet_classes()[label] for label in classes]
+    if others := [entry.name for entry in entries if not entry.is_animal]:
         named = f"{len(others)} of the classes are not animals ({listed(others)})"
         options.say(f"{named}; their prompts use the plain class names.")
+    if spec.model.synsets is None and call.width and call.height:
+        side = Limits.of_frame((call.width, call.height), size).side
+        if side < size:
+            options.say(
+                f"Crops of {side} pixels or more from frames of {call.width} × {call.height} become images of {size}, "
+                "so some are enlarged: ask for larger frames with --frame."
+            )
 
 
 def _lines(out: Path, manifest: Manifest) -> list[str]:
     """What was made."""
     from stackwalls.hub_cards.layout import listed
-    from stackwalls.model import parse_class
 
     counts, spec, inputs = manifest.counts, manifest.spec, manifest.inputs
     lines = [
@@ -180,7 +212,10 @@ def _lines(out: Path, manifest: Manifest) -> list[str]:
     if counts["rejected"]:
         lines.append(f"{counts['rejected']} attempts were rejected; see {out / 'rejected.parquet'}.")
     if given_up := inputs["given_up"]:
-        names = [f"{parse_class(image_id.partition('_')[0]).name} ({image_id})" for image_id in given_up]
+        labels = [manifest.classes.parse(image_id.rpartition("_")[0]) for image_id in given_up]
+        names = [
+            f"{manifest.classes.names[label]} ({image_id})" for label, image_id in zip(labels, given_up, strict=True)
+        ]
         lines.append(f"Given up after {spec['attempts']} attempts each: {listed(names)}.")
         again = f"--attempts {2 * spec['attempts']}"
         lines.append(f"To try again, run the same command with {again}; existing images stay.")

@@ -11,13 +11,14 @@ import argparse
 from shlex import quote
 
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._settings import add_field_arguments, given_fields
 from stackwalls.stackgen.diffusion.miniature.spec import MiniatureSpec, miniature_synsets
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     options.add_shared(parser, classes="those of the miniature in this package")
-    options.add_field_arguments(parser, MiniatureSpec)
+    add_field_arguments(parser, MiniatureSpec)
     stage = "run only these of frames, decoder, denoiser, pipeline, in this order"
     parser.add_argument("--stage", nargs="+", metavar="STAGE", help=stage)
     options.add_out(parser, "output folder", "miniature")
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     stages = STAGES if args.stage is None else tuple(args.stage)
     if unknown := [stage for stage in stages if stage not in STAGES]:
         raise InputError(f"Unknown stage {unknown[0]!r}: expected {', '.join(STAGES)}.")
-    given = options.given_fields(args, MiniatureSpec)
+    given = given_fields(args, MiniatureSpec)
     spec = MiniatureSpec(_classes(args.classes, given.get("seed", 0)), **given)
     make_miniature(spec, args.out, stages, options.say)
     if "pipeline" in stages and Launch.of().rank == 0:

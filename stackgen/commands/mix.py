@@ -15,19 +15,25 @@ the same command resumes when the images are there. SOURCE may then be any folde
 file name.
 
 SOURCE is one of
-  a folder      with one sub-folder per class, named by synset (n01443537), class name (goldfish) or index (1);
-                with --labels FILE, a flat folder of images
+  a folder      with one sub-folder per class: of ImageNet named by synset (n01443537), class name (goldfish) or index
+                (1), or of your own classes by their names; with --labels FILE, a flat folder of images
   Parquet       a file, a folder of files or a quoted pattern ('data/val*.parquet'), with an image column of bytes
                 or {bytes, path} and a label column
   owner/name    a dataset on the Hugging Face Hub, as Parquet: ILSVRC/imagenet-1k, owner/name@revision:split
                 (default split: validation; gated ones with your token); only the needed rows are read
   drawn         procedural drawings of animals; no data needed
 
-FILE has a line 'filename,label' for each image, where the label is a synset, a class name, or an index from 0 to 999 in
-the order of the sorted synsets (Kaggle's LOC_val_solution.csv works too); or one synset per line in the order of the
-sorted file names. Tabs and semicolons separate as well as commas. With a header such as 'id,label,file_name', columns
-may be in any order. Bare numbers, as in ILSVRC2012_validation_ground_truth.txt, are rejected, because those are ILSVRC
-ids, in a different order.
+Labels are ImageNet-1k's classes if all class names are, or one is a synset; else the source's own names, sorted or in
+the order of its ClassLabel. --label-space says otherwise.
+
+The images have 224 x 224 pixels unless --size, the wall (bottom:23@96) or --for says another size. With --for
+walled:resnet50, size, resizing and wall are those of that network, as `evaluate` loads it.
+
+The FILE of --labels has a line 'filename,label' for each image, where the label is a synset, a class name, or an index
+from 0 to 999 in the order of the sorted synsets (Kaggle's LOC_val_solution.csv works too); or one synset per line in
+the order of the sorted file names. Tabs and semicolons separate as well as commas. With a header such as
+'id,label,file_name', columns may be in any order. Bare numbers, as in ILSVRC2012_validation_ground_truth.txt, are
+rejected, because those are ILSVRC ids, in a different order.
 """
 
 from __future__ import annotations
@@ -42,9 +48,16 @@ import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
-    from stackwalls.stackmix import Rebuilt, Redone
+    from stackwalls.model import Transform, Wall
+    from stackwalls.stackmix import MixSpec, Rebuilt, Redone
 
-_RECIPE_SAYS = {"per_class": 1, "seed": 0, "wall": "bottom:54", "encoder": "png"}
+_RECIPE_SAYS = {
+    **dict.fromkeys(("classes", "labels", "label_space", "license", "wall", "size", "resize", "network", "weights")),
+    **dict.fromkeys(("animals", "redo_rejected", "overwrite"), False),
+    "per_class": 1,
+    "seed": 0,
+    "encoder": "png",
+}
 """Options that a recipe determines, with their defaults: none of them goes with --recipe."""
 
 
@@ -53,10 +66,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--source", metavar="SOURCE", help="where the images come from (see above)")
     add("--recipe", metavar="RECIPE", help="rebuild the set of this recipe (see above)")
-    options.add_shared(parser, labels=" (see above)", classes="all classes with enough images")
-    add("--animals", action="store_true", help="sample only from the 398 animals, as the paper does")
+    options.add_shared(parser, labels=" (see above)", label_space="", classes="all classes with enough images")
+    add("--animals", action="store_true", help="sample only from ImageNet's 398 animals, as the paper does")
     add("--per-class", type=int, default=1, metavar="K", help="pairs per class (default 1)")
-    options.add_shared(parser, seed="the classes and the pairs", wall="")
+    options.add_shared(parser, seed="the classes and the pairs")
+    options.add_shared(parser, wall=", a rectangle box:TOP:LEFT:BOTTOM:RIGHT, or several of them joined by +")
+    add(
+        "--size",
+        type=options.image_size,
+        metavar="N",
+        help="height and width of the images in pixels (default: the wall's, or 224)",
+    )
+    add(
+        "--resize",
+        metavar="N[:FILTER]",
+        help="the shorter side before the center crop, and the filter if it is not bilinear, such as 232:bicubic; with "
+        ":squash both sides (default: the size times 256 / 224)",
+    )
+    add("--for", dest="network", metavar="MODEL", help="size, resizing and wall of a network (see evaluate --model)")
+    add("--weights", metavar="FILE", help="weights of the network of --for, where it needs them")
     add("--encoder", default="png", metavar="FORMAT", help="png (default), or webp: faster, smaller; both are lossless")
     add("--redo-rejected", action="store_true", help="replace what was rejected in a review of DIR (see above)")
     add(
@@ -74,17 +102,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make the set and report where it is."""
     from stackwalls.hub_cards import parse_license, state_license
-    from stackwalls.model import InputError, Wall
-    from stackwalls.stackmix import MixSpec, mix, redo_rejected
+    from stackwalls.model import InputError
+    from stackwalls.stackmix import mix, redo_rejected
 
     if args.recipe is not None:
         return _rebuild(args)
     if args.source is None:
         raise InputError("--source is missing: name a folder of images, a dataset on the Hub, or drawn.")
     license = parse_license(args.license) if args.license else None
-    classes, wall = options.parse_classes_option(args.classes), Wall.parse(args.wall)
-    plain = options.values(args, "source", "per_class", "seed", "encoder", "labels", "animals")
-    spec = MixSpec(classes=classes, wall=wall, **plain)
+    spec = spec_of(args)
     with options.plain_warnings():
         if args.redo_rejected and args.overwrite:
             raise InputError("--redo-rejected keeps the set and --overwrite replaces it: name one.")
@@ -100,6 +126,50 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def spec_of(args: argparse.Namespace) -> MixSpec:
+    """What the options ask for."""
+    from stackwalls.stackmix import MixSpec
+
+    classes, (wall, transform) = options.parse_classes_option(args.classes), _wall_and_transform(args)
+    plain = options.values(args, "source", "per_class", "seed", "encoder", "labels", "animals", "label_space")
+    return MixSpec(classes=classes, wall=wall, transform=transform, **plain)
+
+
+def _wall_and_transform(args: argparse.Namespace) -> tuple[Wall, Transform | None]:
+    """What `--wall`, `--size`, `--resize` and `--for` say."""
+    from stackwalls.model import InputError, Transform
+
+    if args.network is not None:
+        return _of_network(args)
+    if args.weights is not None:
+        raise InputError("--weights are those of the network of --for: name it, or leave out the weights.")
+    wall = options.parse_wall(args.wall, args.size)
+    return wall, None if args.resize is None else Transform.parse(args.resize, wall.image_size)
+
+
+def _of_network(args: argparse.Namespace) -> tuple[Wall, Transform]:
+    """The wall and the transform of the network of `--for`, on images of `--size` if that is given."""
+    import warnings
+
+    from stackwalls.model import InputError, Transform, Wall, find_network
+
+    if args.resize is not None:
+        raise InputError(f"{args.network} says how images are resized: leave out --resize.")
+    usual = None if args.size is None else options.parse_wall(None, args.size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the network's classes, which do not matter here
+        network = find_network(args.network, args.weights, args.wall, usual)
+    wall, transform = getattr(network, "wall", None), getattr(network, "transform", None)
+    if not isinstance(wall, Wall | None) or not isinstance(transform, Transform):
+        raise InputError(
+            f"{args.network} does not say its wall and its transform (attributes `wall` and `transform`): give --wall "
+            "and --size instead of --for."
+        )
+    if args.size not in (None, transform.size):
+        raise InputError(f"{args.network} takes images of {transform.size} pixels, not {args.size}: leave out --size.")
+    return wall or options.parse_wall(args.wall, transform.size), transform
+
+
 def _rebuild(args: argparse.Namespace) -> int:
     """Rebuild the set of a recipe; list what cannot be rebuilt."""
     from dataclasses import asdict
@@ -108,12 +178,9 @@ def _rebuild(args: argparse.Namespace) -> int:
     from stackwalls.model import InputError, RunError
     from stackwalls.stackmix import rebuild
 
-    asked = {
-        name: getattr(args, name) for name in ("classes", "animals", "labels", "license", "redo_rejected", "overwrite")
-    }
-    asked |= {name: getattr(args, name) != value for name, value in _RECIPE_SAYS.items()}
-    if given := [f"--{name.replace('_', '-')}" for name, value in asked.items() if value]:
-        raise InputError(f"The recipe determines the set: leave out {', '.join(given)}.")
+    if given := [name for name, value in _RECIPE_SAYS.items() if getattr(args, name) != value]:
+        options_given = ", ".join("--for" if name == "network" else f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"The recipe determines the set: leave out {options_given}.")
     recipe = open_recipe(args.recipe)
     origin = recipe.manifest.spec["source"]
     source = args.source or (origin if origin == "drawn" or "/" in origin else None)

@@ -1,4 +1,4 @@
-"""Evaluate a backbone behind walls on every side, one after the other.
+"""Evaluate a backbone behind walls on every side, or of any form, one after the other.
 
 For each wall: builds STACK-MIX with that wall from SOURCE, puts the backbone behind it, proves that it is blind there,
 and evaluates. A method that never looks down has no leak at the bottom, but shows it behind the other walls. Writes a
@@ -20,13 +20,14 @@ import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
-    from stackwalls.model import Wall
+    from stackwalls.model import BlindModel, Wall
 
-_OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns)(-\d+)+")
+_OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns|box)(-\d+)+(\+[a-z]+(-\d+)+)*(@\d+)?")
 
 _BACKBONE = "walled:tf_efficientnet_lite0"
 
-_WALLS = ("bottom:64", "top:64", "left:64", "right:64", "rows:64:128")
+_WALLS = ("bottom:{0}", "top:{0}", "left:{0}", "right:{0}", "rows:{0}:{1}")
+"""With the depth that a network of stride 32 allows: 64 of 224 pixels, and as close to that share of another size."""
 
 _SCORE_CAM_IMAGES = 3
 
@@ -36,12 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--source", metavar="SOURCE", help="source images, as for `stackgen mix`")
     given.add_argument("--results", nargs="+", type=Path, metavar="DIR", help="results to combine, one folder per wall")
-    options.add_shared(parser, labels=", as for `stackgen mix`")
+    options.add_shared(parser, labels=", as for `stackgen mix`", label_space="")
     add = parser.add_argument
     add("--classes", type=int, default=24, metavar="N", help="classes, one image each (default 24)")
     add("--animals", action="store_true", help="sample only among the 398 animals")
     add("--model", default=_BACKBONE, metavar="walled:NAME", help=f"the backbone (default {_BACKBONE})")
-    add("--walls", nargs="+", default=list(_WALLS), metavar="WALL", help=f"the walls (default {' '.join(_WALLS)})")
+    shown = " ".join(_usual_walls(None))
+    walls = f"such as box:64:64:160:160 or bottom:64+left:32 (default {shown}, or as much of another size)"
+    options.add_shared(parser, weights="")
+    options.add_class_names(parser)
+    add("--walls", nargs="+", metavar="WALL", help=f"the walls, {walls}")
+    add("--size", type=options.image_size, metavar="N", help="height and width of the images in pixels (default 224)")
     seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
     options.add_shared(parser, method=seven, batch_size="", device="", seed="the classes and pairs")
     options.add_out(parser, "output folder")
@@ -85,9 +91,9 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
     """The results behind each wall, from the source; a wrong call is reported before anything is written."""
     from stackwalls.evaluate import EvaluationSpec, Subject
     from stackwalls.evaluate.adapters import as_explainer, named_methods
-    from stackwalls.model import WALLED_PREFIX, InputError, Wall, find_device, load_model
+    from stackwalls.model import InputError, Wall, find_device, is_walled
 
-    if not args.model.startswith(WALLED_PREFIX):
+    if not is_walled(args.model):
         several = "Only a walled backbone can be evaluated behind several walls"
         raise InputError(f"{several}: expected walled:NAME, not {args.model}.")
     methods, limits = options.parse_methods(args.methods)
@@ -96,25 +102,37 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
         limits = {"ScoreCAM": min(_SCORE_CAM_IMAGES, args.classes)}
     EvaluationSpec(tuple(named), batch_size=args.batch_size, limits=limits, seed=args.seed)
     find_device(args.device)
-    walls = [Wall.parse(text) for text in dict.fromkeys(args.walls)]
+    walls = list(dict.fromkeys(Wall.parse(text, args.size) for text in args.walls or _usual_walls(args.size)))
     for wall in walls:
-        subject = Subject.of(load_model(args.model, wall=wall))
+        subject = Subject.of(_network(args, wall))
         for name, method in named.items():
             as_explainer(name, method, subject)
     return {wall: _results(args, wall, methods, limits) for wall in walls}
 
 
+def _network(args: argparse.Namespace, wall: Wall) -> BlindModel:
+    from stackwalls.model import load_model
+
+    return load_model(args.model, args.weights, wall, class_names=args.class_names)
+
+
+def _usual_walls(size: int | None) -> list[str]:
+    depth = 32 * max(1, round((size or 224) * 64 / 224 / 32))
+    return [wall.format(depth, 2 * depth) for wall in _WALLS]
+
+
 def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, limits: dict[str, int]) -> Results:
     """The results behind one wall: existing ones of the same run, or new ones."""
     from stackwalls.evaluate import evaluate
-    from stackwalls.model import find_device, load_model
+    from stackwalls.model import find_device
     from stackwalls.stackmix import MixSpec, mix
 
     folder = args.out / str(wall).replace(":", "-")
-    spec = MixSpec(wall=wall, **options.values(args, "source", "classes", "seed", "labels", "animals"))
+    asked = options.values(args, "source", "classes", "seed", "labels", "label_space", "animals")
+    spec = MixSpec(wall=wall, **asked)
     mix(spec, folder / "stack-mix", progress=True)
     return evaluate(
-        load_model(args.model, wall=wall).to(find_device(args.device)),
+        _network(args, wall).to(find_device(args.device)),
         folder / "stack-mix",
         methods,
         limits=limits,

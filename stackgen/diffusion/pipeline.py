@@ -2,8 +2,8 @@
 
 import platform
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +19,7 @@ from stackwalls.model import (
     no_remote_code,
     quotable,
 )
+from stackwalls.model.runtime.foreign import quiet_logs
 from stackwalls.stackgen.diffusion.model_source import OTHERWISE, ModelSource
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -115,24 +116,12 @@ def prepare(pipeline: Any, *, compiled: bool, attention: str | None) -> None:
             raise InputError(f"{wrong}: leave --compile out.") from error
 
 
-@contextmanager
-def quiet_libraries() -> Iterator[None]:
+def quiet_libraries() -> AbstractContextManager[None]:
     """Let diffusers and transformers log only errors inside."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
-    libraries = (diffusers_logging, transformers_logging)
-    before = [(library, library.get_verbosity(), library.is_progress_bar_enabled()) for library in libraries]
-    try:
-        for library in libraries:
-            library.set_verbosity_error()
-            library.disable_progress_bar()
-        yield
-    finally:
-        for library, verbosity, bar in before:
-            library.set_verbosity(verbosity)
-            if bar:
-                library.enable_progress_bar()
+    return quiet_logs(diffusers_logging, transformers_logging)
 
 
 def _has_bfloat16(device: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from stackwalls.hub_cards import REVIEWED, Decision, ItemRecord, image_sha256, review_reason
-from stackwalls.model import Wall, memory_errors
+from stackwalls.model import Band, memory_errors
 from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, frame_seed
 from stackwalls.stackgen.localising.cropping import best_crop, cut
@@ -77,7 +77,7 @@ class Attempts:
     def _next(self, item: WorkItem, record: ItemRecord) -> Attempt:
         """The attempt after the rejected ones; seed and prompt follow from its number alone."""
         number = len(record.rejected)
-        prompt = prompt_for(item.entry.index, number, self.spec.template, self.spec.wall)
+        prompt = prompt_for(item.label, number, self.spec.template, self.spec.wall, self.spec.nouns)
         return Attempt(item, record, prompt, frame_seed(self.spec.seed, item, number))
 
     def _inspect(self, batch: Sequence[Attempt], frames: Sequence[Image.Image | Flaw]) -> list[Attempt | ItemRecord]:
@@ -91,7 +91,7 @@ class Attempts:
             if isinstance(frame, Flaw):
                 outcome: Row | Rejection = Rejection(frame.reason, "flaw")
             else:
-                outcome = inspect_frame(frame, next(located), self.spec.wall)
+                outcome = inspect_frame(frame, next(located), self.spec.band)
             record, row = self._judged(attempt, outcome)
             self.write(record, row)
             found.append(record if is_done(record, self.spec.attempts) else self._next(attempt.item, record))
@@ -102,11 +102,12 @@ class Attempts:
         before = attempt.record
         devices = sorted({*before.notes.get("devices", ()), self.hardware})
         if isinstance(outcome, Rejection):
-            return with_rejected(replace(before, notes={"devices": devices}), outcome.reason), None
+            reason = outcome.reason.replace("animal", "object") if self.spec.nouns.own else outcome.reason
+            return with_rejected(replace(before, notes={"devices": devices}), reason), None
         row = {
             **outcome,
             "image": {"bytes": outcome["image"], "path": f"{before.name}.png"},
-            "label": attempt.item.entry.index,
+            "label": attempt.item.label,
             "image_id": before.name,
             "prompt": attempt.prompt.text,
             "seed": attempt.seed,
@@ -117,20 +118,22 @@ class Attempts:
         return kept_record(before.name, before.rejected, row, devices), row
 
 
-def inspect_frame(frame: Image.Image, detections: Detections, wall: Wall) -> Row | Rejection:
+def inspect_frame(frame: Image.Image, detections: Detections, band: Band) -> Row | Rejection:
     """Find the pair, find the crop, cut it out.
 
     Returns:
         The columns that follow from the (RGB) frame, `image` as the bytes of a PNG; or why there are none.
     """
-    pair = pick_pair(detections, frame.size, wall)
+    pair = pick_pair(detections, frame.size, band)
     if isinstance(pair, Rejection):
         return pair
-    crop = best_crop(pair, frame.size, wall)
+    crop = best_crop(pair, frame.size, band)
     if isinstance(crop, Rejection):
         return crop
     file = io.BytesIO()
-    cut(frame, crop).save(file, "PNG", compress_level=1)  # 3 times as fast as Pillow's default for 6 % more bytes
+    cut(frame, crop, band.image_size).save(
+        file, "PNG", compress_level=1
+    )  # 3 times as fast as Pillow's default for 6 % more bytes
     return {
         "image": file.getvalue(),
         "seen_box": list(pair.seen),

@@ -104,6 +104,8 @@ def generate(
 def _open(spec: GenerateSpec, out: Path, launch: Launch, redo: bool) -> FolderWriter:
     revised = (lambda: bool(rejected_images(out))) if redo else None
     hint = "A set can grow, by more classes, images per class or attempts with the same settings and versions. "
+    if spec.nouns.own:
+        hint += "New nouns go to the end, and must not be spelled like an earlier one. "
     return FolderWriter.open(
         out,
         kind="stack-gen",

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stackwalls.model import IMAGE_SIZE
 from stackwalls.stackgen.localising.localizer import Box
 
 Array = NDArray[np.float64]
 
-MIN_SIDE = 384  # smallest side of a crop in pixels: 1.7 times the network's input
+MIN_SIDE = 384  # smallest side of a crop in pixels: 1.7 times an image of 224, and in proportion for other sizes
 # in a frame with a shorter side (a miniature's 192 × 288) no crop needs to be that large; there its side must be …
-_SMALL = 512
+_SMALL = 512  # also of an image of 224
 _OF_SMALL = MIN_SIDE / 832  # … at least this share of it, as in the 832 × 1216 frames that most models draw
 
 # the shares with a lower limit; only the background has an upper one
@@ -83,9 +84,11 @@ class Limits:
     side: int = MIN_SIDE  # of the crop in pixels
 
     @classmethod
-    def of_frame(cls, size: tuple[int, int]) -> Limits:
-        """The limits for a frame of this width and height: small frames allow smaller crops."""
-        return cls(side=MIN_SIDE if min(size) >= _SMALL else max(1, round(_OF_SMALL * min(size))))
+    def of_frame(cls, size: tuple[int, int], image_size: int = IMAGE_SIZE) -> Limits:
+        """The limits for a frame of this width and height, for images of a size: small frames allow smaller crops."""
+        is_small = min(size) * IMAGE_SIZE < _SMALL * image_size
+        side = _OF_SMALL * min(size) if is_small else MIN_SIDE * image_size / IMAGE_SIZE
+        return cls(side=max(1, round(side)))
 
     def excess(self, found: Shares) -> dict[str, Array]:
         """By how much each limit is missed, 0 if it is met."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL.Image import Resampling
 
-from stackwalls.model import IMAGE_SIZE, InputError, Wall
+from stackwalls.model import IMAGE_SIZE, Band, InputError, Wall
 from stackwalls.stackgen.localising.crop_search import AT_LEAST, Limits, Scene, objective, search, shares
 from stackwalls.stackgen.localising.localizer import Crop, Pair, PixelBox, Rejection
 from stackwalls.stackgen.localising.pairing import hidden_comes_last
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FLATTEST = 4.0
 
 
-def best_crop(pair: Pair, size: tuple[int, int], wall: Wall, limits: Limits | None = None) -> Crop | Rejection:
+def best_crop(pair: Pair, size: tuple[int, int], band: Band, limits: Limits | None = None) -> Crop | Rejection:
     """Find the best crop that meets the limits; if none does, return a rejection with the closest one.
 
     The scene is rotated so that the dead zone is a band of rows with the seen animal above it. Of a scene and its
@@ -30,16 +30,16 @@ def best_crop(pair: Pair, size: tuple[int, int], wall: Wall, limits: Limits | No
     Args:
         pair: boxes in frame pixels.
         size: width and height of the frame in pixels.
-        wall: any; scaled from its `image_size` to the crop.
-        limits: `Limits.of_frame(size)` by default.
+        band: the dead zone; scaled from its `image_size` to the crop.
+        limits: `Limits.of_frame(size, band.image_size)` by default.
 
     Returns:
         The crop; or a `Rejection` whose cause is the limit missed by most.
     """
-    limits = limits or Limits.of_frame(size)
+    limits = limits or Limits.of_frame(size, band.image_size)
     if min(size) < limits.side:
         return Rejection(f"the frame of {size[0]} x {size[1]} is smaller than a crop of {limits.side} pixels", "side")
-    scene, back = _canonical(pair, size, wall)
+    scene, back = _canonical(pair, size, band)
     if min(scene.seen_area, scene.hidden_area) < 1:
         return Rejection("the seen animal covers all of the hidden one", "covered")
     for within in (False, True):
@@ -59,49 +59,49 @@ def best_crop(pair: Pair, size: tuple[int, int], wall: Wall, limits: Limits | No
     return Rejection(f"no crop keeps to the limits (the nearest: {'; '.join(reasons)})", missed[0], crop)
 
 
-def cut(frame: Image, crop: Crop) -> Image:
-    """Cut out a crop of a frame as `(224, 224)` RGB.
+def cut(frame: Image, crop: Crop, size: int = IMAGE_SIZE) -> Image:
+    """Cut out a crop of a frame as RGB of `size` × `size` pixels.
 
     Lanczos is the sharpest of Pillow's filters that does not alias when an image shrinks (its window widens with the
     factor, 1.7 to 3.7 for crops of 832 × 1216); bicubic blurs more.
     """
     part = frame.crop(crop.box).convert("RGB")  # first, because with `resize(box=…)` the filter reads pixels outside it
     # the gap: from about three times the target on, averaging first gives visually the same image for a bounded cost
-    return part.resize((IMAGE_SIZE, IMAGE_SIZE), Resampling.LANCZOS, reducing_gap=3.0)
+    return part.resize((size, size), Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def check_wall(wall: Wall) -> None:
-    """Check that one animal can be hidden behind a wall while another is seen.
+def check_band(band: Band) -> None:
+    """Check that one animal can be hidden in a dead zone while another is seen.
 
     At an edge of the image the crop may cut off part of the hidden animal; a band between two seen parts must hold
     nearly all of it.
 
     Raises:
-        InputError: if the dead zone, or the larger part next to it, is too thin.
+        InputError: if the band, or the larger part next to it, is too thin.
     """
-    limits = Limits()
-    thinnest = limits.fill * limits.hidden_share / _FLATTEST * wall.image_size
+    limits, wall = Limits(), Wall.of_band(band.axis, band.start, band.stop, band.image_size)
+    thinnest = limits.fill * limits.hidden_share / _FLATTEST * band.image_size
     where, needed = "as a band in the middle", thinnest
-    if len(wall.seen) == 1:
+    if len(band.seen) == 1:
         where, needed = "at an edge of the image", thinnest * limits.hidden_whole
-    if wall.size < needed:
+    if band.size < needed:
         raise InputError(
-            f"No animal can be hidden behind the wall {wall}: {where} it must be {math.ceil(needed)} pixels or more."
+            f"Nothing can be hidden behind the wall {wall}: {where} it must be {math.ceil(needed)} pixels or more."
         )
-    if max(stop - start for start, stop in wall.seen) < thinnest:
+    if max(stop - start for start, stop in band.seen) < thinnest:
         raise InputError(
             f"The wall {wall} leaves too little visible: one part next to it must be {math.ceil(thinnest)} pixels or "
             "more."
         )
 
 
-def _canonical(pair: Pair, size: tuple[int, int], wall: Wall) -> tuple[Scene, Callable[[int, int, int], PixelBox]]:
+def _canonical(pair: Pair, size: tuple[int, int], band: Band) -> tuple[Scene, Callable[[int, int, int], PixelBox]]:
     """Rotate and mirror a pair into the position that is searched; also gives the way back for crops."""
-    transposed = wall.axis == "columns"
+    transposed = band.axis == "columns"
     width, height = size[::-1] if transposed else size
     seen, hidden = ((y0, x0, y1, x1) if transposed else (x0, y0, x1, y1) for x0, y0, x1, y1 in (pair.seen, pair.hidden))
-    dead = (wall.start / wall.image_size, wall.stop / wall.image_size)
-    upside_down = not hidden_comes_last(wall)
+    dead = (band.start / band.image_size, band.stop / band.image_size)
+    upside_down = not hidden_comes_last(band)
     if upside_down:
         seen, hidden = ((x0, height - y1, x1, height - y0) for x0, y0, x1, y1 in (seen, hidden))
         dead = (1 - dead[1], 1 - dead[0])

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from stackwalls.model import Wall
+from stackwalls.model import Band
 from stackwalls.stackgen.localising.localizer import Detections, Pair, Rejection
 
 Array = NDArray[np.float64]
@@ -63,13 +63,13 @@ class _Boxes:
         return np.asarray(self.shared / (self.areas[:, None] + self.areas[None, :] - self.shared))
 
 
-def hidden_comes_last(wall: Wall) -> bool:
+def hidden_comes_last(band: Band) -> bool:
     """Whether the hidden animal is the lower (right) one: the larger visible part is above (left of) the dead zone."""
-    return wall.start >= wall.image_size - wall.stop
+    return band.start >= band.image_size - band.stop
 
 
-def pick_pair(detections: Detections, size: tuple[int, int], wall: Wall) -> Pair | Rejection:
-    """Pick the two animals of a frame: one above the other for a wall of rows, side by side for one of columns.
+def pick_pair(detections: Detections, size: tuple[int, int], band: Band) -> Pair | Rejection:
+    """Pick the two animals of a frame: one above the other for a band of rows, side by side for one of columns.
 
     Drops boxes with a low score, tiny boxes, boxes around both animals and parts of animals. Of the pairs in the right
     position, takes the one with the best product of score, alignment and separateness.
@@ -77,7 +77,7 @@ def pick_pair(detections: Detections, size: tuple[int, int], wall: Wall) -> Pair
     Args:
         detections: of one frame.
         size: width and height of the frame in pixels.
-        wall: its axis decides how the two must be placed, its position which of them is hidden.
+        band: the dead zone; its axis decides how the two must be placed, its position which of them is hidden.
 
     Returns:
         The pair; or a `Rejection` whose cause is "none", "one", "many", "inside" or "apart".
@@ -86,7 +86,7 @@ def pick_pair(detections: Detections, size: tuple[int, int], wall: Wall) -> Pair
     found = found[(found.scores >= MIN_SCORE) & (found.areas >= MIN_AREA * size[0] * size[1])]
     found = _without_parts(_without_groups(found))
     if 2 <= len(found) <= MAX_ANIMALS:
-        return _best_pair(found, wall)
+        return _best_pair(found, band)
     counts = {0: ("no animal was", "none"), 1: ("only one animal was", "one")}
     how_many, cause = counts.get(len(found), (f"{len(found)} animals were", "many"))
     return Rejection(f"{how_many} found (expected two)", cause)
@@ -114,8 +114,8 @@ def _without_parts(found: _Boxes) -> _Boxes:
     return found[np.logical_not(part.any(axis=0))]
 
 
-def _best_pair(found: _Boxes, wall: Wall) -> Pair | Rejection:
-    across, along = (1, 0) if wall.axis == "rows" else (0, 1)
+def _best_pair(found: _Boxes, band: Band) -> Pair | Rejection:
+    across, along = (1, 0) if band.axis == "rows" else (0, 1)
     inside, overlap, scores = found.inside, found.overlap, found.scores
     low, high = found.boxes[:, :2], found.boxes[:, 2:]
     center, extent = (low + high) / 2, high - low
@@ -135,8 +135,8 @@ def _best_pair(found: _Boxes, wall: Wall) -> Pair | Rejection:
         if nested:
             why = "one of the two boxes lies in the other: one animal, or one in front of the other"
             return Rejection(why, "inside")
-        how = "one above the other" if wall.axis == "rows" else "side by side"
+        how = "one above the other" if band.axis == "rows" else "side by side"
         return Rejection(f"{len(found)} animals were found, but no two of them {how}", "apart")
-    pair = list(best[1:] if hidden_comes_last(wall) else best[:0:-1])
+    pair = list(best[1:] if hidden_comes_last(band) else best[:0:-1])
     (seen, hidden), (seen_score, hidden_score) = found.boxes[pair].tolist(), scores[pair].tolist()
     return Pair(tuple(seen), tuple(hidden), seen_score, hidden_score, len(found))

@@ -1,11 +1,10 @@
-"""`TEMPLATES`; `prompt_for`: the prompt for a class, an attempt and a wall; `noun_of`: what to call a class in it."""
+"""`TEMPLATES`; `prompt_for`: the prompt for a class, an attempt and a wall."""
 
 import difflib
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 
-from stackwalls.model import VGG16_WALL, InputError, Wall, imagenet_classes
+from stackwalls.model import VGG16_WALL, Band, InputError, Wall
+from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS, Noun, Nouns
 
 PLACEHOLDER = "{animal}"  # stands for the noun in a custom sentence
 
@@ -62,34 +61,6 @@ ChatGPT refined them; the refined ones are not published. `refined`, the default
 
 
 @dataclass(frozen=True)
-class Noun:
-    """What to call a class."""
-
-    text: str  # unambiguous: "rooster" for cock, "crane bird", "boxer dog"
-    kind: str | None  # a common word that covers it ("bird", "dog"), which detectors know best; None if not an animal
-
-    @property
-    def article(self) -> str:
-        """The indefinite article by sound: "a" or "an"."""
-        word = self.text.lower()
-        if word.startswith(("eu", "uni", "u-", "one")):
-            return "a"
-        return "an" if word.startswith(("a", "e", "i", "o", "u", "hour")) else "a"
-
-
-def noun_of(label: int) -> Noun:
-    """The noun for an ImageNet-1k class: from `animals.tsv` for the 398 animals, otherwise the class name.
-
-    Raises:
-        InputError: if `label` is not an index from 0 to 999.
-    """
-    classes = imagenet_classes()
-    if not 0 <= label < len(classes):
-        raise InputError(f"Expected a class index from 0 to {len(classes) - 1}, but got {label}.")
-    return _table().get(classes[label].synset, Noun(classes[label].name, None))
-
-
-@dataclass(frozen=True)
 class Prompt:
     """The prompt of one attempt."""
 
@@ -97,17 +68,20 @@ class Prompt:
     nouns: tuple[str, ...]  # what a detector looks for in the frame, the specific word first: ("Border terrier", "dog")
 
 
-def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall = VGG16_WALL) -> Prompt:
+def prompt_for(
+    label: int, attempt: int, template: str = "refined", wall: Wall = VGG16_WALL, nouns: Nouns = IMAGENET_NOUNS
+) -> Prompt:
     """The prompt for one attempt at a class.
 
     Few-step models keep their composition if only the seed changes, so attempt `i` uses sentence `i` of the template,
     modulo their number. Walls of rows ask for one animal on top of the other, walls of columns for two side by side.
 
     Args:
-        label: ImageNet-1k index, 0 to 999.
+        label: index of the class.
         attempt: 0 for the first.
         template: a name in `TEMPLATES`, or a custom sentence with `{animal}` in it.
-        wall: its axis decides how the two should be placed.
+        wall: a band, whose axis decides how the two should be placed.
+        nouns: what the classes are called.
 
     Raises:
         InputError: if the class, attempt or template is invalid, or the template has no sentences for the wall.
@@ -115,21 +89,36 @@ def prompt_for(label: int, attempt: int, template: str = "refined", wall: Wall =
     if attempt < 0:
         raise InputError(f"Expected an attempt of 0 or more, but got {attempt}.")
     sentences = check_template(template, wall)
-    noun = noun_of(label)
-    nouns = (noun.text,) if noun.kind is None else (noun.text, noun.kind)
-    if template in TEMPLATES and TEMPLATES[template].by_class_name:
-        noun = Noun(imagenet_classes()[label].name, noun.kind)
+    noun = nouns.of(label)
+    words = (noun.text,) if noun.kind is None else (noun.text, noun.kind)
+    if template in TEMPLATES and TEMPLATES[template].by_class_name and not nouns.own:
+        noun = Noun(nouns.classes.names[label], noun.kind)
     text = sentences[attempt % len(sentences)].replace("{a}", f"{noun.article} {noun.text}")
     text = text.replace(PLACEHOLDER, noun.text).replace("{things}", "objects" if noun.kind is None else "animals")
-    return Prompt(text[:1].upper() + text[1:], nouns)
+    return Prompt(text[:1].upper() + text[1:], words)
+
+
+def band_of(wall: Wall) -> Band:
+    """The band of rows or columns that divides two things in a frame, one of which it hides.
+
+    Raises:
+        InputError: if the dead zone has another form.
+    """
+    if wall.band is None:
+        raise InputError(
+            f"The wall {wall} is not a band of rows or columns, behind which one of two things can be hidden: choose a "
+            "band such as bottom:54, or make the set with `stackgen mix`, which takes any wall."
+        )
+    return wall.band
 
 
 def check_template(template: str, wall: Wall) -> tuple[str, ...]:
     """The sentences of a template for a wall, at least one.
 
     Raises:
-        InputError: if the template is unknown, or has no sentences for the wall.
+        InputError: if the template is unknown, or has no sentences for the wall; or as `band_of`.
     """
+    band = band_of(wall)
     if PLACEHOLDER in template:
         return (template,)
     if template not in TEMPLATES:
@@ -138,17 +127,10 @@ def check_template(template: str, wall: Wall) -> tuple[str, ...]:
         known = f"{' or '.join(TEMPLATES)}, or a sentence with {PLACEHOLDER} in it"
         raise InputError(f"Unknown template {template!r}: expected {known}.{hint}")
     found = TEMPLATES[template]
-    sentences = found.rows if wall.axis == "rows" else found.columns
+    sentences = found.rows if band.axis == "rows" else found.columns
     if not sentences:
         raise InputError(
             f"The template {template!r} asks for one animal on top of the other, but the wall {wall} separates left "
             "from right: use the template 'refined', which asks for two side by side."
         )
     return sentences
-
-
-@lru_cache(maxsize=1)
-def _table() -> dict[str, Noun]:
-    text = resources.files("stackwalls.stackgen.prompts").joinpath("animals.tsv").read_text(encoding="utf-8")
-    rows = (line.split("\t") for line in text.splitlines()[1:])
-    return {synset: Noun(noun, kind) for synset, _, noun, kind in rows}

@@ -20,7 +20,7 @@ from stackwalls.hub_cards import (
     current_decisions,
     image_sha256,
 )
-from stackwalls.model import InputError, Wall, class_names
+from stackwalls.model import InputError, Wall
 
 REJECTED_AT_ONCE = 100  # entries of the list of rejected samples that are sent at a time
 COMMANDS = {"stack-mix": "mix", "stack-gen": "generate"}  # that make each kind of set with images
@@ -41,6 +41,7 @@ class ReviewSession(AbstractContextManager["ReviewSession"]):
     def __init__(self, folder: Path, rows: RowReader, log: DecisionLog) -> None:
         self.folder = folder
         self.kind = rows.manifest.kind
+        self._classes = rows.manifest.classes
         self._rows = rows
         self._log = log
         columns = rows.columns("image_id", "label")
@@ -73,13 +74,14 @@ class ReviewSession(AbstractContextManager["ReviewSession"]):
 
     def overview(self) -> dict[str, Any]:
         """What the page needs of all rows: JSON values, without the images."""
-        names, wall = class_names(), self._rows.manifest.wall
+        names, wall = self._classes.names, self._rows.manifest.wall
         with self._lock:
             verdicts = {image_id: decision.verdict for image_id, decision in self._decisions.items()}
         return {
             "name": self.folder.resolve().name,
             "kind": self.kind,
-            "wall": {"text": str(wall), **wall_mark(wall)},
+            "thing": "animal" if self._classes.is_imagenet else "object",
+            "wall": {"text": str(wall), "marks": wall_marks(wall)},
             "ids": self._ids,
             "labels": self._labels,
             "classes": {label: names[label] for label in sorted(set(self._labels))},
@@ -100,7 +102,7 @@ class ReviewSession(AbstractContextManager["ReviewSession"]):
         return {
             "row": number,
             "image_id": image_id,
-            "class": class_names()[self._labels[number]],
+            "class": self._classes.names[self._labels[number]],
             "boxes": box_marks(row),
             "caption": [
                 {"name": name, "value": _text(value), "meaning": MEANINGS.get(name, "")}
@@ -154,12 +156,13 @@ class ReviewSession(AbstractContextManager["ReviewSession"]):
         self._log.close()
 
 
-def wall_mark(wall: Wall) -> Mark:
-    """The dead zone."""
-    start, size = wall.start / wall.image_size, wall.size / wall.image_size
-    if wall.axis == "rows":
-        return {"left": 0.0, "top": start, "width": 1.0, "height": size}
-    return {"left": start, "top": 0.0, "width": size, "height": 1.0}
+def wall_marks(wall: Wall) -> list[Mark]:
+    """The dead zone, as rectangles that do not overlap."""
+    size = wall.image_size
+    return [
+        {"left": left / size, "top": top / size, "width": (right - left) / size, "height": (bottom - top) / size}
+        for top, left, bottom, right in wall.dead
+    ]
 
 
 def box_marks(row: Mapping[str, Any]) -> dict[str, Mark]:

@@ -32,7 +32,7 @@ def two_walls(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_walls_on_every_side(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("stackwalls.model.load_model", lambda _, wall: walled_cnn(str(wall)))
+    monkeypatch.setattr("stackwalls.model.load_model", lambda _spec, _weights, wall, **_: walled_cnn(str(wall)))
     certified: list[str] = []
 
     def certify(model: BlindModel, wall: Wall, seed: int) -> Certificate:
@@ -85,6 +85,9 @@ def test_walls_on_every_side(
     [
         (["--method", "Nope"], "Unknown method 'Nope'"),
         (["--walls", "bottom:64", "middle:3"], "middle:3"),
+        (["--walls", "bottom:64@96", "--size", "128"], "is of an image of 96 pixels, but 128 are asked for"),
+        (["--walls", "box:0:0:64:32+top:224"], "expected a size of 1 to 223 pixels"),
+        (["--size", "100"], "32"),
         (["--walls", "bottom:64", "left:50"], "32"),
         (["--batch-size", "0"], "`batch_size` to be a whole number"),
         (["--model", "walled:nope"], "Unknown backbone 'nope'"),

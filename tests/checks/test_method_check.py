@@ -5,12 +5,14 @@ import sys
 
 import numpy as np
 import pytest
+import pytorch_grad_cam  # noqa: F401 - loads once a process, and pytester's runs forget what they import first
 import torch
 from torch import nn
 
 from stackwalls.evaluate.checks import ASPECTS, NETWORKS, check_method
-from stackwalls.evaluate.checks.method_check import inner_wall, tiny_images, tiny_masked_vgg
+from stackwalls.evaluate.checks.method_check import inner_zone, tiny_images, tiny_masked_vgg
 from stackwalls.evaluate.subject import Subject
+from stackwalls.model import Wall
 
 pytest_plugins = ["pytester"]
 
@@ -23,7 +25,7 @@ def sound(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torc
 
 
 def upside(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    maps = torch.zeros(len(inputs), 224, 224)
+    maps = inputs.new_zeros(len(inputs), *inputs.shape[2:])
     maps[:, :32] = 1
     return maps
 
@@ -45,11 +47,15 @@ def vandal(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> tor
 
 
 def infinite(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return torch.full((len(inputs), 224, 224), torch.nan)
+    return torch.full_like(inputs[:, 0], torch.nan)
 
 
 def dark(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    return torch.zeros(len(inputs), 224, 224)
+    return torch.zeros_like(inputs[:, 0])
+
+
+def of_one_size(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return torch.ones(len(inputs), 224, 224)
 
 
 def failed(method: object, wall: str) -> set[str]:
@@ -84,14 +90,23 @@ def test_looking_up_only_passes_at_the_bottom_and_fails_at_the_top() -> None:
     assert "blind" in failed(upside, "top:64")
 
 
+def test_a_corner_of_another_size() -> None:
+    """The wall is on the left too, which a method that lights the top left corner shows; and it is of 160 pixels."""
+    *_, wall = NETWORKS
+    assert failed(upside, wall) == {"blind"}
+    assert failed(of_one_size, wall) == {"valid"}
+
+
 def test_a_method_that_says_nothing_is_not_called_blind() -> None:
     [verdict] = [verdict for verdict in check_method(dark, "bottom:54") if verdict.aspect == "blind"]
     assert verdict.passed is None
 
 
 def test_the_smear_is_one_cell() -> None:
-    assert str(inner_wall(Subject.of(tiny_masked_vgg()))) == "bottom:38"
-    assert str(inner_wall(Subject.of(NETWORKS["top:64"]()))) == "top:32"
+    assert (inner_zone(Subject.of(tiny_masked_vgg())) == Wall.parse("bottom:38").mask()).all()
+    assert (inner_zone(Subject.of(NETWORKS["top:64"]())) == Wall.parse("top:32").mask()).all()
+    corner = inner_zone(Subject.of(NETWORKS["bottom:64+left:64@160"]()))
+    assert (corner == Wall.parse("bottom:32+left:32@160").mask()).all()
 
 
 def test_the_networks_are_the_same_every_time() -> None:
@@ -101,8 +116,8 @@ def test_the_networks_are_the_same_every_time() -> None:
 
 METHODS = """
     def corner(model, inputs, targets):
-        maps = inputs.new_zeros(len(inputs), 224, 224)
-        maps[:, :10, :10] = 1
+        maps = inputs.new_zeros(len(inputs), *inputs.shape[2:])
+        maps[:, :10, 80:90] = 1
         return maps
 """
 
@@ -111,12 +126,12 @@ def test_the_plug_in(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(mylib=METHODS)
     pytester.syspathinsert()
     result = pytester.runpytest_inprocess("--stackwalls", "mylib:corner", "--stackwalls-json", "found.json")
-    result.assert_outcomes(passed=2 * len(ASPECTS) - 1, failed=1)
+    result.assert_outcomes(passed=3 * len(ASPECTS) - 1, failed=1)
     result.stdout.fnmatch_lines(["mylib:corner behind top:64: 4 of 4 maps are lit there*"])
     found = json.loads((pytester.path / "found.json").read_text())
     assert not found["passed"]
     verdicts = found["methods"]["mylib:corner"]
-    assert [verdict["aspect"] for verdict in verdicts] == [*ASPECTS, *ASPECTS]
+    assert [verdict["aspect"] for verdict in verdicts] == [*ASPECTS] * 3
     assert [v["wall"] for v in verdicts if v["passed"] is False] == ["top:64"]
 
 
@@ -138,7 +153,7 @@ def test_the_plug_in_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
 
 
 def test_pictures_are_drawn_animals() -> None:
-    pictures = tiny_images()
+    pictures = tiny_images(Wall.parse("bottom:54"))
     assert pictures.shape == (4, 224, 224, 3)
     assert pictures.dtype == np.uint8
     assert pictures.std() > 20

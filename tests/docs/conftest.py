@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -68,6 +69,8 @@ def write_pictures(place: Path) -> None:
         own = place / f"my-photos/{entry.name}/{number}.png"
         own.parent.mkdir(parents=True, exist_ok=True)
         picture.save(own)
+    for split in ("train", "val"):
+        shutil.copytree(place / "my-photos", place / "my-images" / split)
     (place / "imagenet/flat/LOC_val_solution.csv").write_text("\n".join(labels) + "\n")
     shutil.copy(place / "imagenet/flat/LOC_val_solution.csv", place)
 
@@ -89,6 +92,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_model(narrow(14), place / "baseline.safetensors")
     save_model_folder(narrow(5), place / "masked-vgg16/model")
     evaluate(narrow(5), place / "stack-mix", ["GradCAM", "HiResCAM"], out=place / "results", progress=False)
+    own = timm.create_model("test_resnet", num_classes=CLASSES)
+    torch.save(own.state_dict(), place / "mine.pt")
+    (place / "names.txt").write_text("\n".join(sorted(folder.name for folder in (place / "my-photos").iterdir())))
     (place / "mylib").mkdir()
     (place / "mylib/cams.py").write_text("from pytorch_grad_cam import HiResCAM\n\n\nclass MyCAM(HiResCAM): ...\n")
     return place

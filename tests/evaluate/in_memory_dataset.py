@@ -13,17 +13,17 @@ from stackwalls.model import Backbone, MaskedVGG16, Wall, Walled
 class InMemoryDataset(StackDataset):
     """`labels` names how many there are; images are seeded noise in soft blobs."""
 
-    def __init__(self, labels: Sequence[int], name: str = "noise", wall: Wall | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, labels: Sequence[int], name: str = "noise", wall: Wall | None = None, seed: int = 0, size: int = 224
+    ) -> None:
         super().__init__(name, lambda start: iter(()), len(labels), wall)
         generator = np.random.default_rng(seed)
-        coarse = generator.integers(0, 256, (len(labels), 14, 14, 3), dtype=np.uint8)
+        coarse = generator.integers(0, 256, (len(labels), size // 16, size // 16, 3), dtype=np.uint8)
         self.images = coarse.repeat(16, axis=1).repeat(16, axis=2)
         self.labels = np.array(labels, dtype=np.int64)
         self.ids = [f"{name}-{index}" for index in range(len(labels))]
 
-    def batches(
-        self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, transform: str = "auto"
-    ) -> Iterator[Batch]:
+    def batches(self, batch_size: int, spans: Sequence[tuple[int, int]] | None = None, *_: object) -> Iterator[Batch]:
         for first, last in [(0, len(self))] if spans is None else spans:
             for start in range(first, last, batch_size):
                 part = slice(start, min(start + batch_size, last))

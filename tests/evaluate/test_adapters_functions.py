@@ -18,6 +18,7 @@ from torch import nn
 
 from stackwalls.evaluate import Explainer, Subject, mu
 from stackwalls.evaluate.adapters import Configured, FunctionExplainer, as_explainer, to_maps
+from stackwalls.evaluate.classes import Matching
 from stackwalls.evaluate.run.measuring import PreparedBatch, explain_batch, measure
 from stackwalls.model import InputError
 
@@ -80,7 +81,7 @@ def gradient_of(model: nn.Module) -> NDArray[np.float32]:
 def rows(explainer: Explainer, subject: Subject) -> list[dict[str, Any]]:
     """The rows of two images, as the evaluation makes them."""
     batch = next(iter(InMemoryDataset([1, 2]).batches(2)))
-    found = explain_batch(explainer, PreparedBatch.of(subject, batch, "label"), {"mine": 2})
+    found = explain_batch(explainer, PreparedBatch.of(subject, batch, Matching(tuple(range(10))), "label"), {"mine": 2})
     return [outcome.columns for _, _, outcome in sorted(found, key=lambda item: item[0])]
 
 

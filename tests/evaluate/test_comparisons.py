@@ -112,7 +112,7 @@ def test_the_comparisons_forms(results: Results) -> None:
     comparison = results.compare(changed(results))
     markdown, lines = comparison.markdown(), comparison.csv().splitlines()
     assert len({line.count("|") for line in markdown.splitlines() if line.startswith("|")}) == 1
-    assert "which sees the band" in markdown
+    assert "which sees behind the wall" in markdown
     assert "a: both networks predict the same class for 17 of 20 images." in markdown
     assert len(lines) == 1 + 6
     first = dict(zip(lines[0].split(","), lines[1].split(","), strict=True))

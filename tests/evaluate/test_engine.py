@@ -40,7 +40,14 @@ MODELS: dict[str, Callable[[], BlindModel]] = {
     "bottom": lambda: walled_cnn("bottom:64"),
     "left": lambda: walled_cnn("left:32"),
     "band": lambda: walled_cnn("rows:64:128"),
+    "box": lambda: walled_cnn("box:32:64:128:160"),
+    "corner at 96": lambda: walled_cnn("bottom:32+left:32@96"),
 }
+
+
+def noise(model: BlindModel, count: int = 2) -> torch.Tensor:
+    size = 224 if model.wall is None else model.wall.image_size
+    return torch.randn(count, 3, size, size, generator=torch.Generator().manual_seed(2))
 
 
 def forward_pass(model: BlindModel, images: torch.Tensor) -> Explained:
@@ -50,7 +57,7 @@ def forward_pass(model: BlindModel, images: torch.Tensor) -> Explained:
     return explain_head(model, activations)
 
 
-def scaled(maps: np.ndarray) -> np.ndarray:
+def scaled(maps: np.ndarray, size: int = 224) -> np.ndarray:
     """grad-cam's last steps on raw maps, in NumPy and OpenCV."""
     import cv2
 
@@ -58,7 +65,7 @@ def scaled(maps: np.ndarray) -> np.ndarray:
         image = image - image.min()
         return image / (1e-7 + image.max())
 
-    upsampled = [cv2.resize(min_max(np.maximum(image, 0)), (224, 224)) for image in maps]
+    upsampled = [cv2.resize(min_max(np.maximum(image, 0)), (size, size)) for image in maps]
     return np.stack([min_max(np.maximum(image, 0)) for image in upsampled])
 
 
@@ -66,12 +73,12 @@ def scaled(maps: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("method", ENGINE_METHODS)
 def test_maps_equal_grad_cams(kind: str, method: str) -> None:
     model = MODELS[kind]()
-    images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(2))
+    images = noise(model)
     raw, _ = Engine(model).raw_maps(images, [method])
     cam = getattr(pytorch_grad_cam, GRAD_CAM_NAMES.get(method, method))(model, [model.target_layer])
     expected = cam(input_tensor=images, targets=None)
     assert expected.max() > 0.5, "a map of nothing would agree with anything"
-    np.testing.assert_allclose(scaled(raw[method].numpy()), expected, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(scaled(raw[method].numpy(), images.shape[-1]), expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -79,14 +86,14 @@ def test_pixel_score_cam_masks_before_the_normalization(kind: str) -> None:
     """Definition 7: grad-cam's ScoreCAM of the pixels in [0, 1], on the network with the normalization in front."""
     model = MODELS[kind]()
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (model.mean, model.std))
-    pixels = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(2))
+    pixels = noise(model, 1).mul_(0.2).add_(0.5).clamp_(0, 1)
     target = model((pixels - mean) / std).argmax(1)
     cam = pytorch_grad_cam.ScoreCAM(nn.Sequential(Normalize(model.mean, model.std), model), [model.target_layer])
     expected = cam(input_tensor=pixels, targets=None)
     found = pixel_score_cam(model, (pixels - mean) / std, target).numpy()
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
     as_usual, _ = Engine(model).raw_maps((pixels - mean) / std, ["ScoreCAM"])
-    assert np.abs(scaled(as_usual["ScoreCAM"].numpy()) - expected).max() > 1e-3  # another method
+    assert np.abs(scaled(as_usual["ScoreCAM"].numpy(), pixels.shape[-1]) - expected).max() > 1e-3  # another method
 
 
 def test_any_class_can_be_explained() -> None:

@@ -196,4 +196,4 @@ def test_a_baseline_for_comparison(place: Path, tmp_path: Path, capsys: pytest.C
     with pytest.raises(InputError, match="baseline-vgg16 has no wall"):
         run(*call)
     assert run(*call, "--method", "GradCAM", "--not-blind") == 0
-    assert "NOT BLIND: baseline-vgg16 sees the band bottom:54" in capsys.readouterr().out
+    assert "NOT BLIND: baseline-vgg16 sees behind the wall bottom:54" in capsys.readouterr().out

@@ -5,7 +5,7 @@ import torch
 from in_memory_dataset import sparse_vgg, walled_cnn
 
 from stackwalls.evaluate.engine.engine import Engine
-from stackwalls.evaluate.engine.kernels import fast_features
+from stackwalls.evaluate.engine.kernels import fast_parts
 
 IMAGES = torch.randn(5, 3, 224, 224, generator=torch.Generator().manual_seed(4))
 
@@ -18,7 +18,7 @@ def test_the_map_is_the_networks_own(make) -> None:  # type: ignore[no-untyped-d
     model = make()
     with torch.no_grad():
         expected = model.features(IMAGES)
-    found = fast_features(model)(IMAGES)
+    found = fast_parts(model)(IMAGES)[0]
     assert found.is_contiguous()
     assert not found.requires_grad
     assert torch.equal(found, expected), "to the bit: near a ReLU's 0 a gradient jumps"
@@ -32,12 +32,12 @@ def test_no_bit_depends_on_the_number_of_threads_or_the_batch(make) -> None:  # 
     for threads in (1, 2):
         torch.set_num_threads(threads)
         try:
-            found.append(fast_features(model)(IMAGES))
+            found.append(fast_parts(model)(IMAGES)[0])
             assert torch.get_num_threads() == threads
         finally:
             torch.set_num_threads(before)
     assert torch.equal(*found)
-    assert torch.equal(fast_features(model)(IMAGES[:2]), found[0][:2])
+    assert torch.equal(fast_parts(model)(IMAGES[:2])[0], found[0][:2])
 
 
 def test_hooks_on_the_convolutions_are_heard() -> None:
@@ -45,7 +45,7 @@ def test_hooks_on_the_convolutions_are_heard() -> None:
     model.convolutions[3].register_forward_hook(lambda _, __, output: output * 2)
     with torch.no_grad():
         expected = model.features(IMAGES[:2])
-    torch.testing.assert_close(fast_features(model)(IMAGES[:2]), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(fast_parts(model)(IMAGES[:2])[0], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_one_pass_makes_predictions_and_all_maps() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from any_walls import walls
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -14,23 +15,18 @@ from stackwalls.evaluate import dead_cells, dead_zone_lit, energy_share, mu, mu_
 from stackwalls.model import VGG16_WALL, InputError, Wall
 
 Array = NDArray[np.float64]
-SMALL = Wall("rows", 3, 5, image_size=5)
+SMALL = Wall.of_band("rows", 3, 5, image_size=5)
 MEASURES = (mu, energy_share, dead_zone_lit, pointing_game)
 
 
 def slow_mu(values: Array, wall: Wall) -> float:
-    dead, everything = [], []
+    dead, everything, mask = [], [], wall.mask()
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
             everything.append(float(values[row, column]))
-            if wall.start <= (row if wall.axis == "rows" else column) < wall.stop:
+            if mask[row, column]:
                 dead.append(float(values[row, column]))
     return math.hypot(*dead) / math.hypot(*everything) if any(everything) else math.nan
-
-
-def walls(size: int) -> st.SearchStrategy[Wall]:
-    edges = st.tuples(st.integers(0, size), st.integers(0, size)).filter(lambda e: 0 < e[1] - e[0] < size)
-    return st.builds(lambda axis, edge: Wall(axis, edge[0], edge[1], size), st.sampled_from(["rows", "columns"]), edges)
 
 
 maps_of_six = hnp.arrays(np.float64, (2, 6, 6), elements=st.just(0.0) | st.floats(1e-12, 1e6))
@@ -63,24 +59,13 @@ def test_bounds_scale_and_complement(values: Array, wall: Wall, scale: float) ->
     assert mu(values * scale, wall) == pytest.approx(found, rel=1e-6, abs=1e-9, nan_ok=True)
     # what is not in the dead zone is in the rest: squares of the shares of the norm add up to 1
     rest = values.copy()
-    rest[wall.index(3)] = 0
+    rest[:, wall.mask()] = 0
     norms = [(math.hypot(*part.flat), math.hypot(*whole.flat)) for part, whole in zip(rest, values, strict=True)]
     seen = np.array([part / whole if whole else math.nan for part, whole in norms])
     assert found**2 + seen**2 == pytest.approx(np.where(np.isnan(seen), np.nan, 1), rel=1e-9, nan_ok=True)
     lit = dead_zone_lit(values, wall)
-    assert (lit == (values[wall.index(3)].reshape(2, -1).max(1) > 0)).all()
+    assert (lit == (values[:, wall.mask()].max(1) > 0)).all()
     assert not (known[~lit[~np.isnan(found)]] > 0).any()
-
-
-@given(walls(224))
-@settings(max_examples=20, deadline=None)
-def test_a_uniform_map_has_the_chance_level(wall: Wall) -> None:
-    uniform = np.full((1, 224, 224), 0.25, dtype=np.float32)
-    assert mu(uniform, wall) == pytest.approx([wall.chance], rel=1e-12)
-    assert energy_share(uniform, wall) == pytest.approx([wall.share], rel=1e-12)
-    assert pointing_game(uniform, wall) == pytest.approx([wall.share], rel=1e-12)
-    ramp = np.broadcast_to(np.arange(14.0), (1, 14, 14))
-    assert 0 <= mu_native(ramp, wall)[0] <= 1
 
 
 def test_extremes_are_exact() -> None:
@@ -136,7 +121,7 @@ def faulty(index: int, value: float) -> Array:
         ([[1.0]], "to be a numpy array or a torch tensor, but got list"),
         (np.ones((5, 5)), r"to be \(N, H, W\), but got \(5, 5\)"),
         (np.ones((2, 3, 5, 5)), r"to be \(N, H, W\), but got \(2, 3, 5, 5\)"),
-        (np.ones((2, 4, 5)), r"to be \(N, 5, 5\), the resolution of the wall bottom:2, but got \(2, 4, 5\)"),
+        (np.ones((2, 4, 5)), r"to be \(N, 5, 5\), the resolution of the wall bottom:2@5, but got \(2, 4, 5\)"),
         (np.ones((1, 5, 5), dtype=complex), "to be real numbers, but got complex128"),
         (torch.ones((1, 5, 5), dtype=torch.complex64), "to be real numbers, but got torch.complex64"),
         (np.full((1, 5, 5), "x"), "to be real numbers"),
@@ -168,18 +153,32 @@ def test_native_mu_is_mu_of_the_cells_as_blocks_of_pixels(raw: Array, wall: Wall
     assert mu_native(raw, wall) == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.integers(32, 224).flatmap(walls))
+def test_a_uniform_map_has_the_chance_level(wall: Wall) -> None:
+    """Of any wall and size: mu, native mu at 7 and 14 cells, which the wall may cut, energy and pointing."""
+    uniform = np.full((1, wall.image_size, wall.image_size), 3.0)
+    share = wall.mask().mean()
+    assert wall.chance == pytest.approx(math.sqrt(share), rel=1e-12)
+    assert mu(uniform, wall) == pytest.approx([wall.chance], rel=1e-12)
+    assert [energy_share(uniform, wall), pointing_game(uniform, wall)] == [pytest.approx([share], rel=1e-12)] * 2
+    for cells in (7, 14):
+        native = mu_native(np.ones((1, cells, cells)), wall, final=True)
+        assert native == pytest.approx([wall.chance], rel=1e-9)
+
+
 def test_native_mu_where_the_wall_cuts_a_row_of_cells() -> None:
-    assert dead_cells(VGG16_WALL, 14).tolist() == [0] * 10 + [6 / 16, 1, 1, 1]
+    assert dead_cells(VGG16_WALL, 14, 2).T.tolist() == [[0] * 10 + [6 / 16, 1, 1, 1]] * 2
     raw = np.zeros((2, 14, 14))
     raw[:, 10, 3] = 5
     assert mu_native(raw, VGG16_WALL) == pytest.approx([math.sqrt(6 / 16)] * 2)
     assert np.isnan(mu_native(-raw, VGG16_WALL)).all()
     assert VGG16_WALL.rescaled(14) is None
     whole = Wall.parse("bottom:64")
-    assert whole.rescaled(7) == Wall("rows", 5, 7, 7)
+    assert whole.rescaled(7) == Wall.of_band("rows", 5, 7, 7)
     raw = np.random.default_rng(0).random((3, 7, 7))
     raw[:, 0, 0] = 0
-    assert mu_native(raw, whole) == pytest.approx(mu(raw, Wall("rows", 5, 7, 7)))
+    assert mu_native(raw, whole) == pytest.approx(mu(raw, Wall.of_band("rows", 5, 7, 7)))
     assert isinstance(mu_native(torch.from_numpy(raw), whole), torch.Tensor)
     with pytest.raises(InputError, match="finite numbers"):
         mu_native(np.full((1, 7, 7), np.nan), whole)

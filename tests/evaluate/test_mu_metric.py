@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from stackwalls.evaluate import MuMetric, mu, summarise
 from stackwalls.model import InputError, Wall
 
-WALL = Wall("rows", 3, 4, image_size=4)
+WALL = Wall.of_band("rows", 3, 4, image_size=4)
 
 
 @settings(max_examples=40, deadline=None)

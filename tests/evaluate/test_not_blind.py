@@ -27,7 +27,7 @@ def test_everything_says_that_it_is_not_blind(tmp_path: Path) -> None:
     assert results.run["blind"] is False
     assert results.certificate["passed"] is False
     assert json.loads((tmp_path / "run.json").read_text())["blind"] is False
-    said = "NOT BLIND: baseline-vgg16 sees the band bottom:54"
+    said = "NOT BLIND: baseline-vgg16 sees behind the wall bottom:54"
     assert said in results.report_text()
     assert "NOT BLIND" in (tmp_path / "report.html").read_text()
     assert "provably cannot see" not in results.report_text()

@@ -59,9 +59,12 @@ def test_a_network_with_one_class() -> None:
     rows = results.per_image
     assert rows["error"].isna().all()
     assert (rows["prediction"] == 0).all()
-    assert rows.query("method == 'GradCAM'")["correct"].tolist()[:2] == [True, False]
-    labelled = run(model, InMemoryDataset([0, 1]), ["GradCAM"], target="label").per_image
-    assert labelled["error"].dropna().tolist() == ["no label to explain: it is 1, and the network has 1 classes"]
+    grad_cam = rows.query("method == 'GradCAM'")["correct"]
+    assert (grad_cam.iloc[0], grad_cam.isna().tolist()) == (True, [False, True, True])
+    labelled = run(model, InMemoryDataset([0, 1]), ["GradCAM"], target="label")
+    assert labelled.per_image["target"].tolist() == [0, 0]
+    said = "1 of 2 classes of noise is not among the network's ('goldfish'); for their images the predicted class is "
+    assert f"{said}explained and top-1 is not counted." in labelled.report_text()
 
 
 def test_a_grey_picture_is_its_three_equal_channels(tmp_path: Path) -> None:
@@ -236,7 +239,7 @@ def test_a_network_that_gives_no_logits_is_named_at_once(wrong: str, said: str, 
     [
         ("mean", 0.5, "Expected `mean` of own to be three numbers"),
         ("std", (1, 2, 3, 4), "Expected `std` of own to be three numbers"),
-        ("class_indices", (1, 2), "own has 5 logits, but `class_indices` names 2 classes"),
+        ("class_indices", (1, 2), r"own has 5 logits, but 2 class names \(`class_names`, `class_indices`\)"),
         ("wall", "bottom:112", "Expected `wall` to be a Wall"),
     ],
 )

@@ -4,17 +4,21 @@ import csv
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from any_walls import walls
+from hypothesis import given, settings
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
-from matplotlib.patches import Rectangle
+from matplotlib.path import Path as MatplotlibPath
 from PIL import Image
 
 from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
-from stackwalls.evaluate.report.figures import caption
-from stackwalls.evaluate.report.page import TITLES, wall_in_words
+from stackwalls.evaluate.classes import IMAGENET_NAMES, ClassNames
+from stackwalls.evaluate.report.figures import outline
+from stackwalls.evaluate.report.page import TITLES
 from stackwalls.evaluate.run.provenance import images_are, notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
 
@@ -147,14 +151,14 @@ def test_the_dot_plots_marks_lie_where_the_numbers_are(results: Results) -> None
     assert lows == [pytest.approx(low, abs=0.006) for low in known]
 
 
-def test_a_network_that_sees_the_band_is_shouted_about(results: Results) -> None:
+def test_a_network_that_sees_behind_the_wall_is_shouted_about(results: Results) -> None:
     seeing = Results(
         {**results.run, "blind": False}, {**results.certificate, "passed": False}, results.rows, results.samples
     )
     text = " ".join(" ".join(Tags(render_report(seeing)).text).split())
-    assert "NOT BLIND: walled:small sees the band bottom:64" in text
-    assert "of a network that SEES the band" in text
-    assert "is NOT BLIND: it sees the band, so saliency there is not an error" in text
+    assert "NOT BLIND: walled:small sees behind the wall bottom:64" in text
+    assert "of a network that SEES behind the wall" in text
+    assert "is NOT BLIND: it sees behind the wall, so saliency there is not an error" in text
     assert "Not certified" in text
     for claim in ("provably cannot see", "Any saliency there is therefore an error", "the network sees nothing of"):
         assert claim not in text
@@ -166,9 +170,9 @@ def test_a_network_that_sees_the_band_is_shouted_about(results: Results) -> None
 def test_the_report_says_what_a_reader_must_know(results: Results) -> None:
     text = " ".join(" ".join(Tags(render_report(results)).text).split())
     for said in (
-        "pixel rows 160 to 223, 64 of 224 (28.6 %)",
-        "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; the wall (64 rows) covers "
-        "the whole second image (54 rows) and 10 rows of the first.",
+        "pixel rows 160 to 223 (64 of 224), 28.6 % of the image",
+        "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; it covers the whole second "
+        "image, and 4.5 % of the image more, of the first.",
         "EigenCAM: on the first image of ",
         "mu = 0 is necessary, not sufficient.",
         "get 0 by construction",
@@ -191,11 +195,30 @@ def test_a_report_on_failures_and_undefined_numbers(monkeypatch: pytest.MonkeyPa
     assert write_figure(results.plot()).startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("wall", ["bottom:64", "top:32", "left:96", "rows:64:128"])
-def test_any_wall(wall: str) -> None:
-    results = evaluate(walled_cnn(wall), InMemoryDataset([0]), ["GradCAM"], progress=False)
-    assert wall_in_words(Wall.parse(wall)) in render_report(results)
+@pytest.mark.parametrize(
+    "text", ["top:32", "left:96", "box:64:96:160:192", "bottom:64+left:32", "rows:32:64@96", "box:96:0:160:64@384"]
+)
+def test_any_wall(text: str, tmp_path: Path) -> None:
+    """Of any form and size: the words, the outline in the page and in the figures, the samples, all read back."""
+    wall = Wall.parse(text)
+    data = InMemoryDataset([0], size=wall.image_size)
+    results = evaluate(walled_cnn(text), data, ["GradCAM", "EigenCAM"], out=tmp_path, progress=False)
+    page = (tmp_path / "report.html").read_text()
+    assert wall.description() in page
+    assert f'viewBox="0 0 {wall.image_size} {wall.image_size}" aria-hidden="true"><path d="M' in page
     assert write_figure(results.plot()).startswith(b"\x89PNG")
+    assert Results.load(tmp_path).samples.images.shape == (1, wall.image_size, wall.image_size, 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(walls(30))
+def test_the_outline_is_that_of_the_dead_zone(wall: Wall) -> None:
+    """Even–odd over all of its polygons: what is inside is dead."""
+    centers = np.stack(np.meshgrid(*[np.arange(30) + 0.5] * 2), -1).reshape(-1, 2)
+    inside = [MatplotlibPath([*polygon, polygon[0]], closed=True).contains_points(centers) for polygon in outline(wall)]
+    assert (np.logical_xor.reduce(inside).reshape(30, 30) == wall.mask()).all()
+    corners = [corner for polygon in outline(wall) for corner in polygon]
+    assert len(corners) % 2 == 0
 
 
 def rows_with_red(pixels: np.ndarray) -> np.ndarray:
@@ -210,8 +233,7 @@ def test_the_wall_is_drawn_at_its_true_row() -> None:
     results = evaluate(sparse_vgg(), data, ["HiResCAM"], progress=False)
     figure = overlays(results.samples, VGG16_WALL, across=True)
     (band,) = figure.axes[0].patches
-    assert isinstance(band, Rectangle)
-    assert (band.get_xy(), band.get_width(), band.get_height()) == ((0, 170), 224, 54)
+    assert band.get_path().get_extents().extents.tolist() == [0, 170, 224, 224]
     pixels = np.asarray(Image.open(io.BytesIO(write_figure(figure))).convert("RGB"))
     axes = figure.axes[0].get_window_extent()
     scale = 160 / figure.dpi
@@ -248,11 +270,20 @@ def test_figures_are_the_same_bytes_each_time_and_of_two_kinds(results: Results)
         (0, 0, "tench"),
         (0, 1, "tench,\nseen as goldfish"),
         (-1, 1, "seen as goldfish"),
-        (5000, 1, "class 5000,\nseen as"),
+        (5000, 1, "class 5000,\nseen as goldfish"),
+        (0, -1, "tench,\nseen as no class"),
     ],
 )
 def test_captions(label: int, prediction: int, said: str) -> None:
-    assert caption(label, prediction).startswith(said)
+    assert IMAGENET_NAMES.caption(label, prediction) == said
+
+
+def test_captions_of_own_classes() -> None:
+    names = ClassNames(["Sphynx_cat", "a dog of a breed with a name"], ["pug", "sphynx cat"])
+    assert names.caption(0, 1) == "Sphynx_cat"
+    assert names.caption(0, 0) == "Sphynx_cat,\nseen as pug"
+    assert names.caption(1, 0) == "a dog of a breed with a…,\nseen as pug"
+    assert ClassNames(["pug"], None).caption(0, 0) == "pug,\nseen as class 0"
 
 
 def test_what_was_left_out_is_said_once() -> None:

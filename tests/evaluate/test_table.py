@@ -263,7 +263,7 @@ def test_the_latex_table() -> None:
         r"\centering",
         r"\caption{mix (top-1 50.0 \% of 4). mu $\times$ 100: mean $\pm$ std (unbiased) over n maps; a uniform map "
         r"has 49.1 (chance). NaN: all-zero maps, which have no mu. 95 \%: bootstrap interval of the mean. "
-        r"native mu: at the map's own resolution. Upsampling smears the last visible row across the wall. "
+        r"native mu: at the map's own resolution. Upsampling smears visible cells across the wall. "
         r"n \textless{} 10: too few maps for an interval. 100 \% drawn.}",
         r"\begin{tabular}{lrrrrr}",
         r"\hline",
@@ -302,10 +302,10 @@ def test_the_headline_does_not_blame_a_method_for_upsampling() -> None:
     )
 
 
-def test_the_headline_of_a_network_that_sees_the_band() -> None:
+def test_the_headline_of_a_network_that_sees_behind_the_wall() -> None:
     table = Table.of(rows({("mix", "GradCAM"): [0.2, 0.4], ("mix", "EigenCAM"): [0.6]}), CHANCE)
     assert headline(table, "net", blind=False) == (
-        "net is NOT BLIND: it sees the band, so saliency there is not an error, and mu does not judge methods. "
+        "net is NOT BLIND: it sees behind the wall, so saliency there is not an error, and mu does not judge methods. "
         "For comparison, mean mu × 100 ranges from 30.0 (GradCAM) to 60.0 (EigenCAM); a uniform map has 49.1."
     )
 

@@ -197,7 +197,7 @@ def test_a_dataset_that_fails() -> None:
 def test_class_indices_of_any_type(given: Any) -> None:
     model = walled_cnn()
     model.class_indices = given
-    assert Subject.of(model).class_indices == tuple(range(10))
+    assert Subject.of(model).classes.indices == tuple(range(10))
 
 
 @pytest.mark.parametrize(
@@ -226,17 +226,15 @@ def test_labels_that_the_logits_cannot_stand_for() -> None:
     found = evaluate(model, data, **GRAD)
     assert found.per_image["correct"].isna().all()
     assert "top-1" not in found.table().splitlines()[0]
-    assert (
-        "noise: top-1 is not known, because some labels are not among the network's logits. Set" in found.report_text()
-    )
-    explained = evaluate(model, data, target="label", **GRAD).per_image["error"]
-    assert explained.isna().tolist() == [True, False, False]
-    assert explained[1] == "no label to explain: it is 207, and the network has 10 classes"
+    said = "noise: top-1 is not known, because it is not known which classes the network's logits stand for. Name them"
+    assert said in found.report_text()
+    explained = evaluate(model, data, target="label", **GRAD).per_image
+    assert explained["target"].tolist() == [3, *found.per_image["prediction"][1:]]
     model.class_indices = torch.tensor([3, 207, 151, 9, 8, 7, 6, 5, 4, 2])
     known = evaluate(model, data, **GRAD)
     assert known.per_image["correct"].notna().all()
     assert "top-1" in known.table()
-    assert "class_indices" not in known.report_text()
+    assert "stand for" not in known.report_text()
 
 
 @pytest.mark.parametrize("classes", [1001, 21_841])
@@ -244,7 +242,7 @@ def test_more_logits_than_classes(classes: int) -> None:
     """Such networks count a background, or other classes: logit i is not class i."""
     model = TopHalf(classes)
     found = evaluate(model, InMemoryDataset([3]), **GRAD)
-    assert "Set its `class_indices`" in found.report_text()
+    assert "not known which classes the network's logits stand for" in found.report_text()
 
 
 def lazy() -> nn.Module:
@@ -303,12 +301,20 @@ def idle_target() -> nn.Module:
     return Idle()
 
 
-def in_an_object() -> nn.Module:
-    class Output(TopHalf):
-        def forward(self, images: torch.Tensor) -> SimpleNamespace:  # type: ignore[override]
-            return SimpleNamespace(logits=super().forward(images))
+class Output(TopHalf):
+    """As transformers' classifiers give their logits."""
 
-    return Output()
+    def forward(self, images: torch.Tensor) -> SimpleNamespace:  # type: ignore[override]
+        return SimpleNamespace(logits=super().forward(images))
+
+
+def test_logits_in_an_object_are_the_networks() -> None:
+    data, methods = InMemoryDataset([1, 2]), ["GradCAM", "AblationCAM", "stackwalls.evaluate.checks.references:edges"]
+    plain, wrapped = (evaluate(model, data, methods, progress=False) for model in (TopHalf(), Output()))
+    assert wrapped.per_image["error"].isna().all()
+    assert wrapped.per_image["mu"].tolist() == plain.per_image["mu"].tolist()
+    assert (wrapped.run["model"], wrapped.run["weights"]) == ("Output", plain.run["weights"])
+    assert wrapped.are_of(Output())
 
 
 UNUSABLE: dict[Callable[[], nn.Module], str] = {
@@ -318,7 +324,6 @@ UNUSABLE: dict[Callable[[], nn.Module], str] = {
     frozen_features: "The network's logits have no gradient at its input",
     detached: "The network's logits have no gradient at its input",
     detached_on_one_way: "No gradient of the logits of Two arrives at its target layer features: leave out",
-    in_an_object: "Output gives an object of type SimpleNamespace: expected logits",
     idle_target: "The target layer never of Idle does not run: name another one",
 }
 
@@ -330,6 +335,6 @@ def test_a_network_that_cannot_be_explained(make: Callable[[], nn.Module], said:
 
     with pytest.raises(InputError, match=said):
         evaluate(make(), InMemoryDataset([1]), {"never": never}, progress=False)
-    if make not in (detached_on_one_way, idle_target, in_an_object):  # those are blind
+    if make not in (detached_on_one_way, idle_target):  # those are blind
         with pytest.raises(InputError, match=said):
             certify(make())

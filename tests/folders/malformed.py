@@ -140,7 +140,12 @@ def kinds(root: Path) -> list[Kind]:
         ),
         Kind(
             "trained",
-            ("checkpoints/last.pt", "history.jsonl", "checkpoints/best.json", "checkpoints/best.safetensors"),
+            (
+                "checkpoints/last.pt",
+                "history.jsonl",
+                "checkpoints/best/config.json",
+                "checkpoints/best/model.safetensors",
+            ),
             ([*training(root, Path("{}")), "--resume"], ["train", "--curves", "{}", "--out", "{}-out.png"]),
         ),
         Kind(

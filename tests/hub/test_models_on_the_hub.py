@@ -8,9 +8,10 @@ from dataset_maker import contents
 from huggingface_hub import ModelCard
 from loopback_hub import OTHER_TOKEN, READ_TOKEN, LoopbackHub
 from publications import put
+from transformers import BitImageProcessor, ResNetConfig, ResNetForImageClassification
 
 from stackwalls.hub_cards import open_dataset, open_recipe, parse_license, recipe_folder, save_model_folder
-from stackwalls.model import InputError, MaskedVGG16, RunError, load_model
+from stackwalls.model import InputError, MaskedVGG16, RunError, Transform, Walled, load_model
 from stackwalls.stackmix import MixSpec, mix, rebuild
 
 
@@ -115,3 +116,30 @@ def test_what_is_no_recipe_is_refused_before_its_pictures_travel(hub: LoopbackHu
     hub.api().create_repo("user/theirs", repo_type="dataset")
     with pytest.raises(InputError, match=r"user/theirs: it is not a recipe \(it has no manifest\.json\)"):
         open_recipe("user/theirs")
+
+
+def test_a_classifier_of_transformers_by_its_id(hub: LoopbackHub, tmp_path: Path) -> None:
+    names = {0: "ant", 1: "bee"}
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16], depths=[1, 1], id2label=names)
+    ResNetForImageClassification(config).save_pretrained(tmp_path / "net")
+    BitImageProcessor(size={"shortest_edge": 112}, crop_size=96).save_pretrained(tmp_path / "net")
+    api = hub.api()
+    api.create_repo("user/cnn")
+    commit = api.upload_folder(folder_path=tmp_path / "net", repo_id="user/cnn").oid
+    api.create_tag("user/cnn", tag="v1")
+    model = load_model("walled:hf/user/cnn@v1")
+    assert (model.name, model.class_names) == ("walled:hf/user/cnn", ("ant", "bee"))
+    assert (str(model.wall), model.transform) == ("bottom:32@96", Transform(96, 112, "bicubic"))
+    assert isinstance(model, Walled)
+    model.save_pretrained(tmp_path / "saved")  # names the weights; they stay where they are
+    assert model.pretrained_config()["weights"] == f"hf/user/cnn@{commit}"
+    assert sorted(path.name for path in (tmp_path / "saved").iterdir()) == ["README.md", "config.json"]
+    assert same(load_model(str(tmp_path / "saved")), model)
+    with pytest.raises(InputError, match="has no such revision"):
+        load_model("walled:hf/user/cnn@v2")
+    api.delete_file("model.safetensors", repo_id="user/cnn")
+    api.upload_file(path_or_fileobj=b"\x80\x04.", path_in_repo="pytorch_model.bin", repo_id="user/cnn")
+    with pytest.raises(InputError, match="pickled weights are never read"):
+        load_model("walled:hf/user/cnn")
+    with pytest.raises(InputError, match="the Hub shows no such model"):
+        load_model("walled:hf/user/none")

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from loopback_hub import LoopbackHub
 from publications import put
 
 from stackwalls.hub_cards import MODEL_FILES, parse_license, save_model_folder
-from stackwalls.model import InputError, MaskedVGG16, Wall, load_model, walled
+from stackwalls.model import InputError, MaskedVGG16, Wall, Walled, load_model, walled
 
 
 def test_a_model_is_published_and_loaded_by_its_id(hub: LoopbackHub, narrow_vgg: MaskedVGG16, tmp_path: Path) -> None:
@@ -42,3 +43,23 @@ def test_a_walled_network_goes_up_without_weights(hub: LoopbackHub, tmp_path: Pa
     inputs = torch.randn(1, 3, 224, 224)
     with torch.no_grad():
         assert torch.equal(loaded(inputs), model(inputs))
+
+
+def test_a_walled_network_with_weights_of_its_own_goes_up_with_them(hub: LoopbackHub, tmp_path: Path) -> None:
+    names = ("ant", "bee", "cow")
+    own = timm.create_model("test_resnet", num_classes=3)
+    torch.save(own.state_dict(), tmp_path / "own.pt")
+    model = load_model("walled:timm/test_resnet", tmp_path / "own.pt", "left:32", class_names=names)
+    assert isinstance(model, Walled)
+    folder = save_model_folder(model, tmp_path / "w", license=parse_license("mit"))
+    put(folder, "user/own")
+    card = hub.files("user/own", kind="model")["README.md"].decode()
+    assert "ant, bee, cow" in card
+    assert "imagenet-1k" not in card
+    assert "no weights of its own" not in card
+    loaded = load_model("user/own")
+    assert (loaded.class_names, str(loaded.wall)) == (names, "left:32@160")
+    assert torch.equal(loaded.own_weights()["fc.weight"], own.fc.weight)  # type: ignore[operator]
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-4] + b"abcd")
+    with pytest.raises(InputError, match="is not the file that"):
+        put(folder, "user/own")

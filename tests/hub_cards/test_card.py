@@ -30,10 +30,8 @@ from stackwalls.hub_cards import (
 from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.facts import reason_kind
 from stackwalls.hub_cards.record import RECORDS
-from stackwalls.model import InputError, Wall, imagenet_classes
+from stackwalls.model import InputError, LabelSpace, Transform, Wall, imagenet, imagenet_classes
 from stackwalls.stackgen.commands import mix
-from stackwalls.stackgen.commands._options import parse_classes_option
-from stackwalls.stackmix import MixSpec
 
 KINDS = [STACK_MIX, RECIPE, STACK_GEN]
 
@@ -90,7 +88,7 @@ def test_a_changed_manifest_changes_the_card(field: str, value: dict[str, Any], 
 def test_what_the_manifest_lacks_is_an_error(manifest: Manifest) -> None:
     with pytest.raises(jinja2.UndefinedError):
         render("stack_mix.md", manifest=manifest)
-    asked = {name: value for name, value in RECIPE.inputs.items() if name != "transform"}
+    asked = {name: value for name, value in RECIPE.inputs.items() if name != "dataset"}
     with pytest.raises(jinja2.UndefinedError):
         render_dataset_card(facts_of(replace(RECIPE, inputs=asked)))
 
@@ -300,20 +298,26 @@ def test_the_command_makes_the_same_spec(source: str, place: str, classes: Any, 
     mix.add_arguments(parser)
     words = shlex.split(regenerate_command(replace(STACK_MIX, spec=asked)))
     assert words[:2] == ["stackgen", "mix"]
-    args = parser.parse_args(words[2:])
-    spec = MixSpec(
-        source=args.source,
-        classes=parse_classes_option(args.classes),
-        per_class=args.per_class,
-        seed=args.seed,
-        wall=Wall.parse(args.wall),
-        encoder=args.encoder,
-        labels=args.labels,
-        animals=args.animals,
-    )
+    spec = mix.spec_of(parser.parse_args(words[2:]))
     assert spec.source == place
-    assert args.labels == (Path("PATH/TO") / labels if labels else None)
-    assert spec.to_dict(source) == asked
+    assert spec.labels == (Path("PATH/TO") / labels if labels else None)
+    assert spec.of(imagenet()).to_dict(source, imagenet()) == asked
+
+
+@pytest.mark.parametrize("space", ["own", "my names.txt"])
+def test_the_command_of_own_classes_and_another_size(space: str) -> None:
+    own = LabelSpace(("red panda, small", "-7", "/x", "小熊猫"))
+    transform = Transform(96, 120, "bicubic", squash=True).to_dict()
+    asked = SPEC | {"source": "val", "animals": False, "encoder": "png", "wall": "left:9+bottom:20@96"}
+    asked |= {"label_space": space, "transform": transform, "class_names": list(own.names)}
+    asked["wall"] = str(Wall.parse(asked["wall"]))
+    asked["classes"] = [own.key(index) for index in range(4)]
+    parser = argparse.ArgumentParser()
+    mix.add_arguments(parser)
+    words = shlex.split(regenerate_command(replace(STACK_MIX, spec={**asked, "class_names": ["a", "b"]})))
+    spec = mix.spec_of(parser.parse_args(words[2:]))
+    assert spec.label_space == (space if space == "own" else f"PATH/TO/{space}")
+    assert spec.of(own).to_dict("val", own) == asked
 
 
 def test_the_command_of_a_recipe_and_of_a_stated_license() -> None:

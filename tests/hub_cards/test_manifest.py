@@ -34,7 +34,7 @@ def test_round_trip() -> None:
     text = MANIFEST.to_json()
     assert Manifest.from_json(text) == MANIFEST
     assert list(json.loads(text)) == sorted(json.loads(text))
-    assert MANIFEST.wall.size == 54
+    assert str(MANIFEST.wall) == "bottom:54"
 
 
 def test_any_changed_byte_is_refused() -> None:

@@ -11,7 +11,7 @@ from dataset_maker import make_row, open_writer, pixels, png, write_folder
 from PIL import Image
 
 from stackwalls.hub_cards import Manifest, StackDataset, open_dataset
-from stackwalls.model import InputError, RunError, class_names, imagenet_classes, resize_and_crop
+from stackwalls.model import USUAL_TRANSFORM, InputError, RunError, class_names, imagenet_classes
 from stackwalls.model.images import decode
 
 
@@ -112,7 +112,7 @@ def test_a_finished_set_is_used_as_it_is(tmp_path: Path) -> None:
     with open_writer(tmp_path) as writer:
         writer.write("all", [make_row(0), make_row(1) | {"image": {"bytes": large.getvalue(), "path": "a.png"}}])
         writer.finish(inputs={}, requested=2)
-    batches = open_dataset(tmp_path).batches(1, transform="resize-crop")
+    batches = open_dataset(tmp_path).batches(1, resizing="resize-crop")
     assert np.array_equal(next(batches).images[0], pixels(0))
     with pytest.raises(RunError, match=r"row0001 in .* is 300 × 300 pixels: expected 224 × 224 in a finished set"):
         next(batches)
@@ -124,7 +124,7 @@ def test_an_image_folder(photos: Path) -> None:
     ids, labels, images = everything(dataset, 2)
     assert ids == ["7/d.png", "e.png", "great white shark/c.png", "n01440764/b.png", "n01440764/deep/a.PNG"]
     assert labels == [7, -1, 2, 0, 0]
-    expected = [resize_and_crop(Image.open(photos / image_id)) for image_id in ids]
+    expected = [USUAL_TRANSFORM(Image.open(photos / image_id)) for image_id in ids]
     assert np.array_equal(images, np.stack(expected))
 
 
@@ -160,7 +160,7 @@ def test_image_folders_that_are_none_are_refused(photos: Path, tmp_path: Path) -
     with pytest.raises(InputError, match=r"no class folders itself, but renamed inside it does"):
         open_dataset(tmp_path)
     (tmp_path / "none/not a class").mkdir(parents=True)
-    with pytest.raises(InputError, match="is an ImageNet-1k class: expected"):
+    with pytest.raises(InputError, match=r"The class folders in .* have no images"):
         open_dataset(tmp_path / "none")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="has no images"):
@@ -217,9 +217,7 @@ def test_rows_without_an_id_go_by_their_number() -> None:
 
 def test_tables_that_are_none_are_refused() -> None:
     with pytest.raises(InputError, match=r"ImageNet-1k class as its label \(unicorn\)"):
-        open_dataset(table_of([1], datasets.ClassLabel(names=["tench", "unicorn"])))
-    with pytest.raises(InputError, match="unicorn"):
-        everything(open_dataset(table_of(["unicorn"], datasets.Value("string"))))
+        open_dataset(table_of([1], datasets.ClassLabel(names=["n01440764", "unicorn"])))
     with pytest.raises(InputError, match="1000"):
         everything(open_dataset(table_of([1000], datasets.Value("int64"))))
     with pytest.raises(InputError, match="has no image column"):
@@ -264,7 +262,7 @@ def test_rows_after_a_jump_are_the_rows_that_stand_there(tmp_path: Path, monkeyp
 def test_pictures_behind_paths(tmp_path: Path) -> None:
     photo(0).save(tmp_path / "a.png")
     table = datasets.Dataset.from_dict({"image": [str(tmp_path / "a.png")]}).cast_column("image", datasets.Image())
-    expected = resize_and_crop(photo(0))
+    expected = USUAL_TRANSFORM(photo(0))
     assert np.array_equal(everything(open_dataset(table))[2][0], expected)
     file = io.BytesIO()
     photo(0).save(file, "PNG")

@@ -185,8 +185,8 @@ def test_pictures_that_are_wrong_are_found(image: Any, message: str, folder: Pat
         ({"label": 1000}, "label 1000"),
         ({"label": -1}, "label -1"),
         ({"label": None}, "label None"),
-        ({"image_id": "row0000"}, "'row0000' is empty or a duplicate"),
-        ({"image_id": None}, "None is empty"),
+        ({"image_id": "row0000"}, "'row0000', which another row has too"),
+        ({"image_id": None}, "the image_id None: expected text"),
     ],
 )
 def test_rows_that_are_wrong_are_found(change: dict[str, Any], message: str, folder: Path) -> None:

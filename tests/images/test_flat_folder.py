@@ -93,7 +93,10 @@ BAD = {
     "too short": ("n01443537\nn01440764\n", "2 entries for 4 images"),
     "no synset": ("n01443537\nn01440764\nn01443537\nunicorn\n", "entry 4: 'unicorn' is not an ImageNet-1k synset"),
     "a synset of ImageNet-21k": ("n01443537\nn01440764\nn01443537\nn00007846\n", "entry 4: 'n00007846'"),
-    "unknown label": (f"{NAMES[0]},goldfsh", "line 1: Unknown class 'goldfsh'.*Did you mean.*goldfish"),
+    "unknown label": (
+        f"{NAMES[0]},goldfsh\n{NAMES[1]},n01440764",
+        "line 1: Unknown class 'goldfsh'.*Did you mean.*goldfish",
+    ),
     "an ILSVRC id": (f"{NAMES[0]},1000", "line 1: Unknown class '1000'"),
     "no label": (f"{NAMES[0]},n01443537\n{NAMES[1]},", "line 2: no label beside"),
     "two labels": (f"{NAMES[0]},tench\n{NAMES[0]},goldfish", "line 2: .* was labelled as another class"),

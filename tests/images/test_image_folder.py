@@ -57,7 +57,7 @@ def test_unknown_folders_and_other_files_are_left_out_with_a_warning(image_folde
     (root / "stray.png").write_bytes(b"")
     (root / "README.md").write_text("not mentioned")
     with pytest.warns(UserWarning, match="Left out") as warned:
-        assert list(open_images(str(root)).index()) == [1]
+        assert list(open_images(str(root), label_space="imagenet").index()) == [1]
     texts = [str(warning.message) for warning in warned]
     assert any(text.startswith("Left out 2 folders (griffin, unicorn)") for text in texts)
     assert "Left out 1 image (stray.png): not in a class folder." in texts
@@ -98,7 +98,11 @@ def test_class_folders_without_pictures(image_folder: FolderMaker) -> None:
 
 
 def test_no_folder_is_a_class(image_folder: FolderMaker) -> None:
-    assert "None of the 2 folders" in refused(image_folder({"unicorn": 2, "griffin": 2}))
+    root = image_folder({"unicorn": 2, "griffin": 2})
+    with pytest.raises(
+        InputError, match=r"None of the 2 folders .* is an ImageNet-1k class: expected folders named by"
+    ):
+        open_images(root, label_space="imagenet").index()
 
 
 def test_class_folders_one_deeper_are_told_not_guessed(image_folder: FolderMaker) -> None:

@@ -120,10 +120,15 @@ def test_what_training_scripts_save_is_unwrapped(wrapped: str, plain: dict[str, 
     assert load_authors_checkpoint(tmp_path / "weights.pt").wall is not None
 
 
-def test_one_of_several_state_dicts_is_not_guessed(plain: dict[str, torch.Tensor], tmp_path: Path) -> None:
-    torch.save({"state_dict": plain, "state_dict_ema": plain}, tmp_path / "ema.pt")
-    with pytest.raises(InputError, match=r"several state dicts \(state_dict, state_dict_ema\)"):
-        load_authors_checkpoint(tmp_path / "ema.pt")
+def test_the_moving_average_is_taken_and_others_are_not_guessed(plain: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    ones = {key: tensor + 1 for key, tensor in plain.items() if key.startswith("31.6")}
+    torch.save({"state_dict": plain, "state_dict_ema": plain | ones}, tmp_path / "ema.pt")
+    with pytest.warns(UserWarning, match="moving average: state_dict_ema is used"):
+        model = load_authors_checkpoint(tmp_path / "ema.pt")
+    assert bool((model.classifier[6].bias == 1).all())
+    torch.save({"state_dict": plain, "teacher": plain}, tmp_path / "two.pt")
+    with pytest.raises(InputError, match=r"several state dicts that fit \(state_dict and teacher\)"):
+        load_authors_checkpoint(tmp_path / "two.pt")
     torch.save({0: torch.zeros(1)}, tmp_path / "numbers.pt")
     with pytest.raises(InputError, match="to have names, but got keys such as 0"):
         load_authors_checkpoint(tmp_path / "numbers.pt")

@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 from torchvision.models import vgg16
 
-from stackwalls.model import InputError, MaskedVGG16, Wall, to_input
+from stackwalls.model import InputError, MaskedVGG16, Wall, certify, load_model, to_input
+from stackwalls.model.networks.masked_vgg import visible_rows_at
+from stackwalls.model.networks.receptive_field import derive_wall
 
 
 def test_layers_are_torchvisions_vgg16() -> None:
@@ -60,3 +64,22 @@ def test_arguments_out_of_range_are_refused(arguments: dict[str, int]) -> None:
 def test_normalisation_is_imagenets(narrow_vgg: MaskedVGG16) -> None:
     grey = torch.full((1, 2, 2, 3), 124, dtype=torch.uint8)
     assert to_input(grey, narrow_vgg.mean, narrow_vgg.std)[0, 0].abs().max() < 0.02
+
+
+def test_other_sizes_leave_at_least_the_papers_share_dead(tmp_path: Path) -> None:
+    assert visible_rows_at(224) == 5
+    shares = {size: derive_wall(MaskedVGG16(1, 2, 1 / 64).convolutions, (0, visible_rows_at(size)), size).share  # type: ignore[union-attr]
+              for size in range(144, 513, 16)}  # fmt: skip
+    assert 54 / 224 <= min(shares.values()) <= max(shares.values()) < 0.34
+    model = MaskedVGG16(visible_rows_at(144), 2, 1 / 64, image_size=144, class_names=["Mug", "Red kettle"]).eval()
+    assert certify(model).passed
+    assert str(model.wall) == "bottom:38@144"
+    model.save_pretrained(tmp_path)
+    again = load_model(str(tmp_path))
+    assert (again.config, again.class_names) == (model.config, ("Mug", "Red kettle"))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("size", "message"), [(128, "Take 144 pixels or more"), (100, "take 96"), (16, "take 32")])
+def test_sizes_that_do_not_fit_are_refused(size: int, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        visible_rows_at(size)

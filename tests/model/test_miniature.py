@@ -11,13 +11,13 @@ from PIL import Image
 
 from stackwalls.model import (
     MINIATURES,
+    USUAL_TRANSFORM,
     InputError,
     MaskedVGG16,
     Wall,
     certify,
     imagenet_classes,
     load_model,
-    resize_and_crop,
     to_input,
 )
 from stackwalls.model.images.drawn import draw
@@ -61,7 +61,7 @@ def fresh(model: MaskedVGG16, each: int) -> tuple[list[np.ndarray], list[int]]:
     labels = [index for index in model.class_indices for _ in range(each)]
     seeds = [FIRST_SEED + number % each for number in range(len(labels))]
     drawn = [draw(label, seed) for label, seed in zip(labels, seeds, strict=True)]
-    return [resize_and_crop(Image.fromarray(picture)) for picture in drawn], labels
+    return [USUAL_TRANSFORM(Image.fromarray(picture)) for picture in drawn], labels
 
 
 def test_it_is_small_and_says_how_it_was_made(name: str, model: MaskedVGG16) -> None:

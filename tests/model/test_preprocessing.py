@@ -5,7 +5,7 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 from torchvision import transforms
 
-from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, resize_and_crop, to_input
+from stackwalls.model import IMAGENET_MEAN, IMAGENET_STD, USUAL_TRANSFORM, Transform, to_input
 
 
 def picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.Image:
@@ -18,13 +18,13 @@ def picture(width: int, height: int, mode: str = "RGB", seed: int = 0) -> Image.
 def test_equals_torchvisions_evaluation_transform(width: int, height: int, mode: str) -> None:
     image = picture(width, height, mode)
     expected = transforms.Compose([transforms.Resize(256), transforms.CenterCrop(224)])(image.convert("RGB"))
-    assert np.array_equal(resize_and_crop(image), np.asarray(expected))
+    assert np.array_equal(USUAL_TRANSFORM(image), np.asarray(expected))
 
 
 def test_an_image_of_the_right_size_is_resized_like_any_other() -> None:
     image = picture(224, 224)
-    assert not np.array_equal(resize_and_crop(image), np.asarray(image))
-    assert np.array_equal(resize_and_crop(image, resize=224), np.asarray(image))
+    assert not np.array_equal(USUAL_TRANSFORM(image), np.asarray(image))
+    assert np.array_equal(Transform(resize=224)(image), np.asarray(image))
 
 
 def test_to_input_equals_torchvisions_normalisation() -> None:

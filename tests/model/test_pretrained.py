@@ -25,7 +25,6 @@ from stackwalls.model import (
     Walled,
     file_sha256,
     is_hub_id,
-    load_backbone,
     load_model,
     walled,
 )
@@ -256,13 +255,6 @@ def test_a_walled_network_is_a_small_configuration(tmp_path: Path) -> None:
     change_config(tmp_path, wall=64)
     with pytest.raises(InputError, match="`wall` to be string, but found 64"):
         load_model(str(tmp_path))
-
-
-def test_random_weights_have_no_configuration(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no library publishes"):
-        walled("resnet18", Wall.parse("bottom:64"), pretrained=False).save_pretrained(tmp_path)
-    assert load_backbone("timm/resnet18", pretrained=False).weights is None
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_hash_of_weights_follows_the_numbers_not_the_names() -> None:

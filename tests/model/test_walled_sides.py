@@ -90,7 +90,8 @@ def test_the_seen_part_is_that_of_the_crop(make: Callable[[], Backbone], method:
     backbone = make()
     crop = nn.Sequential(backbone.features, backbone.head).eval()
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
-    seen = model.wall.start
+    assert model.wall.band is not None
+    seen = model.wall.band.start
     found, expected = attribute(model, images, TARGETS), attribute(crop, images[:, :, :seen], TARGETS)
     assert expected.abs().max() > 0
     torch.testing.assert_close(found[:, :, :seen], expected, rtol=1e-4, atol=1e-7)

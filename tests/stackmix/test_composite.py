@@ -28,7 +28,7 @@ def test_equation_6_for_the_papers_wall() -> None:
 def test_each_pixel_comes_from_its_side_of_the_wall(interval: tuple[str, int, int], seed: int) -> None:
     axis, start, stop = interval
     first, second = pictures(seed)
-    composite = compose(first, second, Wall(axis, start, stop))  # type: ignore[arg-type]
+    composite = compose(first, second, Wall.of_band(axis, start, stop))  # type: ignore[arg-type]
     line = np.arange(224)
     dead = (line >= start) & (line < stop)
     mask = np.broadcast_to(dead[:, None] if axis == "rows" else dead[None, :], (224, 224))
@@ -37,7 +37,7 @@ def test_each_pixel_comes_from_its_side_of_the_wall(interval: tuple[str, int, in
 
 @given(walls)
 def test_a_picture_with_itself_and_back_again(interval: tuple[str, int, int]) -> None:
-    wall = Wall(*interval)  # type: ignore[arg-type]
+    wall = Wall.of_band(*interval)  # type: ignore[arg-type]
     first, second = pictures()
     np.testing.assert_array_equal(compose(first, first, wall), first)
     np.testing.assert_array_equal(compose(compose(first, second, wall), first, wall), first)

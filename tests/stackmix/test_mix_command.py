@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
-from stackwalls.model import InputError, imagenet_classes
+from stackwalls.hub_cards import Manifest, verify
+from stackwalls.model import InputError, Wall, class_order, imagenet_classes
+from stackwalls.model.images.drawn import draw
 from stackwalls.stackgen.commands import mix as command
 from stackwalls.stackgen.commands._options import parse_classes_option
 
@@ -29,7 +32,7 @@ def labels(folder: Path) -> list[int]:
 def test_it_says_what_was_made_and_how_to_go_on(
     image_folder: FolderMaker, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = image_folder({"goldfish": 3, "tench": 2, "unicorn": 1})
+    root = image_folder({"goldfish": 3, "n01440764": 2, "unicorn": 1})
     (root / "goldfish/0.png").write_bytes(b"")
     out = tmp_path / "set"
     assert call("--source", root, "--per-class", 2, "--seed", 5, "--wall", "top:64", "--out", out) == 0
@@ -121,6 +124,31 @@ def test_classes_by_number_name_and_folder(image_folder: FolderMaker, tmp_path: 
 )
 def test_the_classes_option(values: list[str] | None, expected: object) -> None:
     assert parse_classes_option(values) == expected
+
+
+def test_drawn_images_of_made_up_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Class folders of 300 × 300 PNGs, mixed at 96; then the classes of that set, and those of an ImageNet set."""
+    for kind, name in enumerate(("blorb", "Zwiebelfisch", "red_panda")):
+        (tmp_path / "toys" / name).mkdir(parents=True)
+        for seed in range(4):
+            Image.fromarray(draw(kind, seed, size=300)).save(tmp_path / f"toys/{name}/{seed}.png")
+    out = tmp_path / "set"
+    assert call("--source", tmp_path / "toys", "--size", 96, "--wall", "left:24", "--out", out) == 0
+    assert f"{out}: 3 images of 3 classes, wall left:24@96, from toys, seed 0." in (printed := capsys.readouterr()).out
+    assert printed.err == ""
+    manifest = Manifest.read(out)
+    assert (manifest.classes.names, manifest.wall) == (("Zwiebelfisch", "blorb", "red_panda"), Wall.parse("left:24@96"))
+    assert verify(out) == []
+    assert labels(out) == [manifest.classes.find(key) for key in class_order(["blorb", "zwiebelfisch", "red-panda"], 0)]
+    call(
+        "--source", tmp_path / "toys", "--classes", "Red Panda", "index:1", "--per-class", 3, "--out", tmp_path / "two"
+    )
+    assert labels(tmp_path / "two") == [2, 2, 2, 1, 1, 1]
+    call("--source", tmp_path / "toys", "--classes", tmp_path / "two", "--out", tmp_path / "same")
+    assert labels(tmp_path / "same") == [1, 2]
+    call("--source", "drawn", "--classes", "goldfish", "--out", tmp_path / "drawn")
+    with pytest.raises(InputError, match="Unknown class 'n01443537': expected one of the 3 classes"):
+        call("--source", tmp_path / "toys", "--classes", tmp_path / "drawn", "--out", tmp_path / "none")
 
 
 BAD = {

@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 from torchvision.transforms import CenterCrop, Compose, Resize
 
-from stackwalls.model import resize_and_crop
+from stackwalls.model import USUAL_TRANSFORM
 
 reference = Compose([Resize(256), CenterCrop(224)])
 
@@ -17,7 +17,7 @@ def picture(width: int, height: int, mode: str = "RGB") -> Image.Image:
 
 
 def check(image: Image.Image) -> None:
-    result = resize_and_crop(image)
+    result = USUAL_TRANSFORM(image)
     assert result.shape == (224, 224, 3)
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, np.asarray(reference(image.convert("RGB"))))

@@ -108,7 +108,7 @@ def test_the_expected_map_does_not_know_the_wall() -> None:
     flat = expected_gradcam(spec, torch.full((1, 29, 29), 0.3))
     assert flat.max() == flat.min() > 0
     mu = flat[spec.dead_start :].norm() / flat.norm()
-    assert float(mu) == pytest.approx(Wall("rows", 15, 28, 28).chance)
+    assert float(mu) == pytest.approx(Wall.of_band("rows", 15, 28, 28).chance)
 
 
 def test_the_expectation_scales_as_the_weights_do() -> None:

@@ -21,7 +21,7 @@ def test_the_default_is_the_authors_mnist_network() -> None:
     assert spec.pooled_size == (14, 14)
     assert (spec.seen_rows, spec.seen_cells, spec.dead_start, spec.depth) == (7, 98, 15, 1)
     assert [weights.shape for weights in spec.draw(1, generator()).dense] == [(1, 1, 256, 7, 14)]
-    assert Wall("rows", spec.dead_start, 29, 29) == Wall.parse("bottom:14", 29)
+    assert Wall.of_band("rows", spec.dead_start, 29, 29) == Wall.parse("bottom:14", 29)
 
 
 @pytest.mark.parametrize("hidden", [(), (5,), (5, 4)])

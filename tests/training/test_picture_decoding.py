@@ -48,11 +48,11 @@ def test_jpegs_left_to_the_device_come_out_as_those_decoded_here() -> None:
     pictures = [encoded(image, kind) for image, kind in zip(images, ["JPEG", "PNG", "JPEG", "JPEG"], strict=True)]
     batches = []
     for undecoded in (False, True):
-        prepare = Preparation(recipe, 3, 170, undecoded)
+        prepare = Preparation(recipe, 3, 170, 224, undecoded)
         samples = [Sample(prepare(data, Place(0, n, n)), n) for n, data in enumerate(pictures)]
         piece = collate(samples)
         assert len(piece.jpegs) == (3 if undecoded else 0)
-        batches.append(to_device(piece, 170, torch.device("cpu")))
+        batches.append(to_device(piece, (170, 224), torch.device("cpu")))
     assert torch.equal(batches[0][0], batches[1][0])
     assert batches[1][0].shape == (4, 3, 170, 224)
     assert batches[1][1].tolist() == [0, 1, 2, 3]
@@ -71,8 +71,8 @@ def test_nvjpeg_decodes_nearly_as_here() -> None:
     data = encoded(smooth, "JPEG")
     found = []
     for undecoded in (False, True):
-        piece = collate([Sample(Preparation(Recipe(), 0, 224, undecoded)(data, Place(0, 0, 0)), 0)])
-        found.append(to_device(piece, 224, device)[0].float().cpu())
+        piece = collate([Sample(Preparation(Recipe(), 0, 224, 224, undecoded)(data, Place(0, 0, 0)), 0)])
+        found.append(to_device(piece, (224, 224), device)[0].float().cpu())
     assert float((found[0] - found[1]).abs().mean()) < 3
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from stackwalls.model import certify, load_model, resize_and_crop, to_input
+from stackwalls.model import USUAL_TRANSFORM, certify, load_model, to_input
 from stackwalls.stackgen.cli import main
 
 QUICK = ["--recipe", "tiny", "--width", "0.015625", "--batch-size", "8", "--epochs", "2", "--device", "cpu"]
@@ -49,7 +49,7 @@ def test_it_writes_a_certified_model_folder_and_curves(
     for position, folder in enumerate(sorted((pictures / "val").iterdir())):
         for file in sorted(folder.iterdir()):
             with Image.open(file) as opened:
-                image = torch.from_numpy(resize_and_crop(opened).copy())[None]
+                image = torch.from_numpy(USUAL_TRANSFORM(opened).copy())[None]
             right += int(model(to_input(image)).argmax()) == position
     assert right / 6 == pytest.approx(accuracy["top1"])
     assert size_of(out / "curves.png")[0] > 500

@@ -20,7 +20,8 @@ from stackwalls.model.training import Recipe, Running, TrainingSpec, open_data, 
 from stackwalls.model.training.batch_order import BatchOrder
 from stackwalls.model.training.loading import Loader, evaluation_batches
 from stackwalls.model.training.training_data import TrainingData, split_by_seed
-from stackwalls.stackgen.generation.generate_spec import chosen_classes
+from stackwalls.stackgen.generation.generate_spec import chosen_labels
+from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS
 
 CLASSES = (0, 1, 281)
 RUNNING = Running(device="cpu")
@@ -118,7 +119,8 @@ class TestParquet:
         others: list[object] = ["tench", "goldfish"] if isinstance(label, str) else [0, 1]
         write_parquet(tmp_path / "train.parquet", [*others, *others, label])
         with pytest.warns(UserWarning, match=f"Left out 1 .*{said}"):
-            assert len(open_data(str(tmp_path), val_share=0.5).train.labels) == 2  # type: ignore[union-attr]
+            data = open_data(str(tmp_path), val_share=0.5, label_space="imagenet")
+        assert len(data.train.labels) == 2  # type: ignore[union-attr]
 
     def test_missing_columns_and_splits_and_damage(self, tmp_path: Path) -> None:
         pq.write_table(pa.table({"x": [1]}), tmp_path / "train.parquet")
@@ -231,7 +233,7 @@ class TestDrawn:
         synsets = class_order([entry.synset for entry in drawn_classes()], seed)[:100]
         expected = sorted(parse_class(synset).index for synset in synsets)
         assert list(open_data("drawn", 100, seed=seed, drawn_per_class=1).classes) == expected
-        assert sorted(entry.index for entry in chosen_classes(100, seed)) == expected
+        assert sorted(chosen_labels(100, seed, IMAGENET_NOUNS)) == expected
 
     def test_fresh_pictures_in_each_epoch(self) -> None:
         data = open_data("drawn", 2, drawn_per_class=3, drawn_fresh=True)

@@ -10,7 +10,8 @@ from torch import nn
 from stackwalls.model import MaskedVGG16, pixels_reached, to_input
 from stackwalls.model.networks.seen_rows import rows_needed, seen_pixel_rows
 from stackwalls.model.training import TrainingNetwork
-from stackwalls.model.training.network import SeededDropout, calibrate, compiles, initialize_as_authors
+from stackwalls.model.training.first_weights import calibrate, initialize_as_authors
+from stackwalls.model.training.network import SeededDropout, compiles
 
 
 @pytest.fixture(params=[5, 14], ids=["masked", "baseline"])
@@ -98,7 +99,7 @@ def test_what_is_compiled_by_default(
 def test_rows_needed_are_those_of_the_receptive_field() -> None:
     model = MaskedVGG16(width=1 / 64)
     needed = rows_needed(model.convolutions, 5)
-    assert needed[0] == model.wall.start == 170  # type: ignore[union-attr]
+    assert needed[0] == model.wall.band.start == 170  # type: ignore[union-attr]
     assert needed[-1] == 5
     assert seen_pixel_rows(MaskedVGG16(14, width=1 / 64)) == 224
     layers = model.convolutions

@@ -178,7 +178,7 @@ def test_random_states_go_through_a_checkpoint(tmp_path: Path) -> None:
     [
         ({"learning_rate": 0.001}, "recipe.learning_rate was 0.002, now 0.001"),
         ({"width": 1 / 32}, "recipe.width was 0.015625, now 0.03125"),
-        ({"masked": False}, "masked was True, now False"),
+        ({"network": "baseline-vgg16"}, "masked was True, now False"),
         ({"seed": 1}, "seed was 0, now 1"),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_checkpoint_of_another_training_is_refused(
     recipe, data = recipe.with_values(epochs=1), open_data(str(pictures))
     train(data, TrainingSpec(recipe), tmp_path, RUNNING)
     kept = (tmp_path / "checkpoints/last.pt").read_bytes()
-    own = {key: change.pop(key) for key in ("masked", "seed") if key in change}
+    own = {key: change.pop(key) for key in ("network", "seed") if key in change}
     other = TrainingSpec(recipe.with_values(**change), **own)
     with pytest.raises(InputError, match="of another training") as error:
         train(data, other, tmp_path, RUNNING, resume=True)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from stackwalls.model import imagenet_classes
 from stackwalls.model.images.drawn import draw_scene
-from stackwalls.stackgen.prompts.prompt import TEMPLATES, noun_of, prompt_for
+from stackwalls.stackgen.prompts.noun import noun_of
+from stackwalls.stackgen.prompts.prompt import TEMPLATES, prompt_for
 
 WIDTH, HEIGHT = 192, 288  # of a frame, in pixels: portrait, for a stack
 FIRST_SEED = 2_000_000  # of the training frames; smaller seeds are left to the classifiers and to STACK-MIX

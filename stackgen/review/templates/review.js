@@ -7,9 +7,9 @@ const MEASURED = /_(score|share)$|^background$/;  // shown first: what a decisio
 const CRITERIA = {
   "stack-mix": (name) => [`both parts show “${name}”`, "the visible part alone is enough to recognize it",
     "the part in the dead zone shows some of the other one, not only background"],
-  "stack-gen": (name) => [`it shows two animals, both recognizable as “${name}”`,
+  "stack-gen": (name, thing) => [`it shows two ${thing}s, both recognizable as “${name}”`,
     "one is outside the dead zone and can be recognized there", "most of the other is in the dead zone",
-    "nothing else attracts attention: no third animal, no text, no frame"],
+    `nothing else attracts attention: no third ${thing}, no text, no frame`],
 };
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -80,7 +80,7 @@ async function show(row) {
   at("place").textContent = `${shown.image_id} · ${row + 1} of ${state.verdicts.length}`;
   at("comment").value = shown.comment;
   at("criteria").querySelector("ul").replaceChildren(
-    ...CRITERIA[state.set.kind](shown.class).map((text) => element("li", text)));
+    ...CRITERIA[state.set.kind](shown.class, state.set.thing).map((text) => element("li", text)));
   drawVerdict();
   drawMarks(shown);
   drawCaption(shown);
@@ -101,24 +101,25 @@ function drawVerdict() {
   }
 }
 
-const WORDS = { seen: "visible animal", hidden: "animal behind the wall" };
+const WORDS = { seen: (thing) => `visible ${thing}`, hidden: (thing) => `${thing} behind the wall` };
 
-/** What is outlined: name, place, words. The wall comes first, so that it lies under the boxes. */
+/** What is outlined: name, rectangles, words. The wall comes first, so that it lies under the boxes. */
 function marked(shown) {
-  const boxes = Object.entries(shown.boxes).map(([name, box]) => [name, box, WORDS[name] ?? name]);
-  return [["wall", state.set.wall, `dead zone, ${state.set.wall.text}`], ...boxes];
+  const boxes = Object.entries(shown.boxes).map(([name, box]) => [name, [box], WORDS[name]?.(state.set.thing) ?? name]);
+  return [["wall", state.set.wall.marks, `dead zone, ${state.set.wall.text}`], ...boxes];
 }
 
 function drawMarks(shown) {
   const marks = marked(shown);
-  at("marks").replaceChildren(...marks.flatMap(([name, box]) => ["under", "over"].map((layer) => {
+  const outline = (name, boxes) => ["under", "over"].flatMap((layer) => boxes.map((box) => {
     const rect = document.createElementNS(SVG, "rect");
     for (const [key, value] of [["x", box.left], ["y", box.top], ["width", box.width], ["height", box.height]]) {
       rect.setAttribute(key, value);
     }
     rect.setAttribute("class", layer === "under" ? (name === "wall" ? "under rim" : "under") : `over ${name in WORDS || name === "wall" ? name : "other"}`);
     return rect;
-  })));
+  }));
+  at("marks").replaceChildren(...marks.flatMap(([name, boxes]) => outline(name, boxes)));
   at("legend").replaceChildren(...marks.map(([name, , text]) => element("span", text, name)));
 }
 

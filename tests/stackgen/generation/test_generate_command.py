@@ -19,7 +19,7 @@ from stackwalls.stackgen.commands import generate as command
 
 TinyPipeline = Callable[[str], Path]
 KINDS = ("stable-diffusion", "z-image", "klein")
-SMALL = ("--size", "64x96", "--steps", "1", "--localizer", "foreground")
+SMALL = ("--frame", "64x96", "--steps", "1", "--localizer", "foreground")
 
 
 @pytest.fixture
@@ -130,14 +130,47 @@ def test_the_wall_may_stand_on_the_side(tiny_pipeline: TinyPipeline, tmp_path: P
         assert row["hidden_box"][1] < row["seen_box"][1], "the upper animal is hidden"
 
 
+@pytest.mark.usefixtures("hashed")
+def test_nouns_and_a_size_of_ones_own(
+    tiny_pipeline: TinyPipeline, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a file; then a second set of the first one's classes."""
+    (tmp_path / "nouns.txt").write_bytes(b"\xef\xbb\xbfred panda\r\n\r\nviolin,Geige\r\n")
+    options = ("--model", tiny_pipeline("stable-diffusion"), *SMALL, "--attempts", 12)
+    assert call(*options, "--nouns", tmp_path / "nouns.txt", "--size", 64, "--out", tmp_path / "a") == 0
+    said = capsys.readouterr()
+    assert "2 of 2 images, wall bottom:15@64" in said.out
+    assert "Crops of 30 pixels or more from frames of 64 × 96 become images of 64, so some are enlarged" in said.err
+    assert "not animals" not in said.err
+    table = datasets.load_dataset(str(tmp_path / "a"), split="test", cache_dir=str(tmp_path / "cache"))
+    assert table.features["label"].names == ["red panda", "Geige"]
+    assert {row["image"].size for row in table} == {(64, 64)}
+    assert call(*options, "--classes", tmp_path / "a", "--size", "64", "--out", tmp_path / "b") == 0
+    ours, theirs = (Manifest.read(tmp_path / name).spec for name in "ab")
+    assert theirs == ours | {"classes": ["red-panda", "geige"]}
+    assert verify(tmp_path / "b") == []
+
+
 BAD: dict[str, tuple[list[Any], str]] = {
     "unknown preset": (
         ["--preset", "kleine"],
         "Unknown preset 'kleine': expected auto, klein, .* Did you mean 'klein'",
     ),
-    "a size that the preset cannot make": (["--preset", "PINNED", "--size", "830x1210"], "the nearest is 832x1216"),
+    "a frame that the preset cannot make": (["--preset", "PINNED", "--frame", "830x1210"], "the nearest is 832x1216"),
+    "a frame of the older option": (["--size", "99999x64"], "Expected `width` to be 1 to 4096, but got 99999"),
+    "a frame that is none": (["--frame", "96"], "Cannot read the size '96'"),
     "a size that is none": (["--size", "big"], "Cannot read the size 'big'"),
-    "a size without end": (["--size", "99999x64"], "Expected `width` to be 1 to 4096, but got 99999"),
+    "two frames": (["--size", "64x96", "--frame", "64x96"], "Expected --size N, one number for the images"),
+    "a size that is too small": (["--size", "63"], "images of 64 to 2048 pixels a side, but got 63"),
+    "no size": (["--size", "0"], "image size of 16 to 2048 pixels, but got 0"),
+    "a size without end": (["--size", "9" * 30], "image size of 16 to 2048"),
+    "a size that is not the wall's": (["--size", "96", "--wall", "top:20@128"], "is of an image of 128 pixels, but 96"),
+    "a wall that is no band": (["--wall", "box:0:0:96:96"], "is not a band .*`stackgen mix`"),
+    "a file of nouns that is not there": (["--nouns", "mine.txt"], "Cannot read the nouns of mine.txt"),
+    "a noun twice": (["--nouns", "jay", "Jay"], "The noun 'Jay' is there twice"),
+    "a class that has no noun": (["--nouns", "jay", "--classes", "ox"], "Unknown class 'ox': expected one of the 1"),
+    "more classes than nouns": (["--nouns", "jay", "--classes", "2"], "1 to 1 classes, the nouns, but got 2"),
+    "a noun that would publish a path": (["--nouns", "ox", "jay,/home/jay"], "must not contain the absolute path"),
     "no steps": (["--steps", "0"], "Expected `steps` to be 1 or more"),
     "negative guidance": (["--guidance", "-1"], "Expected `guidance` to be 0 to 100"),
     "too many animals": (["--classes", "399"], "1 to 398 classes, the animals"),

@@ -10,14 +10,15 @@ from scripted_generation import spec_of
 from stackwalls.hub_cards import Decision, ItemRecord
 from stackwalls.model import InputError, Wall, animals, class_order, parse_class
 from stackwalls.stackgen.generation.attempts import after_review, is_done, summarize
-from stackwalls.stackgen.generation.generate_spec import WorkItem, chosen_classes, frame_seed, grows, work_items
+from stackwalls.stackgen.generation.generate_spec import WorkItem, chosen_labels, frame_seed, grows, work_items
+from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS, Nouns
 
 
 @pytest.mark.parametrize("seed", [0, 1, 77])
 def test_a_count_takes_the_classes_of_a_mix_of_animals(seed: int) -> None:
-    synsets = [entry.synset for entry in chosen_classes(100, seed)]
-    assert synsets == class_order([entry.synset for entry in animals()], seed)[:100]
-    assert [entry.synset for entry in chosen_classes(398, seed)][:100] == synsets, "more never change the first"
+    chosen = chosen_labels(100, seed, IMAGENET_NOUNS)
+    assert [animals()[label].synset for label in chosen] == class_order([each.synset for each in animals()], seed)[:100]
+    assert chosen_labels(398, seed, IMAGENET_NOUNS)[:100] == chosen, "more never change the first"
 
 
 def test_items_are_class_by_class() -> None:
@@ -28,7 +29,7 @@ def test_items_are_class_by_class() -> None:
 def test_seeds_are_fixed_for_ever_and_all_different() -> None:
     hen, ox = parse_class("hen"), parse_class("ox")
     seeds = {
-        (run, entry.synset, number, attempt): frame_seed(run, WorkItem(entry, number), attempt)
+        (run, entry.synset, number, attempt): frame_seed(run, WorkItem(entry.index, entry.synset, number), attempt)
         for run in range(4)
         for entry in (hen, ox)
         for number in range(6)
@@ -54,11 +55,49 @@ def test_growth_is_every_count_at_least_as_large(first: tuple[int, int, int], se
 
 
 def test_growth_between_counts_and_names() -> None:
-    names = tuple(entry.synset for entry in chosen_classes(5, 0))
+    names = tuple(animals()[label].synset for label in chosen_labels(5, 0, IMAGENET_NOUNS))
     assert grows(spec_of(classes=3).to_dict(), spec_of(classes=names[::-1]).to_dict())
     assert not grows(spec_of(classes=6).to_dict(), spec_of(classes=names).to_dict())
     assert grows(spec_of(classes=names).to_dict(), spec_of(classes=6).to_dict())
     assert not grows(spec_of(classes=3).to_dict(), spec_of(classes=4, batch_size=2).to_dict())
+
+
+OWN = Nouns.parse(["red panda", "violin,Geige", "ox", "jay"])
+
+
+def test_classes_of_ones_own() -> None:
+    """Counts sample by the keys, names choose; indices are those of the list."""
+    spec = spec_of(nouns=OWN, classes=("geige", 0), per_class=2)
+    ids = ["geige_00000", "geige_00001", "red-panda_00000", "red-panda_00001"]
+    assert [item.image_id for item in work_items(spec)] == ids
+    assert [item.label for item in work_items(spec)] == [1, 1, 0, 0]
+    assert spec.to_dict()["classes"] == ["geige", "red-panda"]
+    assert spec.to_dict().items() >= OWN.to_dict().items()
+    keys = class_order(["red-panda", "geige", "ox", "jay"], 5)
+    assert [item.key for item in work_items(spec_of(nouns=OWN, classes=3, seed=5))] == keys[:3]
+
+
+def test_own_classes_grow_at_the_end() -> None:
+    def spec(*nouns: str, classes: Any, **changes: Any) -> dict[str, Any]:
+        return spec_of(nouns=Nouns.parse(nouns), classes=classes, **changes).to_dict()
+
+    two = spec("ox", "jay", classes=2)
+    assert grows(two, spec("ox", "jay", "violin", classes=3))
+    assert grows(two, spec("ox", "jay", "violin", classes=("jay", "ox")))
+    assert not grows(two, spec("ox", "jay", "violin", classes=("jay", "violin")))
+    assert not grows(two, spec("ox", "violin", "jay", classes=3))
+    assert not grows(two, spec("ox", "jay", "violin", classes=3, seed=1))
+    assert not grows(two, spec("ox,bull", "jay", classes=2))
+    assert not grows(two, spec_of(classes=("ox", "jay")).to_dict())
+
+
+def test_the_miniature_draws_its_own_animals_alone() -> None:
+    from stackwalls.stackgen.diffusion import find_model
+
+    mini = find_model("mini", None, None, "cpu")
+    assert spec_of(model=mini, nouns=Nouns.parse(["Goldfish,Karausche", "toucan"]), classes=2).labels() == (0, 1)
+    with pytest.raises(InputError, match="stackwalls-mini draws 64 animals, and violin is none of them"):
+        spec_of(model=mini, nouns=Nouns.parse(["goldfish", "violin"]), classes=2)
 
 
 def record(*reasons: str, sha256: str | None = None, name: str = "n01514859_00000", **notes: Any) -> ItemRecord:
@@ -105,10 +144,14 @@ def test_the_summary() -> None:
         ({"classes": 0}, "1 to 398 classes"),
         ({"classes": ()}, "at least one class"),
         ({"classes": ("hen", "hen")}, "asked for twice"),
-        ({"wall": Wall.parse("bottom:100", 448)}, "on 224 × 224"),
-        ({"wall": Wall.parse("bottom:1")}, "No animal can be hidden"),
+        ({"wall": Wall.parse("bottom:20@63")}, "images of 64 to 2048 pixels a side, but got 63"),
+        ({"wall": Wall.parse("bottom:1")}, "Nothing can be hidden behind the wall bottom:1"),
+        ({"wall": Wall.parse("box:0:0:99:99+bottom:54")}, "is not a band .* `stackgen mix`, which takes any wall"),
         ({"wall": Wall.parse("left:54"), "template": "paper"}, "side by side"),
         ({"batch_size": 300}, "`batch_size` to be 1 to 256"),
+        ({"nouns": OWN, "classes": 5}, "1 to 4 classes, the nouns, but got 5"),
+        ({"nouns": OWN, "classes": ("hen",)}, "Unknown class 'hen': expected one of the 4 classes"),
+        ({"nouns": OWN, "classes": ("ox", 2)}, "Class 'ox' \\(index 2\\) is asked for twice"),
     ],
 )
 def test_a_spec_that_is_none(changes: dict[str, Any], said: str) -> None:

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import io
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,12 @@ from stackwalls.hub_cards import (
     state_license,
     verify,
 )
-from stackwalls.model import InputError, RunError, parse_class
+from stackwalls.model import InputError, RunError, Wall, parse_class
 from stackwalls.stackgen.diffusion import Flaw
 from stackwalls.stackgen.localising.cropping import best_crop, cut
 from stackwalls.stackgen.localising.localizer import Crop
 from stackwalls.stackgen.localising.pairing import pick_pair
+from stackwalls.stackgen.prompts.noun import Nouns
 from stackwalls.stackgen.prompts.prompt import prompt_for
 from stackwalls.stackmix import MixSpec, mix
 
@@ -65,8 +67,8 @@ def expected_item(name: str, number: int, attempts: int, seed: int = 0) -> tuple
         if isinstance(frame, Flaw):
             reasons.append(frame.reason)
             continue
-        pair = pick_pair(ScriptedLocalizer().locate([frame], [[]])[0], frame.size, spec.wall)
-        crop = best_crop(pair, frame.size, spec.wall) if hasattr(pair, "seen") else pair
+        pair = pick_pair(ScriptedLocalizer().locate([frame], [[]])[0], frame.size, spec.band)
+        crop = best_crop(pair, frame.size, spec.band) if hasattr(pair, "seen") else pair
         if not isinstance(crop, Crop):
             reasons.append(crop.reason)
             continue
@@ -248,8 +250,6 @@ OTHERS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("state", ["finished", "unfinished"])
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_settings_are_refused(kind: str, state: str, finished: Path, tmp_path: Path) -> None:
-    from stackwalls.model import Wall
-
     folder = finished
     if state == "unfinished":
         folder = tmp_path / "a"
@@ -398,6 +398,61 @@ def test_what_was_turned_down_in_review_is_made_anew(world: int, finished: Path,
     make(folder, classes=CLASSES, per_class=2, redo=True, frames=(frames := ScriptedFrames()))
     assert frames.drawn == [], "the decisions were about the earlier pictures"
     assert contents(folder) == kept
+
+
+OWN: dict[str, Any] = {"wall": Wall.parse("top:23@96"), "attempts": 12}
+
+
+def own(*nouns: str) -> dict[str, Any]:
+    return OWN | {"nouns": Nouns.parse(nouns), "classes": len(nouns)}
+
+
+@pytest.fixture(scope="module")
+def finished_own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "own"
+    make(folder, **own("red panda", "violin,Geige", "jay"))
+    return folder
+
+
+def test_a_set_of_ones_own_classes_and_size(finished_own: Path, tmp_path: Path) -> None:
+    assert verify(finished_own) == []
+    table = datasets.load_dataset(str(finished_own), split="test", cache_dir=str(tmp_path))
+    assert table.features["label"].names == ["red panda", "Geige", "jay"]
+    assert {row["image_id"]: row["label"] for row in table} == {"red-panda_00000": 0, "geige_00000": 1, "jay_00000": 2}
+    assert {row["image"].size for row in table} == {(96, 96)}
+    assert all("violin" in row["prompt"] for row in table if row["label"] == 1)
+    card = (finished_own / "README.md").read_text()
+    assert "image | 96 x 96 RGB" in card
+    assert "--nouns 'red panda' violin,Geige jay --classes 3" in card
+    assert "--wall top:23@96" in card
+    assert "animal" not in card.replace("animals.tsv", "")
+    assert all("animal" not in reason for _, reason in rejected_of(finished_own))
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_own_classes_grow_at_the_end(stopped: bool, tmp_path: Path) -> None:
+    make(tmp_path / "a", rank=0, world=1 + stopped, **own("violin", "jay"))
+    before = {} if stopped else rows_of(tmp_path / "a")
+    before_it = contents(tmp_path / "a")
+    for other in (own("jay", "violin", "ox"), own("violin", "jay", "Violin!")):
+        with pytest.raises(InputError, match="New nouns go to the end, and must not be spelled like an earlier one"):
+            make(tmp_path / "a", **other)
+    assert contents(tmp_path / "a") == before_it
+    make(tmp_path / "a", **own("violin", "jay", "ox"))
+    make(tmp_path / "b", **own("violin", "jay", "ox"))
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert rows_of(tmp_path / "a").items() >= before.items()
+    assert verify(tmp_path / "a") == []
+
+
+def test_own_images_are_made_anew_after_a_review(finished_own: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(finished_own, tmp_path / "a"))
+    turn_down(folder, "geige_00000", "no strings")
+    make(folder, redo=True, **own("red panda", "violin,Geige", "jay"))
+    before, after = rows_of(finished_own), rows_of(folder)
+    assert after["geige_00000"]["attempt"] > before["geige_00000"]["attempt"]
+    assert after["jay_00000"] == before["jay_00000"]
+    assert verify(folder) == []
 
 
 def test_redoing_needs_a_folder(tmp_path: Path) -> None:

@@ -6,21 +6,28 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from planted_scenes import HEIGHT, WIDTH, planted
 
-from stackwalls.model import VGG16_WALL, InputError, Wall
+from stackwalls.model import Band, InputError, Wall
 from stackwalls.stackgen.localising.crop_search import Limits, Scene, objective, shares
-from stackwalls.stackgen.localising.cropping import best_crop, check_wall
+from stackwalls.stackgen.localising.cropping import best_crop, check_band
 from stackwalls.stackgen.localising.localizer import Crop, Pair, Rejection
 
 SIZE = (WIDTH, HEIGHT)
+BOTTOM = Band("rows", 170, 224, 224)
 DEAD = (170 / 224, 1.0)
 NO_LIMITS = Limits(0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 Box = tuple[float, float, float, float]
 
 
-def nearest(pair: Pair, size: tuple[int, int] = SIZE, wall: Wall = VGG16_WALL, limits: Limits | None = None) -> Crop:
+def band(text: str, size: int | None = None) -> Band:
+    found = Wall.parse(text, size).band
+    assert found is not None
+    return found
+
+
+def nearest(pair: Pair, size: tuple[int, int] = SIZE, dead: Band = BOTTOM, limits: Limits | None = None) -> Crop:
     """The crop, accepted or not."""
-    found = best_crop(pair, size, wall, limits)
+    found = best_crop(pair, size, dead, limits)
     crop = found.crop if isinstance(found, Rejection) else found
     assert crop is not None
     return crop
@@ -47,23 +54,21 @@ def painted(pair: Pair, crop: Crop, wall: Wall) -> dict[str, float]:
 
 @pytest.mark.parametrize("wall", ["bottom:54", "top:40", "left:54", "right:60", "rows:100:190", "columns:40:130"])
 def test_shares_against_counted_pixels(wall: str) -> None:
-    here = Wall.parse(wall)
     pair = Pair((100, 30, 560, 640), (80, 500, 600, 900), 0.5, 0.5)
-    crop = nearest(pair, (672, HEIGHT), here, Limits(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, side=672))
+    crop = nearest(pair, (672, HEIGHT), band(wall), Limits(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, side=672))
     assert crop.side == 672
-    for name, value in painted(pair, crop, here).items():
+    for name, value in painted(pair, crop, Wall.parse(wall)).items():
         assert getattr(crop, name) == pytest.approx(value, abs=1e-9), name
 
 
 @given(st.integers(0, 160), st.integers(0, 544), st.sampled_from(["bottom:54", "top:40", "rows:100:190"]))
 def test_shares_of_any_crop_against_counted_pixels(x: int, y: int, text: str) -> None:
-    wall = Wall.parse(text)
-    pair = Pair((200, 300, 560, 640), (180, 600, 600, 900), 0.5, 0.5)
-    scene = Scene(pair.seen, pair.hidden, WIDTH, HEIGHT, (wall.start / 224, wall.stop / 224))
+    pair, dead = Pair((200, 300, 560, 640), (180, 600, 600, 900), 0.5, 0.5), band(text)
+    scene = Scene(pair.seen, pair.hidden, WIDTH, HEIGHT, (dead.start / 224, dead.stop / 224))
     found = shares(scene, np.array(float(x)), np.array(float(y)), np.array(672.0))
     crop = Crop((x, y, x + 672, y + 672), 0, 0, 0, 0, 0, 0, 0)
     with np.errstate(invalid="ignore"):
-        for name, value in painted(pair, crop, wall).items():
+        for name, value in painted(pair, crop, Wall.parse(text)).items():
             assert float(getattr(found, name)) == pytest.approx(0 if np.isnan(value) else value, abs=1e-9), name
 
 
@@ -83,7 +88,7 @@ def test_no_random_crop_is_better(seed: int) -> None:
     pair = planted(seed)
     scores, kept = random_crops(pair, 1000 + seed)
     assert scores.max() <= nearest(pair, limits=NO_LIMITS).score + 0.01
-    found = best_crop(pair, SIZE, VGG16_WALL)
+    found = best_crop(pair, SIZE, BOTTOM)
     if kept.any():
         assert isinstance(found, Crop), "a crop within the limits was missed"
         assert scores[kept].max() <= found.score + 0.01
@@ -120,8 +125,8 @@ SYMMETRIES = {
 def test_a_turned_scene_gives_the_turned_crop(name: str, seed: int) -> None:
     move, wall, size = SYMMETRIES[name]
     pair = planted(seed)
-    here = best_crop(pair, SIZE, VGG16_WALL)
-    there = best_crop(moved(pair, move), size, Wall.parse(wall))
+    here = best_crop(pair, SIZE, BOTTOM)
+    there = best_crop(moved(pair, move), size, band(wall))
     assert type(here) is type(there)
     one, other = (found.crop if isinstance(found, Rejection) else found for found in (here, there))
     assert one is not None
@@ -136,7 +141,7 @@ def test_a_turned_scene_gives_the_turned_crop(name: str, seed: int) -> None:
 def test_the_ideal_scene_is_cropped_as_it_was_made() -> None:
     x, y, side = 100, 200, 672
     line = y + side * 170 // 224
-    crop = best_crop(Pair((x, y, x + side, line), (x, line, x + side, y + side), 0.5, 0.5), SIZE, VGG16_WALL)
+    crop = best_crop(Pair((x, y, x + side, line), (x, line, x + side, y + side), 0.5, 0.5), SIZE, BOTTOM)
     assert isinstance(crop, Crop)
     assert np.abs(np.subtract(crop.box, (x, y, x + side, y + side))).max() <= 2
     assert min(crop.hidden_share, crop.seen_share, crop.seen_whole, crop.fill, crop.hidden_whole) > 0.99
@@ -144,10 +149,9 @@ def test_the_ideal_scene_is_cropped_as_it_was_made() -> None:
 
 
 def test_a_band_in_the_middle_hides_an_animal_between_two_seen_parts() -> None:
-    band = Wall.parse("rows:110:190")
     x, y, side = 80, 200, 672
     seen, hidden = (x, y, x + side, y + 330), (x + 40, y + 330, x + side - 40, y + 570)
-    crop = best_crop(Pair(seen, hidden, 0.5, 0.5), SIZE, band)
+    crop = best_crop(Pair(seen, hidden, 0.5, 0.5), SIZE, band("rows:110:190"))
     assert isinstance(crop, Crop)
     assert crop.hidden_share > 0.9
 
@@ -163,7 +167,7 @@ def test_a_band_in_the_middle_hides_an_animal_between_two_seen_parts() -> None:
     ],
 )
 def test_planted_scenes_are_refused_for_what_is_wrong(seen: Box, hidden: Box, cause: str) -> None:
-    refusal = best_crop(Pair(seen, hidden, 0.5, 0.5), SIZE, VGG16_WALL)
+    refusal = best_crop(Pair(seen, hidden, 0.5, 0.5), SIZE, BOTTOM)
     assert isinstance(refusal, Rejection)
     assert refusal.cause == cause
     if cause == "covered":
@@ -174,7 +178,7 @@ def test_planted_scenes_are_refused_for_what_is_wrong(seen: Box, hidden: Box, ca
 
 
 def test_a_frame_smaller_than_the_limit() -> None:
-    refusal = best_crop(planted(0, 300, 400), (300, 400), VGG16_WALL, Limits())
+    refusal = best_crop(planted(0, 300, 400), (300, 400), BOTTOM, Limits())
     assert isinstance(refusal, Rejection)
     assert (refusal.cause, refusal.crop) == ("side", None)
     assert nearest(planted(0, 300, 400), (300, 400)).side >= 138
@@ -182,34 +186,47 @@ def test_a_frame_smaller_than_the_limit() -> None:
 
 def test_limits_of_frames() -> None:
     assert [Limits.of_frame(size).side for size in ((832, 1216), (512, 768), (128, 128), (1, 9))] == [384, 384, 59, 1]
+    sides = [Limits.of_frame((832, 1216), image_size).side for image_size in (64, 128, 336, 364, 384, 512)]
+    assert sides == [110, 219, 576, 624, 384, 384], "1.7 times the image, where the frame is large enough"
+
+
+@given(st.integers(0, 10**6), st.sampled_from([64, 96, 112]))
+@settings(deadline=None, max_examples=25)
+def test_a_crop_follows_the_images_size(seed: int, size: int) -> None:
+    """Frame and image four times as large give a crop four times as large, up to its rounding."""
+    small, dead = planted(seed), band(f"bottom:{round(54 * size / 224)}", size)
+    large = moved(small, lambda box: (4 * box[0], 4 * box[1], 4 * box[2], 4 * box[3]))
+    times_four = Band(dead.axis, 4 * dead.start, 4 * dead.stop, 4 * size)
+    here, there = nearest(small, SIZE, dead), nearest(large, (4 * WIDTH, 4 * HEIGHT), times_four)
+    assert there.score == pytest.approx(here.score, abs=0.05)
 
 
 @pytest.mark.parametrize("wall", ["bottom:54", "top:54", "left:10", "bottom:3", "rows:80:144", "columns:20:40"])
 def test_walls_behind_which_an_animal_fits(wall: str) -> None:
-    check_wall(Wall.parse(wall))
+    check_band(band(wall))
 
 
 @pytest.mark.parametrize(
     ("wall", "said"),
     [
-        ("bottom:2", "must be 3 pixels or more"),
+        ("bottom:2", "bottom:2: at an edge of the image it must be 3 pixels or more"),
         ("rows:100:113", "as a band in the middle it must be 14 pixels or more"),
         ("top:220", "leaves too little visible"),
-        ("columns:10:214", "one part next to it must be 14 pixels"),
+        ("columns:10:214", "one part next to it must be 14 pixels or more"),
     ],
 )
 def test_walls_behind_which_none_fits(wall: str, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        check_wall(Wall.parse(wall))
+        check_band(band(wall))
 
 
 def test_most_planted_scenes_are_accepted_in_a_few_milliseconds() -> None:
     pairs = [planted(seed) for seed in range(60)]
-    best_crop(pairs[0], SIZE, VGG16_WALL)
+    best_crop(pairs[0], SIZE, BOTTOM)
     times, accepted = [], 0
     for pair in pairs:
         started = time.process_time()
-        accepted += isinstance(best_crop(pair, SIZE, VGG16_WALL), Crop)
+        accepted += isinstance(best_crop(pair, SIZE, BOTTOM), Crop)
         times.append(time.process_time() - started)
     assert accepted >= 57
     assert np.median(times) < 0.010  # of the processor: the machine may be busy

@@ -37,6 +37,7 @@ def test_fine_stripes_do_not_alias() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P"])
-def test_any_frame_becomes_224_rgb(mode: str) -> None:
-    picture = cut(noise(300, 300).convert(mode), crop_of(10, 20, 110, 120))
-    assert (picture.mode, picture.size) == ("RGB", (224, 224))
+def test_any_frame_becomes_rgb_of_the_images_size(mode: str) -> None:
+    for size in (224, 65):
+        picture = cut(noise(300, 300).convert(mode), crop_of(10, 20, 110, 120), size)
+        assert (picture.mode, picture.size) == ("RGB", (size, size))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stackwalls.model import VGG16_WALL, InputError, Wall
+from stackwalls.model import Band, InputError
 from stackwalls.model.images.drawn import draw_scene, drawn_classes
 from stackwalls.stackgen.localising.foreground import Foreground
 from stackwalls.stackgen.localising.localizer import Pair
@@ -20,7 +20,7 @@ def overlap(one: Box, other: Box) -> float:
 
 def located(image: np.ndarray) -> Pair | None:
     frame = Image.fromarray(image)
-    found = pick_pair(Foreground().locate([frame], [["animal"]])[0], frame.size, VGG16_WALL)
+    found = pick_pair(Foreground().locate([frame], [["animal"]])[0], frame.size, Band("rows", 170, 224, 224))
     return found if isinstance(found, Pair) else None
 
 
@@ -70,7 +70,7 @@ def test_two_beside_each_other_are_found_as_well() -> None:
     for entry in drawn_classes()[::10]:
         image, true = beside(entry.index, 5)
         frame = Image.fromarray(image)
-        pair = pick_pair(Foreground().locate([frame], [["animal"]])[0], frame.size, Wall.parse("right:54"))
+        pair = pick_pair(Foreground().locate([frame], [["animal"]])[0], frame.size, Band("columns", 170, 224, 224))
         boxes = (pair.seen, pair.hidden) if isinstance(pair, Pair) else ()
         hits.append(len(boxes) == 2 and all(overlap(one, two) >= 0.6 for one, two in zip(boxes, true, strict=True)))
     assert np.mean(hits) >= 0.7

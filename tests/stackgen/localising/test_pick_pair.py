@@ -1,13 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from stackwalls.model import Wall
+from stackwalls.model import Band
 from stackwalls.stackgen.localising.localizer import Detections, Pair, Rejection
 from stackwalls.stackgen.localising.pairing import pick_pair
 
 SIZE = (832, 1216)
-BOTTOM, TOP, LEFT, RIGHT = (Wall.parse(f"{side}:54") for side in ("bottom", "top", "left", "right"))
+BOTTOM, TOP, LEFT, RIGHT = (
+    Band(axis, start, start + 54, 224)  # type: ignore[arg-type]
+    for axis, start in (("rows", 170), ("rows", 0), ("columns", 0), ("columns", 170))
+)
 UPPER, LOWER = [200, 100, 600, 500], [150, 450, 700, 900]
 BOTH, HEAD, TWICE = [140, 90, 710, 905], [220, 110, 320, 200], [205, 110, 598, 495]
 ON_THE_LEFT, ON_THE_RIGHT = [50, 300, 400, 800], [430, 310, 780, 790]
@@ -27,23 +32,23 @@ def test_a_planted_pair_is_found_among_a_group_a_part_and_a_double() -> None:
     assert pair == Pair((200, 100, 600, 500), (150, 450, 700, 900), np.float32(0.6), 0.5, 2)
 
 
-@pytest.mark.parametrize(("wall", "seen"), [(BOTTOM, UPPER), (TOP, LOWER)])
-def test_the_walls_side_says_which_is_seen(wall: Wall, seen: list[int]) -> None:
-    pair = pick_pair(found(UPPER, LOWER, scores=[0.6, 0.4]), SIZE, wall)
+@pytest.mark.parametrize(("band", "seen"), [(BOTTOM, UPPER), (TOP, LOWER)])
+def test_the_walls_side_says_which_is_seen(band: Band, seen: list[int]) -> None:
+    pair = pick_pair(found(UPPER, LOWER, scores=[0.6, 0.4]), SIZE, band)
     assert isinstance(pair, Pair)
     assert list(pair.seen) == seen
     assert (pair.seen_score > pair.hidden_score) == (seen == UPPER)
 
 
-@pytest.mark.parametrize(("wall", "seen"), [(RIGHT, ON_THE_LEFT), (LEFT, ON_THE_RIGHT)])
-def test_walls_of_columns_take_two_side_by_side(wall: Wall, seen: list[int]) -> None:
-    pair = pick_pair(found(ON_THE_LEFT, ON_THE_RIGHT), SIZE, wall)
+@pytest.mark.parametrize(("band", "seen"), [(RIGHT, ON_THE_LEFT), (LEFT, ON_THE_RIGHT)])
+def test_walls_of_columns_take_two_side_by_side(band: Band, seen: list[int]) -> None:
+    pair = pick_pair(found(ON_THE_LEFT, ON_THE_RIGHT), SIZE, band)
     assert isinstance(pair, Pair)
     assert list(pair.seen) == seen
 
 
 @pytest.mark.parametrize(
-    ("boxes", "wall", "cause", "said"),
+    ("boxes", "band", "cause", "said"),
     [
         ([], BOTTOM, "none", "no animal"),
         ([UPPER], BOTTOM, "one", "only one animal"),
@@ -56,8 +61,8 @@ def test_walls_of_columns_take_two_side_by_side(wall: Wall, seen: list[int]) -> 
         ([[200, 100, 600, 500], [180, 80, 620, 900]], BOTTOM, "inside", "lies in the other"),
     ],
 )
-def test_refused_with_the_reason(boxes: list[list[int]], wall: Wall, cause: str, said: str) -> None:
-    refusal = pick_pair(found(*boxes), SIZE, wall)
+def test_refused_with_the_reason(boxes: list[list[int]], band: Band, cause: str, said: str) -> None:
+    refusal = pick_pair(found(*boxes), SIZE, band)
     assert isinstance(refusal, Rejection)
     assert refusal.cause == cause
     assert said in refusal.reason
@@ -82,14 +87,14 @@ box = st.tuples(coordinate, coordinate, st.integers(20, 400), st.integers(20, 40
 
 
 @given(st.lists(box, max_size=6), st.sampled_from([BOTTOM, TOP]))
-def test_turning_frame_and_wall_turns_the_pair(rows: list[tuple[int, int, int, int]], wall: Wall) -> None:
+def test_turning_frame_and_wall_turns_the_pair(rows: list[tuple[int, int, int, int]], band: Band) -> None:
     boxes = [[x, y, x + w, y + h] for x, y, w, h in rows]
     scores = [0.9 - 0.1 * place for place in range(len(boxes))]
-    here = pick_pair(Detections.of(boxes, scores, (1216, 1216)), (1216, 1216), wall)
+    here = pick_pair(Detections.of(boxes, scores, (1216, 1216)), (1216, 1216), band)
     there = pick_pair(
         Detections.of([turned(tuple(box)) for box in boxes], scores, (1216, 1216)),
         (1216, 1216),
-        Wall("columns", wall.start, wall.stop),
+        replace(band, axis="columns"),
     )
     assert type(here) is type(there)
     if isinstance(here, Pair) and isinstance(there, Pair):

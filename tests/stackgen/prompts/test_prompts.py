@@ -4,7 +4,8 @@ from importlib import resources
 import pytest
 
 from stackwalls.model import InputError, Wall, animals, imagenet_classes
-from stackwalls.stackgen.prompts.prompt import TEMPLATES, noun_of, prompt_for
+from stackwalls.stackgen.prompts.noun import noun_of
+from stackwalls.stackgen.prompts.prompt import TEMPLATES, prompt_for
 
 COLUMNS = Wall.parse("left:54")
 OWLV2_WORDS = 16 - 2 - 4
@@ -65,7 +66,7 @@ def test_detectors_get_the_noun_and_then_the_kind_in_few_words() -> None:
 @pytest.mark.parametrize("wall", ["bottom:54", "top:54", "rows:80:144", "left:54", "right:54"])
 def test_refined_prompts_are_ascii_and_different_for_every_class_and_attempt(wall: str) -> None:
     here = Wall.parse(wall)
-    count = len(TEMPLATES["refined"].rows if here.axis == "rows" else TEMPLATES["refined"].columns)
+    count = len(TEMPLATES["refined"].columns if "t:" in wall else TEMPLATES["refined"].rows)
     assert count > 3
     texts = [prompt_for(entry.index, attempt, wall=here).text for entry in animals() for attempt in range(count)]
     assert len(set(texts)) == len(texts)
@@ -112,6 +113,7 @@ def test_a_sentence_of_ones_own() -> None:
         ((7, -1), "attempt of 0 or more"),
         ((7, 0, "papr"), "Did you mean 'paper'"),
         ((7, 0, "paper", COLUMNS), "left:54 separates left from right"),
+        ((7, 0, "refined", Wall.parse("box:0:0:64:64")), "box:0:0:64:64 is not a band .* `stackgen mix`"),
     ],
 )
 def test_wrong_calls(arguments: tuple[int, int], said: str) -> None:

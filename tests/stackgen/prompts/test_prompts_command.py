@@ -32,6 +32,13 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
         (["--classes", "5"], "index:5"),
         (["--attempts", "0"], "--attempts of 1 or more"),
         (["--wall", "middle"], "Cannot read the wall"),
+        (["--wall", "box:0:0:9:9"], "is not a band of rows or columns"),
+        (["--nouns", "ox", "ox"], "'ox' is there twice"),
+        (["--nouns", "ox", "jay", "--classes", "hen"], "Unknown class 'hen': expected one of the 2 classes (ox, jay)"),
+        (["--nouns", "ox", "jay", "--classes", "ox", "index:0"], "Class 'ox' (index 0) is asked for twice"),
+        (["--nouns", "ox", "jay", "--classes", "2"], "leave out --classes for all 2"),
+        (["--nouns", "ox", "--preset", "mini"], "leave one out"),
+        (["--nouns", "nouns.txt"], "Cannot read the nouns of nouns.txt"),
     ],
 )
 def test_wrong_calls_say_what_to_do(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +46,20 @@ def test_wrong_calls_say_what_to_do(arguments: list[str], said: str, capsys: pyt
     captured = capsys.readouterr()
     assert said in captured.err
     assert captured.out == ""
+
+
+def test_nouns_of_ones_own(capsys: pytest.CaptureFixture[str]) -> None:
+    nouns = ["--nouns", "red panda", "violin,Geige", "urn"]
+    assert main(["prompts", *nouns, "--template", "paper", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["index"], row["class"], row["nouns"]) for row in rows] == [
+        (0, "red panda", ["red panda", "animal"]),
+        (1, "Geige", ["violin"]),
+        (2, "urn", ["urn"]),
+    ]
+    assert "synset" not in rows[0]
+    assert main(["prompts", *nouns, "--classes", "index:2", "geige"]) == 0
+    assert [line.split("\t")[:2] for line in capsys.readouterr().out.splitlines()] == [["2", "urn"], ["1", "Geige"]]
 
 
 def test_the_classes_of_a_dataset_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

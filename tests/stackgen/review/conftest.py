@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,9 +68,9 @@ GEN_ROW = {
 }
 
 
-def make_gen(folder: Path, rows: int = 3) -> Path:
+def make_gen(folder: Path, rows: int = 3, **more: Any) -> Path:
     """A STACK-GEN set with a wall at the top."""
-    spec = {"wall": "top:64", "per_class": rows, "seed": 0}
+    spec = {"wall": "top:64", "per_class": rows, "seed": 0, **more}
     made = [
         GEN_ROW | {"image": {"bytes": picture(number), "path": f"{number}.png"}, "image_id": f"n01443537_{number:05d}"}
         for number in range(rows)
@@ -110,6 +111,11 @@ def mix_folder(made: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def gen_folder(made: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(made / "stack-gen", tmp_path / "stack-gen"))
+
+
+@pytest.fixture
+def own_folder(tmp_path: Path) -> Path:
+    return make_gen(tmp_path / "own", class_names=["jay", "violin & bow"])
 
 
 @pytest.fixture

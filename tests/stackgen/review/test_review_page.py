@@ -156,7 +156,7 @@ def test_buttons_filters_overview_and_what_was_given_up(mix_folder: Path, serve:
     assert visit.complaints == []
 
 
-@pytest.mark.parametrize("wall", ["bottom:54", "top:64", "left:30", "columns:80:144"])
+@pytest.mark.parametrize("wall", ["bottom:54", "left:30", "box:20:30:90:224", "bottom:64+left:32"])
 def test_the_picture_is_crisp_and_the_wall_lies_on_it(
     mix_maker: Callable[..., Path], tmp_path: Path, serve: Serve, visit: Visit, wall: str
 ) -> None:
@@ -166,13 +166,15 @@ def test_the_picture_is_crisp_and_the_wall_lies_on_it(
         visit.open(server.address)
         visit.wait("document.getElementById('image').complete")
         picture = visit.page.locator("#image").bounding_box()
-        mark = visit.page.locator("#marks .wall").bounding_box()
+        marks = [mark.bounding_box() for mark in visit.page.locator("#marks .wall").all()]
         assert visit.page.evaluate("getComputedStyle(document.getElementById('image')).imageRendering") == "pixelated"
         assert visit.page.evaluate("document.getElementById('image').naturalWidth") == 224
-    scale, dead = picture["width"] / 224, Wall.parse(wall)
-    along, size = ("y", "height") if dead.axis == "rows" else ("x", "width")
-    assert mark[along] - picture[along] == pytest.approx(dead.start * scale, abs=2)
-    assert mark[size] == pytest.approx(dead.size * scale, abs=3)
+    scale, dead = picture["width"] / 224, Wall.parse(wall).dead
+    for mark, (top, left, bottom, right) in zip(marks, dead, strict=True):
+        corner = {"x": left, "y": top, "width": right - left, "height": bottom - top}
+        for name, value in corner.items():
+            at = mark[name] - picture[name] if name in "xy" else mark[name]
+            assert at == pytest.approx(value * scale, abs=3), name
 
 
 def test_stack_gen_boxes(gen_folder: Path, serve: Serve, visit: Visit) -> None:
@@ -197,6 +199,16 @@ def test_stack_gen_boxes(gen_folder: Path, serve: Serve, visit: Visit) -> None:
         assert visit.page.locator("#marks .wall").is_hidden()
     assert box["width"] == pytest.approx(picture["width"], abs=3)
     assert box["y"] - picture["y"] == pytest.approx(0.7 * picture["height"], abs=2)
+
+
+def test_a_set_of_own_classes(own_folder: Path, serve: Serve, visit: Visit) -> None:
+    with serve(own_folder) as server:
+        visit.open(server.address)
+        assert visit.text("#title") == "violin & bow"
+        assert "two objects, both recognizable as “violin & bow”" in visit.text("#criteria")
+        assert visit.text("#legend").endswith("object behind the wall")
+        assert visit.page.get_attribute("#image", "alt").endswith("object behind the wall are outlined")
+    assert visit.complaints == []
 
 
 def test_a_review_that_has_ended_is_said_and_the_picture_stays(mix_folder: Path, serve: Serve, visit: Visit) -> None:

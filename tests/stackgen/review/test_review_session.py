@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from any_walls import walls
 from hypothesis import given, strategies as st
 
 from stackwalls.hub_cards import (
@@ -12,16 +14,16 @@ from stackwalls.hub_cards import (
     verify,
 )
 from stackwalls.model import InputError, RunError, Wall
-from stackwalls.stackgen.review.review_session import Counts, ReviewSession, box_marks, wall_mark
+from stackwalls.stackgen.review.review_session import Counts, ReviewSession, box_marks, wall_marks
 
 
-@pytest.mark.parametrize("wall", ["bottom:54", "top:64", "left:10", "right:100", "rows:7:9", "columns:80:144"])
-def test_the_wall_covers_the_dead_pixels_and_no_others(wall: str) -> None:
-    mark = {name: round(value * 224) for name, value in wall_mark(Wall.parse(wall)).items()}
-    mask = Wall.parse(wall).mask()
-    rows, columns = slice(mark["top"], mark["top"] + mark["height"]), slice(mark["left"], mark["left"] + mark["width"])
-    assert mask[rows, columns].all()
-    assert mask.sum() == mark["height"] * mark["width"]
+@given(walls(size=96))
+def test_the_marks_cover_each_dead_pixel_once_and_no_other(wall: Wall) -> None:
+    covered = np.zeros((96, 96), dtype=int)
+    for mark in wall_marks(wall):
+        left, top, width, height = (round(mark[name] * 96) for name in ("left", "top", "width", "height"))
+        covered[top : top + height, left : left + width] += 1
+    assert np.array_equal(covered, wall.mask())
 
 
 def test_boxes_by_hand() -> None:
@@ -80,7 +82,15 @@ def test_what_is_told_of_a_stack_gen_set(gen_folder: Path) -> None:
         assert caption["seen_score"] == "0.812"
         assert caption["crop"] == "100, 150, 800, 850"
         assert set(session.row(0)["boxes"]) == {"seen", "hidden"}
+        assert session.overview()["thing"] == "animal"
         assert "generate" in session.redo_command()
+
+
+def test_what_is_told_of_a_set_of_own_classes(own_folder: Path) -> None:
+    with ReviewSession.open(own_folder) as session:
+        told = session.overview()
+        assert (told["classes"], told["thing"]) == ({1: "violin & bow"}, "object")
+        assert session.row(0)["class"] == "violin & bow"
 
 
 def test_decisions_are_stored_and_found_again(mix_folder: Path) -> None:

@@ -1,0 +1,167 @@
+"""Attention that does not cross a wall, in any transformer that calls torch's scaled dot-product attention.
+
+timm and transformers both do. In the context of an `AttentionWall`, each such call over all tokens of the image is
+answered here: the network's own code is neither changed nor known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, get_args
+
+import torch
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from stackwalls.model.errors import InputError
+
+WallKind = Literal["cut", "sink"]
+"""cut: no attention across the wall, in either direction. sink: what the seen side finds behind the wall are keys that
+are the same for all images and values of zero, so that attention falls there and brings nothing; the dead side sees
+everything.
+"""
+
+WALL_KINDS: tuple[WallKind, ...] = get_args(WallKind)
+
+_ATTENTION = F.scaled_dot_product_attention
+
+
+class _Side(NamedTuple):
+    """The queries of one side of the wall, and what they find."""
+
+    rows: torch.Tensor  # numbers of its tokens
+    keys: torch.Tensor  # (N, heads, tokens, d), as are the values
+    values: torch.Tensor
+    columns: torch.Tensor  # numbers of the tokens that it may attend to
+
+
+class AttentionTo(TorchFunctionMode):
+    """A context that answers scaled dot-product attention over all `tokens` tokens by `attend`.
+
+    Attributes:
+        active: False lets every call through, as is needed behind the last block.
+    """
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self.tokens, self.active = tokens, True
+
+    def attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float
+    ) -> torch.Tensor:
+        """Attention of `(N, heads, tokens, d)` queries; `mask` is added to the scaled scores."""
+        raise NotImplementedError
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Answer attention; let everything else through."""
+        if func is not _ATTENTION or not self.active:
+            return func(*args, **(kwargs or {}))
+        return self._answered(*args, **(kwargs or {}))
+
+    def _answered(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        attn_mask: torch.Tensor | None = None,
+        dropout_p: float = 0.0,
+        is_causal: bool = False,
+        scale: float | None = None,
+        enable_gqa: bool = False,
+    ) -> torch.Tensor:
+        if not query.shape[-2] == key.shape[-2] == self.tokens or dropout_p or is_causal or enable_gqa:
+            raise InputError(
+                f"an attention of {query.shape[-2]} queries and {key.shape[-2]} keys is not a plain one of all "
+                f"{self.tokens} tokens of the image"
+            )
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            attn_mask = torch.zeros_like(attn_mask, dtype=query.dtype).masked_fill(~attn_mask, -torch.inf)
+        return self.attend(query, key, value, attn_mask, query.shape[-1] ** -0.5 if scale is None else scale)
+
+
+class AttentionRecord(AttentionTo):
+    """Attention as it is, and the keys of some tokens on the first image.
+
+    Attributes:
+        keys: `(heads, tokens chosen, d)` for each attention in order.
+    """
+
+    def __init__(self, chosen: torch.Tensor) -> None:
+        super().__init__(len(chosen))
+        self.chosen, self.keys = chosen, list[torch.Tensor]()
+
+    def attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float
+    ) -> torch.Tensor:
+        """See `AttentionTo`."""
+        self.keys.append(key[0][..., self.chosen, :])
+        return _ATTENTION(query, key, value, mask, scale=scale)
+
+
+class AttentionWall(AttentionTo):
+    """Attention that carries nothing from the dead tokens to the seen ones.
+
+    Prefix tokens (class, registers, distillation) count as seen. Positions were added before, so every token keeps its
+    own. Each side is computed by itself, without a mask of all pairs.
+
+    Args:
+        dead: `(tokens,)` bool.
+        kind: see `WallKind`.
+        keys: `(attentions, heads, dead tokens, d)` behind a sink.
+        weights: gets the attention weights `(N, heads, tokens, tokens)` of each call, differentiable, if it is a list.
+            They are all computed then, zeros across the wall included, as a network with a mask has them.
+    """
+
+    def __init__(
+        self,
+        dead: torch.Tensor,
+        kind: WallKind,
+        keys: torch.Tensor | None = None,
+        weights: list[torch.Tensor] | None = None,
+    ) -> None:
+        super().__init__(len(dead))
+        self.kind, self.keys, self.weights, self.calls = kind, keys, weights, 0
+        self.seen, self.dead = (~dead).nonzero()[:, 0], dead.nonzero()[:, 0]
+        self._back = torch.cat([self.seen, self.dead]).argsort()
+
+    def attend(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float
+    ) -> torch.Tensor:
+        """See `AttentionTo`."""
+        sides = list(self._sides(key, value))
+        self.calls += 1
+        if mask is not None:
+            mask = mask.expand(*mask.shape[:-2], self.tokens, self.tokens)
+        if self.weights is not None:
+            weights = torch.cat([self._weights(query, side, mask, scale) for side in sides], -2)[..., self._back, :]
+            self.weights.append(weights)
+            found = [weights[..., side.rows, :] @ side.values for side in sides]
+        else:
+            found = []
+            for rows, keys, values, columns in sides:
+                part = None if mask is None else mask[..., rows, :][..., columns]
+                keys, values = keys[..., columns, :], values[..., columns, :]
+                found.append(_ATTENTION(query[..., rows, :], keys, values, part, scale=scale))
+        return torch.cat(found, -2)[..., self._back, :]
+
+    def _sides(self, key: torch.Tensor, value: torch.Tensor) -> Iterator[_Side]:
+        if self.kind == "cut":
+            yield _Side(self.seen, key, value, self.seen)
+            yield _Side(self.dead, key, value, self.dead)
+            return
+        everything = torch.arange(self.tokens, device=key.device)
+        there = key.new_zeros(()) if self.keys is None else self.keys[self.calls].to(key)
+        keys = key.index_copy(key.ndim - 2, self.dead, there.expand(*key.shape[:-2], len(self.dead), key.shape[-1]))
+        yield _Side(self.seen, keys, value.index_fill(value.ndim - 2, self.dead, 0), everything)
+        yield _Side(self.dead, key, value, everything)
+
+    @staticmethod
+    def _weights(query: torch.Tensor, side: _Side, mask: torch.Tensor | None, scale: float) -> torch.Tensor:
+        scores = query[..., side.rows, :] @ side.keys.transpose(-1, -2) * scale
+        if mask is not None:
+            scores = scores + mask[..., side.rows, :]
+        hidden = torch.ones(scores.shape[-1], dtype=torch.bool, device=scores.device)
+        hidden[side.columns] = False
+        return scores.masked_fill(hidden, -torch.inf).softmax(-1)

@@ -1,0 +1,67 @@
+"""How the tokens of a vision transformer stand on its image, found by one forward pass."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from stackwalls.model.errors import InputError
+from stackwalls.model.state import preserved
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """How a transformer stands on its image.
+
+    Attributes:
+        blocks: the blocks in order; each passes `(N, prefix + grid · grid, C)` on.
+        prefix: class, register and distillation tokens before those of the patches.
+        grid: patches in a row and in a column.
+        in_tuples: whether a block gives its tokens as the first of a tuple.
+    """
+
+    blocks: tuple[nn.Module, ...]
+    prefix: int
+    grid: int
+    in_tuples: bool
+
+
+def tokens_of(model: nn.Module, size: int) -> Tokens:
+    """Find the blocks of a vision transformer, and how its tokens stand on an image of `size` pixels.
+
+    Raises:
+        InputError: if it has no sequence of blocks that pass on a token for each patch.
+    """
+    shapes: dict[nn.Module, torch.Size] = {}
+    grids, tuples = list[int](), set[nn.Module]()
+
+    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+        if isinstance(output, tuple):
+            tuples.add(module)
+        found = output[0] if isinstance(output, tuple) else output
+        if isinstance(found, torch.Tensor):
+            shapes.setdefault(module, found.shape)
+            if isinstance(module, nn.Conv2d) and found.shape[-2] == found.shape[-1]:
+                grids.append(found.shape[-1])
+
+    with preserved(model), torch.no_grad():
+        for module in model.modules():
+            module.register_forward_hook(note)
+        model(torch.zeros(1, 3, size, size))
+    for series in model.modules() if grids else ():
+        blocks = tuple(series.children()) if isinstance(series, nn.ModuleList | nn.Sequential) else ()
+        passed = {shapes.get(block) for block in blocks}
+        shape = passed.pop() if len(passed) == 1 else None
+        if len(blocks) > 1 and shape is not None and len(shape) == 3 and shape[1] >= grids[-1] ** 2:
+            return Tokens(blocks, shape[1] - grids[-1] ** 2, grids[-1], blocks[0] in tuples)
+    raise InputError("it has no blocks that pass on one token for each patch, as ViT, DeiT, DINOv2, EVA-02 and BEiT do")
+
+
+def is_token_transformer(model: nn.Module, size: int) -> bool:
+    """Whether `tokens_of` finds the tokens of a network."""
+    try:
+        tokens_of(model, size)
+    except Exception:  # networks fail on images of other sizes in many ways
+        return False
+    return True

@@ -1,0 +1,228 @@
+"""Classifiers of torchvision, timm and transformers, split at their last map into features and head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import fx, nn
+
+from stackwalls.model.errors import InputError
+
+_POOLS = {"adaptive_avg_pool2d", "mean"}
+
+_ADVICE = "(N, C, h, w). Use a network with global average pooling, such as resnet50, or your own `Backbone`."
+
+Part = Callable[[Any, torch.Tensor], Any]
+"""A step of a model, which it is given: images to the map, or the map to logits."""
+
+
+class Split(NamedTuple):
+    """The two parts of a classifier, whose modules stay the model's own: `head(features(images))` is what it gives."""
+
+    features: nn.Module
+    head: nn.Module
+
+
+def split(name: str, model: nn.Module, size: int) -> Split:
+    """Split a torchvision, timm or transformers classifier at its last map.
+
+    Args:
+        name: for messages.
+        model: in eval mode.
+        size: of the images, in pixels, on which the two parts are compared with the whole.
+
+    Raises:
+        InputError: if no split was found whose head and features make up the model, bit for bit.
+    """
+    model = getattr(model, "timm_model", model)  # of transformers' wrapper
+    if hasattr(model, "forward_features") and hasattr(model, "forward_head"):
+        steps: tuple[Part, Part] = _timm_features, _timm_head
+    elif hasattr(model, "base_model") and (kind := getattr(getattr(model, "config", None), "model_type", None)):
+        steps = _TRANSFORMERS.get(kind, (_base_map, _pooled))
+    else:
+        return split_at_pool(name, model)
+    parts = Split(_Features(model, steps[0]), _Head(model, steps[1]))
+    _check_bits(name, model, parts, size)
+    return parts
+
+
+def logits_of(output: Any) -> Any:
+    """The logits in what a model gives: transformers wraps them, under another name for PP-LCNet."""
+    for key in ("logits", "last_hidden_state"):
+        if (found := getattr(output, key, None)) is not None:
+            return found
+    return output
+
+
+def _check_bits(name: str, model: nn.Module, parts: Split, size: int) -> None:
+    images = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    try:
+        with torch.no_grad():
+            activations = parts.features(images)
+            expected, found = logits_of(model(images)), parts.head(activations)
+    except InputError:
+        raise
+    except Exception as error:  # heads of other architectures fail in many ways
+        raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
+    if activations.ndim != 4:
+        raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}")
+    if not torch.equal(expected, found):
+        raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
+
+
+class _Features(nn.Module):
+    def __init__(self, model: nn.Module, part: Part) -> None:
+        super().__init__()
+        self.model, self.part = model, part
+
+    def forward(self, images: torch.Tensor) -> Any:
+        return self.part(self.model, images)
+
+
+class _Head(nn.Module):
+    """Holds the model outside the module tree: its parameters are registered once, under the features."""
+
+    def __init__(self, model: nn.Module, part: Part) -> None:
+        super().__init__()
+        self._model, self.part = (model,), part
+
+    def forward(self, activations: torch.Tensor) -> Any:
+        return self.part(self._model[0], activations)
+
+
+def _is_channels_last(model: Any) -> bool:
+    """Whether timm's features are `(N, h, w, C)`, as Swin's and MambaOut's are."""
+    return str(getattr(model, "output_fmt", "NCHW")) == "NHWC"
+
+
+def _timm_features(model: Any, images: torch.Tensor) -> Any:
+    activations = model.forward_features(images)
+    return activations.permute(0, 3, 1, 2) if _is_channels_last(model) else activations
+
+
+def _timm_head(model: Any, activations: torch.Tensor) -> Any:
+    return model.forward_head(activations.permute(0, 2, 3, 1) if _is_channels_last(model) else activations)
+
+
+def _base_map(model: Any, images: torch.Tensor) -> Any:
+    return model.base_model(images).last_hidden_state
+
+
+def _encoded_map(model: Any, images: torch.Tensor) -> Any:
+    embedded = model.embedder(images) if hasattr(model, "embedder") else images
+    return model.encoder(embedded).last_hidden_state
+
+
+def _grid_of_tokens(model: Any, images: torch.Tensor) -> Any:
+    """FocalNet's tokens `(N, h · w, C)` as a map; h and w are in the proportion of the images' sides."""
+    tokens = model.base_model(images).last_hidden_state.transpose(1, 2)
+    rows = round((tokens.shape[2] * images.shape[2] / images.shape[3]) ** 0.5)
+    return tokens.unflatten(2, (rows, -1))
+
+
+def _pooled(model: Any, activations: torch.Tensor) -> Any:
+    """The pool is the base model's; without one, ConvNeXt's mean and norm."""
+    base = model.base_model
+    pooled = base.pooler(activations) if hasattr(base, "pooler") else base.layernorm(activations.mean((-2, -1)))
+    return model.classifier(pooled.flatten(1))
+
+
+def _mean(model: Any, activations: torch.Tensor) -> Any:
+    return model.classifier(activations.mean((-2, -1)))
+
+
+def _mean_of_cells(model: Any, activations: torch.Tensor) -> Any:
+    cells = activations.permute(0, 2, 3, 1)  # (N, h, w, C)
+    return model.classifier(cells.reshape(len(cells), -1, cells.shape[3]).mean(1))
+
+
+def _mean_of_tokens(model: Any, activations: torch.Tensor) -> Any:
+    return model.classifier(model.base_model.pooler(activations.flatten(2)).flatten(1))
+
+
+def _normed_mean(model: Any, activations: torch.Tensor) -> Any:
+    return model.classifier(model.norm(activations).mean([-2, -1]))
+
+
+def _distilled(model: Any, activations: torch.Tensor) -> Any:
+    mean = model.norm(activations).flatten(2).mean(-1)
+    return (model.head(mean) + model.dist_head(mean)) / 2
+
+
+def _flat_pool(model: Any, activations: torch.Tensor) -> Any:
+    return model.fc(model.flatten(model.avg_pool(activations)))
+
+
+def _pool_and_convolution(model: Any, activations: torch.Tensor) -> Any:
+    expanded = model.act_fn(model.last_convolution(model.avg_pool(activations)))
+    return model.head(model.flatten(expanded * (1 - model.hidden_dropout_prob)))
+
+
+_TRANSFORMERS: dict[str, tuple[Part, Part]] = {
+    "focalnet": (_grid_of_tokens, _mean_of_tokens),
+    "hgnet_v2": (_encoded_map, _flat_pool),
+    "mobilevit": (_base_map, _mean),
+    "mobilevitv2": (_base_map, _mean),
+    "poolformer": (_base_map, _normed_mean),
+    "pp_lcnet": (_encoded_map, _pool_and_convolution),
+    "pvt_v2": (_base_map, _mean_of_cells),
+    "segformer": (_base_map, _mean_of_cells),
+    "swiftformer": (_base_map, _distilled),
+    "textnet": (_base_map, _flat_pool),
+}
+"""`model_type` of transformers whose head is not `classifier(pooler(map))` → map and head."""
+
+
+def _is_global_pool(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    if node.op == "call_module":
+        layer = modules[str(node.target)]
+        return isinstance(layer, nn.AdaptiveAvgPool2d) and layer.output_size in (1, (1, 1))
+    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+    if node.op not in ("call_function", "call_method") or name not in _POOLS:
+        return False
+    argument = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", node.kwargs.get("output_size"))
+    return name == "mean" or argument in (1, (1, 1), [1, 1])
+
+
+def split_at_pool(name: str, model: nn.Module) -> Split:
+    """Split a model before its last global average pool, by a symbolic trace.
+
+    Raises:
+        InputError: if it cannot be traced, has no such pool, or its head reads something else too.
+    """
+    refusal = InputError(
+        f"{name} cannot be put behind a wall without training: no global average pool was found before its "
+        "classifier. Use a network that has one, such as resnet50; for VGG16, train or load masked-vgg16."
+    )
+    try:
+        traced = fx.symbolic_trace(model)
+    except Exception as error:  # models with data-dependent control flow fail in many ways
+        raise refusal from error
+    nodes = list(traced.graph.nodes)
+    modules = dict(traced.named_modules())
+    pools = [node for node in nodes if _is_global_pool(node, modules)]
+    if not pools:
+        raise refusal
+    last_map = pools[-1].all_input_nodes[0]
+    position = nodes.index(pools[-1])
+    if any(
+        used in nodes[:position] and used is not last_map and used.op != "get_attr"
+        for node in nodes[position:]
+        for used in node.all_input_nodes
+    ):
+        raise refusal
+    features, head = fx.Graph(), fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    for node in nodes[:position]:
+        copies[node] = features.node_copy(node, lambda used: copies[used])
+    features.output(copies[last_map])
+    copies = {last_map: head.placeholder("activations")}
+    for node in nodes[position:]:
+        copies[node] = head.node_copy(node, lambda used: copies[used])
+    parts = fx.GraphModule(traced, features), fx.GraphModule(traced, head)
+    for part in parts:
+        part.graph.eliminate_dead_code()
+        part.recompile()
+    return Split(*parts)

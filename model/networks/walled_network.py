@@ -1,0 +1,183 @@
+"""What all networks behind a wall without training share: how they are named, restored and saved."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from stackwalls.model.errors import InputError
+from stackwalls.model.networks.backbone_names import from_blueprint, load_backbone
+from stackwalls.model.networks.backbones import Backbone
+from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.own_networks import load_weights, reclassified, reclassified_weights
+from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
+from stackwalls.model.networks.weights import read_safetensors, state_sha256
+from stackwalls.model.preprocessing import Transform
+from stackwalls.model.wall import Wall
+
+
+class WalledNetwork(BlindModel, Pretrained):
+    """A pretrained network behind a wall (see `walled`): its name, weights, classes and configuration.
+
+    Attributes:
+        map_wall: the dead zone in cells of the map.
+        stitched: the map passes it.
+        settings: what else its configuration says, by the names of the constructor's arguments.
+    """
+
+    map_wall: Wall
+    settings: Mapping[str, Any] = {}
+    wall_kind = "cut"
+    _file_names: Mapping[str, str]
+
+    def __init__(self, backbone: Backbone, wall: Wall) -> None:
+        super().__init__()
+        self.name = f"walled:{backbone.name}"
+        self._backbone, self.library_weights, self._blueprint = backbone.name, backbone.weights, backbone.blueprint
+        self.mean, self.std, self.class_names = backbone.mean, backbone.std, backbone.class_names
+        self.transform = _resized(backbone.transform, wall.image_size)
+        self.stitched = nn.Dropout(0.0)  # the identity, and a layer that captum's LRP knows
+        self._wall = wall
+
+    @property
+    def wall(self) -> Wall:
+        """The dead zone in pixels."""
+        return self._wall
+
+    @property
+    def target_layer(self) -> nn.Module:
+        """The map of the whole image."""
+        return self.stitched
+
+    def derive_wall(self) -> Wall | None:
+        """The pixels under the cells of the map that the head does not read."""
+        stride = self.wall.image_size // self.map_wall.image_size
+        return Wall(tuple(box.scaled(stride) for box in self.map_wall.boxes), self.wall.image_size)
+
+    def pretrained_config(self) -> dict[str, Any]:
+        """What makes the network again: names of the backbone and its weights, or its architecture, classes and images.
+
+        The weights are elsewhere if a library or the Hub has them; one's own are saved beside it (`own_weights`).
+
+        Raises:
+            InputError: if the weights are one's own, and the network is not of a library's name or configuration.
+        """
+        if self.library_weights is not None:
+            return {
+                "backbone": self._backbone,
+                "weights": self.library_weights,
+                "wall": str(self.wall),
+                **self.settings,
+                "weights_sha256": self._weights_sha256(),
+            }
+        if self._blueprint is None:
+            raise InputError(
+                f"{self.name} was given as a module, and a configuration cannot say how to make it again: load its "
+                "checkpoint into a named network (walled:NAME with --weights), or use one of transformers."
+            )
+        return {
+            **self._blueprint,
+            "weights": None,
+            "wall": str(self.wall),
+            "class_names": None if self.class_names is None else list(self.class_names),
+            "transform": self.transform.to_dict(),
+            "mean": list(self.mean),
+            "std": list(self.std),
+            **self.settings,
+        }
+
+    def with_classes(self, class_names: Sequence[str]) -> Self:
+        """The same network behind the same wall with a new classifier for these classes; all other weights are kept.
+
+        If all of them are among its own classes, the new classifier has their weights, otherwise it is zero.
+
+        Raises:
+            InputError: if the network was given as a module, so that nothing makes it again.
+        """
+        if self._blueprint is None:
+            raise InputError(f"{self.name} was given as a module, whose classifier cannot be replaced.")
+        backbone = replace(
+            from_blueprint(reclassified(self._blueprint, class_names)),
+            name=self._backbone,
+            class_names=tuple(class_names),
+            transform=self.transform,
+            mean=self.mean,
+            std=self.std,
+        )
+        made = type(self)(backbone, self.wall, **self.settings)
+        made.load_state_dict(reclassified_weights(made, self))
+        return made
+
+    def _weights_sha256(self) -> str:
+        """Of the backbone's weights, each tensor once."""
+        return state_sha256({key: tensor for key, tensor in self.state_dict().items() if "other_sides." not in key})
+
+    def own_weights(self) -> dict[str, torch.Tensor] | None:
+        """The tensors under the names that they have in the library; None if the library or the Hub has their values.
+
+        After training, set `library_weights` to None: they are your own then.
+        """
+        if self.library_weights is not None:
+            return None
+        state = self.state_dict()
+        return {name: state[key] for key, name in self._file_names.items()}
+
+    @classmethod
+    def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:
+        """Rebuild the backbone behind its wall.
+
+        Raises:
+            InputError: if the weights are not those that config.json names, or belong to another network.
+            RunError: if they cannot be loaded.
+        """
+        name, weights = config["backbone"], config["weights"]
+        own = weights is None
+        backbone = _with_own_weights(config, files) if own else load_backbone(name, weights=weights)
+        settings = {key: config[key] for key in cls.settings}
+        model = cls(backbone, Wall.parse(config["wall"]), **settings).eval()
+        check_wall(model.derive_wall(), config, files)
+        if not own and model._weights_sha256() != config["weights_sha256"]:
+            raise InputError(
+                f"The weights {weights} of {name} differ from those that config.json "
+                f"of {files.name} names: install the versions it was made with."
+            )
+        return model
+
+
+def _with_own_weights(config: Mapping[str, Any], files: PretrainedFiles) -> Backbone:
+    """The backbone of a config.json whose weights are beside it.
+
+    Raises:
+        InputError: if they are not those that it describes, or belong to another network.
+    """
+    path = files.fetch(WEIGHTS_NAME)
+    state = read_safetensors(path)  # before it is hashed: a file of any size may be there
+    check_sha256(path, config, files)
+    backbone = from_blueprint(config)
+    load_weights(backbone, path, state)
+    names = config.get("class_names")
+    return replace(
+        backbone,
+        class_names=None if names is None else tuple(names),
+        transform=Transform(**config["transform"]),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+    )
+
+
+def _resized(transform: Transform | None, size: int) -> Transform:
+    """A network's transform for images of the wall's size, in its proportions."""
+    if transform is None:
+        return Transform.of_size(size)
+    return replace(transform, size=size, resize=round(transform.resize * size / transform.size))
+
+
+def file_names(model: nn.Module, network: nn.Module | None) -> dict[str, str]:
+    """Names of a network's tensors in a walled one → in the network itself."""
+    if network is None:
+        return {}
+    names = {id(tensor): name for name, tensor in network.state_dict(keep_vars=True).items()}
+    own = model.state_dict(keep_vars=True).items()
+    return {key: names[id(tensor)] for key, tensor in own if "other_sides." not in key and id(tensor) in names}

@@ -1,0 +1,264 @@
+"""A wall without training for vision transformers: attention that does not cross it, and a head that reads one side.
+
+Nothing of the network's code is known but that it calls torch's scaled dot-product attention, and that its blocks pass
+`(N, tokens, C)` on: prefix tokens, then one row of patches after the other. Whatever is assumed wrongly leaks, and
+fails the certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from stackwalls.model.errors import InputError, reason_of
+from stackwalls.model.networks.attention_wall import WALL_KINDS, AttentionRecord, AttentionTo, AttentionWall, WallKind
+from stackwalls.model.networks.backbones import Backbone
+from stackwalls.model.networks.image_tokens import Tokens, tokens_of
+from stackwalls.model.networks.splitting import logits_of
+from stackwalls.model.networks.walled_network import WalledNetwork, file_names
+from stackwalls.model.state import preserved
+from stackwalls.model.wall import Wall
+
+
+@dataclass
+class _Pass:
+    """One pass of a network through its blocks.
+
+    Attributes:
+        of: the network behind the wall.
+        attention: what answers the blocks' attention.
+        first: blocks before this one are skipped, and it gets `tokens`, as does the head if it is behind the last.
+        tokens: see `first`.
+        stop: this block and those behind it are skipped.
+        entering: what came to block `stop`.
+        outputs: what each block gave, if it is a list.
+    """
+
+    of: nn.Module
+    attention: AttentionTo
+    first: int = 0
+    tokens: torch.Tensor | None = None
+    stop: int | None = None
+    entering: torch.Tensor = field(default_factory=lambda: torch.empty(0))
+    outputs: list[torch.Tensor] | None = None
+
+
+_PASS: ContextVar[_Pass | None] = ContextVar("the pass that runs in this thread", default=None)
+
+
+class Attended(NamedTuple):
+    """A forward pass with all that happens in the blocks, differentiable."""
+
+    logits: torch.Tensor  # (N, classes)
+    weights: list[torch.Tensor]  # of each attention, (N, heads, tokens, tokens)
+    outputs: list[torch.Tensor]  # of each block, (N, tokens, C)
+
+
+class WalledTransformer(WalledNetwork):
+    """A vision transformer behind a wall (see `walled`).
+
+    Args:
+        backbone: the network, as a whole. Its blocks are changed: inside this module they follow the wall.
+        wall: the dead zone; its edges must be multiples of the patch size.
+        kind: see `WallKind`.
+        layer: the map that is explained is what enters this block; the last one by default, negative from the end.
+
+    Attributes:
+        tokens: how they stand on the image.
+        dead: `(tokens,)` bool, those behind the wall.
+
+    Raises:
+        InputError: if the network is not such a transformer, or the wall or the layer does not fit.
+    """
+
+    settings: Mapping[str, Any] = {"kind": "cut", "layer": -1}
+
+    def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: int = -1) -> None:
+        super().__init__(backbone, wall)
+        if kind not in WALL_KINDS:
+            raise InputError(f"Expected the kind of the wall to be {' or '.join(WALL_KINDS)}, but got {kind!r}.")
+        self.network = _with_torchs_attention(backbone.features)
+        self.wall_kind: WallKind = kind
+        self.name = self.name if kind == "cut" else f"sink:{backbone.name}"
+        self.tokens = _tokens_of(backbone.name, self.network, wall.image_size)
+        self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
+        self._last = len(self.tokens.blocks) - 1
+        self.layer = _block_number(layer, self._last)
+        self.settings = {"kind": kind, "layer": layer}
+        dead = torch.from_numpy(self.map_wall.mask()).flatten()
+        self.dead = nn.Buffer(torch.cat([dead.new_zeros(self.tokens.prefix), dead]), persistent=False)
+        self.eval()
+        for number, block in enumerate(self.tokens.blocks):
+            block.forward = partial(self._block, number, block.forward)
+        self.keys = nn.Buffer(self._keys_behind_the_sink(), persistent=False)
+        self._file_names = file_names(self, backbone.network)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
+        return self._run(images, self._pass())
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images to the map `(N, C, h, w)`, without the prefix tokens (see `parts`)."""
+        return self.parts(images)[0]
+
+    def parts(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The map `(N, C, h, w)` of `(N, 3, H, W)` normalized images, and its prefix tokens `(N, prefix, C)`."""
+        now = self._pass(stop=self.layer)
+        self._run(images, now)
+        shown: torch.Tensor = self.stitched(self._as_map(now.entering))
+        return shown, now.entering[:, : self.tokens.prefix]
+
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
+        """The map `(N, C, h, w)` to logits `(N, classes)`, for a network without prefix tokens (see `from_parts`)."""
+        return self.from_parts(activations, None)
+
+    def from_parts(self, activations: torch.Tensor, rest: torch.Tensor | None) -> torch.Tensor:
+        """The map `(N, C, h, w)` and the prefix tokens beside it to logits `(N, classes)`."""
+        patches = _as_tokens(activations)
+        return self._continued(patches if rest is None else torch.cat([rest, patches], 1), self.layer)
+
+    def project(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits `(N, classes)` of a network whose last block gives `(N, C)` for every token."""
+        return self._continued(tokens[:, None].expand(-1, int((~self.dead).sum()), -1), self._last + 1)
+
+    def attended(self, images: torch.Tensor) -> Attended:
+        """The forward pass of `(N, 3, H, W)` images with the weights of every attention, and what each block gives."""
+        weights, outputs = list[torch.Tensor](), list[torch.Tensor]()
+        logits = self._run(images, self._pass(weights=weights, outputs=outputs))
+        return Attended(logits, weights, outputs)
+
+    def _pass(self, weights: list[torch.Tensor] | None = None, **settings: Any) -> _Pass:
+        return _Pass(self, AttentionWall(self.dead, self.wall_kind, self.keys, weights), **settings)
+
+    def _continued(self, tokens: torch.Tensor, first: int) -> torch.Tensor:
+        """From what enters block `first` to logits; the image does not matter then."""
+        size = self.wall.image_size
+        attention = AttentionWall(self.dead, self.wall_kind, self.keys)
+        attention.calls = first * len(self.keys) // len(self.tokens.blocks)
+        now = _Pass(self, attention, first, tokens)
+        return self._run(tokens.new_zeros(len(tokens), 3, size, size), now)
+
+    def _run(self, images: torch.Tensor, now: _Pass) -> torch.Tensor:
+        token = _PASS.set(now)
+        try:
+            with now.attention:
+                output = self.network(images)
+        finally:
+            _PASS.reset(token)
+        logits: torch.Tensor = logits_of(output)
+        return logits
+
+    def _block(self, number: int, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What stands in the place of each block's own `forward`."""
+        now = _PASS.get()
+        if now is None or now.of is not self:
+            return forward(*args, **kwargs)
+        first: tuple[Any, Any] = next(iter([*enumerate(args[:1]), *kwargs.items()]))
+        name, tokens = first
+        if number == now.stop:
+            now.entering = tokens
+        if now.first <= number and (now.stop is None or number < now.stop):
+            if now.tokens is not None and number == now.first:
+                tokens = now.tokens
+            elif number == self.layer:
+                shown = self.stitched(self._as_map(tokens))
+                tokens = torch.cat([tokens[:, : self.tokens.prefix], _as_tokens(shown)], 1)
+            output = forward(tokens, *args[1:], **kwargs) if args else forward(**kwargs | {name: tokens})
+            tokens = output[0] if isinstance(output, tuple) else output
+            if now.outputs is not None:
+                now.outputs.append(tokens)
+        if number == self._last:
+            now.attention.active = False
+            # norms, pools and heads behind the last block read the seen tokens only: there are no others
+            tokens = now.tokens if now.first > number else tokens[:, ~self.dead]
+        return (tokens,) if self.tokens.in_tuples else tokens
+
+    def _as_map(self, tokens: torch.Tensor) -> torch.Tensor:
+        patches = tokens[:, self.tokens.prefix :].transpose(1, 2)  # (N, C, grid · grid)
+        return patches.reshape(*patches.shape[:2], self.tokens.grid, self.tokens.grid)
+
+    def _keys_behind_the_sink(self) -> torch.Tensor:
+        """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`.
+
+        Raises:
+            InputError: if the blocks have no attention that can be answered here.
+        """
+        record, size = AttentionRecord(self.dead), self.wall.image_size
+        reason = ""
+        try:
+            with preserved(self.network), torch.no_grad():
+                self._run(torch.zeros(1, 3, size, size), _Pass(self, record))
+        except InputError as error:
+            reason = str(error)
+        if not record.keys or len(record.keys) % len(self.tokens.blocks):
+            reason = reason or "its blocks do not call torch's scaled dot-product attention"
+        if reason:
+            raise InputError(
+                f"{self.name} cannot be put behind a wall: {reason}. Use timm's or transformers' ViT, DeiT, DINOv2, "
+                "DINOv3, EVA-02, BEiT, CLIP or SigLIP."
+            )
+        return torch.stack(record.keys)
+
+    def derivation(self) -> str:
+        """Why the dead zone is dead, in one sentence."""
+        seen, dead = int((~self.dead).sum()), int(self.dead.sum())
+        how = {
+            "cut": "attention does not cross the wall",
+            "sink": "the seen tokens find constant keys and values of zero behind the wall",
+        }[self.wall_kind]
+        return f"in {self._last + 1} blocks, {how}; the head reads the {seen} seen tokens of {seen + dead} only"
+
+
+def _as_tokens(activations: torch.Tensor) -> torch.Tensor:
+    """A map `(N, C, h, w)` as `(N, h · w, C)`."""
+    return activations.flatten(2).transpose(1, 2)
+
+
+def _with_torchs_attention(network: nn.Module) -> nn.Module:
+    """The network, told to call torch's attention where it has the choice."""
+    choose = getattr(network, "set_attn_implementation", None)  # transformers
+    if choose is not None:
+        choose("sdpa")
+    for module in network.modules():
+        if hasattr(module, "fused_attn"):  # timm
+            vars(module)["fused_attn"] = True
+    return network
+
+
+def _tokens_of(name: str, network: nn.Module, size: int) -> Tokens:
+    try:
+        return tokens_of(network, size)
+    except Exception as error:  # networks for one size only refuse others in many ways
+        raise InputError(f"{name} cannot be put behind a wall: {reason_of(error)}.") from error
+
+
+def _on_patches(name: str, wall: Wall, grid: int) -> Wall:
+    """The wall in patches.
+
+    Raises:
+        InputError: if its edges fall between them; the message names the nearest wall that fits.
+    """
+    if (found := wall.rescaled(grid)) is not None:
+        return found
+    if wall.image_size % grid:
+        raise InputError(
+            f"{name} has {grid} patches for {wall.image_size} pixels, which do not divide them evenly: take images of "
+            f"{wall.image_size // grid * grid} pixels."
+        )
+    patch = wall.image_size // grid
+    raise InputError(
+        f"{name} has patches of {patch} pixels, so its wall must be on multiples of {patch}, but got {wall}: take "
+        f"{wall.widened(patch)}."
+    )
+
+
+def _block_number(layer: int, last: int) -> int:
+    if not -last - 1 <= layer <= last:
+        raise InputError(f"Expected `layer` to be the number of a block, 0 to {last} or negative, but got {layer}.")
+    return layer % (last + 1)
