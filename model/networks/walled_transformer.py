@@ -196,6 +196,8 @@ class WalledTransformer(WalledNetwork):
                 self._run(torch.zeros(1, 3, size, size), _Pass(self, record))
         except InputError as error:
             reason = str(error)
+        except Exception as error:  # what reads a grid of tokens fails on part of it in many ways
+            reason = f"what follows its blocks does not run on the seen tokens alone ({reason_of(error)})"
         if not record.keys or len(record.keys) % len(self.tokens.blocks):
             reason = reason or "its blocks do not call torch's scaled dot-product attention"
         if reason:

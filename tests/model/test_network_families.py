@@ -61,15 +61,11 @@ TRANSFORMERS: dict[str, Callable[[], tf.PretrainedConfig]] = {
 REFUSED: dict[str, tuple[Callable[[], tf.PretrainedConfig], str]] = {
     "CvT": (
         lambda: tf.CvtConfig(**CVT),
-        "its head does not read a map",
+        "what follows its blocks does not run on the seen tokens alone",
     ),
     "LeViT": (lambda: tf.LevitConfig(architectures=["LevitForImageClassification"]), "its head does not read a map"),
     "PVT": (lambda: tf.PvtConfig(**HEADS, image_size=128), "its head does not read a map"),
     "Swin": (lambda: tf.SwinConfig(embed_dim=16, depths=[1] * 4, num_heads=[1] * 4), "its head does not read a map"),
-    "ViT": (
-        lambda: tf.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16),
-        "its head does not read a map",
-    ),
 }
 """Family → a tiny configuration, and why it cannot stand behind a wall."""
 
@@ -142,13 +138,12 @@ TORCHVISION = (
 
 TIMM_REFUSED = {
     "convmixer_768_32": "multiples of",
-    "efficientformer_l1": r"expected its features to be a map",
+    "efficientformer_l1": "does not read a map",
     "efficientformerv2_s0": "does not run on a part of the image",
     "gcvit_xxtiny": "does not run on a part of the image",
     "inception_v3": "do not divide",
-    "levit_128s": "expected its features to be a map",
-    "twins_svt_small": "expected its features to be a map",
-    "vit_tiny_patch16_224": r"does not read a map|expected its features",
+    "levit_128s": "what follows its blocks does not run on the seen tokens alone",
+    "twins_svt_small": "an attention of 49 queries and 49 keys is not a plain one of all 3136 tokens",
     "visformer_tiny": "does not run on a part of the image",
 }
 """Network → why it cannot stand behind `bottom:32@224`, or not there."""
