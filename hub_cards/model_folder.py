@@ -17,7 +17,7 @@ from stackwalls.model import (
     Certificate,
     InputError,
     MaskedVGG16,
-    Walled,
+    WalledNetwork,
     file_sha256,
     find_pretrained,
     load_model,
@@ -45,7 +45,7 @@ MODEL_FILES = (CONFIG_NAME, WEIGHTS_NAME, CERTIFICATE_NAME, TRAINING_NAME, RESUL
 
 
 def save_model_folder(
-    model: MaskedVGG16 | Walled,
+    model: MaskedVGG16 | WalledNetwork,
     out: str | Path,
     certificate: Certificate | None = None,
     *,
@@ -101,7 +101,7 @@ def complete_model_folder(
         message = f"{path} is not a model folder of this package: write one with save_pretrained."
         raise InputError(message) from error
     model = load_model(str(path))
-    if not isinstance(model, MaskedVGG16 | Walled):
+    if not isinstance(model, MaskedVGG16 | WalledNetwork):
         raise InputError(f"{path} holds a network that has no card.")
     results = results or _stored(path / RESULTS_NAME, _RESULTS)
     license = license or _stated(path / CARD_NAME)
@@ -111,7 +111,7 @@ def complete_model_folder(
 
 def _write_metadata(
     folder: Path,
-    model: MaskedVGG16 | Walled,
+    model: MaskedVGG16 | WalledNetwork,
     certificate: Certificate | None,
     results: Mapping[str, Any] | None,
     training: Mapping[str, Any] | None,

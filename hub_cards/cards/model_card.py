@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.license import License
-from stackwalls.model import Certificate, MaskedVGG16, Walled, class_names
+from stackwalls.model import Certificate, MaskedVGG16, WalledNetwork, class_names
 
 _LONG = ("classes", "class_names", "config")
 """Keys of a network's configuration that do not go into the table."""
@@ -21,7 +21,7 @@ _LONG = ("classes", "class_names", "config")
 
 
 def render_model_card(
-    model: MaskedVGG16 | Walled,
+    model: MaskedVGG16 | WalledNetwork,
     certificate: Certificate | None = None,
     results: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
@@ -44,7 +44,7 @@ def render_model_card(
         "library_name": "stackwalls",
         "pipeline_tag": "image-classification",
         "tags": _TAGS,
-        "datasets": ["imagenet-1k"] if isinstance(model, Walled) and model.library_weights is not None else None,
+        "datasets": ["imagenet-1k"] if isinstance(model, WalledNetwork) and model.library_weights is not None else None,
     }
     if found:
         fields |= {"model_name": model.name, "eval_results": [EvalResult(**entry) for entry in found]}

@@ -28,7 +28,7 @@ def starting_network(spec: TrainingSpec, data: TrainingData) -> tuple[MaskedVGG1
     usual = None if spec.size is None else usual_wall(spec.size)
     model = load_model(spec.network, spec.weights, spec.wall, usual, pretrained=spec.pretrained)
     if not isinstance(model, MaskedVGG16 | Walled):
-        raise InputError(f"{spec.network} cannot be trained: expected a VGG16 or a walled network of this package.")
+        raise InputError(f"{spec.network} cannot be trained: expected a VGG16 or a CNN behind a wall.")
     if spec.size not in (None, size_of(model)):
         raise InputError(
             f"{spec.network} is for images of {size_of(model)} pixels, not {spec.size}: leave out the size."

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from card_cases import CERTIFICATE, RESULTS, TRAINING, model_card
 from huggingface_hub import ModelCard
 
@@ -19,7 +20,7 @@ from stackwalls.hub_cards import (
     parse_license,
     save_model_folder,
 )
-from stackwalls.model import InputError, MaskedVGG16, RunError, certify, load_model
+from stackwalls.model import InputError, MaskedVGG16, RunError, certify, load_model, walled
 
 
 @pytest.fixture
@@ -98,6 +99,23 @@ def test_a_walled_network(tmp_path: Path) -> None:
     check_model_folder(folder)
     assert "This repository has no weights of its own" in (folder / "README.md").read_text()
     assert load_model(str(folder)).name == "walled:tf_efficientnet_lite0"
+
+
+def test_a_vision_transformer_behind_a_sink(tmp_path: Path) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = transformers.ViTConfig(image_size=64, patch_size=16, num_labels=3, **sizes)
+    model = walled(transformers.ViTForImageClassification(config), "bottom:16@64", kind="sink")
+    folder = save_model_folder(model, tmp_path / "m", license=parse_license("cc-by-4.0"))
+    check_model_folder(folder)
+    check_card(folder / "README.md", "model")
+    card = (folder / "README.md").read_text()
+    assert "sink:ViTForImageClassification" in card
+    assert "imagenet-1k" not in card
+    complete_model_folder(folder)
+    assert (folder / "README.md").read_text() == card
+    loaded, images = load_model(str(folder)), torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(loaded(images), model(images))
 
 
 def test_saving_again_removes_what_is_no_longer_said(tiny: MaskedVGG16, folder: Path) -> None:
