@@ -38,7 +38,7 @@ from stackwalls.evaluate.engine.score import SeenRows, channel_masks
 from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.hub_cards import Batch, StackDataset
 from stackwalls.model import VGG16_WALL, BlindModel, MaskedVGG16, certify, load_model, walled
-from stackwalls.model.networks.seen_rows import rows_needed
+from stackwalls.model.networks.geometry.seen_rows import rows_needed
 
 SINGLE = ["GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM"]
 GROUPS = {

@@ -17,7 +17,7 @@ from stackwalls.hub_cards import StackDataset
 from stackwalls.model import InputError, LabelSpace, class_names
 from stackwalls.model.images.label_space import read_label_space
 from stackwalls.model.images.labels import classes_of_names, normalized
-from stackwalls.model.networks.inputs_and_classes import logit_names
+from stackwalls.model.networks.backbones.inputs_and_classes import logit_names
 
 Match = Literal["name", "index"]
 """How the classes of datasets are found among a network's logits."""

@@ -30,7 +30,7 @@ from stackwalls.model import (
 )
 from stackwalls.model.documents import read_json
 from stackwalls.model.files import regular_file
-from stackwalls.model.networks.certificate import CERTIFICATE_SCHEMA
+from stackwalls.model.networks.proof.certificate import CERTIFICATE_SCHEMA
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

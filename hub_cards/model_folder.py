@@ -25,8 +25,8 @@ from stackwalls.model import (
 )
 from stackwalls.model.documents import NUMBER, OBJECT, TEXT, each, keys, read_json
 from stackwalls.model.files import disk_errors, write_whole
-from stackwalls.model.networks.certificate import CERTIFICATE_SCHEMA
-from stackwalls.model.networks.weights import read_safetensors
+from stackwalls.model.networks.files.weights import read_safetensors
+from stackwalls.model.networks.proof.certificate import CERTIFICATE_SCHEMA
 
 CERTIFICATE_NAME, TRAINING_NAME, RESULTS_NAME = "certificate.json", "training.json", "results.json"
 _WALL_NAME = ASSET_NAMES[0]

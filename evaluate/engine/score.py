@@ -20,7 +20,7 @@ from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.kernels import Features, SplitProducts, conv_relu, dense_layers, linear
 from stackwalls.evaluate.maps import normalized_maps
 from stackwalls.model import BlindModel, InputError, MaskedVGG16, Wall, Walled, parallel_map
-from stackwalls.model.networks.seen_rows import rows_needed
+from stackwalls.model.networks.geometry.seen_rows import rows_needed
 from stackwalls.model.networks.walled_model import joined
 
 SeenParts = list[torch.Tensor]

@@ -1,20 +1,19 @@
-from .attention_wall import WALL_KINDS as WALL_KINDS, WallKind as WallKind
-from .backbone_names import load_backbone as load_backbone
-from .backbones import (
+from .attention.attention_wall import WALL_KINDS as WALL_KINDS, WallKind as WallKind
+from .attention.walled_transformer import Attended as Attended, WalledTransformer as WalledTransformer
+from .backbones.backbone import (
     Backbone as Backbone,
     split_classifier as split_classifier,
 )
+from .backbones.names import load_backbone as load_backbone
+from .backbones.own_networks import load_checkpoint as load_checkpoint
 from .behind_a_wall import walled as walled
 from .blind_model import BlindModel as BlindModel
-from .certificate import Certificate as Certificate, Check as Check, NotBlindError as NotBlindError
-from .checkpoints import (
+from .files.checkpoints import (
     load_authors_checkpoint as load_authors_checkpoint,
     load_model_file as load_model_file,
     save_model as save_model,
 )
-from .masked_vgg import MAP_SIZE as MAP_SIZE, VISIBLE_ROWS as VISIBLE_ROWS, MaskedVGG16 as MaskedVGG16
-from .own_networks import load_checkpoint as load_checkpoint
-from .pretrained import (
+from .files.pretrained import (
     CONFIG_NAME as CONFIG_NAME,
     WEIGHTS_NAME as WEIGHTS_NAME,
     Pretrained as Pretrained,
@@ -22,8 +21,11 @@ from .pretrained import (
     find_pretrained as find_pretrained,
     is_hub_id as is_hub_id,
 )
-from .proof import certify as certify, require_certificate as require_certificate
-from .receptive_field import derive_wall as derive_wall, map_size as map_size, pixels_reached as pixels_reached
+from .files.weights import check_usable as check_usable
+from .geometry.receptive_field import derive_wall as derive_wall, map_size as map_size, pixels_reached as pixels_reached
+from .masked_vgg import MAP_SIZE as MAP_SIZE, VISIBLE_ROWS as VISIBLE_ROWS, MaskedVGG16 as MaskedVGG16
+from .proof.certificate import Certificate as Certificate, Check as Check, NotBlindError as NotBlindError
+from .proof.checks import certify as certify, require_certificate as require_certificate
 from .registry import (
     MINIATURES as MINIATURES,
     MODELS as MODELS,
@@ -36,5 +38,3 @@ from .registry import (
 )
 from .walled_model import Walled as Walled
 from .walled_network import WalledNetwork as WalledNetwork
-from .walled_transformer import Attended as Attended, WalledTransformer as WalledTransformer
-from .weights import check_usable as check_usable

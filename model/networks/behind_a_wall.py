@@ -3,13 +3,13 @@
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.attention_wall import WallKind
-from stackwalls.model.networks.backbone_names import load_backbone
-from stackwalls.model.networks.backbones import Backbone, split_classifier
-from stackwalls.model.networks.wall_fitting import fitting_wall
+from stackwalls.model.networks.attention.attention_wall import WallKind
+from stackwalls.model.networks.attention.walled_transformer import WalledTransformer
+from stackwalls.model.networks.backbones.backbone import Backbone, split_classifier
+from stackwalls.model.networks.backbones.names import load_backbone
+from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.networks.walled_network import WalledNetwork
-from stackwalls.model.networks.walled_transformer import WalledTransformer
 from stackwalls.model.wall import IMAGE_SIZE, Wall, usual_wall
 
 

@@ -11,9 +11,15 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.images.label_space import LabelSpace
 from stackwalls.model.images.labels import class_names, imagenet_classes
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
-from stackwalls.model.networks.receptive_field import derive_wall
-from stackwalls.model.networks.weights import VGG16_SCHEMA, check_fits, read_safetensors
+from stackwalls.model.networks.files.pretrained import (
+    WEIGHTS_NAME,
+    Pretrained,
+    PretrainedFiles,
+    check_sha256,
+    check_wall,
+)
+from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, read_safetensors
+from stackwalls.model.networks.geometry.receptive_field import derive_wall
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.wall import IMAGE_SIZE, VGG16_WALL, Wall
 

@@ -13,18 +13,18 @@ from torch import nn
 from stackwalls.model.errors import InputError
 from stackwalls.model.images.label_space import read_label_space
 from stackwalls.model.imports import is_import_spec, model_from
-from stackwalls.model.networks.backbone_names import load_backbone
-from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, split_classifier
+from stackwalls.model.networks.attention.walled_transformer import WalledTransformer
+from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, split_classifier
+from stackwalls.model.networks.backbones.names import load_backbone
+from stackwalls.model.networks.backbones.own_networks import load_checkpoint
+from stackwalls.model.networks.backbones.splitting import logits_of
 from stackwalls.model.networks.behind_a_wall import walled
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.checkpoints import load_authors_checkpoint, load_model_file
+from stackwalls.model.networks.files.checkpoints import load_authors_checkpoint, load_model_file
+from stackwalls.model.networks.files.pretrained import PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
-from stackwalls.model.networks.own_networks import load_checkpoint
-from stackwalls.model.networks.pretrained import PretrainedFiles, find_pretrained, is_hub_id
-from stackwalls.model.networks.splitting import logits_of
-from stackwalls.model.networks.wall_fitting import fitting_wall
 from stackwalls.model.networks.walled_model import Walled
-from stackwalls.model.networks.walled_transformer import WalledTransformer
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
 

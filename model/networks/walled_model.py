@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from stackwalls.model.networks.backbones import Backbone
-from stackwalls.model.networks.wall_fitting import check_head_pools, map_shape, pieces, wall_on_map
+from stackwalls.model.networks.backbones.backbone import Backbone
+from stackwalls.model.networks.geometry.wall_fitting import check_head_pools, map_shape, pieces, wall_on_map
 from stackwalls.model.networks.walled_network import WalledNetwork, file_names
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall

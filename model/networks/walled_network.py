@@ -8,12 +8,18 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.backbone_names import from_blueprint, load_backbone
-from stackwalls.model.networks.backbones import Backbone
+from stackwalls.model.networks.backbones.backbone import Backbone
+from stackwalls.model.networks.backbones.names import from_blueprint, load_backbone
+from stackwalls.model.networks.backbones.own_networks import load_weights, reclassified, reclassified_weights
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.own_networks import load_weights, reclassified, reclassified_weights
-from stackwalls.model.networks.pretrained import WEIGHTS_NAME, Pretrained, PretrainedFiles, check_sha256, check_wall
-from stackwalls.model.networks.weights import read_safetensors, state_sha256
+from stackwalls.model.networks.files.pretrained import (
+    WEIGHTS_NAME,
+    Pretrained,
+    PretrainedFiles,
+    check_sha256,
+    check_wall,
+)
+from stackwalls.model.networks.files.weights import read_safetensors, state_sha256
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.wall import Wall
 

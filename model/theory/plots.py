@@ -12,8 +12,8 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 from torch import nn
 
+from stackwalls.model.networks.geometry.seen_rows import rows_needed
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
-from stackwalls.model.networks.seen_rows import rows_needed
 from stackwalls.model.theory.closed_forms import gradcam_map, hirescam_map
 from stackwalls.model.theory.expectation import (
     CHEBYSHEV_THRESHOLD,

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from stackwalls.model.networks.geometry.seen_rows import rows_needed
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
-from stackwalls.model.networks.seen_rows import rows_needed
 from stackwalls.model.training.network import TrainingNetwork
 
 _LAST = 0.1

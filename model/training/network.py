@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from stackwalls.model.networks.geometry.seen_rows import seen_map, seen_pixel_rows
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
-from stackwalls.model.networks.seen_rows import seen_map, seen_pixel_rows
 from stackwalls.model.networks.walled_model import Walled, joined
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
-from stackwalls.model.networks.certificate import Certificate
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
-from stackwalls.model.networks.proof import require_certificate
+from stackwalls.model.networks.proof.certificate import Certificate
+from stackwalls.model.networks.proof.checks import require_certificate
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.preprocessing import Transform, to_input
 from stackwalls.model.training.loading import Batch, evaluation_batches

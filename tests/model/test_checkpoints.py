@@ -204,7 +204,7 @@ def test_a_disk_that_refuses_leaves_nothing_behind(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("stackwalls.model.networks.weights.save_file", refuse)
+    monkeypatch.setattr("stackwalls.model.networks.files.weights.save_file", refuse)
     with pytest.raises(RunError, match="No space left"):
         save_model(narrow_vgg, tmp_path / "mini.safetensors")
     assert list(tmp_path.iterdir()) == []

@@ -6,8 +6,8 @@ from torch import nn
 from torchvision.models import vgg16
 
 from stackwalls.model import InputError, MaskedVGG16, Wall, certify, load_model, to_input
+from stackwalls.model.networks.geometry.receptive_field import derive_wall
 from stackwalls.model.networks.masked_vgg import visible_rows_at
-from stackwalls.model.networks.receptive_field import derive_wall
 
 
 def test_layers_are_torchvisions_vgg16() -> None:

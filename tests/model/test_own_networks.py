@@ -31,7 +31,7 @@ from stackwalls.model import (
 )
 from stackwalls.model.images import class_names
 from stackwalls.model.images.label_space import read_label_space
-from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names
+from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses, logit_names
 
 NAME, NAMES = "walled:timm/test_resnet", ("ant", "bee", "cow", "dog", "elk")
 State = dict[str, torch.Tensor]

@@ -28,7 +28,7 @@ from stackwalls.model import (
     load_model,
     walled,
 )
-from stackwalls.model.networks.weights import state_sha256
+from stackwalls.model.networks.files.weights import state_sha256
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_saving_again_leaves_no_older_network_half_there(
     def refuse(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("stackwalls.model.networks.weights.save_file", refuse)
+    monkeypatch.setattr("stackwalls.model.networks.files.weights.save_file", refuse)
     with pytest.raises(RunError, match="No space left"):
         narrow_vgg.save_pretrained(folder)
     assert not (folder / "config.json").exists()
@@ -212,7 +212,7 @@ def test_what_the_hub_refuses_is_one_sentence(
     def refuse(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("stackwalls.model.networks.pretrained.hf_hub_download", refuse)
+    monkeypatch.setattr("stackwalls.model.networks.files.pretrained.hf_hub_download", refuse)
     with pytest.raises(kind, match=message) as found:
         load_model("user/vgg@v9")
     assert "\n" not in str(found.value)
@@ -229,7 +229,7 @@ def test_every_file_comes_from_one_commit(folder: Path, tmp_path: Path, monkeypa
         asked.append((repository, name, revision))
         return str(snapshot / name)
 
-    monkeypatch.setattr("stackwalls.model.networks.pretrained.hf_hub_download", download)
+    monkeypatch.setattr("stackwalls.model.networks.files.pretrained.hf_hub_download", download)
     model = load_model("user/vgg@v1")
     assert asked[0] == ("user/vgg", "config.json", "v1")
     assert {revision for _, _, revision in asked[1:]} == {"a" * 40}

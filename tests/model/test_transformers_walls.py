@@ -20,7 +20,7 @@ from stackwalls.model import (
     require_certificate,
     walled,
 )
-from stackwalls.model.networks.attention_wall import WALL_KINDS, AttentionWall, WallKind
+from stackwalls.model.networks.attention.attention_wall import WALL_KINDS, AttentionWall, WallKind
 
 CORNER = "bottom:16+left:16@64"
 _TINY: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64}

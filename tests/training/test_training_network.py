@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from stackwalls.model import MaskedVGG16, pixels_reached, to_input
-from stackwalls.model.networks.seen_rows import rows_needed, seen_pixel_rows
+from stackwalls.model.networks.geometry.seen_rows import rows_needed, seen_pixel_rows
 from stackwalls.model.training import TrainingNetwork
 from stackwalls.model.training.first_weights import calibrate, initialize_as_authors
 from stackwalls.model.training.network import SeededDropout, compiles

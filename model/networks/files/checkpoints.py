@@ -12,9 +12,9 @@ from safetensors import SafetensorError
 from stackwalls.model.documents import COUNT, SHA256, TEXT, keys, read_json
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256, whole_path, write_whole
+from stackwalls.model.networks.files.state_dicts import read_state_dict
+from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, read_safetensors, write_safetensors
 from stackwalls.model.networks.masked_vgg import MAP_SIZE, VISIBLE_ROWS, MaskedVGG16
-from stackwalls.model.networks.state_dicts import read_state_dict
-from stackwalls.model.networks.weights import VGG16_SCHEMA, check_fits, read_safetensors, write_safetensors
 
 SIDECAR_FORMAT = 1
 _SIDECAR = keys({"config": VGG16_SCHEMA, "weights_sha256": SHA256}, {"format": COUNT, "architecture": TEXT})

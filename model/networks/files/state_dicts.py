@@ -12,7 +12,7 @@ import torch
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.files import regular_file
-from stackwalls.model.networks.weights import read_safetensors
+from stackwalls.model.networks.files.weights import read_safetensors
 
 _DEEPEST = 3
 """Levels of dictionaries in which a state dict is looked for."""

@@ -13,11 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from stackwalls.model.errors import InputError, reason_of
+from stackwalls.model.networks.backbones.splitting import logits_of
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.certificate import Certificate, Check, NotBlindError
+from stackwalls.model.networks.files.weights import check_usable
+from stackwalls.model.networks.proof.certificate import Certificate, Check, NotBlindError
 from stackwalls.model.networks.registry import Network, asked_wall, find_network, is_walled
-from stackwalls.model.networks.splitting import logits_of
-from stackwalls.model.networks.weights import check_usable
 from stackwalls.model.runtime.device import is_out_of_memory, placed
 from stackwalls.model.sampling import check_seed
 from stackwalls.model.state import local_arithmetic, preserved

@@ -31,8 +31,8 @@ from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256, whole_path, write_whole
 from stackwalls.model.hub.failures import hub_failures
 from stackwalls.model.hub.ids import HubId, is_hub_url
-from stackwalls.model.networks.attention_wall import WALL_KINDS
-from stackwalls.model.networks.weights import VGG16_SCHEMA, write_safetensors
+from stackwalls.model.networks.attention.attention_wall import WALL_KINDS
+from stackwalls.model.networks.files.weights import VGG16_SCHEMA, write_safetensors
 from stackwalls.model.wall import Wall
 
 CONFIG_NAME = "config.json"

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.networks.image_tokens import is_token_transformer
-from stackwalls.model.networks.inputs_and_classes import InputsAndClasses
-from stackwalls.model.networks.splitting import split, split_at_pool
+from stackwalls.model.networks.attention.image_tokens import is_token_transformer
+from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
+from stackwalls.model.networks.backbones.splitting import split, split_at_pool
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 from stackwalls.model.wall import IMAGE_SIZE
 

@@ -8,8 +8,8 @@ import torch
 
 from stackwalls.model.boxes import Box
 from stackwalls.model.errors import InputError, quotable
-from stackwalls.model.networks.backbones import Backbone
-from stackwalls.model.networks.image_tokens import tokens_of
+from stackwalls.model.networks.attention.image_tokens import tokens_of
+from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
 

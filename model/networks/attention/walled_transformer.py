@@ -17,10 +17,16 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
-from stackwalls.model.networks.attention_wall import WALL_KINDS, AttentionRecord, AttentionTo, AttentionWall, WallKind
-from stackwalls.model.networks.backbones import Backbone
-from stackwalls.model.networks.image_tokens import Tokens, tokens_of
-from stackwalls.model.networks.splitting import logits_of
+from stackwalls.model.networks.attention.attention_wall import (
+    WALL_KINDS,
+    AttentionRecord,
+    AttentionTo,
+    AttentionWall,
+    WallKind,
+)
+from stackwalls.model.networks.attention.image_tokens import Tokens, tokens_of
+from stackwalls.model.networks.backbones.backbone import Backbone
+from stackwalls.model.networks.backbones.splitting import logits_of
 from stackwalls.model.networks.walled_network import WalledNetwork, file_names
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall

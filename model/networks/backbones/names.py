@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, load_library_backbone, split_classifier
-from stackwalls.model.networks.own_networks import library_network
-from stackwalls.model.networks.transformers_models import load_transformers, network_of
+from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, load_library_backbone, split_classifier
+from stackwalls.model.networks.backbones.own_networks import library_network
+from stackwalls.model.networks.backbones.transformers_models import load_transformers, network_of
 
 
 def load_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from stackwalls.model.documents import read_json
 from stackwalls.model.errors import InputError, StackwallsError, reason_of
 from stackwalls.model.hub.failures import no_remote_code
-from stackwalls.model.networks.backbones import HUB_PREFIX, Backbone, made
-from stackwalls.model.networks.inputs_and_classes import InputsAndClasses
-from stackwalls.model.networks.own_networks import library_network, load_weights
-from stackwalls.model.networks.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained
-from stackwalls.model.networks.weights import read_safetensors
+from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, made
+from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
+from stackwalls.model.networks.backbones.own_networks import library_network, load_weights
+from stackwalls.model.networks.files.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained
+from stackwalls.model.networks.files.weights import read_safetensors
 from stackwalls.model.runtime.foreign import quiet_logs
 
 if TYPE_CHECKING:

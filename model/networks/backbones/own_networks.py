@@ -11,11 +11,11 @@ from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.images.label_space import LabelSpace
-from stackwalls.model.networks.backbones import Backbone, library_of, made, torchvision_options
+from stackwalls.model.networks.backbones.backbone import Backbone, library_of, made, torchvision_options
+from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses, logit_names
 from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.inputs_and_classes import InputsAndClasses, logit_names
-from stackwalls.model.networks.state_dicts import read_state_dict
-from stackwalls.model.networks.weights import check_fits
+from stackwalls.model.networks.files.state_dicts import read_state_dict
+from stackwalls.model.networks.files.weights import check_fits
 
 
 def load_checkpoint(name: str, path: str | Path, class_names: Sequence[str] | None = None) -> Backbone:

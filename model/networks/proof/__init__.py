@@ -1,0 +1,1 @@
+"""The certificate of blindness: four checks (`checks`), and what they found (`certificate`)."""
