@@ -1,6 +1,7 @@
 """Methods that explain a transformer by its attention: equal to slow rewrites, and zero where they must be."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import torch
 from PIL import Image
 from torchvision.models import VisionTransformer
 
-from stackwalls.evaluate import Subject, evaluate, mu_native
+from stackwalls.evaluate import Results, Subject, evaluate, mu_native
 from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer, by_attention
 from stackwalls.evaluate.engine.engine import explain_head
+from stackwalls.evaluate.report.model_index import model_index
 from stackwalls.model import InputError, certify, load_model, walled
 from stackwalls.model.images.drawn import draw
 
@@ -101,6 +103,16 @@ def test_in_an_evaluation_beside_cams(tmp_path: Path) -> None:
     results = evaluate(model, pictures, ["Rollout", "GradientAttention", "GradCAM", "HiResCAM"], out=tmp_path / "out")
     assert results.per_image["error"].isna().all()
     assert results.run["model"] == "sink:VisionTransformer"
+    for form in ("text", "markdown", "latex"):
+        assert "The wall is a sink: " in results.table(form)  # type: ignore[arg-type]
+    assert results.table("csv").splitlines()[1].endswith(",sink")
+    assert {entry["metric_args"].get("wall_kind") for entry in model_index(results)["results"]} == {"sink"}
+    assert "The wall is a sink: " in (tmp_path / "out/report.html").read_text()
+    assert results.certificate["wall_kind"] == results.run["wall_kind"] == "sink"
+    about = json.loads((tmp_path / "out/run.json").read_text())
+    del about["wall_kind"]  # as earlier versions wrote it
+    (tmp_path / "out/run.json").write_text(json.dumps(about))
+    assert Results.load(tmp_path / "out").wall_kind == "sink"
     native = results.per_image.groupby("method")["mu_native"].max()
     assert native["GradientAttention"] == native["HiResCAM"] == 0
     assert native["Rollout"] > 0
