@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from stackwalls.model import WALL_KINDS_IN_WORDS, InputError, implied_wall_kind
+from stackwalls.model import InputError
 from stackwalls.model.documents import MOST_BYTES, checked, parse_json
 from stackwalls.model.files import read_bounded
 
@@ -65,6 +65,8 @@ class Score:
 
     def __post_init__(self) -> None:
         if not self.wall_kind:  # of an earlier version
+            from stackwalls.model import implied_wall_kind
+
             object.__setattr__(self, "wall_kind", implied_wall_kind(str(self.network)))
         if self.format != SCORE_FORMAT:
             raise InputError(f"The score has format {self.format!r}, but this version reads {SCORE_FORMAT}.")
@@ -188,6 +190,7 @@ def render_leaderboard(scores: Sequence[Score], folder: str = ".") -> str:
     """
     from stackwalls.evaluate.report.formatting import UNDEFINED
     from stackwalls.evaluate.report.page import REPORT_NAME, html_environment
+    from stackwalls.model import WALL_KINDS_IN_WORDS
 
     if not scores:
         raise InputError("There are no scores to list.")
