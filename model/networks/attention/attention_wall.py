@@ -6,7 +6,7 @@ answered here: the network's own code is neither changed nor known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
@@ -139,10 +139,28 @@ class AttentionWall(AttentionTo):
         self.calls += 1
         if mask is not None:
             mask = mask.expand(*mask.shape[:-2], self.tokens, self.tokens)
-        if self.weights is not None and self.calls > self.first:
-            weights, attended = self._weighted(query, key, value, sides[0], mask, scale)
-            self.weights.append(weights if torch.is_grad_enabled() else weights.mean(1, keepdim=True))
-            return attended
+        if self.weights is None or self.calls <= self.first:
+            return self._found(query, sides, mask, scale)
+        weights = self._weights(query, key, sides[0], mask, scale)
+        with torch.no_grad():
+            found = self._found(query, sides, mask, scale)
+        if not torch.is_grad_enabled():
+            self.weights.append(weights.mean(1, keepdim=True))
+            return found
+        if not weights.requires_grad:
+            weights.requires_grad_()  # the first ones: no gradient goes on to the image
+        self.weights.append(weights)
+        by_weights = weights @ sides[0].values
+        if self.kind == "sink":  # and the values
+            own = weights[..., self.dead, :][..., self.dead] @ value[..., self.dead, :]
+            by_weights = by_weights.index_add(-2, self.dead, own)
+        # to the last bit what is found without the weights, with their gradient
+        return found + (by_weights - by_weights.detach())
+
+    def _found(
+        self, query: torch.Tensor, sides: Sequence[_Side], mask: torch.Tensor | None, scale: float
+    ) -> torch.Tensor:
+        """What all queries find, without weights of pairs."""
         found = []
         for rows, keys, values, columns in sides:
             part = None if mask is None else mask[..., rows, :][..., columns]
@@ -150,16 +168,10 @@ class AttentionWall(AttentionTo):
             found.append(_ATTENTION(query[..., rows, :], keys, values, part, scale=scale))
         return torch.cat(found, -2)[..., self._back, :]
 
-    def _weighted(
-        self,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        seen: _Side,
-        mask: torch.Tensor | None,
-        scale: float,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The weights of all pairs, and what is found by them."""
+    def _weights(
+        self, query: torch.Tensor, key: torch.Tensor, seen: _Side, mask: torch.Tensor | None, scale: float
+    ) -> torch.Tensor:
+        """Of all pairs."""
         query = query * scale
         scores = query @ seen.keys.transpose(-1, -2)
         if self.kind == "sink":  # the dead tokens find the keys of their own image
@@ -168,14 +180,7 @@ class AttentionWall(AttentionTo):
             scores = scores + mask
         if self.kind == "cut":
             scores = scores.masked_fill(self._across, -torch.inf)
-        weights = scores.softmax(-1)
-        if torch.is_grad_enabled() and not weights.requires_grad:
-            weights.requires_grad_()  # the first ones: no gradient goes on to the image
-        found = weights @ seen.values
-        if self.kind == "sink":  # and its values
-            own = weights[..., self.dead, :][..., self.dead] @ value[..., self.dead, :]
-            found = found.index_add(-2, self.dead, own)
-        return weights, found
+        return scores.softmax(-1)
 
     def _sides(self, key: torch.Tensor, value: torch.Tensor) -> Iterator[_Side]:
         if self.kind == "cut":
