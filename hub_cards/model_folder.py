@@ -177,6 +177,7 @@ def check_model_folder(path: str | Path) -> None:
             f"{folder} has no readable {CERTIFICATE_NAME}, and a network without a certificate is not published: write "
             f"the folder with hub_cards.save_model_folder. {error}"
         ) from error
-    if not certificate["passed"] or certificate["wall"] != config["wall"]:
+    same_kind = certificate.get("wall_kind") in (None, config.get("kind", certificate.get("wall_kind")))
+    if not certificate["passed"] or certificate["wall"] != config["wall"] or not same_kind:
         wrong = f"does not certify this network behind {config['wall']}"
         raise InputError(f"{folder / CERTIFICATE_NAME} {wrong}: write it again with hub_cards.save_model_folder.")

@@ -54,6 +54,7 @@ from .networks import (
     MODELS as MODELS,
     VISIBLE_ROWS as VISIBLE_ROWS,
     WALL_KINDS as WALL_KINDS,
+    WALL_KINDS_IN_WORDS as WALL_KINDS_IN_WORDS,
     WALLED_PREFIX as WALLED_PREFIX,
     WEIGHTS_NAME as WEIGHTS_NAME,
     Attended as Attended,
@@ -76,6 +77,7 @@ from .networks import (
     derive_wall as derive_wall,
     find_network as find_network,
     find_pretrained as find_pretrained,
+    implied_wall_kind as implied_wall_kind,
     is_hub_id as is_hub_id,
     is_walled as is_walled,
     load_authors_checkpoint as load_authors_checkpoint,
@@ -88,6 +90,7 @@ from .networks import (
     require_certificate as require_certificate,
     save_model as save_model,
     split_classifier as split_classifier,
+    wall_kind_of as wall_kind_of,
     walled as walled,
 )
 from .preprocessing import (

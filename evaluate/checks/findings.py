@@ -20,7 +20,7 @@ from stackwalls.evaluate.checks.map_maker import MapMaker, activations_of
 from stackwalls.evaluate.maps import Maps, normalized_maps
 from stackwalls.evaluate.metrics import is_signed, mu
 from stackwalls.evaluate.report.formatting import aligned, csv_text, markdown_table, markdown_text, percent, times_100
-from stackwalls.evaluate.run.provenance import DRAWINGS, images_are
+from stackwalls.evaluate.run.provenance import DRAWINGS, images_are, wall_kind_note
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
 from stackwalls.model import (
@@ -102,6 +102,7 @@ class Findings:
             "the wall, before and after normalization and upsampling. = 0: share of raw maps whose visible part did "
             "not change at all.",
         ]
+        lines.append(wall_kind_note(self.about["wall_kind"]))
         if self.about.get("images_are") == "drawings":
             lines.append(DRAWINGS.format(self.about["dataset"]))
         failed = self.per_image[self.per_image["error"].notna()]
@@ -181,7 +182,8 @@ def beyond_mu(
                 raise InputError(f"{signed['method']} on {signed['image_id']}: {signed['error']}.")
             rows += found
             bar.update(len(batch))
-    about = {"model": subject.name, "dataset": source.name, "images": count, "wall": str(subject.wall), "seed": seed}
+    about = {"model": subject.name, "dataset": source.name, "images": count, "seed": seed}
+    about |= {"wall": str(subject.wall), "wall_kind": certificate.wall_kind}
     if manifest := source.manifest:
         about["images_are"] = images_are(manifest.kind, manifest.spec)
     return Findings(pd.DataFrame(rows), about, certificate.to_dict(), subject.wall)

@@ -31,13 +31,14 @@ class WallTable:
     cells: Mapping[tuple[Wall, str], Summary]  # (wall, method) → mu over all images of that wall's results
     methods: tuple[str, ...]  # in the order of the first results
     notes: tuple[str, ...] = ()  # what a reader must know of the runs
+    wall_kind: str = "layers"  # a key of `WALL_KINDS_IN_WORDS`
 
     @classmethod
     def of(cls, results: Mapping[Wall, Measurements]) -> WallTable:
         """From one evaluation behind each wall, each on one dataset that was made for it.
 
         Raises:
-            InputError: if there are none, or one was judged by another wall, or has several datasets.
+            InputError: if there are none, one was judged by another wall or has several datasets, or they mix kinds.
         """
         if not results:
             raise InputError("There are no results to combine: name at least one wall.")
@@ -46,10 +47,14 @@ class WallTable:
                 raise InputError(f"The results given for {wall} were judged by {found.wall}.")
             if len(names := found.summary.datasets) > 1:
                 raise InputError(f"The results for {wall} are on {', '.join(names)}: expected one set.")
+        if len(kinds := {found.wall_kind for found in results.values()}) > 1:
+            raise InputError(
+                f"The results are behind walls of different kinds ({', '.join(sorted(kinds))}): combine one."
+            )
         methods = dict.fromkeys(method for found in results.values() for method in found.summary.methods)
         cells = {(wall, row.method): row.mu for wall, found in results.items() for row in found.summary.rows}
         notes = dict.fromkeys(note for found in results.values() for note in found.summary.notes)
-        return cls(tuple(results), cells, tuple(methods), tuple(notes))
+        return cls(tuple(results), cells, tuple(methods), tuple(notes), kinds.pop())
 
     def worst(self, method: str) -> float:
         """The largest mean of mu / chance over the walls: 1 or more if any side is lit like a uniform map's."""
@@ -83,5 +88,5 @@ class WallTable:
         for method, wall in itertools.product(self.methods, self.walls):
             mu = self.cells.get((wall, method), Summary(math.nan, math.nan, 0, 0))
             numbers = {"n": mu.n, "nan": mu.nan, "mu_mean": mu.mean, "mu_std": mu.std, "chance": wall.chance}
-            records.append({"method": method, "wall": str(wall), **numbers})
+            records.append({"method": method, "wall": str(wall), **numbers, "wall_kind": self.wall_kind})
         return records

@@ -220,9 +220,14 @@ class EngineExplainer:
 
     def explaining(self, shared: SharedPass, targets: Sequence[int]) -> SharedPass:
         """The same forward pass for other classes: the head runs again, the convolutions do not."""
-        before = shared.explained
-        head = self._timed(partial(explain_head, self.engine.model, rest=before.rest), before.activations, targets)
-        return replace(head, seconds=shared.seconds + head.seconds)
+        return self.continuing((shared.explained.activations, shared.explained.rest), shared.seconds, targets)
+
+    def continuing(
+        self, parts: tuple[torch.Tensor, torch.Tensor | None], seconds: float, targets: Sequence[int] | None = None
+    ) -> SharedPass:
+        """The forward pass whose `BlindModel.parts` took so many seconds per image."""
+        head = self._timed(partial(explain_head, self.engine.model, rest=parts[1]), parts[0], targets)
+        return replace(head, seconds=seconds + head.seconds)
 
     def _timed(self, run: Callable[..., Explained], inputs: torch.Tensor, targets: Sequence[int] | None) -> SharedPass:
         chosen = None if targets is None else torch.as_tensor(list(targets), device=inputs.device)

@@ -224,6 +224,7 @@ def _run(shown: Shown) -> dict[str, Any]:
     facts = {
         "network": run["model"],
         "wall": f"{run['wall']['wall']}: {shown.results.wall.description()}",
+        "kind of wall": shown.results.summary.wall_kind,
         "explained class": "the predicted one" if spec["target"] == "predicted" else "the image's label",
         "seed": spec["seed"],
         "batch size": spec["batch_size"] or "by the free memory",

@@ -88,10 +88,11 @@ class Table:
     rows: tuple[TableRow, ...]  # by dataset, then method, in the order of the run
     accuracy: Mapping[str, Accuracy]  # dataset → the network's accuracy on it
     chance: float  # mu of a uniform map; its energy and pointing are the square of it, the dead zone's share
-    notes: tuple[str, ...] = ()  # what a reader must know of the run (`provenance.notes`)
+    notes: tuple[str, ...] = ()  # what a reader must know of the run (`provenance.notes`), the kind of wall included
+    wall_kind: str = "layers"  # for `records`: a key of `WALL_KINDS_IN_WORDS`; "none" if the network is not blind
 
     @classmethod
-    def of(cls, per_image: pd.DataFrame, chance: float, notes: Sequence[str] = ()) -> Table:
+    def of(cls, per_image: pd.DataFrame, chance: float, notes: Sequence[str] = (), wall_kind: str = "layers") -> Table:
         """From the per-image rows (see `ROW_SCHEMA`)."""
         rows, accuracy = [], {}
         order = list(dict.fromkeys(per_image["method"]))
@@ -101,7 +102,7 @@ class Table:
             intervals = dict(zip(map(str, values.columns), bootstrap_intervals(values), strict=True))
             groups = sorted(own.groupby("method", sort=False), key=lambda group: order.index(group[0]))
             rows += [TableRow.of(str(dataset), str(name), group, intervals[str(name)]) for name, group in groups]
-        return cls(tuple(rows), accuracy, chance, tuple(notes))
+        return cls(tuple(rows), accuracy, chance, tuple(notes), wall_kind)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -216,7 +217,8 @@ class Table:
             chance = {"chance": self.chance, "mu_over_chance": self._over_chance(row)}
             native = {"native_mu_mean": row.mu_native.mean, "native_mu_std": row.mu_native.std}
             others = {"energy_mean": row.energy, "pointing_mean": row.pointing}
-            records.append({**names, **counts, **mu, **chance, "lit": row.lit, **native, **others})
+            kind = {"wall_kind": self.wall_kind}
+            records.append({**names, **counts, **mu, **chance, "lit": row.lit, **native, **others, **kind})
         return records
 
     def legend(self, brief: bool = False) -> list[str]:

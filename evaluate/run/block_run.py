@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import torch
 from tqdm import tqdm
 
 from stackwalls.evaluate.classes import Matching
+from stackwalls.evaluate.engine.attention import AttentionExplainer, AttentionPass
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer
 from stackwalls.evaluate.maps import Explainer
@@ -73,11 +76,18 @@ class BlockRun:
             batch = next(batches, None)
             if batch is None:
                 raise RunError(f"{source.name} ended after {position} images, but said that it has {len(source)}.")
-            matching = self.matchings[block.dataset]
+            left = {method: _left(count, position, len(batch)) for method, count in counts.items()}
             prepared = PreparedBatch.of(
-                self.subject, batch, matching, self.spec.target, source.name, position, engine, self.sizes
+                self.subject,
+                batch,
+                self.matchings[block.dataset],
+                self.spec.target,
+                source.name,
+                position,
+                engine,
+                self.sizes,
+                self._attention({method for method, count in left.items() if count == len(batch)}),
             )
-            left = {method: _left(count, position, len(prepared)) for method, count in counts.items()}
             outcomes = self._outcomes(prepared, left, bar, first=block.number == position == 0)
             # image by image, so that the order does not depend on the batch size
             for index in range(len(prepared)):
@@ -88,6 +98,14 @@ class BlockRun:
                     samples.append(_sample(about, batch.images[index], own))
             position += len(prepared)
         return rows, gather(samples, self.spec.methods, self.subject.wall.image_size)
+
+    def _attention(self, methods: Collection[str]) -> Callable[[torch.Tensor], AttentionPass] | None:
+        """What makes the forward pass with its attention, if one of these methods needs it: they explain all images."""
+        for explainer in self.explainers:
+            if isinstance(explainer, AttentionExplainer):
+                own = [name for name in explainer.methods if name in methods]
+                return partial(explainer.forward, methods=own) if own else None
+        return None
 
     def _outcomes(
         self, prepared: PreparedBatch, left: Mapping[str, int], bar: _Bar, first: bool

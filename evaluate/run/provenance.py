@@ -17,7 +17,15 @@ from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset
-from stackwalls.model import Transform, Wall, file_sha256, quotable
+from stackwalls.model import (
+    WALL_KINDS_IN_WORDS,
+    Transform,
+    Wall,
+    file_sha256,
+    implied_wall_kind,
+    quotable,
+    wall_kind_of,
+)
 from stackwalls.model.documents import COUNT, FLAG, OBJECT, TEXT, each, keys, nullable
 
 RUN_FORMAT = 2
@@ -40,6 +48,7 @@ RUN_SCHEMA = keys(
     | {"datasets": each(_DATASET) | {"minItems": 1}, "spec": keys(_SPEC), "versions": each(TEXT, "object")}
     | {"provenance": OBJECT, "method_notes": each(TEXT, "object")},
     {"weights": nullable(TEXT), "target_layer": nullable(TEXT), "fingerprint": nullable(TEXT), "blind": FLAG}
+    | {"wall_kind": {"enum": list(WALL_KINDS_IN_WORDS)}}
     | {"network_classes": {"anyOf": [{"type": ["string", "null"]}, each(TEXT)]}}
     | {"transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG})},
 )
@@ -83,6 +92,7 @@ def describe_run(
         "model": subject.name,
         "weights": weights,
         "wall": subject.wall.to_dict(),
+        "wall_kind": wall_kind_of(subject.model),
         "network_classes": subject.classes.to_json(),
         "transform": subject.transform.to_dict(),
         "target_layer": None if own else subject.layer_name,
@@ -136,15 +146,25 @@ def with_findings(run: Mapping[str, Any], rows: pa.Table) -> tuple[dict[str, Any
     return {**run, "datasets": found}, rows.set_column(rows.schema.get_field_index("correct"), "correct", judged)
 
 
+def kind_of_wall(run: Mapping[str, Any]) -> str:
+    """The kind of the wall of a run.json; the one that the network's name implies if it is not stated."""
+    return str(run.get("wall_kind") or implied_wall_kind(run["model"]))
+
+
+def wall_kind_note(kind: str) -> str:
+    """What every table says of a kind of wall, a key of `WALL_KINDS_IN_WORDS`."""
+    return f"The wall {WALL_KINDS_IN_WORDS[kind]}. Do not compare with other kinds of walls."
+
+
 def notes(run: Mapping[str, Any]) -> list[str]:
-    """What a reader of the numbers must know: drawn images, walls that differ, methods on fewer images."""
+    """What a reader of the numbers must know: the kind of wall, drawn images, walls that differ, fewer images."""
     about: dict[str, list[str]] = {}
-    sighted = [] if run.get("blind", True) else [_SIGHTED.format(**run)]
+    first = [wall_kind_note(kind_of_wall(run)) if run.get("blind", True) else _SIGHTED.format(**run)]
     for dataset in run["datasets"]:
         for note in (*_image_notes(run, dataset), *_wall_notes(run, dataset)):
             about.setdefault(note, []).append(dataset["name"])
     # not by `format`: a method's name may have braces
-    found = sighted + [note.replace("{}", " and ".join(names)) for note, names in about.items()]
+    found = first + [note.replace("{}", " and ".join(names)) for note, names in about.items()]
     if run.get("target_layer"):
         found.append(f"The target layer is {run['target_layer']}, not the network's own.")
     if run["spec"]["target"] == "label":

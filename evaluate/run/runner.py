@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
 from stackwalls.evaluate.classes import Matching
-from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer
+from stackwalls.evaluate.engine.attention import AttentionExplainer, by_attention
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
 from stackwalls.evaluate.maps import Explainer
@@ -128,7 +128,7 @@ def evaluate(
         subject = Subject.of(network, wall, target_layer, class_names)
         for source in sources:
             subject.check_fits(source)
-        sizes = _batch_sizes(subject, spec)
+        sizes = _batch_sizes(subject, spec, by_attention(subject, registered(named)))
         explainers = _explainers(subject, spec, named, sizes, sources)
         certificate = _certified(subject, certificate, spec.seed, require_blind)
         with memory_errors(NO_ROOM):
@@ -221,12 +221,12 @@ def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> N
         )
 
 
-def _batch_sizes(subject: Subject, spec: EvaluationSpec) -> BatchSizes:
+def _batch_sizes(subject: Subject, spec: EvaluationSpec, attention: Sequence[AttentionExplainer]) -> BatchSizes:
     sizes = BatchSizes.usual(subject.device)
     sizes.say, sizes.images = _say, min(spec.batch_size or BLOCK_IMAGES, BLOCK_IMAGES)
     sizes.differentiated = min(sizes.differentiated, sizes.images)
     if spec.memory is not None:
-        sizes.limit(subject, int(spec.memory))
+        sizes.limit(subject, int(spec.memory), sum(explainer.image_bytes() for explainer in attention))
     return sizes
 
 
@@ -240,10 +240,10 @@ def _explainers(
     """The engine for the methods that it supports, ScoreCAM apart as it takes longest; adapters for the others."""
     fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
     groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
-    explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
-    if attention := {name: name for name in registered(named) if name in ATTENTION_METHODS}:
-        explainers.append(AttentionExplainer(subject, attention))
-    rest = [name for name in spec.methods if name not in (*fast, *attention)]
+    explainers: list[Explainer] = [*by_attention(subject, registered(named))]  # first, as they free a pass
+    explainers += [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
+    taken = {name for explainer in explainers for name in explainer.methods}
+    rest = [name for name in spec.methods if name not in taken]
     explainers += [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
     for explainer in explainers:
         if isinstance(explainer, PrecomputedExplainer):

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.license import License
-from stackwalls.model import Certificate, MaskedVGG16, WalledNetwork, class_names
+from stackwalls.model import WALL_KINDS_IN_WORDS, Certificate, MaskedVGG16, WalledNetwork, class_names
 
 _LONG = ("classes", "class_names", "config")
 """Keys of a network's configuration that do not go into the table."""
@@ -56,6 +56,8 @@ def render_model_card(
         metadata=Markup(metadata.to_yaml()),  # noqa: S704 - YAML
         name=model.name,
         wall=model.wall,
+        wall_kind=model.wall_kind,
+        wall_kind_in_words=WALL_KINDS_IN_WORDS[model.wall_kind],
         size=model.transform.size,
         derivation=model.derivation(),
         certificate=certificate,

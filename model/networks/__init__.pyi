@@ -7,7 +7,12 @@ from .backbones.backbone import (
 from .backbones.names import load_backbone as load_backbone
 from .backbones.own_networks import load_checkpoint as load_checkpoint
 from .behind_a_wall import walled as walled
-from .blind_model import BlindModel as BlindModel
+from .blind_model import (
+    WALL_KINDS_IN_WORDS as WALL_KINDS_IN_WORDS,
+    BlindModel as BlindModel,
+    implied_wall_kind as implied_wall_kind,
+    wall_kind_of as wall_kind_of,
+)
 from .files.checkpoints import (
     load_authors_checkpoint as load_authors_checkpoint,
     load_model_file as load_model_file,

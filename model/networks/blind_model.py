@@ -9,6 +9,24 @@ from torch import nn
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 from stackwalls.model.wall import IMAGE_SIZE, Wall
 
+WALL_KINDS_IN_WORDS = {
+    "layers": "is the network's own: its layers do not carry the dead zone to the logits",
+    "cut": "is a cut: the two sides do not meet inside the network",
+    "sink": "is a sink: attention falls behind it, and finds the same there in all images",
+    "curtain": "is a curtain: the network gets a constant in the place of the dead zone",
+}
+"""The kinds of walls (`BlindModel.wall_kind`), as tables say them."""
+
+
+def wall_kind_of(model: nn.Module) -> str:
+    """The kind of a network's wall; that of a network which is not of this package follows from its own layers."""
+    return str(getattr(model, "wall_kind", "layers"))
+
+
+def implied_wall_kind(name: str) -> str:
+    """The kind of wall that a network's name implies, for results that do not say it."""
+    return {"walled": "cut", "sink": "sink"}.get(name.partition(":")[0], "layers")
+
 
 class BlindModel(nn.Module, ABC):
     """A classifier that splits into `features` and `head`, and whose head reads the seen part of the map only.
@@ -22,8 +40,7 @@ class BlindModel(nn.Module, ABC):
         class_indices: the ImageNet-1k index of each logit, for a network trained on some of the classes;
             None if logit i is class i.
         class_names: the name of each logit; None where they are not known (1000 logits are ImageNet-1k's classes then).
-        wall_kind: what keeps the dead zone from the logits: "layers" (the network's own), "cut" or "sink" (see
-            `WallKind`).
+        wall_kind: what keeps the dead zone from the logits, a key of `WALL_KINDS_IN_WORDS`.
         origin: the folder, `user/name@commit` or package files that the network was read from, if any.
     """
 

@@ -19,12 +19,14 @@ class Tokens:
         prefix: class, register and distillation tokens before those of the patches.
         grid: patches in a row and in a column.
         in_tuples: whether a block gives its tokens as the first of a tuple.
+        size: of the image, in pixels.
     """
 
     blocks: tuple[nn.Module, ...]
     prefix: int
     grid: int
     in_tuples: bool
+    size: int
 
 
 def tokens_of(model: nn.Module, size: int) -> Tokens:
@@ -54,14 +56,5 @@ def tokens_of(model: nn.Module, size: int) -> Tokens:
         passed = {shapes.get(block) for block in blocks}
         shape = passed.pop() if len(passed) == 1 else None
         if len(blocks) > 1 and shape is not None and len(shape) == 3 and shape[1] >= grids[-1] ** 2:
-            return Tokens(blocks, shape[1] - grids[-1] ** 2, grids[-1], blocks[0] in tuples)
+            return Tokens(blocks, shape[1] - grids[-1] ** 2, grids[-1], blocks[0] in tuples, size)
     raise InputError("it has no blocks that pass on one token for each patch, as ViT, DeiT, DINOv2, EVA-02 and BEiT do")
-
-
-def is_token_transformer(model: nn.Module, size: int) -> bool:
-    """Whether `tokens_of` finds the tokens of a network."""
-    try:
-        tokens_of(model, size)
-    except Exception:  # networks fail on images of other sizes in many ways
-        return False
-    return True

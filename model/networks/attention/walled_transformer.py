@@ -24,7 +24,6 @@ from stackwalls.model.networks.attention.attention_wall import (
     AttentionWall,
     WallKind,
 )
-from stackwalls.model.networks.attention.image_tokens import Tokens, tokens_of
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.splitting import logits_of
 from stackwalls.model.networks.walled_network import WalledNetwork, file_names
@@ -42,7 +41,7 @@ class _Pass:
         first: blocks before this one are skipped, and it gets `tokens`, as does the head if it is behind the last.
         tokens: see `first`.
         stop: this block and those behind it are skipped.
-        entering: what came to block `stop`.
+        entering: what came to the block whose map is explained.
         outputs: what each block gave, if it is a list.
     """
 
@@ -59,11 +58,12 @@ _PASS: ContextVar[_Pass | None] = ContextVar("the pass that runs in this thread"
 
 
 class Attended(NamedTuple):
-    """A forward pass with all that happens in the blocks, differentiable."""
+    """A forward pass with all that happens in the blocks, differentiable with respect to the weights."""
 
     logits: torch.Tensor  # (N, classes)
-    weights: list[torch.Tensor]  # of each attention, (N, heads, tokens, tokens)
-    outputs: list[torch.Tensor]  # of each block, (N, tokens, C)
+    weights: list[torch.Tensor]  # of each attention (N, heads, tokens, tokens); without gradients, the heads' mean
+    outputs: list[torch.Tensor]  # of each block (N, tokens, C); none without gradients
+    parts: tuple[torch.Tensor, torch.Tensor]  # see `WalledTransformer.parts`; without gradients
 
 
 class WalledTransformer(WalledNetwork):
@@ -78,6 +78,7 @@ class WalledTransformer(WalledNetwork):
     Attributes:
         tokens: how they stand on the image.
         dead: `(tokens,)` bool, those behind the wall.
+        attentions: how many each block has.
 
     Raises:
         InputError: if the network is not such a transformer, or the wall or the layer does not fit.
@@ -92,7 +93,7 @@ class WalledTransformer(WalledNetwork):
         self.network = _with_torchs_attention(backbone.features)
         self.wall_kind: WallKind = kind
         self.name = self.name if kind == "cut" else f"sink:{backbone.name}"
-        self.tokens = _tokens_of(backbone.name, self.network, wall.image_size)
+        self.tokens = backbone.tokens_at(wall.image_size)
         self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
         self._last = len(self.tokens.blocks) - 1
         self.layer = _block_number(layer, self._last)
@@ -103,6 +104,7 @@ class WalledTransformer(WalledNetwork):
         for number, block in enumerate(self.tokens.blocks):
             block.forward = partial(self._block, number, block.forward)
         self.keys = nn.Buffer(self._keys_behind_the_sink(), persistent=False)
+        self.attentions = len(self.keys) // len(self.tokens.blocks)
         self._file_names = file_names(self, backbone.network)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -117,8 +119,7 @@ class WalledTransformer(WalledNetwork):
         """The map `(N, C, h, w)` of `(N, 3, H, W)` normalized images, and its prefix tokens `(N, prefix, C)`."""
         now = self._pass(stop=self.layer)
         self._run(images, now)
-        shown: torch.Tensor = self.stitched(self._as_map(now.entering))
-        return shown, now.entering[:, : self.tokens.prefix]
+        return self._parts_of(now.entering)
 
     def head(self, activations: torch.Tensor) -> torch.Tensor:
         """The map `(N, C, h, w)` to logits `(N, classes)`, for a network without prefix tokens (see `from_parts`)."""
@@ -133,22 +134,28 @@ class WalledTransformer(WalledNetwork):
         """Logits `(N, classes)` of a network whose last block gives `(N, C)` for every token."""
         return self._continued(tokens[:, None].expand(-1, int((~self.dead).sum()), -1), self._last + 1)
 
-    def attended(self, images: torch.Tensor) -> Attended:
-        """The forward pass of `(N, 3, H, W)` images with the weights of every attention, and what each block gives."""
-        weights, outputs = list[torch.Tensor](), list[torch.Tensor]()
-        logits = self._run(images, self._pass(weights=weights, outputs=outputs))
-        return Attended(logits, weights, outputs)
+    def attended(self, images: torch.Tensor, first: int = 0) -> Attended:
+        """The forward pass of `(N, 3, H, W)` images with the weights of every attention from block `first` on.
 
-    def _pass(self, weights: list[torch.Tensor] | None = None, **settings: Any) -> _Pass:
-        return _Pass(self, AttentionWall(self.dead, self.wall_kind, self.keys, weights), **settings)
+        Without gradients (`torch.no_grad`) nothing is kept but the mean of the weights over the heads.
+        """
+        weights, outputs = list[torch.Tensor](), list[torch.Tensor]()
+        wall = AttentionWall(self.dead, self.wall_kind, self.keys, weights, first * self.attentions)
+        now = _Pass(self, wall, outputs=outputs if torch.is_grad_enabled() else None)
+        logits = self._run(images, now)
+        return Attended(logits, weights, outputs, self._parts_of(now.entering.detach()))
+
+    def _pass(self, **settings: Any) -> _Pass:
+        return _Pass(self, AttentionWall(self.dead, self.wall_kind, self.keys), **settings)
+
+    def _parts_of(self, entering: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.stitched(self._as_map(entering)), entering[:, : self.tokens.prefix]
 
     def _continued(self, tokens: torch.Tensor, first: int) -> torch.Tensor:
         """From what enters block `first` to logits; the image does not matter then."""
-        size = self.wall.image_size
-        attention = AttentionWall(self.dead, self.wall_kind, self.keys)
-        attention.calls = first * len(self.keys) // len(self.tokens.blocks)
-        now = _Pass(self, attention, first, tokens)
-        return self._run(tokens.new_zeros(len(tokens), 3, size, size), now)
+        size, now = self.wall.image_size, self._pass(first=first, tokens=tokens)
+        now.attention.calls = first * self.attentions
+        return self._run(tokens.new_zeros(1, 3, size, size), now)
 
     def _run(self, images: torch.Tensor, now: _Pass) -> torch.Tensor:
         token = _PASS.set(now)
@@ -167,7 +174,7 @@ class WalledTransformer(WalledNetwork):
             return forward(*args, **kwargs)
         first: tuple[Any, Any] = next(iter([*enumerate(args[:1]), *kwargs.items()]))
         name, tokens = first
-        if number == now.stop:
+        if number == self.layer:
             now.entering = tokens
         if now.first <= number and (now.stop is None or number < now.stop):
             if now.tokens is not None and number == now.first:
@@ -237,13 +244,6 @@ def _with_torchs_attention(network: nn.Module) -> nn.Module:
         if hasattr(module, "fused_attn"):  # timm
             vars(module)["fused_attn"] = True
     return network
-
-
-def _tokens_of(name: str, network: nn.Module, size: int) -> Tokens:
-    try:
-        return tokens_of(network, size)
-    except Exception as error:  # networks for one size only refuse others in many ways
-        raise InputError(f"{name} cannot be put behind a wall: {reason_of(error)}.") from error
 
 
 def _on_patches(name: str, wall: Wall, grid: int) -> Wall:

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.networks.attention.image_tokens import is_token_transformer
+from stackwalls.model.errors import InputError, RunError, reason_of
+from stackwalls.model.networks.attention.image_tokens import Tokens, tokens_of
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
 from stackwalls.model.networks.backbones.splitting import split, split_at_pool
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
@@ -47,6 +47,7 @@ class Backbone:
         transform: from an image to its input; None: the usual one of the wall's size.
         network: the whole classifier, whose names the tensors of `features` and `head` have in a file.
         blueprint: what makes this network again, without its weights (see `from_blueprint`); None if nothing does.
+        tokens: of a transformer of tokens, how they stand on an image of its own size.
     """
 
     name: str
@@ -59,11 +60,25 @@ class Backbone:
     transform: Transform | None = None
     network: nn.Module | None = None
     blueprint: Mapping[str, Any] | None = None
+    tokens: Tokens | None = None
 
     @property
     def is_whole(self) -> bool:
         """Whether it is a transformer of tokens, which is not split."""
-        return self.features is self.network
+        return self.tokens is not None
+
+    def tokens_at(self, size: int) -> Tokens:
+        """How the tokens of a transformer stand on an image of `size` pixels.
+
+        Raises:
+            InputError: if it takes no images of that size.
+        """
+        if self.tokens is not None and self.tokens.size == size:
+            return self.tokens
+        try:
+            return tokens_of(self.features, size)
+        except Exception as error:  # networks for one size only refuse others in many ways
+            raise InputError(f"{self.name} cannot be put behind a wall: {reason_of(error)}.") from error
 
 
 def made(
@@ -78,15 +93,17 @@ def made(
     Raises:
         InputError: if it cannot be split.
     """
-    size = known.transform.size if known.transform else IMAGE_SIZE
+    size, tokens = known.transform.size if known.transform else IMAGE_SIZE, None
     try:
         features, head = split(name, network.eval(), size)
     except InputError as no_map:
-        if not is_token_transformer(network, size):
+        try:
+            tokens = tokens_of(network, size)
+        except Exception:  # networks fail on images of other sizes in many ways
             raise no_map from None
         features, head = network, nn.Identity()
     said, names = (known.mean, known.std), known.class_names
-    return Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint)
+    return Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint, tokens)
 
 
 def split_classifier(model: nn.Module) -> Backbone:

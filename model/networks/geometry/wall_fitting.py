@@ -8,7 +8,6 @@ import torch
 
 from stackwalls.model.boxes import Box
 from stackwalls.model.errors import InputError, quotable
-from stackwalls.model.networks.attention.image_tokens import tokens_of
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
@@ -108,7 +107,7 @@ def fitting_wall(backbone: Backbone, wall: Wall) -> Wall:
             it is.
     """
     if backbone.is_whole:
-        return wall.widened(wall.image_size // tokens_of(backbone.features, wall.image_size).grid)
+        return wall.widened(wall.image_size // backbone.tokens_at(wall.image_size).grid)
     with preserved(backbone.features), torch.no_grad():
         shape = map_shape(backbone, wall.image_size)
         fits = wall.image_size % shape[-1] == 0

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.networks.backbones.splitting import logits_of
-from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.blind_model import BlindModel, wall_kind_of
 from stackwalls.model.networks.files.weights import check_usable
 from stackwalls.model.networks.proof.certificate import Certificate, Check, NotBlindError
 from stackwalls.model.networks.registry import Network, asked_wall, find_network, is_walled
@@ -218,7 +218,7 @@ def _certify(model: nn.Module, wall: Wall | None, images: torch.Tensor | None, s
         "dtype": str(dtype).removeprefix("torch."),
         "torch": torch.__version__,
     }
-    return Certificate(name, str(wall), wall.chance, checks, setting)
+    return Certificate(name, str(wall), wall.chance, checks, setting, wall_kind_of(model))
 
 
 def require_certificate(model: nn.Module, wall: Wall | str | None = None, seed: int = 0) -> Certificate:
