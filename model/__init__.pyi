@@ -61,6 +61,7 @@ from .networks import (
     BlindModel as BlindModel,
     Certificate as Certificate,
     Check as Check,
+    Curtain as Curtain,
     MaskedVGG16 as MaskedVGG16,
     Network as Network,
     NotBlindError as NotBlindError,

@@ -1,4 +1,3 @@
-from .attention.attention_wall import WALL_KINDS as WALL_KINDS, WallKind as WallKind
 from .attention.walled_transformer import Attended as Attended, WalledTransformer as WalledTransformer
 from .backbones.backbone import (
     Backbone as Backbone,
@@ -7,7 +6,8 @@ from .backbones.backbone import (
 from .backbones.names import load_backbone as load_backbone
 from .backbones.own_networks import load_checkpoint as load_checkpoint
 from .behind_a_wall import walled as walled
-from .blind_model import BlindModel as BlindModel
+from .blind_model import WALL_KINDS as WALL_KINDS, BlindModel as BlindModel, WallKind as WallKind
+from .curtain import Curtain as Curtain
 from .files.checkpoints import (
     load_authors_checkpoint as load_authors_checkpoint,
     load_model_file as load_model_file,

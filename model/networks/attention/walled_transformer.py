@@ -17,17 +17,12 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
-from stackwalls.model.networks.attention.attention_wall import (
-    WALL_KINDS,
-    AttentionRecord,
-    AttentionTo,
-    AttentionWall,
-    WallKind,
-)
+from stackwalls.model.networks.attention.attention_wall import AttentionRecord, AttentionTo, AttentionWall
 from stackwalls.model.networks.attention.image_tokens import Tokens, tokens_of
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.splitting import logits_of
-from stackwalls.model.networks.walled_network import WalledNetwork, file_names
+from stackwalls.model.networks.blind_model import OR_A_CURTAIN, WallKind
+from stackwalls.model.networks.walled_network import CURTAIN_DERIVATION, WalledNetwork, file_names
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
 
@@ -71,13 +66,13 @@ class WalledTransformer(WalledNetwork):
 
     Args:
         backbone: the network, as a whole. Its blocks are changed: inside this module they follow the wall.
-        wall: the dead zone; its edges must be multiples of the patch size.
+        wall: the dead zone; its edges must be multiples of the patch size, unless it is a curtain.
         kind: see `WallKind`.
         layer: the map that is explained is what enters this block; the last one by default, negative from the end.
 
     Attributes:
         tokens: how they stand on the image.
-        dead: `(tokens,)` bool, those behind the wall.
+        dead: `(tokens,)` bool, those behind the wall; behind a curtain none.
 
     Raises:
         InputError: if the network is not such a transformer, or the wall or the layer does not fit.
@@ -86,23 +81,22 @@ class WalledTransformer(WalledNetwork):
     settings: Mapping[str, Any] = {"kind": "cut", "layer": -1}
 
     def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: int = -1) -> None:
-        super().__init__(backbone, wall)
-        if kind not in WALL_KINDS:
-            raise InputError(f"Expected the kind of the wall to be {' or '.join(WALL_KINDS)}, but got {kind!r}.")
+        super().__init__(backbone, wall, kind)
         self.network = _with_torchs_attention(backbone.features)
-        self.wall_kind: WallKind = kind
-        self.name = self.name if kind == "cut" else f"sink:{backbone.name}"
         self.tokens = _tokens_of(backbone.name, self.network, wall.image_size)
-        self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
         self._last = len(self.tokens.blocks) - 1
         self.layer = _block_number(layer, self._last)
         self.settings = {"kind": kind, "layer": layer}
-        dead = torch.from_numpy(self.map_wall.mask()).flatten()
+        dead = torch.zeros(self.tokens.grid**2, dtype=torch.bool)
+        if kind != "curtain":
+            self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
+            dead = torch.from_numpy(self.map_wall.mask()).flatten()
         self.dead = nn.Buffer(torch.cat([dead.new_zeros(self.tokens.prefix), dead]), persistent=False)
         self.eval()
         for number, block in enumerate(self.tokens.blocks):
             block.forward = partial(self._block, number, block.forward)
-        self.keys = nn.Buffer(self._keys_behind_the_sink(), persistent=False)
+        keys = torch.empty(0) if kind == "curtain" else self._keys_behind_the_sink()
+        self.keys = nn.Buffer(keys, persistent=False)
         self._file_names = file_names(self, backbone.network)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -134,18 +128,29 @@ class WalledTransformer(WalledNetwork):
         return self._continued(tokens[:, None].expand(-1, int((~self.dead).sum()), -1), self._last + 1)
 
     def attended(self, images: torch.Tensor) -> Attended:
-        """The forward pass of `(N, 3, H, W)` images with the weights of every attention, and what each block gives."""
+        """The forward pass of `(N, 3, H, W)` images with the weights of every attention, and what each block gives.
+
+        Raises:
+            InputError: behind a curtain, if the blocks have no attention that can be read.
+        """
         weights, outputs = list[torch.Tensor](), list[torch.Tensor]()
         logits = self._run(images, self._pass(weights=weights, outputs=outputs))
+        if not weights or len(weights) % len(self.tokens.blocks):
+            raise InputError(f"{self.name}: {_NO_ATTENTION}, so its attention cannot be read.")
         return Attended(logits, weights, outputs)
 
     def _pass(self, weights: list[torch.Tensor] | None = None, **settings: Any) -> _Pass:
-        return _Pass(self, AttentionWall(self.dead, self.wall_kind, self.keys, weights), **settings)
+        return _Pass(self, self._attention(weights), **settings)
+
+    def _attention(self, weights: list[torch.Tensor] | None = None) -> AttentionWall:
+        attention = AttentionWall(self.dead, self.wall_kind, self.keys, weights)
+        attention.active = self.wall_kind != "curtain" or weights is not None  # else it is the network's own
+        return attention
 
     def _continued(self, tokens: torch.Tensor, first: int) -> torch.Tensor:
         """From what enters block `first` to logits; the image does not matter then."""
         size = self.wall.image_size
-        attention = AttentionWall(self.dead, self.wall_kind, self.keys)
+        attention = self._attention()
         attention.calls = first * len(self.keys) // len(self.tokens.blocks)
         now = _Pass(self, attention, first, tokens)
         return self._run(tokens.new_zeros(len(tokens), 3, size, size), now)
@@ -154,7 +159,7 @@ class WalledTransformer(WalledNetwork):
         token = _PASS.set(now)
         try:
             with now.attention:
-                output = self.network(images)
+                output = self.network(self.curtained(images))
         finally:
             _PASS.reset(token)
         logits: torch.Tensor = logits_of(output)
@@ -205,16 +210,18 @@ class WalledTransformer(WalledNetwork):
         except Exception as error:  # what reads a grid of tokens fails on part of it in many ways
             reason = f"what follows its blocks does not run on the seen tokens alone ({reason_of(error)})"
         if not record.keys or len(record.keys) % len(self.tokens.blocks):
-            reason = reason or "its blocks do not call torch's scaled dot-product attention"
+            reason = reason or _NO_ATTENTION
         if reason:
             raise InputError(
                 f"{self.name} cannot be put behind a wall: {reason}. Use timm's or transformers' ViT, DeiT, DINOv2, "
-                "DINOv3, EVA-02, BEiT, CLIP or SigLIP."
+                f"DINOv3, EVA-02, BEiT, CLIP or SigLIP, {OR_A_CURTAIN}."
             )
         return torch.stack(record.keys)
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
+        if self.wall_kind == "curtain":
+            return CURTAIN_DERIVATION
         seen, dead = int((~self.dead).sum()), int(self.dead.sum())
         how = {
             "cut": "attention does not cross the wall",
@@ -239,11 +246,14 @@ def _with_torchs_attention(network: nn.Module) -> nn.Module:
     return network
 
 
+_NO_ATTENTION = "its blocks do not call torch's scaled dot-product attention"
+
+
 def _tokens_of(name: str, network: nn.Module, size: int) -> Tokens:
     try:
         return tokens_of(network, size)
     except Exception as error:  # networks for one size only refuse others in many ways
-        raise InputError(f"{name} cannot be put behind a wall: {reason_of(error)}.") from error
+        raise InputError(f"{name} cannot be put behind a wall: {reason_of(error)}; {OR_A_CURTAIN}.") from error
 
 
 def _on_patches(name: str, wall: Wall, grid: int) -> Wall:

