@@ -1,5 +1,7 @@
 """The wall without training, of the kind that fits the network."""
 
+from dataclasses import replace
+
 from torch import nn
 
 from stackwalls.model.errors import InputError
@@ -53,7 +55,12 @@ def walled(
         wall = Wall.parse(wall, None if "@" in wall else size)
     _check_kind(backbone, kind)
     if backbone.is_whole and not backbone.unsplit:
-        return WalledTransformer(backbone, wall, kind, layer).eval()
+        try:
+            return WalledTransformer(backbone, wall, kind, layer).eval()
+        except InputError as no_tokens:
+            if kind != "curtain" or layer != -1:
+                raise
+            backbone = replace(backbone, unsplit=str(no_tokens))
     if kind == "sink" or layer != -1:
         raise InputError(
             f"{backbone.name} is a convolutional network: a wall that is a sink, and another layer, are for vision "

@@ -12,9 +12,9 @@ import transformers
 from torch import nn
 
 from stackwalls.model import (
+    WALL_KINDS,
     InputError,
     NotBlindError,
-    WALL_KINDS,
     WalledTransformer,
     WallKind,
     certify,

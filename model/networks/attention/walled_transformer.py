@@ -98,6 +98,7 @@ class WalledTransformer(WalledNetwork):
         keys = torch.empty(0) if kind == "curtain" else self._keys_behind_the_sink()
         self.keys = nn.Buffer(keys, persistent=False)
         self._file_names = file_names(self, backbone.network)
+        self._check_that_it_splits()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
@@ -217,6 +218,18 @@ class WalledTransformer(WalledNetwork):
                 f"DINOv3, EVA-02, BEiT, CLIP or SigLIP, {OR_A_CURTAIN}."
             )
         return torch.stack(record.keys)
+
+    def _check_that_it_splits(self) -> None:
+        """Raise an `InputError` if the blocks are not all that leads from the image to the head."""
+        size = self.wall.image_size
+        image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        with preserved(self), torch.no_grad():
+            whole, split = self(image), self.from_parts(*self.parts(image))
+        if not torch.allclose(split, whole, rtol=1e-4, atol=1e-4 * float(whole.abs().max())):
+            raise InputError(
+                f"{self.name} cannot be put behind a wall: its head reads more than what its last block gives; "
+                f"{OR_A_CURTAIN}."
+            )
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""

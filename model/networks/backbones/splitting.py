@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -71,7 +72,7 @@ def _check_bits(name: str, model: nn.Module, parts: Split, size: int) -> None:
         raise
     except Exception as error:  # heads of other architectures fail in many ways
         raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
-    if activations.ndim != 4:
+    if not isinstance(activations, torch.Tensor) or activations.ndim != 4:
         raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}")
     if not torch.equal(expected, found):
         raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
@@ -239,7 +240,7 @@ _NO_MAPS = (nn.Dropout, nn.Softmax, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 
 
 def last_map(model: nn.Module, size: int) -> nn.Module | None:
-    """The module of a classifier whose output is the last square map `(N, C, h, w)` that its logits depend on.
+    """The module of a classifier that runs once, to give the last square map `(N, C, h, w)` its logits depend on.
 
     None if there is no map of at least 2 × 2 cells on images of `size` pixels.
     """
@@ -254,7 +255,8 @@ def last_map(model: nn.Module, size: int) -> nn.Module | None:
         for module in model.modules():
             module.register_forward_hook(note)
         logits = logits_of(model(torch.zeros(2, 3, size, size, requires_grad=True)))
-        for module, output in reversed(maps):
+        runs = Counter(module for module, _ in maps)
+        for module, output in reversed([(module, output) for module, output in maps if runs[module] == 1]):
             if torch.autograd.grad(logits.sum(), output, retain_graph=True, allow_unused=True)[0] is not None:
                 return module
     return None
