@@ -19,6 +19,7 @@ from stackwalls.model import (
     IMAGENET_STD,
     VGG16_WALL,
     BlindModel,
+    ClassTexts,
     Curtain,
     InputError,
     KeptState,
@@ -54,8 +55,7 @@ class Subject:
 
     Attributes:
         model: `(N, 3, H, W)` normalized images to logits `(N, classes)`.
-        map_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read; None if there is
-            no map (see `target_layer`).
+        map_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read; None: no map.
         wall: the dead zone in pixels.
         name: for tables and reports.
         mean: of the RGB channels in [0, 1], subtracted from the input.
@@ -163,8 +163,8 @@ class Subject:
         """
         if self.map_layer is None:
             raise InputError(
-                f"{self.name} makes no map (N, C, h, w) that was found, so there is nothing for class activation maps "
-                "to weigh: use methods that explain pixels, such as captum's IntegratedGradients."
+                f"{self.name} makes no map (N, C, h, w) for class activation maps to weigh: use methods that explain "
+                "pixels, such as captum's IntegratedGradients."
             )
         return self.map_layer
 
@@ -257,6 +257,8 @@ def network_and_wall(
     of_data = next(iter(walls), None)
     if isinstance(model, str | Path) and is_walled(str(model)):
         return find_network(model, weights, wall, of_data, class_names), None
+    if isinstance(class_names, ClassTexts):
+        raise InputError("`classes_as` (--classes-as) is for CLIP and SigLIP behind a wall, walled:hf/user/name.")
     network = find_network(model, weights, wall, of_data)
     wall = wall_of(wall, own_transform(network))
     if wall is None and not require_blind and getattr(network, "wall", None) is None:

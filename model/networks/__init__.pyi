@@ -5,6 +5,7 @@ from .backbones.backbone import (
 )
 from .backbones.names import load_backbone as load_backbone
 from .backbones.own_networks import load_checkpoint as load_checkpoint
+from .backbones.zero_shot import ClassTexts as ClassTexts, class_texts as class_texts
 from .behind_a_wall import walled as walled
 from .blind_model import WALL_KINDS as WALL_KINDS, BlindModel as BlindModel, WallKind as WallKind
 from .curtain import Curtain as Curtain

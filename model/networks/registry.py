@@ -18,6 +18,7 @@ from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, s
 from stackwalls.model.networks.backbones.names import load_backbone
 from stackwalls.model.networks.backbones.own_networks import load_checkpoint
 from stackwalls.model.networks.backbones.splitting import logits_of
+from stackwalls.model.networks.backbones.zero_shot import ClassTexts, class_texts
 from stackwalls.model.networks.behind_a_wall import wall_near, walled
 from stackwalls.model.networks.blind_model import WALL_KINDS, BlindModel, WallKind
 from stackwalls.model.networks.curtain import Curtain
@@ -82,6 +83,7 @@ def load_model(
     dataset_wall: Wall | None = None,
     class_names: Sequence[str] | str | Path | None = None,
     *,
+    classes_as: str | None = None,
     pretrained: bool = True,
 ) -> BlindModel:
     """Load the network that a name stands for.
@@ -99,6 +101,7 @@ def load_model(
         dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
         class_names: the name of each logit of a walled network, or the file that has them (see `read_label_space`).
+        classes_as: of a CLIP or SigLIP of transformers: the text of a class, with `{}` in the place of its name.
         pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
@@ -106,7 +109,8 @@ def load_model(
             not a name for each class.
         RunError: if pretrained weights cannot be loaded.
     """
-    names = read_label_space(class_names).names if isinstance(class_names, str | Path) else class_names
+    names = class_texts(class_names, classes_as)
+    names = read_label_space(names).names if isinstance(names, str | Path) else names
     if is_walled(spec):
         kind = next(kind for kind, prefix in WALL_KINDS.items() if spec.startswith(prefix))
         backbone = _backbone(spec.removeprefix(WALL_KINDS[kind]), kind, weights, names, pretrained)
@@ -143,7 +147,10 @@ def _backbone(
     name: str, kind: WallKind, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool
 ) -> Backbone:
     """The backbone behind `walled:` or another kind of wall, with the class names that were given."""
+    texts = names if isinstance(names, ClassTexts) else None
     found: nn.Module | None = model_from(name) if is_import_spec(name) else None
+    if texts is not None and (found is not None or weights is not None):
+        raise InputError(f"{name} is a classifier already: --classes-as is for CLIP and SigLIP of transformers (hf/…).")
     if not pretrained and (weights is not None or found is not None):
         raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
     if weights is not None:
@@ -154,8 +161,8 @@ def _backbone(
         backbone = split_classifier(found)
     else:
         name = f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name
-        backbone = load_backbone(name, pretrained, split=kind != "curtain")
-    if names is None:
+        backbone = load_backbone(name, pretrained, split=kind != "curtain", texts=texts)
+    if names is None or texts is not None:
         return backbone
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
     with preserved(backbone.features), torch.no_grad():

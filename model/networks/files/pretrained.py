@@ -50,6 +50,7 @@ _WALLED = _SHARED | {"wall": TEXT, "backbone": TEXT, "weights": nullable(TEXT)}
 _OWN_WEIGHTS = {
     "num_classes": COUNT,
     "config": OBJECT,
+    "classes_as": TEXT,
     "class_names": {"anyOf": [{"type": "null"}, each(TEXT)]},
     "transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG}, closed=True),
     "mean": _CHANNELS,
