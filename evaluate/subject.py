@@ -19,6 +19,8 @@ from stackwalls.model import (
     IMAGENET_STD,
     VGG16_WALL,
     BlindModel,
+    ClassTexts,
+    Curtain,
     InputError,
     KeptState,
     Network,
@@ -53,7 +55,7 @@ class Subject:
 
     Attributes:
         model: `(N, 3, H, W)` normalized images to logits `(N, classes)`.
-        target_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read.
+        map_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read; None: no map.
         wall: the dead zone in pixels.
         name: for tables and reports.
         mean: of the RGB channels in [0, 1], subtracted from the input.
@@ -63,7 +65,7 @@ class Subject:
     """
 
     model: nn.Module
-    target_layer: nn.Module
+    map_layer: nn.Module | None
     wall: Wall
     name: str
     mean: tuple[float, float, float]
@@ -105,12 +107,12 @@ class Subject:
                 f"{wall} is of {wall.image_size} × {wall.image_size}: name one of its size, such as "
                 f"bottom:{transform.size // 4}@{transform.size}."
             )
-        if target_layer is None:
+        if target_layer is None and not isinstance(model, Curtain):  # which knows that there is none
             raise InputError(
                 f"{name} names no target layer: set its attribute `target_layer`, or pass it (`target_layer=`): the "
                 f"module whose output is the map (N, C, h, w). To make it blind without training, {_PUT_BEHIND}."
             )
-        if all(target_layer is not module for module in model.modules()):
+        if target_layer is not None and all(target_layer is not module for module in model.modules()):
             raise InputError(f"The target layer {type(target_layer).__name__} is not a module of {name}.")
         sides = model.sides if isinstance(model, Walled) else ()
         if any(target_layer is module for side in sides for module in side.modules()):
@@ -153,9 +155,25 @@ class Subject:
             )
 
     @property
-    def layer_name(self) -> str:
-        """The target layer's name in `named_modules`."""
-        return next(str(name) for name, module in self.model.named_modules() if module is self.target_layer)
+    def target_layer(self) -> nn.Module:
+        """The `map_layer`, for a method that needs one.
+
+        Raises:
+            InputError: if there is none.
+        """
+        if self.map_layer is None:
+            raise InputError(
+                f"{self.name} makes no map (N, C, h, w) for class activation maps to weigh: use methods that explain "
+                "pixels, such as captum's IntegratedGradients."
+            )
+        return self.map_layer
+
+    @property
+    def layer_name(self) -> str | None:
+        """The target layer's name in `named_modules`; None if there is no map."""
+        if self.map_layer is None:
+            return None
+        return next(str(name) for name, module in self.model.named_modules() if module is self.map_layer)
 
     @cached_property
     def kept(self) -> KeptState:
@@ -185,13 +203,16 @@ class Subject:
         size = self.wall.image_size
         image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
         with preserved(self.model), torch.enable_grad():
-            self.target_layer.register_forward_hook(lambda _module, _inputs, output: maps.append(output))
+            if self.map_layer is not None:
+                self.map_layer.register_forward_hook(lambda _module, _inputs, output: maps.append(output))
             logits = self.model(image.requires_grad_(True))
             if not isinstance(logits, torch.Tensor):
                 raise InputError(
                     f"{self.name} gives an object of type {type(logits).__name__}: expected logits (N, classes) as one "
                     "tensor. Wrap the network in a module that returns them."
                 )
+            if self.map_layer is None:
+                return logits.shape[1]
             if not maps:
                 raise InputError(f"The target layer {self.layer_name} of {self.name} does not run: name another one.")
             found = maps[-1]
@@ -236,6 +257,8 @@ def network_and_wall(
     of_data = next(iter(walls), None)
     if isinstance(model, str | Path) and is_walled(str(model)):
         return find_network(model, weights, wall, of_data, class_names), None
+    if isinstance(class_names, ClassTexts):
+        raise InputError("`classes_as` (--classes-as) is for CLIP and SigLIP behind a wall, walled:hf/user/name.")
     network = find_network(model, weights, wall, of_data)
     wall = wall_of(wall, own_transform(network))
     if wall is None and not require_blind and getattr(network, "wall", None) is None:

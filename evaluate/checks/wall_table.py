@@ -38,10 +38,13 @@ class WallTable:
         """From one evaluation behind each wall, each on one dataset that was made for it.
 
         Raises:
-            InputError: if there are none, one was judged by another wall or has several datasets, or they mix kinds.
+            InputError: if there are none, they are of several networks or kinds of walls, or one was judged by another
+                wall, or has several datasets.
         """
         if not results:
             raise InputError("There are no results to combine: name at least one wall.")
+        if len(networks := dict.fromkeys(str(found.run["model"]) for found in results.values())) > 1:
+            raise InputError(f"The results are of {', '.join(networks)}: expected one network behind all walls.")
         for wall, found in results.items():
             if found.wall != wall:
                 raise InputError(f"The results given for {wall} were judged by {found.wall}.")

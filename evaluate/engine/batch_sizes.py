@@ -87,7 +87,7 @@ def pass_bytes(subject: Subject) -> tuple[int, int, int]:
         nonlocal largest, of_target, kept
         largest = max(largest, _bytes_of(inputs) + _bytes_of(output))
         kept += _bytes_of(output) if next(module.children(), None) is None else 0
-        if module is subject.target_layer:
+        if module is subject.map_layer:
             of_target = _bytes_of(output)
 
     size = subject.wall.image_size

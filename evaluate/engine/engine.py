@@ -282,5 +282,5 @@ def _precision_note(asked: Precision, used: Precision) -> str | None:
 def engine_methods(subject: Subject, names: Sequence[str]) -> tuple[str, ...]:
     """The `names` that the engine computes on this network: none unless it splits at the layer to be explained."""
     model = subject.model
-    splits = isinstance(model, BlindModel) and subject.target_layer is model.target_layer
+    splits = isinstance(model, BlindModel) and model.splits and subject.map_layer is model.target_layer
     return tuple(name for name in names if splits and name in ENGINE_METHODS)

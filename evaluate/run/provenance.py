@@ -86,7 +86,7 @@ def describe_run(
     `weights` is the network's `identity.weights_hash`; `method_notes` says how methods were called, where needed;
     `blind` is whether the certificate passed; `provenance` is anything else, such as the command line.
     """
-    own = subject.target_layer is getattr(subject.model, "target_layer", subject.target_layer)
+    own = subject.map_layer is getattr(subject.model, "target_layer", subject.map_layer)
     return {
         "format": RUN_FORMAT,
         "model": subject.name,

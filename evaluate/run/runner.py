@@ -37,6 +37,7 @@ from stackwalls.model import (
     NotBlindError,
     Wall,
     certify,
+    class_texts,
     memory_errors,
     placed,
     require_certificate,
@@ -59,6 +60,7 @@ def evaluate(
     target_layer: nn.Module | None = None,
     weights: str | Path | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    classes_as: str | None = None,
     device: torch.device | str | None = None,
     certificate: Certificate | None = None,
     require_blind: bool = True,
@@ -90,17 +92,15 @@ def evaluate(
         wall: the dead zone by which maps are judged, also as text such as "bottom:54"; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
         weights: of a network named `masked-vgg16` or `baseline-vgg16`.
-        class_names: of the logits, or a file with one a line; by default the model's own (`class_names`, transformers'
-            `config.id2label`, `class_indices`), or ImageNet-1k's.
+        class_names: of the logits, or a file with one a line; by default the model's own, or ImageNet-1k's.
+        classes_as: see `load_model`; of the names of the first dataset's classes by default.
         device: such as "cuda"; by default a named network goes to a GPU if there is one, and a module stays.
         certificate: of this model and wall, if there is one already.
-        require_blind: False accepts a network that is not blind, for comparison (`wall` must be given if it has none
-            of its own); the results say so everywhere.
-        out: a folder for the results: new, empty, or with an unfinished run of the same arguments. Results that the
-            same run has finished are returned as they are. Nothing is kept on disk by default.
+        require_blind: False accepts a network that is not blind (give `wall` if it has none); the results say so.
+        out: a folder for the results: new, empty, or with a run of the same arguments, which is resumed, or returned as
+            it is if it has finished. Nothing is kept on disk by default.
         overwrite: whether existing results in `out` may be replaced; for a single process.
-        launch: this process among several that share the run through `out`, such as `Launch.of()`; a single process
-            by default. The results do not depend on their number.
+        launch: this process among several that share the run through `out`, such as `Launch.of()`; by default alone.
         pdf: whether to write the figures to `out` as PDF too.
         progress: whether to show a progress bar on stderr.
         provenance: what else the report should say about the run, such as the command line.
@@ -122,10 +122,11 @@ def evaluate(
     if out is not None:
         check_folder(Path(out), overwrite=True)
     walls = {source.wall for source in sources if source.wall is not None}
-    network, wall = network_and_wall(model, weights, wall, walls, require_blind, class_names)
+    names = class_texts(class_names, classes_as, sources[0].classes.names)
+    network, wall = network_and_wall(model, weights, wall, walls, require_blind, names)
     place = device if device is not None or isinstance(model, nn.Module) else "auto"
     with placed(network, place, launch.local_rank), _exact_arithmetic():
-        subject = Subject.of(network, wall, target_layer, class_names)
+        subject = Subject.of(network, wall, target_layer, names)
         for source in sources:
             subject.check_fits(source)
         sizes = _batch_sizes(subject, spec, by_attention(subject, registered(named)))
@@ -215,10 +216,7 @@ def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> N
     if launch.world > 1 and out is None:
         raise InputError("Several processes share a run through a folder: name one (`out=`, --out).")
     if launch.world > 1 and overwrite:
-        raise InputError(
-            f"Several processes cannot agree on who replaces the results in {out}: delete them, or choose another "
-            "folder, and leave out --overwrite."
-        )
+        raise InputError(f"Several processes cannot agree on who replaces {out}: delete it, and leave out --overwrite.")
 
 
 def _batch_sizes(subject: Subject, spec: EvaluationSpec, attention: Sequence[AttentionExplainer]) -> BatchSizes:

@@ -1,4 +1,3 @@
-from .attention.attention_wall import WALL_KINDS as WALL_KINDS, WallKind as WallKind
 from .attention.walled_transformer import Attended as Attended, WalledTransformer as WalledTransformer
 from .backbones.backbone import (
     Backbone as Backbone,
@@ -6,13 +5,17 @@ from .backbones.backbone import (
 )
 from .backbones.names import load_backbone as load_backbone
 from .backbones.own_networks import load_checkpoint as load_checkpoint
+from .backbones.zero_shot import ClassTexts as ClassTexts, class_texts as class_texts
 from .behind_a_wall import walled as walled
 from .blind_model import (
+    WALL_KINDS as WALL_KINDS,
     WALL_KINDS_IN_WORDS as WALL_KINDS_IN_WORDS,
     BlindModel as BlindModel,
+    WallKind as WallKind,
     implied_wall_kind as implied_wall_kind,
     wall_kind_of as wall_kind_of,
 )
+from .curtain import Curtain as Curtain
 from .files.checkpoints import (
     load_authors_checkpoint as load_authors_checkpoint,
     load_model_file as load_model_file,

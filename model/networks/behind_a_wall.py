@@ -1,12 +1,15 @@
 """The wall without training, of the kind that fits the network."""
 
+from dataclasses import replace
+
 from torch import nn
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.attention.attention_wall import WallKind
 from stackwalls.model.networks.attention.walled_transformer import WalledTransformer
 from stackwalls.model.networks.backbones.backbone import Backbone, split_classifier
 from stackwalls.model.networks.backbones.names import load_backbone
+from stackwalls.model.networks.blind_model import WallKind
+from stackwalls.model.networks.curtain import Curtain
 from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.networks.walled_network import WalledNetwork
@@ -26,14 +29,14 @@ def walled(
         backbone: a name (see `load_backbone`: `resnet50`, `timm/resnet50`, `hf/user/name`), a torchvision, timm or
             transformers classifier with its weights (see `split_classifier`), or your own `Backbone`.
         wall: the dead zone, of any form, also as text such as "bottom:64", then of the network's own image size if it
-            names none; its edges must be multiples of the network's stride or patch. By default the paper's share of
-            the image at the bottom, widened to that.
+            names none; its edges must be multiples of the network's stride or patch, unless it is a curtain. By default
+            the paper's share of the image at the bottom, widened to that.
         pretrained: for a name: whether to load the ImageNet weights; random ones otherwise.
-        kind: of the wall; a "sink" is for vision transformers only (see `WallKind`).
+        kind: of the wall; a "sink" is for vision transformers only, a "curtain" for any network (see `WallKind`).
         layer: of a vision transformer: the map that is explained is what enters this block.
 
     Returns:
-        `Walled` for a CNN with global pooling, `WalledTransformer` for a vision transformer.
+        `WalledTransformer` for a vision transformer; for others `Walled`, which needs global pooling, or `Curtain`.
 
     Raises:
         InputError: if the name is unknown, the head depends on positions (VGG, AlexNet), or the wall does not fit.
@@ -42,19 +45,40 @@ def walled(
     Source: after DiFull of Rao, Böhle, Schiele, "Towards Better Understanding Attribution Methods" (CVPR 2022).
     """
     if isinstance(backbone, str):
-        backbone = load_backbone(backbone, pretrained)
+        backbone = load_backbone(backbone, pretrained, split=kind != "curtain")
     elif isinstance(backbone, nn.Module):
         backbone = split_classifier(backbone)
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
     if wall is None:
-        wall = fitting_wall(backbone, usual_wall(size))
+        wall = wall_near(backbone, usual_wall(size), kind)
     elif isinstance(wall, str):
         wall = Wall.parse(wall, None if "@" in wall else size)
-    if backbone.is_whole:
-        return WalledTransformer(backbone, wall, kind, layer).eval()
-    if (kind, layer) != ("cut", -1):
+    _check_kind(backbone, kind)
+    if backbone.is_whole and not backbone.unsplit:
+        try:
+            return WalledTransformer(backbone, wall, kind, layer).eval()
+        except InputError as no_tokens:
+            if kind != "curtain" or layer != -1:
+                raise
+            backbone = replace(backbone, unsplit=str(no_tokens))
+    if kind == "sink" or layer != -1:
         raise InputError(
             f"{backbone.name} is a convolutional network: a wall that is a sink, and another layer, are for vision "
             "transformers only."
         )
-    return Walled(backbone, wall).eval()
+    return (Curtain if kind == "curtain" else Walled)(backbone, wall).eval()
+
+
+def wall_near(backbone: Backbone, wall: Wall, kind: WallKind) -> Wall:
+    """The smallest wall around one that a backbone can have: itself, if it is a curtain (see `fitting_wall`).
+
+    Raises:
+        InputError: if no wall of this kind fits, or the backbone does not run on images of this size.
+    """
+    _check_kind(backbone, kind)
+    return wall if kind == "curtain" else fitting_wall(backbone, wall)
+
+
+def _check_kind(backbone: Backbone, kind: WallKind) -> None:
+    if backbone.unsplit and kind != "curtain":
+        raise InputError(backbone.unsplit)

@@ -18,26 +18,26 @@ from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, s
 from stackwalls.model.networks.backbones.names import load_backbone
 from stackwalls.model.networks.backbones.own_networks import load_checkpoint
 from stackwalls.model.networks.backbones.splitting import logits_of
-from stackwalls.model.networks.behind_a_wall import walled
-from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.backbones.zero_shot import ClassTexts, class_texts
+from stackwalls.model.networks.behind_a_wall import wall_near, walled
+from stackwalls.model.networks.blind_model import WALL_KINDS, BlindModel, WallKind
+from stackwalls.model.networks.curtain import Curtain
 from stackwalls.model.networks.files.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.files.pretrained import PretrainedFiles, find_pretrained, is_hub_id
-from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
 
-WALLED_PREFIX = "walled:"
-SINK_PREFIX = "sink:"
+WALLED_PREFIX = WALL_KINDS["cut"]
 
 Network: TypeAlias = nn.Module | str | Path | Callable[[], nn.Module]
 """Whatever `find_network` takes."""
 
 
 def is_walled(spec: str) -> bool:
-    """Whether a name is `walled:NAME`, or `sink:NAME` of a vision transformer (see `WallKind`)."""
-    return spec.startswith((WALLED_PREFIX, SINK_PREFIX))
+    """Whether a name is `walled:NAME`, `sink:NAME` or `curtain:NAME` (see `WALL_KINDS`)."""
+    return spec.startswith(tuple(WALL_KINDS.values()))
 
 
 def _vgg16(path: Path, masked: bool) -> BlindModel:
@@ -60,6 +60,7 @@ ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindMod
     "MaskedVGG16": MaskedVGG16.restored,
     "Walled": Walled.restored,
     "WalledTransformer": WalledTransformer.restored,
+    "Curtain": Curtain.restored,
 }
 """Architecture named by a config.json → function that restores it."""
 
@@ -82,14 +83,15 @@ def load_model(
     dataset_wall: Wall | None = None,
     class_names: Sequence[str] | str | Path | None = None,
     *,
+    classes_as: str | None = None,
     pretrained: bool = True,
 ) -> BlindModel:
     """Load the network that a name stands for.
 
     Args:
         spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
-            `walled:NAME` or, of a vision transformer, `sink:NAME` (see `walled` and `load_backbone`; NAME may be a
-            folder of transformers or `package.module:factory` of one's own classifier, too), a folder that
+            `walled:NAME`, of a vision transformer `sink:NAME`, of any network `curtain:NAME` (see `walled` and
+            `load_backbone`; NAME may be a folder of transformers or `package.module:factory`, too), a folder that
             `save_pretrained` wrote, or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`), or a
             `.safetensors` of this package.
         weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package; for `walled:NAME`:
@@ -99,6 +101,7 @@ def load_model(
         dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
         class_names: the name of each logit of a walled network, or the file that has them (see `read_label_space`).
+        classes_as: of a CLIP or SigLIP of transformers: the text of a class, with `{}` in the place of its name.
         pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
@@ -106,14 +109,15 @@ def load_model(
             not a name for each class.
         RunError: if pretrained weights cannot be loaded.
     """
-    names = read_label_space(class_names).names if isinstance(class_names, str | Path) else class_names
+    names = class_texts(class_names, classes_as)
+    names = read_label_space(names).names if isinstance(names, str | Path) else names
     if is_walled(spec):
-        kind, _, name = spec.partition(":")
-        backbone = _backbone(name, weights, names, pretrained)
+        kind = next(kind for kind, prefix in WALL_KINDS.items() if spec.startswith(prefix))
+        backbone = _backbone(spec.removeprefix(WALL_KINDS[kind]), kind, weights, names, pretrained)
         if dataset_wall and not isinstance(wall, Wall):
             size = dataset_wall.image_size
-            wall = Wall.parse(wall, None if "@" in wall else size) if wall else fitting_wall(backbone, dataset_wall)
-        network = walled(backbone, wall, kind="sink" if kind == "sink" else "cut")
+            wall = Wall.parse(wall, None if "@" in wall else size) if wall else wall_near(backbone, dataset_wall, kind)
+        network = walled(backbone, wall, kind=kind)
         network.origin = str(weights) if weights is not None else None
         return network
     if not pretrained:
@@ -139,9 +143,14 @@ def load_model(
     return model
 
 
-def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool) -> Backbone:
-    """The backbone behind `walled:`, with the class names that were given."""
+def _backbone(
+    name: str, kind: WallKind, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool
+) -> Backbone:
+    """The backbone behind `walled:` or another kind of wall, with the class names that were given."""
+    texts = names if isinstance(names, ClassTexts) else None
     found: nn.Module | None = model_from(name) if is_import_spec(name) else None
+    if texts is not None and (found is not None or weights is not None):
+        raise InputError(f"{name} is a classifier already: --classes-as is for CLIP and SigLIP of transformers (hf/…).")
     if not pretrained and (weights is not None or found is not None):
         raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
     if weights is not None:
@@ -151,8 +160,9 @@ def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None
     if found is not None:
         backbone = split_classifier(found)
     else:
-        backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name, pretrained)
-    if names is None:
+        name = f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name
+        backbone = load_backbone(name, pretrained, split=kind != "curtain", texts=texts)
+    if names is None or texts is not None:
         return backbone
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
     with preserved(backbone.features), torch.no_grad():

@@ -11,7 +11,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.names import from_blueprint, load_backbone
 from stackwalls.model.networks.backbones.own_networks import load_weights, reclassified, reclassified_weights
-from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.blind_model import WALL_KINDS, BlindModel, WallKind
 from stackwalls.model.networks.files.pretrained import (
     WEIGHTS_NAME,
     Pretrained,
@@ -23,24 +23,28 @@ from stackwalls.model.networks.files.weights import read_safetensors, state_sha2
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.wall import Wall
 
+CURTAIN_DERIVATION = "the forward pass replaces these pixels by the mean color before the network runs"
+
 
 class WalledNetwork(BlindModel, Pretrained):
     """A pretrained network behind a wall (see `walled`): its name, weights, classes and configuration.
 
     Attributes:
-        map_wall: the dead zone in cells of the map.
+        map_wall: the dead zone in cells of the map; not there behind a curtain, which needs none.
         stitched: the map passes it.
         settings: what else its configuration says, by the names of the constructor's arguments.
     """
 
     map_wall: Wall
     settings: Mapping[str, Any] = {}
-    wall_kind = "cut"
     _file_names: Mapping[str, str]
 
-    def __init__(self, backbone: Backbone, wall: Wall) -> None:
+    def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut") -> None:
         super().__init__()
-        self.name = f"walled:{backbone.name}"
+        if kind not in WALL_KINDS:
+            raise InputError(f"Expected the kind of the wall to be {' or '.join(WALL_KINDS)}, but got {kind!r}.")
+        self.wall_kind: WallKind = kind
+        self.name = f"{WALL_KINDS[kind]}{backbone.name}"
         self._backbone, self.library_weights, self._blueprint = backbone.name, backbone.weights, backbone.blueprint
         self.mean, self.std, self.class_names = backbone.mean, backbone.std, backbone.class_names
         self.transform = _resized(backbone.transform, wall.image_size)
@@ -53,14 +57,25 @@ class WalledNetwork(BlindModel, Pretrained):
         return self._wall
 
     @property
-    def target_layer(self) -> nn.Module:
+    def target_layer(self) -> nn.Module | None:
         """The map of the whole image."""
         return self.stitched
 
     def derive_wall(self) -> Wall | None:
-        """The pixels under the cells of the map that the head does not read."""
+        """The pixels under the cells of the map that the head does not read, or behind the curtain."""
+        if self.wall_kind == "curtain":
+            return self.wall
         stride = self.wall.image_size // self.map_wall.image_size
         return Wall(tuple(box.scaled(stride) for box in self.map_wall.boxes), self.wall.image_size)
+
+    def curtained(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images, behind a curtain with the mean color, 0, in place of the dead pixels."""
+        if self.wall_kind != "curtain":
+            return images
+        images = images.clone()
+        for box in self.wall.boxes:
+            images[(..., *box.slices)] = 0
+        return images
 
     def pretrained_config(self) -> dict[str, Any]:
         """What makes the network again: names of the backbone and its weights, or its architecture, classes and images.
@@ -140,7 +155,7 @@ class WalledNetwork(BlindModel, Pretrained):
         """
         name, weights = config["backbone"], config["weights"]
         own = weights is None
-        backbone = _with_own_weights(config, files) if own else load_backbone(name, weights=weights)
+        backbone = _with_own_weights(config, files) if own else load_backbone(name, weights=weights, split=False)
         settings = {key: config[key] for key in cls.settings}
         model = cls(backbone, Wall.parse(config["wall"]), **settings).eval()
         check_wall(model.derive_wall(), config, files)

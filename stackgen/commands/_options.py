@@ -113,8 +113,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="masked-vgg16 or baseline-vgg16 with --weights, mini-masked-vgg16 or mini-baseline-vgg16 (weights "
         "included), walled:NAME with a classifier of torchvision or timm, walled:hf/user/name of transformers, "
-        "sink:NAME for a vision transformer behind the other kind of wall, a model folder, user/name[@revision] on the "
-        "Hub, or package.module:factory",
+        "sink:NAME for a vision transformer behind the other kind of wall, curtain:NAME for any classifier, a model "
+        "folder, user/name[@revision] on the Hub, or package.module:factory",
     )
     wall = "wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)"
     add_shared(parser, weights="")
@@ -124,12 +124,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def add_class_names(parser: argparse._ActionsContainer) -> None:
-    """Declare `--class-names`, the file of them."""
-    names = (
-        "the class of each of the network's logits: a name per line, a JSON list, or a JSON object from index to name "
-        "(default: the network's own names, or ImageNet-1k's)"
-    )
+    """Declare `--class-names`, the file of them, and `--classes-as`."""
+    names = "the class of each logit: a name per line, a JSON list, or a JSON object from index to name (or its own)"
     parser.add_argument("--class-names", type=Path, metavar="FILE", help=names)
+    parser.add_argument("--classes-as", metavar="TEXT", help='a class of a CLIP or SigLIP, such as "a photo of a {}"')
 
 
 def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
@@ -137,24 +135,28 @@ def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names}
 
 
-def find_model(args: argparse.Namespace, dataset_wall: Wall | None) -> tuple[nn.Module, Wall | None]:
+def find_model(
+    args: argparse.Namespace, dataset_wall: Wall | None, classes: Sequence[str] | None = None
+) -> tuple[nn.Module, Wall | None]:
     """Load the network of `--model` to `--device`; returns it and the wall of `--wall`.
 
     Args:
         args: of a command with `add_model`.
         dataset_wall: for a walled backbone without `--wall`.
+        classes: of the images: the names for `--classes-as` without `--class-names`.
 
     Raises:
         InputError: if it is unknown, cannot be imported, or is given weights that it already includes.
     """
     import torch
 
-    from stackwalls.model import asked_wall, find_device, find_network
+    from stackwalls.model import asked_wall, class_texts, find_device, find_network
 
     device = find_device(args.device)
     if device.type == "cuda":
         torch.cuda.set_device(device)  # for methods that say .cuda()
-    network = find_network(args.model, args.weights, args.wall or None, dataset_wall, args.class_names).to(device)
+    names = class_texts(args.class_names, args.classes_as, classes)
+    network = find_network(args.model, args.weights, args.wall or None, dataset_wall, names).to(device)
     if not args.wall:
         return network, None
     return network, asked_wall(args.wall, network, dataset_wall)

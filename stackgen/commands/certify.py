@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.model import certify
 
     with options.plain_warnings():
-        named = options.values(args, "weights", "class_names", "seed")
+        named = options.values(args, "weights", "class_names", "classes_as", "seed")
         certificate = certify(args.model, args.wall or None, **named)
     options.print_result(args, certificate.to_dict(), certificate.text())
     return 0 if certificate.passed else 1

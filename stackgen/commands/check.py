@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     with options.plain_warnings():
         space = parse_label_space(args.label_space) if args.label_space else None
         source = open_dataset(args.dataset, label_space=space)
-    model, wall = options.find_model(args, source.wall)
+    model, wall = options.find_model(args, source.wall, source.classes.names)
     new = not args.out.exists()
     with disk_errors(args.out, resumes=False):  # before anything is computed
         args.out.mkdir(parents=True, exist_ok=True)

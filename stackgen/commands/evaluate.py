@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         require_blind=not args.not_blind,
         launch=Launch.of(),
         provenance={"command": without_tokens(as_text(shlex.join(["stackgen", *sys.argv[1:]])))},
-        **options.values(args, "weights", "class_names", "device", "out", "overwrite", "pdf"),
+        **options.values(args, "weights", "class_names", "classes_as", "device", "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
     options.print_result(args, found, f"{results.report_text()}\n\nLook at:  {args.out / 'report.html'}")

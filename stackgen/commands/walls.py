@@ -95,7 +95,7 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
 
     if not is_walled(args.model):
         several = "Only a walled backbone can be evaluated behind several walls"
-        raise InputError(f"{several}: expected walled:NAME, not {args.model}.")
+        raise InputError(f"{several}: expected walled:NAME, sink:NAME or curtain:NAME, not {args.model}.")
     methods, limits = options.parse_methods(args.methods)
     named = named_methods(methods)
     if methods is None:
@@ -113,7 +113,7 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
 def _network(args: argparse.Namespace, wall: Wall) -> BlindModel:
     from stackwalls.model import load_model
 
-    return load_model(args.model, args.weights, wall, class_names=args.class_names)
+    return load_model(args.model, args.weights, wall, **options.values(args, "class_names", "classes_as"))
 
 
 def _usual_walls(size: int | None) -> list[str]:

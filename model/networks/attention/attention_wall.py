@@ -7,21 +7,14 @@ answered here: the network's own code is neither changed nor known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from stackwalls.model.errors import InputError
-
-WallKind = Literal["cut", "sink"]
-"""cut: no attention across the wall, in either direction. sink: what the seen side finds behind the wall are keys that
-are the same for all images and values of zero, so that attention falls there and brings nothing; the dead side sees
-everything.
-"""
-
-WALL_KINDS: tuple[WallKind, ...] = get_args(WallKind)
+from stackwalls.model.networks.blind_model import WallKind
 
 _ATTENTION = F.scaled_dot_product_attention
 
@@ -109,7 +102,7 @@ class AttentionWall(AttentionTo):
 
     Args:
         dead: `(tokens,)` bool.
-        kind: see `WallKind`.
+        kind: "sink", or no attention across the wall.
         keys: `(attentions, heads, dead tokens, d)` behind a sink.
         weights: gets the attention weights `(N, heads, tokens, tokens)` of each call, differentiable, if it is a list;
             without gradients, their mean over the heads `(N, 1, tokens, tokens)`. All are computed then, zeros across
@@ -183,7 +176,7 @@ class AttentionWall(AttentionTo):
         return scores.softmax(-1)
 
     def _sides(self, key: torch.Tensor, value: torch.Tensor) -> Iterator[_Side]:
-        if self.kind == "cut":
+        if self.kind != "sink":
             yield _Side(self.seen, key, value, self.seen)
             yield _Side(self.dead, key, value, self.dead)
             return

@@ -39,22 +39,29 @@ def tokens_of(model: nn.Module, size: int) -> Tokens:
     grids, tuples = list[int](), set[nn.Module]()
 
     def note(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, tuple):
+        if isinstance(output, tuple) and len(output) == 1:
             tuples.add(module)
-        found = output[0] if isinstance(output, tuple) else output
-        if isinstance(found, torch.Tensor):
-            shapes.setdefault(module, found.shape)
-            if isinstance(module, nn.Conv2d) and found.shape[-2] == found.shape[-1]:
-                grids.append(found.shape[-1])
+            output = output[0]
+        if isinstance(output, torch.Tensor):
+            shapes.setdefault(module, output.shape)
+            if isinstance(module, nn.Conv2d) and output.shape[-2] == output.shape[-1]:
+                grids.append(output.shape[-1])
 
     with preserved(model), torch.no_grad():
         for module in model.modules():
             module.register_forward_hook(note)
         model(torch.zeros(1, 3, size, size))
-    for series in model.modules() if grids else ():
+    found: Tokens | None = None
+    for series in model.modules():
         blocks = tuple(series.children()) if isinstance(series, nn.ModuleList | nn.Sequential) else ()
         passed = {shapes.get(block) for block in blocks}
         shape = passed.pop() if len(passed) == 1 else None
-        if len(blocks) > 1 and shape is not None and len(shape) == 3 and shape[1] >= grids[-1] ** 2:
-            return Tokens(blocks, shape[1] - grids[-1] ** 2, grids[-1], blocks[0] in tuples, size)
-    raise InputError("it has no blocks that pass on one token for each patch, as ViT, DeiT, DINOv2, EVA-02 and BEiT do")
+        grid = max((each for each in grids if shape is not None and each**2 <= shape[1]), default=0)
+        if len(blocks) > 1 and shape is not None and len(shape) == 3 and grid and (not found or grid < found.grid):
+            # of a hierarchical one, the last stage
+            found = Tokens(blocks, shape[1] - grid**2, grid, blocks[0] in tuples, size)
+    if found is None:
+        raise InputError(
+            "it has no blocks that pass on one token for each patch, as ViT, DeiT, DINOv2, EVA-02 and BEiT do"
+        )
+    return found

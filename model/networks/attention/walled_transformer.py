@@ -17,16 +17,11 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
-from stackwalls.model.networks.attention.attention_wall import (
-    WALL_KINDS,
-    AttentionRecord,
-    AttentionTo,
-    AttentionWall,
-    WallKind,
-)
+from stackwalls.model.networks.attention.attention_wall import AttentionRecord, AttentionTo, AttentionWall
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.splitting import logits_of
-from stackwalls.model.networks.walled_network import WalledNetwork, file_names
+from stackwalls.model.networks.blind_model import OR_A_CURTAIN, WallKind
+from stackwalls.model.networks.walled_network import CURTAIN_DERIVATION, WalledNetwork, file_names
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
 
@@ -71,14 +66,14 @@ class WalledTransformer(WalledNetwork):
 
     Args:
         backbone: the network, as a whole. Its blocks are changed: inside this module they follow the wall.
-        wall: the dead zone; its edges must be multiples of the patch size.
+        wall: the dead zone; its edges must be multiples of the patch size, unless it is a curtain.
         kind: see `WallKind`.
         layer: the map that is explained is what enters this block; the last one by default, negative from the end.
 
     Attributes:
         tokens: how they stand on the image.
-        dead: `(tokens,)` bool, those behind the wall.
-        attentions: how many each block has.
+        dead: `(tokens,)` bool, those behind the wall; behind a curtain none.
+        attentions: how many each block has; 0 behind a curtain if they cannot be answered here.
 
     Raises:
         InputError: if the network is not such a transformer, or the wall or the layer does not fit.
@@ -87,25 +82,25 @@ class WalledTransformer(WalledNetwork):
     settings: Mapping[str, Any] = {"kind": "cut", "layer": -1}
 
     def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: int = -1) -> None:
-        super().__init__(backbone, wall)
-        if kind not in WALL_KINDS:
-            raise InputError(f"Expected the kind of the wall to be {' or '.join(WALL_KINDS)}, but got {kind!r}.")
+        super().__init__(backbone, wall, kind)
         self.network = _with_torchs_attention(backbone.features)
-        self.wall_kind: WallKind = kind
-        self.name = self.name if kind == "cut" else f"sink:{backbone.name}"
         self.tokens = backbone.tokens_at(wall.image_size)
-        self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
         self._last = len(self.tokens.blocks) - 1
         self.layer = _block_number(layer, self._last)
         self.settings = {"kind": kind, "layer": layer}
-        dead = torch.from_numpy(self.map_wall.mask()).flatten()
+        dead = torch.zeros(self.tokens.grid**2, dtype=torch.bool)
+        if kind != "curtain":
+            self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
+            dead = torch.from_numpy(self.map_wall.mask()).flatten()
         self.dead = nn.Buffer(torch.cat([dead.new_zeros(self.tokens.prefix), dead]), persistent=False)
         self.eval()
         for number, block in enumerate(self.tokens.blocks):
             block.forward = partial(self._block, number, block.forward)
-        self.keys = nn.Buffer(self._keys_behind_the_sink(), persistent=False)
-        self.attentions = len(self.keys) // len(self.tokens.blocks)
+        keys = self._keys_behind_the_sink()
+        self.attentions = len(keys) // len(self.tokens.blocks)
+        self.keys = nn.Buffer(keys, persistent=False)
         self._file_names = file_names(self, backbone.network)
+        self._check_that_it_splits()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
@@ -138,7 +133,12 @@ class WalledTransformer(WalledNetwork):
         """The forward pass of `(N, 3, H, W)` images with the weights of every attention from block `first` on.
 
         Without gradients (`torch.no_grad`) nothing is kept but the mean of the weights over the heads.
+
+        Raises:
+            InputError: behind a curtain, if the blocks have no attention that can be read.
         """
+        if not self.attentions:
+            raise InputError(f"{self.name}: {_NO_ATTENTION}, so its attention cannot be read.")
         weights, outputs = list[torch.Tensor](), list[torch.Tensor]()
         wall = AttentionWall(self.dead, self.wall_kind, self.keys, weights, first * self.attentions)
         now = _Pass(self, wall, outputs=outputs if torch.is_grad_enabled() else None)
@@ -146,7 +146,9 @@ class WalledTransformer(WalledNetwork):
         return Attended(logits, weights, outputs, self._parts_of(now.entering.detach()))
 
     def _pass(self, **settings: Any) -> _Pass:
-        return _Pass(self, AttentionWall(self.dead, self.wall_kind, self.keys), **settings)
+        attention = AttentionWall(self.dead, self.wall_kind, self.keys)
+        attention.active = self.wall_kind != "curtain"  # else it is the network's own
+        return _Pass(self, attention, **settings)
 
     def _parts_of(self, entering: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self.stitched(self._as_map(entering)), entering[:, : self.tokens.prefix]
@@ -161,7 +163,7 @@ class WalledTransformer(WalledNetwork):
         token = _PASS.set(now)
         try:
             with now.attention:
-                output = self.network(images)
+                output = self.network(self.curtained(images))
         finally:
             _PASS.reset(token)
         logits: torch.Tensor = logits_of(output)
@@ -200,7 +202,7 @@ class WalledTransformer(WalledNetwork):
         """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`.
 
         Raises:
-            InputError: if the blocks have no attention that can be answered here.
+            InputError: if the blocks have no attention that can be answered here. Nothing is needed behind a curtain.
         """
         record, size = AttentionRecord(self.dead), self.wall.image_size
         reason = ""
@@ -212,16 +214,32 @@ class WalledTransformer(WalledNetwork):
         except Exception as error:  # what reads a grid of tokens fails on part of it in many ways
             reason = f"what follows its blocks does not run on the seen tokens alone ({reason_of(error)})"
         if not record.keys or len(record.keys) % len(self.tokens.blocks):
-            reason = reason or "its blocks do not call torch's scaled dot-product attention"
+            reason = reason or _NO_ATTENTION
+        if reason and self.wall_kind == "curtain":
+            return torch.empty(0)
         if reason:
             raise InputError(
                 f"{self.name} cannot be put behind a wall: {reason}. Use timm's or transformers' ViT, DeiT, DINOv2, "
-                "DINOv3, EVA-02, BEiT, CLIP or SigLIP."
+                f"DINOv3, EVA-02, BEiT, CLIP or SigLIP, {OR_A_CURTAIN}."
             )
         return torch.stack(record.keys)
 
+    def _check_that_it_splits(self) -> None:
+        """Raise an `InputError` if the blocks are not all that leads from the image to the head."""
+        size = self.wall.image_size
+        image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        with preserved(self), torch.no_grad():
+            whole, split = self(image), self.from_parts(*self.parts(image))
+        if not torch.allclose(split, whole, rtol=1e-4, atol=1e-4 * float(whole.abs().max())):
+            raise InputError(
+                f"{self.name} cannot be put behind a wall: its head reads more than what its last block gives; "
+                f"{OR_A_CURTAIN}."
+            )
+
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
+        if self.wall_kind == "curtain":
+            return CURTAIN_DERIVATION
         seen, dead = int((~self.dead).sum()), int(self.dead.sum())
         how = {
             "cut": "attention does not cross the wall",
@@ -244,6 +262,9 @@ def _with_torchs_attention(network: nn.Module) -> nn.Module:
         if hasattr(module, "fused_attn"):  # timm
             vars(module)["fused_attn"] = True
     return network
+
+
+_NO_ATTENTION = "its blocks do not call torch's scaled dot-product attention"
 
 
 def _on_patches(name: str, wall: Wall, grid: int) -> Wall:

