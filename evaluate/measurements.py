@@ -63,7 +63,7 @@ class Measurements:
     @cached_property
     def summary(self) -> Table:
         """Table 1 with its numbers."""
-        return Table.of(self.per_image, self.wall.chance, notes(self.run))
+        return Table.of(self.per_image, self.wall.chance, notes(self.run), self.run.get("native_chance"))
 
     def table(self, form: Literal["text", "markdown", "csv", "latex"] = "text") -> str:
         """Table 1 as text. Raises InputError if `form` is none of the four."""

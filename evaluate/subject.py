@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from stackwalls.evaluate.classes import LogitClasses
@@ -21,14 +23,20 @@ from stackwalls.model import (
     BlindModel,
     InputError,
     KeptState,
+    Layer,
+    LayeredModel,
     Network,
     Transform,
     Wall,
     Walled,
     check_usable,
+    did_you_mean,
+    explained_at,
     find_network,
     is_walled,
+    layer_name,
     preserved,
+    shown_name,
 )
 
 _PUT_BEHIND = "put it behind one by `walled(model, 'bottom:64')` (--model walled:NAME)"
@@ -55,11 +63,12 @@ class Subject:
         model: `(N, 3, H, W)` normalized images to logits `(N, classes)`.
         target_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read.
         wall: the dead zone in pixels.
-        name: for tables and reports.
+        name: for tables and reports, with the layer if it is not the network's own.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels, by which the input is divided.
         transform: makes an image of any size one that fits the wall.
         classes: what the logits stand for.
+        layer: the explained layer in words; None: the network's own.
     """
 
     model: nn.Module
@@ -70,16 +79,20 @@ class Subject:
     std: tuple[float, float, float]
     transform: Transform
     classes: LogitClasses
+    layer: str | None = None
 
     @classmethod
     def of(
         cls,
         model: nn.Module,
         wall: Wall | str | None = None,
-        target_layer: nn.Module | None = None,
+        target_layer: nn.Module | Layer | None = None,
         class_names: Sequence[str] | str | Path | None = None,
     ) -> Subject:
         """Take wall, target layer and class names from the call or the model's attributes, the rest from the model.
+
+        A target layer that is given as a number or name is a module's of the network; a `LayeredModel` is split there
+        already (see `split_at`).
 
         Raises:
             InputError: if there is no wall or no target layer, the layer is not part of the model, or an attribute of
@@ -87,7 +100,7 @@ class Subject:
         """
         if not isinstance(model, nn.Module):
             raise InputError(f"Expected `model` to be a torch.nn.Module, but got {type(model).__name__}.")
-        name = getattr(model, "name", type(model).__name__)
+        name = shown_name(model)
         transform = own_transform(model)
         wall = wall_of(wall, transform) or getattr(model, "wall", None)
         if wall is None:
@@ -98,7 +111,10 @@ class Subject:
             )
         if not isinstance(wall, Wall):
             raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")
-        target_layer = target_layer if target_layer is not None else getattr(model, "target_layer", None)
+        own: nn.Module | None = getattr(model, "target_layer", None)
+        if isinstance(target_layer, Layer):
+            target_layer = own if isinstance(model, LayeredModel) else _module(name, model, str(target_layer))
+        target_layer = target_layer if target_layer is not None else own
         if transform is not None and transform.size != wall.image_size:
             raise InputError(
                 f"{name} takes images of {transform.size} × {transform.size} pixels (its `transform`), but the wall "
@@ -116,7 +132,8 @@ class Subject:
         if any(target_layer is module for side in sides for module in side.modules()):
             raise InputError(
                 f"The target layer {type(target_layer).__name__} runs on each side of the wall of {name} separately: "
-                "no map of it shows the whole image. Leave it out to use the network's own."
+                "no map of it shows the whole image. Name it instead (`layer=`, --layer), or leave it out to use the "
+                "network's own."
             )
         if odd := {str(p.dtype) for p in model.parameters() if p.is_floating_point() and p.dtype != torch.float32}:
             raise InputError(f"{name} has weights of {', '.join(sorted(odd))}: expected float32 (`model.float()`).")
@@ -125,16 +142,21 @@ class Subject:
             _of_rgb(name, attribute, getattr(model, attribute, usual))
             for attribute, usual in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD))
         )
-        classes = LogitClasses.of(model, name, class_names)
+        layer = None
+        if isinstance(model, LayeredModel) and target_layer is own:
+            layer = None if model.layer is None else layer_name(model.layer)
+        elif own is not None and target_layer is not own:
+            layer = next(path for path, module in model.named_modules() if module is target_layer)
         return cls(
             _with_plain_logits(model, name, wall.image_size),
             target_layer,
             wall,
-            name,
+            shown_name(model, layer),
             mean,
             std,
             transform or Transform.of_size(wall.image_size),
-            classes,
+            LogitClasses.of(model, name, class_names),
+            layer,
         )
 
     def check_fits(self, dataset: StackDataset) -> None:
@@ -151,6 +173,16 @@ class Subject:
                 f"{size} (wall {self.wall}): make a set for this network (`stackgen mix --for MODEL`), or put the "
                 f"network behind a wall of {there} × {there}."
             )
+
+    @cached_property
+    def dead_cells(self) -> NDArray[np.bool_] | None:
+        """`(h, w)`: the cells of an inner layer's map that cannot reach the logits; None of a network's own layer.
+
+        There, cells are as dead as the pixels under them.
+        """
+        if self.layer is None or not isinstance(self.model, LayeredModel) or self.model.layer is None:
+            return None
+        return np.asarray(self.model.dead_cells().cpu().numpy())
 
     @property
     def layer_name(self) -> str:
@@ -211,6 +243,27 @@ class Subject:
     def device(self) -> torch.device:
         """The device of the model's parameters."""
         return next((parameter.device for parameter in self.model.parameters()), torch.device("cpu"))
+
+
+@contextmanager
+def split_at(model: nn.Module, layer: Layer | None) -> Iterator[None]:
+    """A `LayeredModel` split at a layer inside (see `explained_at`); any other network as it is."""
+    with explained_at(model, layer) if isinstance(model, LayeredModel) else nullcontext():
+        yield
+
+
+def _module(name: str, model: nn.Module, path: str) -> nn.Module:
+    """A module of a network by its name.
+
+    Raises:
+        InputError: if there is none; the nearest name is given.
+    """
+    known: dict[str, nn.Module] = dict(model.named_modules())
+    if not path or path not in known:
+        raise InputError(
+            f"{name} has no module {path!r:.80}: expected a name out of its named_modules().{did_you_mean(path, known)}"
+        )
+    return known[path]
 
 
 def network_and_wall(

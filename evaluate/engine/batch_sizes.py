@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import torch
 
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import is_out_of_memory, preserved
+from stackwalls.model import LayeredModel, is_out_of_memory, preserved
 
 Kind = Literal["images", "ablated", "masked", "differentiated"]
 
@@ -42,6 +42,8 @@ class BatchSizes:
         image, activations, kept = pass_bytes(subject)
         calls = torch.get_num_threads() if subject.device.type == "cpu" else 1  # ScoreCAM's run side by side on a CPU
         each_of = {"images": image, "ablated": _SCRATCH * activations, "masked": calls * image, "differentiated": kept}
+        if isinstance(subject.model, LayeredModel) and subject.model.layer is not None:
+            each_of |= {"images": kept, "ablated": image}  # what follows an inner layer is more than a head
         for kind, each in each_of.items():
             while getattr(self, kind) > 1 and getattr(self, kind) * each > memory:
                 setattr(self, kind, getattr(self, kind) // 2)

@@ -1,6 +1,7 @@
 """Networks that are blind behind a wall, and the proof that they are.
 
-- the interface: `blind_model` (`BlindModel`: features, a head that reads the seen part, and the wall that follows)
+- the interface: `blind_model` (`BlindModel`: features, a head that reads the seen part, and the wall that follows),
+  `layered_model` (`LayeredModel`: one that splits at any of several layers)
 - the networks: `masked_vgg` (the paper's), `walled_model` (any CNN, cut at the wall), `walled_network` (what all
   networks behind a wall without training share), `behind_a_wall` (the one that fits), `registry` (from a name on the
   command line to a network)

@@ -8,6 +8,7 @@ from stackwalls.model.networks.attention.walled_transformer import WalledTransfo
 from stackwalls.model.networks.backbones.backbone import Backbone, split_classifier
 from stackwalls.model.networks.backbones.names import load_backbone
 from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
+from stackwalls.model.networks.layered_model import Layer
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.networks.walled_network import WalledNetwork
 from stackwalls.model.wall import IMAGE_SIZE, Wall, usual_wall
@@ -18,7 +19,7 @@ def walled(
     wall: Wall | str | None = None,
     pretrained: bool = True,
     kind: WallKind = "cut",
-    layer: int = -1,
+    layer: Layer | None = None,
 ) -> WalledNetwork:
     """Put a pretrained network behind a wall, without training.
 
@@ -30,13 +31,15 @@ def walled(
             the image at the bottom, widened to that.
         pretrained: for a name: whether to load the ImageNet weights; random ones otherwise.
         kind: of the wall; a "sink" is for vision transformers only (see `WallKind`).
-        layer: of a vision transformer: the map that is explained is what enters this block.
+        layer: the map that is explained; the last one by default. Of a CNN, the output of the module of this name. Of
+            a vision transformer, what enters a block: its number, negative from the end, or its name.
 
     Returns:
         `Walled` for a CNN with global pooling, `WalledTransformer` for a vision transformer.
 
     Raises:
-        InputError: if the name is unknown, the head depends on positions (VGG, AlexNet), or the wall does not fit.
+        InputError: if the name is unknown, the head depends on positions (VGG, AlexNet), the wall does not fit, or
+            there is no such layer.
         RunError: if the weights cannot be loaded.
 
     Source: after DiFull of Rao, Böhle, Schiele, "Towards Better Understanding Attribution Methods" (CVPR 2022).
@@ -52,9 +55,8 @@ def walled(
         wall = Wall.parse(wall, None if "@" in wall else size)
     if backbone.is_whole:
         return WalledTransformer(backbone, wall, kind, layer).eval()
-    if (kind, layer) != ("cut", -1):
+    if kind != "cut":
         raise InputError(
-            f"{backbone.name} is a convolutional network: a wall that is a sink, and another layer, are for vision "
-            "transformers only."
+            f"{backbone.name} is a convolutional network: a wall that is a sink is for vision transformers only."
         )
-    return Walled(backbone, wall).eval()
+    return Walled(backbone, wall, layer).eval()
