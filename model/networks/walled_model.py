@@ -70,6 +70,7 @@ class Walled(WalledNetwork):
         self._file_names = file_names(self, backbone.network)
         named = (backbone.network or backbone.features).named_modules()
         names = {module: name for name, module in named if name}
+        self._all_names = frozenset(names.values())
         # in the extractor → in the backbone
         self._names = {path: names[each] for path, each in self.extractor.named_modules() if each in names}
         self._hooks = list[RemovableHandle]()
@@ -109,7 +110,7 @@ class Walled(WalledNetwork):
         Raises:
             InputError: if there is no such module, or its map cannot be explained.
         """
-        none = "it does not run" if name in self._names.values() else "the network has no such module"
+        none = "it does not run before the head" if name in self._all_names else "the network has no such module"
         found = self._inner_maps.get(name, none)
         if isinstance(found, str):
             fitting = [each for each, inner in self._inner_maps.items() if isinstance(inner, InnerMap)]

@@ -64,7 +64,7 @@ def asked_layers(values: Sequence[str], network: nn.Module) -> list[Layer]:
     texts = [text for value in values for text in value.replace(",", " ").split()]
     if texts == [ALL]:
         return list(network.layers())
-    found = dict[Layer, None]()
+    found: dict[Layer, None] = {}
     for text in texts:
         with explained_at(network, layer(text)):
             found[LAST if network.layer is None else network.layer] = None
