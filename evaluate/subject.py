@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from stackwalls.evaluate.classes import LogitClasses
+from stackwalls.evaluate.target_layer import PUT_BEHIND, find_target_layer
 from stackwalls.hub_cards import StackDataset
 from stackwalls.model import (
     IMAGENET_MEAN,
@@ -28,18 +29,12 @@ from stackwalls.model import (
     Network,
     Transform,
     Wall,
-    Walled,
     check_usable,
-    did_you_mean,
-    explained_at,
     find_network,
     is_walled,
-    layer_name,
     preserved,
     shown_name,
 )
-
-_PUT_BEHIND = "put it behind one by `walled(model, 'bottom:64')` (--model walled:NAME)"
 
 
 class LogitsOf(nn.Module):
@@ -92,7 +87,7 @@ class Subject:
         """Take wall, target layer and class names from the call or the model's attributes, the rest from the model.
 
         A target layer that is given as a number or name is a module's of the network; a `LayeredModel` is split there
-        already (see `split_at`).
+        already (see `target_layer.split_at`).
 
         Raises:
             InputError: if there is no wall or no target layer, the layer is not part of the model, or an attribute of
@@ -105,36 +100,19 @@ class Subject:
         wall = wall_of(wall, transform) or getattr(model, "wall", None)
         if wall is None:
             raise InputError(
-                f"{name} has no wall, so no part of a map is known to be wrong: {_PUT_BEHIND}. If its layers make it "
+                f"{name} has no wall, so no part of a map is known to be wrong: {PUT_BEHIND}. If its layers make it "
                 "blind, set its attribute `wall`, or pass one (`wall=`). To measure a network that sees everything, "
                 "for comparison, pass `require_blind=False` (--not-blind) too."
             )
         if not isinstance(wall, Wall):
             raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")
-        own: nn.Module | None = getattr(model, "target_layer", None)
-        if isinstance(target_layer, Layer):
-            target_layer = own if isinstance(model, LayeredModel) else _module(name, model, str(target_layer))
-        target_layer = target_layer if target_layer is not None else own
         if transform is not None and transform.size != wall.image_size:
             raise InputError(
                 f"{name} takes images of {transform.size} × {transform.size} pixels (its `transform`), but the wall "
                 f"{wall} is of {wall.image_size} × {wall.image_size}: name one of its size, such as "
                 f"bottom:{transform.size // 4}@{transform.size}."
             )
-        if target_layer is None:
-            raise InputError(
-                f"{name} names no target layer: set its attribute `target_layer`, or pass it (`target_layer=`): the "
-                f"module whose output is the map (N, C, h, w). To make it blind without training, {_PUT_BEHIND}."
-            )
-        if all(target_layer is not module for module in model.modules()):
-            raise InputError(f"The target layer {type(target_layer).__name__} is not a module of {name}.")
-        sides = model.sides if isinstance(model, Walled) else ()
-        if any(target_layer is module for side in sides for module in side.modules()):
-            raise InputError(
-                f"The target layer {type(target_layer).__name__} runs on each side of the wall of {name} separately: "
-                "no map of it shows the whole image. Name it instead (`layer=`, --layer), or leave it out to use the "
-                "network's own."
-            )
+        target, layer = find_target_layer(name, model, target_layer)
         if odd := {str(p.dtype) for p in model.parameters() if p.is_floating_point() and p.dtype != torch.float32}:
             raise InputError(f"{name} has weights of {', '.join(sorted(odd))}: expected float32 (`model.float()`).")
         check_usable(name, model)
@@ -142,14 +120,9 @@ class Subject:
             _of_rgb(name, attribute, getattr(model, attribute, usual))
             for attribute, usual in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD))
         )
-        layer = None
-        if isinstance(model, LayeredModel) and target_layer is own:
-            layer = None if model.layer is None else layer_name(model.layer)
-        elif own is not None and target_layer is not own:
-            layer = next(path for path, module in model.named_modules() if module is target_layer)
         return cls(
             _with_plain_logits(model, name, wall.image_size),
-            target_layer,
+            target,
             wall,
             shown_name(model, layer),
             mean,
@@ -243,27 +216,6 @@ class Subject:
     def device(self) -> torch.device:
         """The device of the model's parameters."""
         return next((parameter.device for parameter in self.model.parameters()), torch.device("cpu"))
-
-
-@contextmanager
-def split_at(model: nn.Module, layer: Layer | None) -> Iterator[None]:
-    """A `LayeredModel` split at a layer inside (see `explained_at`); any other network as it is."""
-    with explained_at(model, layer) if isinstance(model, LayeredModel) else nullcontext():
-        yield
-
-
-def _module(name: str, model: nn.Module, path: str) -> nn.Module:
-    """A module of a network by its name.
-
-    Raises:
-        InputError: if there is none; the nearest name is given.
-    """
-    known: dict[str, nn.Module] = dict(model.named_modules())
-    if not path or path not in known:
-        raise InputError(
-            f"{name} has no module {path!r:.80}: expected a name out of its named_modules().{did_you_mean(path, known)}"
-        )
-    return known[path]
 
 
 def network_and_wall(

@@ -21,7 +21,8 @@ from stackwalls.evaluate.maps import Maps, normalized_maps
 from stackwalls.evaluate.metrics import is_signed, mu
 from stackwalls.evaluate.report.formatting import aligned, csv_text, markdown_table, markdown_text, percent, times_100
 from stackwalls.evaluate.run.provenance import DRAWINGS, images_are
-from stackwalls.evaluate.subject import Subject, split_at
+from stackwalls.evaluate.subject import Subject
+from stackwalls.evaluate.target_layer import split_at
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
 from stackwalls.model import (
     InputError,

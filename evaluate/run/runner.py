@@ -26,7 +26,8 @@ from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.measuring import NO_ROOM
 from stackwalls.evaluate.run.provenance import describe_run, method_notes, read_from, with_findings
-from stackwalls.evaluate.subject import Subject, network_and_wall, split_at
+from stackwalls.evaluate.subject import Subject, network_and_wall
+from stackwalls.evaluate.target_layer import split_at
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
     Certificate,

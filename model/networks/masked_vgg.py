@@ -1,7 +1,6 @@
 """MaskedVGG16: the paper's network, blind to the bottom 54 pixel rows by construction (section 3.1, Figure 4)."""
 
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 from typing import Any, Self
 
 import torch
@@ -20,11 +19,9 @@ from stackwalls.model.networks.files.pretrained import (
 from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, read_safetensors
 from stackwalls.model.networks.geometry.receptive_field import derive_wall, map_size, pixels_reached
 from stackwalls.model.networks.layered_model import LAST, Layer, LayeredModel, unknown_layer
+from stackwalls.model.networks.vgg_convolutions import BLOCKS, PREFIX, STRIDE, check_image_size, convolutions, scaled
 from stackwalls.model.preprocessing import Transform
-from stackwalls.model.wall import IMAGE_SIZE, VGG16_WALL, Wall
-
-STRIDE = 16
-"""Pixels for each cell of the last activation map: VGG16 without its last max-pool."""
+from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 MAP_SIZE = IMAGE_SIZE // STRIDE
 """Rows and columns of the last activation map at 224 × 224."""
@@ -32,67 +29,7 @@ MAP_SIZE = IMAGE_SIZE // STRIDE
 VISIBLE_ROWS = 5
 """Rows of the map that the paper's head reads; the weights on the other 9 of 14 are zero there."""
 
-_LARGEST = 2048
-"""Pixels of the largest images."""
-
-_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 256))
-"""VGG16's convolutions (configuration D of Simonyan and Zisserman 2015); the last has 256 channels, not 512."""
-
 _DENSE = 4096
-
-_PREFIX = "features."
-"""What torchvision calls the convolutions."""
-
-
-def _scaled(channels: int, width: float) -> int:
-    return max(1, round(channels * width))
-
-
-def _convolutions(width: float) -> nn.Sequential:
-    """VGG16's features up to the ReLU after the last convolution; indices as in torchvision's `vgg16().features`."""
-    layers: list[nn.Module] = []
-    channels = 3
-    for block in _BLOCKS:
-        if layers:
-            layers.append(nn.MaxPool2d(2))
-        for base in block:
-            # not in place: the stored activation and its gradient are those of the ReLU itself
-            layers += [nn.Conv2d(channels, _scaled(base, width), 3, padding=1), nn.ReLU()]
-            channels = _scaled(base, width)
-    return nn.Sequential(*layers)
-
-
-def visible_rows_at(image_size: int) -> int:
-    """The most map rows that the head may read for at least the paper's share of the image to be dead: 5 at 224.
-
-    Raises:
-        InputError: if `image_size` does not fit the stride, or even one row reaches too much of the image.
-    """
-    _check_image_size(image_size)
-    if rows := _most_rows(image_size):
-        return rows
-    fits = next(size for size in range(image_size, _LARGEST, STRIDE) if _most_rows(size))
-    raise InputError(
-        f"The masked VGG16 does not fit images of {image_size} pixels: one row of its map already reaches more of them "
-        f"than the {1 - VGG16_WALL.share:.1%} that it may see. Take {fits} pixels or more, or a walled network."
-    )
-
-
-def _most_rows(image_size: int) -> int:
-    """As `visible_rows_at`; 0 if there is no such row."""
-    with torch.device("meta"):
-        layers = _convolutions(1)
-    walls = (derive_wall(layers, (0, rows), image_size) for rows in range(1, image_size // STRIDE + 1))
-    return sum(1 for _ in takewhile(lambda wall: wall is not None and wall.share >= VGG16_WALL.share, walls))
-
-
-def _check_image_size(size: int) -> None:
-    if size % STRIDE or not 2 * STRIDE <= size <= _LARGEST:
-        near = min(max(round(size / STRIDE), 2), _LARGEST // STRIDE) * STRIDE
-        raise InputError(
-            f"Expected the image size of a VGG16 to be a multiple of {STRIDE} pixels, {2 * STRIDE} to {_LARGEST}, but "
-            f"got {size}: take {near}."
-        )
 
 
 def _checked_classes(classes: Sequence[int] | None, num_classes: int) -> tuple[int, ...] | None:
@@ -162,7 +99,7 @@ class MaskedVGG16(LayeredModel, Pretrained):
         layer: Layer | None = None,
     ) -> None:
         super().__init__()
-        _check_image_size(image_size)
+        check_image_size(image_size)
         map_size = image_size // STRIDE
         if not 1 <= visible_rows <= map_size:
             raise InputError(f"Expected `visible_rows` to be 1 to {map_size}, but got {visible_rows}.")
@@ -173,9 +110,9 @@ class MaskedVGG16(LayeredModel, Pretrained):
         self.class_indices = _checked_classes(classes, num_classes)
         self.class_names = _checked_names(class_names, classes, num_classes)
         self.transform = Transform.of_size(image_size)
-        self.convolutions = _convolutions(width)
-        dense = _scaled(_DENSE, width)
-        channels = _scaled(_BLOCKS[-1][-1], width)
+        self.convolutions = convolutions(width)
+        dense = scaled(_DENSE, width)
+        channels = scaled(BLOCKS[-1][-1], width)
         self.classifier = nn.Sequential(
             nn.Linear(channels * visible_rows * map_size, dense),
             nn.ReLU(),
@@ -212,7 +149,7 @@ class MaskedVGG16(LayeredModel, Pretrained):
 
     def explain_at(self, layer: Layer | None) -> None:
         """See `LayeredModel`; a layer is named as in torchvision's VGG16: `features.22`."""
-        names = [f"{_PREFIX}{number}" for number in range(len(self.convolutions))]
+        names = [f"{PREFIX}{number}" for number in range(len(self.convolutions))]
         chosen = names[-1] if layer in (None, LAST) else layer
         if chosen not in names:
             shown = "masked-vgg16" if self.visible_rows < self.map_size else "baseline-vgg16"
@@ -223,7 +160,7 @@ class MaskedVGG16(LayeredModel, Pretrained):
     def layers(self) -> tuple[Layer, ...]:
         """The last ReLU of each of the five blocks."""
         pools = (number for number, each in enumerate(self.convolutions) if isinstance(each, nn.MaxPool2d))
-        return (*(f"{_PREFIX}{number - 1}" for number in pools), LAST)
+        return (*(f"{PREFIX}{number - 1}" for number in pools), LAST)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, 224, 224)` normalized images to the map `(N, 256, 14, 14)`, or that of the layer that was chosen."""

@@ -19,7 +19,7 @@ from stackwalls.evaluate.adapters import as_explainer, named_methods
 from stackwalls.evaluate.checks import LayerTable, WallTable, beyond_mu, scores_of
 from stackwalls.evaluate.engine.engine import ENGINE_METHODS, EngineExplainer
 from stackwalls.evaluate.report.figures import mu_by_depth
-from stackwalls.evaluate.subject import split_at
+from stackwalls.evaluate.target_layer import split_at
 from stackwalls.model import Backbone, InputError, LayeredModel, MaskedVGG16, Wall, Walled, walled
 from stackwalls.stackgen.commands import _layers, evaluate as evaluate_command
 

@@ -135,10 +135,8 @@ class WalledTransformer(WalledNetwork):
     def layer_derivation(self) -> str:
         """See `LayeredModel`."""
         seen, dead = int((~self.dead).sum()), int(self.dead.sum())
-        return (
-            f"of the {seen + dead} tokens that enter block {self._entered}, the {dead} of dead patches reach none of "
-            f"the {seen} seen ones, neither before nor from here on"
-        )
+        tokens = f"of the {seen + dead} tokens that enter block {self._entered}, the {dead} of dead patches"
+        return f"{tokens} reach none of the {seen} seen ones, neither before nor from here on"
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
