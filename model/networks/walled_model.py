@@ -219,7 +219,7 @@ class Walled(WalledNetwork):
         """See `LayeredModel`."""
         where, size = self.layer_wall.where, self.layer_wall.image_size
         return (
-            f"the pieces of the image never meet before the head, which pools nothing of cells {where} of {size}; the "
+            f"the pieces of the image never meet before the head, which pools nothing of {where} of {size}; the "
             "others see no pixel of the dead zone"
         )
 
