@@ -1,6 +1,6 @@
 """Dataset × network × methods → saliency maps → mu and related metrics → tables, figures, report.
 
-- `run/`: one evaluation, from its spec to rows; `subject` (the network, its wall, its target layer); `classes` (which
+- `run/`: one evaluation, from its spec to rows; `subject` (the network and its wall), `target_layer`; `classes` (which
   of them are whose, by name)
 - maps: `maps` (what a method becomes), `methods` (the registry of CAM methods), `adapters/` (methods of
   any other form, which need no registration), `engine/` (grad-cam's maps, faster)

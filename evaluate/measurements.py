@@ -68,7 +68,8 @@ class Measurements:
     @cached_property
     def summary(self) -> Table:
         """Table 1 with its numbers."""
-        return Table.of(self.per_image, self.wall.chance, notes(self.run), self.wall_kind if self.blind else "none")
+        kind = self.wall_kind if self.blind else "none"
+        return Table.of(self.per_image, self.wall.chance, notes(self.run), kind, self.run.get("native_chance"))
 
     def table(self, form: Literal["text", "markdown", "csv", "latex"] = "text") -> str:
         """Table 1 as text. Raises InputError if `form` is none of the four."""

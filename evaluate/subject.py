@@ -9,10 +9,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from stackwalls.evaluate.classes import LogitClasses
+from stackwalls.evaluate.target_layer import PUT_BEHIND, find_target_layer
 from stackwalls.hub_cards import StackDataset
 from stackwalls.model import (
     IMAGENET_MEAN,
@@ -20,20 +23,19 @@ from stackwalls.model import (
     VGG16_WALL,
     BlindModel,
     ClassTexts,
-    Curtain,
     InputError,
     KeptState,
+    Layer,
+    LayeredModel,
     Network,
     Transform,
     Wall,
-    Walled,
     check_usable,
     find_network,
     is_walled,
     preserved,
+    shown_name,
 )
-
-_PUT_BEHIND = "put it behind one by `walled(model, 'bottom:64')` (--model walled:NAME)"
 
 
 class LogitsOf(nn.Module):
@@ -57,11 +59,12 @@ class Subject:
         model: `(N, 3, H, W)` normalized images to logits `(N, classes)`.
         map_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read; None: no map.
         wall: the dead zone in pixels.
-        name: for tables and reports.
+        name: for tables and reports, with the layer if it is not the network's own.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels, by which the input is divided.
         transform: makes an image of any size one that fits the wall.
         classes: what the logits stand for.
+        layer: the explained layer in words; None: the network's own.
     """
 
     model: nn.Module
@@ -72,16 +75,20 @@ class Subject:
     std: tuple[float, float, float]
     transform: Transform
     classes: LogitClasses
+    layer: str | None = None
 
     @classmethod
     def of(
         cls,
         model: nn.Module,
         wall: Wall | str | None = None,
-        target_layer: nn.Module | None = None,
+        target_layer: nn.Module | Layer | None = None,
         class_names: Sequence[str] | str | Path | None = None,
     ) -> Subject:
         """Take wall, target layer and class names from the call or the model's attributes, the rest from the model.
+
+        A target layer that is given as a number or name is a module's of the network; a `LayeredModel` is split there
+        already (see `target_layer.split_at`).
 
         Raises:
             InputError: if there is no wall or no target layer, the layer is not part of the model, or an attribute of
@@ -89,37 +96,24 @@ class Subject:
         """
         if not isinstance(model, nn.Module):
             raise InputError(f"Expected `model` to be a torch.nn.Module, but got {type(model).__name__}.")
-        name = getattr(model, "name", type(model).__name__)
+        name = shown_name(model)
         transform = own_transform(model)
         wall = wall_of(wall, transform) or getattr(model, "wall", None)
         if wall is None:
             raise InputError(
-                f"{name} has no wall, so no part of a map is known to be wrong: {_PUT_BEHIND}. If its layers make it "
+                f"{name} has no wall, so no part of a map is known to be wrong: {PUT_BEHIND}. If its layers make it "
                 "blind, set its attribute `wall`, or pass one (`wall=`). To measure a network that sees everything, "
                 "for comparison, pass `require_blind=False` (--not-blind) too."
             )
         if not isinstance(wall, Wall):
             raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")
-        target_layer = target_layer if target_layer is not None else getattr(model, "target_layer", None)
         if transform is not None and transform.size != wall.image_size:
             raise InputError(
                 f"{name} takes images of {transform.size} × {transform.size} pixels (its `transform`), but the wall "
                 f"{wall} is of {wall.image_size} × {wall.image_size}: name one of its size, such as "
                 f"bottom:{transform.size // 4}@{transform.size}."
             )
-        if target_layer is None and not isinstance(model, Curtain):  # which knows that there is none
-            raise InputError(
-                f"{name} names no target layer: set its attribute `target_layer`, or pass it (`target_layer=`): the "
-                f"module whose output is the map (N, C, h, w). To make it blind without training, {_PUT_BEHIND}."
-            )
-        if target_layer is not None and all(target_layer is not module for module in model.modules()):
-            raise InputError(f"The target layer {type(target_layer).__name__} is not a module of {name}.")
-        sides = model.sides if isinstance(model, Walled) else ()
-        if any(target_layer is module for side in sides for module in side.modules()):
-            raise InputError(
-                f"The target layer {type(target_layer).__name__} runs on each side of the wall of {name} separately: "
-                "no map of it shows the whole image. Leave it out to use the network's own."
-            )
+        target, layer = find_target_layer(name, model, target_layer)
         if odd := {str(p.dtype) for p in model.parameters() if p.is_floating_point() and p.dtype != torch.float32}:
             raise InputError(f"{name} has weights of {', '.join(sorted(odd))}: expected float32 (`model.float()`).")
         check_usable(name, model)
@@ -127,16 +121,16 @@ class Subject:
             _of_rgb(name, attribute, getattr(model, attribute, usual))
             for attribute, usual in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD))
         )
-        classes = LogitClasses.of(model, name, class_names)
         return cls(
             _with_plain_logits(model, name, wall.image_size),
-            target_layer,
+            target,
             wall,
-            name,
+            shown_name(model, layer),
             mean,
             std,
             transform or Transform.of_size(wall.image_size),
-            classes,
+            LogitClasses.of(model, name, class_names),
+            layer,
         )
 
     def check_fits(self, dataset: StackDataset) -> None:
@@ -153,6 +147,17 @@ class Subject:
                 f"{size} (wall {self.wall}): make a set for this network (`stackgen mix --for MODEL`), or put the "
                 f"network behind a wall of {there} × {there}."
             )
+
+    @cached_property
+    def dead_cells(self) -> NDArray[np.bool_] | None:
+        """`(h, w)`: the cells of an inner layer's map that cannot reach the logits.
+
+        None of a network's own layer, and behind a curtain: there, cells are as dead as the pixels under them.
+        """
+        if self.layer is None or not isinstance(self.model, LayeredModel) or self.model.layer is None:
+            return None
+        dead = self.model.dead_cells()
+        return None if dead is None else np.asarray(dead.cpu().numpy())
 
     @property
     def target_layer(self) -> nn.Module:

@@ -22,9 +22,11 @@ from stackwalls.evaluate.metrics import is_signed, mu
 from stackwalls.evaluate.report.formatting import aligned, csv_text, markdown_table, markdown_text, percent, times_100
 from stackwalls.evaluate.run.provenance import DRAWINGS, images_are, wall_kind_note
 from stackwalls.evaluate.subject import Subject
+from stackwalls.evaluate.target_layer import split_at
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
 from stackwalls.model import (
     InputError,
+    Layer,
     Wall,
     check_output_folder,
     disk_errors,
@@ -138,6 +140,7 @@ def beyond_mu(
     *,
     wall: Wall | None = None,
     target_layer: torch.nn.Module | None = None,
+    layer: Layer | None = None,
     batch_size: int = 8,
     limit: int | None = None,
     seed: int = 0,
@@ -155,6 +158,7 @@ def beyond_mu(
         methods: as `evaluate` takes them; the seven by default.
         wall: the dead zone; the model's own by default.
         target_layer: the module whose output is the map; the model's own by default.
+        layer: instead of `target_layer`: a block's number or a module's name (see `LayeredModel.explain_at`).
         batch_size: images per forward pass.
         limit: only the first `limit` images.
         seed: of the certificate's noise and of methods that draw random numbers.
@@ -165,13 +169,27 @@ def beyond_mu(
         InputError: if there are fewer than two images, an argument is out of range, or `strict` and a map is signed.
         NotBlindError: if the model is not blind behind the wall.
     """
-    subject = Subject.of(model, wall, target_layer)
     source = dataset if isinstance(dataset, StackDataset) else open_dataset(dataset)
+    with split_at(model, layer):
+        subject = Subject.of(model, wall, target_layer if layer is None else layer)
+        return _findings(subject, source, named_methods(methods), batch_size, limit, seed, progress, strict)
+
+
+def _findings(
+    subject: Subject,
+    source: StackDataset,
+    methods: Mapping[str, object],
+    batch_size: int,
+    limit: int | None,
+    seed: int,
+    progress: bool,
+    strict: bool,
+) -> Findings:
     count = len(source) if limit is None else min(limit, len(source))
     if count < 2:
         raise InputError(f"A twin takes its dead zone from another image, but there is only {count}: name more.")
     subject.check_fits(source)
-    maker = MapMaker(subject, named_methods(methods), seed)
+    maker = MapMaker(subject, methods, seed)
     certificate = require_certificate(subject.model, subject.wall, seed)
     rows: list[dict[str, Any]] = []
     with tqdm(total=count, unit="image", disable=not progress) as bar:

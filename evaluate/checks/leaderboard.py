@@ -130,6 +130,8 @@ def _score(results: Measurements, row: TableRow, dataset: Mapping[str, Any]) -> 
     means = {"mu": row.mu.mean, "mu_std": row.mu.std, "native_mu": row.mu_native.mean}
     means |= {"mu_low": row.interval.low, "mu_high": row.interval.high}
     means |= {"lit": row.lit, "energy": row.energy, "pointing": row.pointing}
+    if not math.isclose(run.get("native_chance", wall.chance), wall.chance):
+        means["native_mu"] = math.nan  # scores are ranked over one chance level
     values: dict[str, Any] = {name: None if math.isnan(mean) else float(mean) for name, mean in means.items()}
     values |= {"method": row.method, "dataset": row.dataset, "network": run["model"]}
     values |= {"dataset_sha256": dataset.get("manifest_sha256") or ""}

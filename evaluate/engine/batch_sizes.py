@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import torch
 
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import is_out_of_memory, preserved
+from stackwalls.model import LayeredModel, is_out_of_memory, preserved
 
 Kind = Literal["images", "ablated", "masked", "differentiated"]
 
@@ -50,6 +50,8 @@ class BatchSizes:
             "masked": calls * image,
             "differentiated": kept,
         }
+        if isinstance(subject.model, LayeredModel) and subject.model.layer is not None:
+            each_of |= {"images": kept + image_bytes, "ablated": image}  # what follows is more than a head
         for kind, each in each_of.items():
             while getattr(self, kind) > 1 and getattr(self, kind) * each > memory:
                 setattr(self, kind, getattr(self, kind) // 2)

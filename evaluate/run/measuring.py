@@ -223,7 +223,8 @@ def _explain(
             elif isinstance(explainer, AttentionExplainer) and prepared.attended and len(indices) == len(prepared):
                 asked = explainer.from_pass(prepared.attended.pop())
             found = asked.explain(prepared.inputs[list(indices)], targets, methods, progress)
-        measured = {method: measure(found[method], subject.wall, len(indices)) for method in methods}
+        given = subject.wall, len(indices), subject.dead_cells
+        measured = {method: measure(found[method], *given) for method in methods}
     except LeftChangedError:
         raise  # no later row would be right
     except (Exception, SystemExit) as error:  # whatever a method raises is the reason in its row
@@ -247,8 +248,10 @@ def _explain(
         yield from _explain(explainer, prepared, indices[start : start + step], methods, progress)
 
 
-def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
+def measure(maps: Maps, wall: Wall, count: int, dead: NDArray[np.bool_] | None = None) -> list[Outcome]:
     """What `count` maps measure; what is wrong with a map (shape, NaN, negative values) is its row's `error`.
+
+    `dead` are the dead cells of the layer, for `mu_native`.
 
     Raises:
         InputError: if there is another number of maps.
@@ -266,7 +269,7 @@ def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
     columns = {name: function(converted, wall).numpy() for name, function in measures.items()}
     raw = None if maps.raw is None else np.asarray(maps.raw)
     if raw is not None:
-        columns["mu_native"] = mu_native(raw[whole], wall, maps.final)
+        columns["mu_native"] = mu_native(raw[whole], wall, maps.final, dead)
     for position, index in enumerate(whole):
         row = {name: column[position].item() for name, column in columns.items()}
         outcomes[index] = Outcome(row, values[index], None if raw is None else np.maximum(raw[index], 0))

@@ -1,5 +1,6 @@
 """What a run was, for readers: network, data, methods, versions, and what must be known about them."""
 
+import math
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -26,7 +27,7 @@ from stackwalls.model import (
     quotable,
     wall_kind_of,
 )
-from stackwalls.model.documents import COUNT, FLAG, OBJECT, TEXT, each, keys, nullable
+from stackwalls.model.documents import COUNT, FLAG, NUMBER, OBJECT, TEXT, each, keys, nullable
 
 RUN_FORMAT = 2
 """Version of `run.json`'s layout."""
@@ -48,7 +49,7 @@ RUN_SCHEMA = keys(
     | {"datasets": each(_DATASET) | {"minItems": 1}, "spec": keys(_SPEC), "versions": each(TEXT, "object")}
     | {"provenance": OBJECT, "method_notes": each(TEXT, "object")},
     {"weights": nullable(TEXT), "target_layer": nullable(TEXT), "fingerprint": nullable(TEXT), "blind": FLAG}
-    | {"wall_kind": {"enum": list(WALL_KINDS_IN_WORDS)}}
+    | {"wall_kind": {"enum": list(WALL_KINDS_IN_WORDS)}, "native_chance": NUMBER}
     | {"network_classes": {"anyOf": [{"type": ["string", "null"]}, each(TEXT)]}}
     | {"transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG})},
 )
@@ -86,7 +87,8 @@ def describe_run(
     `weights` is the network's `identity.weights_hash`; `method_notes` says how methods were called, where needed;
     `blind` is whether the certificate passed; `provenance` is anything else, such as the command line.
     """
-    own = subject.map_layer is getattr(subject.model, "target_layer", subject.map_layer)
+    dead = subject.dead_cells
+    native = {} if dead is None else {"native_chance": math.sqrt(dead.mean())}
     return {
         "format": RUN_FORMAT,
         "model": subject.name,
@@ -95,7 +97,7 @@ def describe_run(
         "wall_kind": wall_kind_of(subject.model),
         "network_classes": subject.classes.to_json(),
         "transform": subject.transform.to_dict(),
-        "target_layer": None if own else subject.layer_name,
+        "target_layer": subject.layer,
         "blind": blind,
         "datasets": [_describe_source(source, spec) for source in sources],
         "spec": spec.to_dict(),
@@ -103,7 +105,7 @@ def describe_run(
         "versions": versions(),
         "provenance": dict(provenance or {}),
         "method_notes": dict(method_notes),
-    }
+    } | native
 
 
 def method_notes(explainers: Sequence[Explainer]) -> dict[str, str]:
@@ -160,6 +162,7 @@ def notes(run: Mapping[str, Any]) -> list[str]:
     """What a reader of the numbers must know: the kind of wall, drawn images, walls that differ, fewer images."""
     about: dict[str, list[str]] = {}
     first = [wall_kind_note(kind_of_wall(run)) if run.get("blind", True) else _SIGHTED.format(**run)]
+    wall_chance = Wall.parse(run["wall"]["wall"], run["wall"]["image_size"]).chance
     for dataset in run["datasets"]:
         for note in (*_image_notes(run, dataset), *_wall_notes(run, dataset)):
             about.setdefault(note, []).append(dataset["name"])
@@ -167,6 +170,11 @@ def notes(run: Mapping[str, Any]) -> list[str]:
     found = first + [note.replace("{}", " and ".join(names)) for note, names in about.items()]
     if run.get("target_layer"):
         found.append(f"The target layer is {run['target_layer']}, not the network's own.")
+    if not math.isclose(native := run.get("native_chance", wall_chance), wall_chance):
+        found.append(
+            f"Native mu counts the cells of {run['target_layer']} that cannot reach the logits: a uniform map has "
+            f"{100 * native:.1f}."
+        )
     if run["spec"]["target"] == "label":
         found.append("The class explained is the image's label, not the class that the network predicts.")
     return found + [f"{note}." for note in run["method_notes"].values()]

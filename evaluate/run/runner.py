@@ -1,8 +1,7 @@
 """`evaluate`: dataset × network × methods → saliency maps → mu and related metrics, one row per image and method."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,19 +27,23 @@ from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.measuring import NO_ROOM
 from stackwalls.evaluate.run.provenance import describe_run, method_notes, read_from, with_findings
 from stackwalls.evaluate.subject import Subject, network_and_wall
+from stackwalls.evaluate.target_layer import split_at
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
     Certificate,
     InputError,
     Launch,
+    Layer,
     Network,
     NotBlindError,
     Wall,
     certify,
     class_texts,
+    exact_arithmetic,
     memory_errors,
     placed,
     require_certificate,
+    shown_name,
 )
 from stackwalls.model.images import MapStyle
 
@@ -58,6 +61,7 @@ def evaluate(
     spec: EvaluationSpec | None = None,
     wall: Wall | str | None = None,
     target_layer: nn.Module | None = None,
+    layer: Layer | None = None,
     weights: str | Path | None = None,
     class_names: Sequence[str] | str | Path | None = None,
     classes_as: str | None = None,
@@ -91,6 +95,7 @@ def evaluate(
         spec: target, how classes are matched, batch size, limits, seed, backend, precision and memory budget.
         wall: the dead zone by which maps are judged, also as text such as "bottom:54"; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
+        layer: instead of `target_layer`: a block's number or a module's name (see `LayeredModel.explain_at`).
         weights: of a network named `masked-vgg16` or `baseline-vgg16`.
         class_names: of the logits, or a file with one a line; by default the model's own, or ImageNet-1k's.
         classes_as: see `load_model`; of the names of the first dataset's classes by default.
@@ -125,8 +130,8 @@ def evaluate(
     names = class_texts(class_names, classes_as, sources[0].classes.names)
     network, wall = network_and_wall(model, weights, wall, walls, require_blind, names)
     place = device if device is not None or isinstance(model, nn.Module) else "auto"
-    with placed(network, place, launch.local_rank), _exact_arithmetic():
-        subject = Subject.of(network, wall, target_layer, names)
+    with placed(network, place, launch.local_rank), exact_arithmetic(), split_at(network, layer):
+        subject = Subject.of(network, wall, target_layer if layer is None else layer, names)
         for source in sources:
             subject.check_fits(source)
         sizes = _batch_sizes(subject, spec, by_attention(subject, registered(named)))
@@ -278,7 +283,7 @@ def _certified(subject: Subject, certificate: Certificate | None, seed: int, req
     if certificate is None:
         make = require_certificate if require_blind else certify
         return make(subject.model, subject.wall, seed=seed)
-    if certificate.model != subject.name or certificate.wall != str(subject.wall):
+    if certificate.model not in (subject.name, shown_name(subject.model)) or certificate.wall != str(subject.wall):
         raise InputError(
             f"The certificate is for {certificate.model} behind {certificate.wall}, not for {subject.name} behind "
             f"{subject.wall}: leave it out, and a new one is made."
@@ -286,13 +291,3 @@ def _certified(subject: Subject, certificate: Certificate | None, seed: int, req
     if require_blind and not certificate.passed:
         raise NotBlindError(f"{subject.name} is not blind behind {subject.wall}: {'; '.join(certificate.failures)}.")
     return certificate
-
-
-@contextmanager
-def _exact_arithmetic() -> Iterator[None]:
-    """No TF32 in convolutions, which is on by default on NVIDIA's GPUs: maps are compared to 1e-4."""
-    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before

@@ -31,6 +31,14 @@ from .files.pretrained import (
 )
 from .files.weights import check_usable as check_usable
 from .geometry.receptive_field import derive_wall as derive_wall, map_size as map_size, pixels_reached as pixels_reached
+from .layered_model import (
+    LAST as LAST,
+    Layer as Layer,
+    LayeredModel as LayeredModel,
+    explained_at as explained_at,
+    layer_name as layer_name,
+    shown_name as shown_name,
+)
 from .masked_vgg import MAP_SIZE as MAP_SIZE, VISIBLE_ROWS as VISIBLE_ROWS, MaskedVGG16 as MaskedVGG16
 from .proof.certificate import Certificate as Certificate, Check as Check, NotBlindError as NotBlindError
 from .proof.checks import certify as certify, require_certificate as require_certificate

@@ -11,6 +11,7 @@ from stackwalls.model.networks.backbones.names import load_backbone
 from stackwalls.model.networks.blind_model import WallKind
 from stackwalls.model.networks.curtain import Curtain
 from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
+from stackwalls.model.networks.layered_model import Layer
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.networks.walled_network import WalledNetwork
 from stackwalls.model.wall import IMAGE_SIZE, Wall, usual_wall
@@ -21,7 +22,7 @@ def walled(
     wall: Wall | str | None = None,
     pretrained: bool = True,
     kind: WallKind = "cut",
-    layer: int = -1,
+    layer: Layer | None = None,
 ) -> WalledNetwork:
     """Put a pretrained network behind a wall, without training.
 
@@ -33,13 +34,15 @@ def walled(
             the paper's share of the image at the bottom, widened to that.
         pretrained: for a name: whether to load the ImageNet weights; random ones otherwise.
         kind: of the wall; a "sink" is for vision transformers only, a "curtain" for any network (see `WallKind`).
-        layer: of a vision transformer: the map that is explained is what enters this block.
+        layer: the map that is explained; the last one by default. Of a CNN, the output of the module of this name. Of
+            a vision transformer, what enters a block: its number, negative from the end, or its name.
 
     Returns:
         `WalledTransformer` for a vision transformer; for others `Walled`, which needs global pooling, or `Curtain`.
 
     Raises:
-        InputError: if the name is unknown, the head depends on positions (VGG, AlexNet), or the wall does not fit.
+        InputError: if the name is unknown, the head depends on positions (VGG, AlexNet), the wall does not fit, or
+            there is no such layer.
         RunError: if the weights cannot be loaded.
 
     Source: after DiFull of Rao, Böhle, Schiele, "Towards Better Understanding Attribution Methods" (CVPR 2022).
@@ -58,15 +61,16 @@ def walled(
         try:
             return WalledTransformer(backbone, wall, kind, layer).eval()
         except InputError as no_tokens:
-            if kind != "curtain" or layer != -1:
+            if kind != "curtain" or layer is not None:
                 raise
             backbone = replace(backbone, unsplit=str(no_tokens))
-    if kind == "sink" or layer != -1:
+    if kind == "sink":
         raise InputError(
-            f"{backbone.name} is a convolutional network: a wall that is a sink, and another layer, are for vision "
-            "transformers only."
+            f"{backbone.name} is a convolutional network: a wall that is a sink is for vision transformers only."
         )
-    return (Curtain if kind == "curtain" else Walled)(backbone, wall).eval()
+    if kind == "curtain":
+        return Curtain(backbone, wall, layer).eval()
+    return Walled(backbone, wall, layer).eval()
 
 
 def wall_near(backbone: Backbone, wall: Wall, kind: WallKind) -> Wall:

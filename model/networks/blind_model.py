@@ -91,7 +91,10 @@ class BlindModel(nn.Module, ABC):
         """`(N, 3, H, W)` normalized images to the target layer's map `(N, C, h, w)`."""
 
     def parts(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """`features`, and what else the head needs of each image: a transformer's prefix tokens `(N, prefix, C)`."""
+        """`features`, and what else the head needs of each image.
+
+        A transformer's prefix tokens `(N, prefix, C)`; the images, where something leads around the target layer.
+        """
         return self.features(images), None
 
     @abstractmethod

@@ -10,6 +10,7 @@ from torch import nn
 from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.splitting import last_map, logits_of
+from stackwalls.model.networks.layered_model import LAST, Layer
 from stackwalls.model.networks.walled_network import CURTAIN_DERIVATION, WalledNetwork, file_names
 from stackwalls.model.wall import Wall
 
@@ -23,13 +24,15 @@ class Curtain(WalledNetwork):
     Args:
         backbone: split, or as a whole.
         wall: the dead zone, of any form.
+        layer: see `explain_at`.
 
     Raises:
-        InputError: if the network does not run on images of the wall's size.
+        InputError: if the network does not run on images of the wall's size, or another layer is asked for.
     """
 
-    def __init__(self, backbone: Backbone, wall: Wall) -> None:
+    def __init__(self, backbone: Backbone, wall: Wall, layer: Layer | None = None) -> None:
         super().__init__(backbone, wall, "curtain")
+        self.explain_at(layer)
         self.extractor, self.rest = backbone.features, backbone.head
         self.splits = not backbone.unsplit
         self._file_names = file_names(self, backbone.network)
@@ -43,6 +46,18 @@ class Curtain(WalledNetwork):
             reason = f"it does not run on images of {size} pixels ({reason_of(error).rstrip('.')})"
             raise InputError(f"{backbone.name} cannot be put behind a curtain: {reason}.") from error
         self._shown = (shown,)  # in a tuple: it is a module of the extractor's already
+
+    def explain_at(self, layer: Layer | None) -> None:
+        """See `LayeredModel`; there is its last map only."""
+        if layer not in (None, LAST):
+            raise InputError(
+                f"{self.name} is explained at its last map, not at {layer!r:.80}: leave out the layer, or pass any "
+                "module of the network in Python (`target_layer=`)."
+            )
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Its last map."""
+        return (LAST,)
 
     @property
     def target_layer(self) -> nn.Module | None:
@@ -67,6 +82,13 @@ class Curtain(WalledNetwork):
         """The map `(N, C, h, w)` to logits `(N, classes)`, all of it."""
         logits: torch.Tensor = self.rest(activations)
         return logits
+
+    def dead_cells(self) -> None:
+        """See `LayeredModel`: none of them."""
+
+    def layer_derivation(self) -> str:
+        """See `LayeredModel`."""
+        return CURTAIN_DERIVATION
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""

@@ -24,6 +24,7 @@ from stackwalls.model.networks.blind_model import WALL_KINDS, BlindModel, WallKi
 from stackwalls.model.networks.curtain import Curtain
 from stackwalls.model.networks.files.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.files.pretrained import PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.layered_model import Layer, LayeredModel
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.state import preserved
@@ -40,7 +41,7 @@ def is_walled(spec: str) -> bool:
     return spec.startswith(tuple(WALL_KINDS.values()))
 
 
-def _vgg16(path: Path, masked: bool) -> BlindModel:
+def _vgg16(path: Path, masked: bool) -> MaskedVGG16:
     if path.suffix != ".safetensors":
         return load_authors_checkpoint(path, masked=masked)
     model = load_model_file(path)
@@ -56,7 +57,7 @@ MODELS = {"masked-vgg16": "params_vgg16_masked.pt", "baseline-vgg16": "params_vg
 MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16"}
 """Networks whose weights are in the package → folder in `miniature/`: narrow, trained on drawn animals."""
 
-ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
+ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], LayeredModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
     "Walled": Walled.restored,
     "WalledTransformer": WalledTransformer.restored,
@@ -82,10 +83,11 @@ def load_model(
     wall: Wall | str | None = None,
     dataset_wall: Wall | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    layer: Layer | None = None,
     *,
     classes_as: str | None = None,
     pretrained: bool = True,
-) -> BlindModel:
+) -> LayeredModel:
     """Load the network that a name stands for.
 
     Args:
@@ -102,15 +104,30 @@ def load_model(
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
         class_names: the name of each logit of a walled network, or the file that has them (see `read_label_space`).
         classes_as: of a CLIP or SigLIP of transformers: the text of a class, with `{}` in the place of its name.
+        layer: the map that is explained (see `LayeredModel.explain_at`); the network's own by default.
         pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
-        InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, or there is
-            not a name for each class.
+        InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, there is not a
+            name for each class, or there is no such layer.
         RunError: if pretrained weights cannot be loaded.
     """
-    names = class_texts(class_names, classes_as)
-    names = read_label_space(names).names if isinstance(names, str | Path) else names
+    model = _loaded(spec, weights, wall, dataset_wall, class_texts(class_names, classes_as), pretrained)
+    if layer is not None:
+        model.explain_at(layer)
+    return model
+
+
+def _loaded(
+    spec: str,
+    weights: str | Path | None,
+    wall: Wall | str | None,
+    dataset_wall: Wall | None,
+    texts: ClassTexts | Sequence[str] | str | Path | None,
+    pretrained: bool,
+) -> LayeredModel:
+    """`load_model`, at the network's own layer."""
+    names = read_label_space(texts).names if isinstance(texts, str | Path) else texts
     if is_walled(spec):
         kind = next(kind for kind, prefix in WALL_KINDS.items() if spec.startswith(prefix))
         backbone = _backbone(spec.removeprefix(WALL_KINDS[kind]), kind, weights, names, pretrained)
@@ -226,7 +243,7 @@ def asked_wall(text: str, network: nn.Module, dataset_wall: Wall | None = None) 
 
 def _pretrained(
     spec: str, weights: str | Path | None, wall: Wall | str | None, folder: Path | None = None
-) -> BlindModel:
+) -> LayeredModel:
     """The network in a folder or on the Hub."""
     if weights is not None:
         raise InputError(f"{spec} already includes weights: leave out --weights.")
@@ -238,7 +255,7 @@ def _pretrained(
     return model
 
 
-def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
+def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> MaskedVGG16:
     """The VGG16 in a weights file."""
     if weights is not None or Path(spec).suffix != ".safetensors":
         raise InputError(
@@ -250,7 +267,7 @@ def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> Bli
     return model
 
 
-def _miniature(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
+def _miniature(spec: str, weights: str | Path | None, wall: Wall | str | None) -> LayeredModel:
     """A network of the package, under its command-line name."""
     folder = Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[spec])))
     model = _pretrained(spec, weights, wall, folder)

@@ -11,7 +11,7 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.names import from_blueprint, load_backbone
 from stackwalls.model.networks.backbones.own_networks import load_weights, reclassified, reclassified_weights
-from stackwalls.model.networks.blind_model import WALL_KINDS, BlindModel, WallKind
+from stackwalls.model.networks.blind_model import WALL_KINDS, WallKind
 from stackwalls.model.networks.files.pretrained import (
     WEIGHTS_NAME,
     Pretrained,
@@ -20,17 +20,18 @@ from stackwalls.model.networks.files.pretrained import (
     check_wall,
 )
 from stackwalls.model.networks.files.weights import read_safetensors, state_sha256
+from stackwalls.model.networks.layered_model import LayeredModel
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.wall import Wall
 
 CURTAIN_DERIVATION = "the forward pass replaces these pixels by the mean color before the network runs"
 
 
-class WalledNetwork(BlindModel, Pretrained):
+class WalledNetwork(LayeredModel, Pretrained):
     """A pretrained network behind a wall (see `walled`): its name, weights, classes and configuration.
 
     Attributes:
-        map_wall: the dead zone in cells of the map; not there behind a curtain, which needs none.
+        map_wall: the dead zone in cells of the last map; not there behind a curtain, which needs none.
         stitched: the map passes it.
         settings: what else its configuration says, by the names of the constructor's arguments.
     """
@@ -156,7 +157,7 @@ class WalledNetwork(BlindModel, Pretrained):
         name, weights = config["backbone"], config["weights"]
         own = weights is None
         backbone = _with_own_weights(config, files) if own else load_backbone(name, weights=weights, split=False)
-        settings = {key: config[key] for key in cls.settings}
+        settings = {key: config[key] for key in cls.settings if key in config}
         model = cls(backbone, Wall.parse(config["wall"]), **settings).eval()
         check_wall(model.derive_wall(), config, files)
         if not own and model._weights_sha256() != config["weights_sha256"]:

@@ -5,8 +5,9 @@ from typing import Any
 from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbones.own_networks import reclassified_weights
 from stackwalls.model.networks.files.weights import state_sha256
-from stackwalls.model.networks.masked_vgg import STRIDE, MaskedVGG16, visible_rows_at
+from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.registry import load_model
+from stackwalls.model.networks.vgg_convolutions import STRIDE, visible_rows_at
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.training.first_weights import initialize_as_authors
 from stackwalls.model.training.spec import TrainingSpec

@@ -9,6 +9,7 @@ DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image fo
 
 import argparse
 
+import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
 
 _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
@@ -18,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("dataset", metavar="DATASET", help="images to check on")
     options.add_model(parser)
+    layers.add_layer(parser)
     parser.add_argument(
         "--method",
         action="append",
@@ -52,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     with disk_errors(args.out, resumes=False):  # before anything is computed
         args.out.mkdir(parents=True, exist_ok=True)
     try:
-        settings = options.values(args, "batch_size", "limit", "seed")
+        settings = options.values(args, "batch_size", "limit", "seed", "layer")
         findings = beyond_mu(model, source, methods, wall=wall, strict=True, **settings)
     except Exception:
         if new:

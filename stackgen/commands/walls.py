@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     walls = f"such as box:64:64:160:160 or bottom:64+left:32 (default {shown}, or as much of another size)"
     options.add_shared(parser, weights="")
     options.add_class_names(parser)
+    layers.add_layer(parser)
     add("--walls", nargs="+", metavar="WALL", help=f"the walls, {walls}")
     add("--size", type=options.image_size, metavar="N", help="height and width of the images in pixels (default 224)")
     seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
@@ -113,7 +115,7 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
 def _network(args: argparse.Namespace, wall: Wall) -> BlindModel:
     from stackwalls.model import load_model
 
-    return load_model(args.model, args.weights, wall, **options.values(args, "class_names", "classes_as"))
+    return load_model(args.model, args.weights, wall, **options.values(args, "class_names", "classes_as", "layer"))
 
 
 def _usual_walls(size: int | None) -> list[str]:

@@ -21,6 +21,7 @@ from stackwalls.model.networks.attention.attention_wall import AttentionRecord, 
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.splitting import logits_of
 from stackwalls.model.networks.blind_model import OR_A_CURTAIN, WallKind
+from stackwalls.model.networks.layered_model import LAST, Layer, unknown_layer
 from stackwalls.model.networks.walled_network import CURTAIN_DERIVATION, WalledNetwork, file_names
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
@@ -68,7 +69,8 @@ class WalledTransformer(WalledNetwork):
         backbone: the network, as a whole. Its blocks are changed: inside this module they follow the wall.
         wall: the dead zone; its edges must be multiples of the patch size, unless it is a curtain.
         kind: see `WallKind`.
-        layer: the map that is explained is what enters this block; the last one by default, negative from the end.
+        layer: the map that is explained is what enters this block: its number, negative from the end, or its name; the
+            last one by default.
 
     Attributes:
         tokens: how they stand on the image.
@@ -81,13 +83,14 @@ class WalledTransformer(WalledNetwork):
 
     settings: Mapping[str, Any] = {"kind": "cut", "layer": -1}
 
-    def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: int = -1) -> None:
+    def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: Layer | None = None) -> None:
         super().__init__(backbone, wall, kind)
         self.network = _with_torchs_attention(backbone.features)
         self.tokens = backbone.tokens_at(wall.image_size)
         self._last = len(self.tokens.blocks) - 1
-        self.layer = _block_number(layer, self._last)
-        self.settings = {"kind": kind, "layer": layer}
+        names = {module: name for name, module in self.network.named_modules()}
+        self._block_names = [names[block] for block in self.tokens.blocks]
+        self.explain_at(layer)
         dead = torch.zeros(self.tokens.grid**2, dtype=torch.bool)
         if kind != "curtain":
             self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
@@ -102,6 +105,38 @@ class WalledTransformer(WalledNetwork):
         self._file_names = file_names(self, backbone.network)
         self._check_that_it_splits()
 
+    def explain_at(self, layer: Layer | None) -> None:
+        """See `LayeredModel`: a block's number, negative from the end, or its name; the map is what enters it."""
+        number = self._last if layer in (None, LAST) else layer
+        if isinstance(number, str):
+            if number not in self._block_names:
+                raise unknown_layer(self.name, layer, "that is not one of its blocks", self._block_names)
+            number = self._block_names.index(number)
+        if not isinstance(number, int) or not -self._last - 1 <= number <= self._last:
+            raise InputError(
+                f"Expected the layer of {self.name} to be the number of a block, 0 to {self._last} or negative, but "
+                f"got {layer!r:.80}: take one, or a name such as {self._block_names[0]}."
+            )
+        self._entered = number % (self._last + 1)
+        self.layer = None if self._entered == self._last else self._entered
+        self.settings = {"kind": self.wall_kind, "layer": -1 if self.layer is None else self.layer}
+
+    def layers(self) -> tuple[Layer, ...]:
+        """All blocks."""
+        return (*range(self._last), LAST)
+
+    def dead_cells(self) -> torch.Tensor | None:
+        """See `LayeredModel`."""
+        if self.wall_kind == "curtain":
+            return None
+        return torch.from_numpy(self.map_wall.mask())
+
+    def layer_derivation(self) -> str:
+        """See `LayeredModel`."""
+        seen, dead = int((~self.dead).sum()), int(self.dead.sum())
+        tokens = f"of the {seen + dead} tokens that enter block {self._entered}, the {dead} of dead patches"
+        return f"{tokens} reach none of the {seen} seen ones, neither before nor from here on"
+
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
         return self._run(images, self._pass())
@@ -112,7 +147,7 @@ class WalledTransformer(WalledNetwork):
 
     def parts(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The map `(N, C, h, w)` of `(N, 3, H, W)` normalized images, and its prefix tokens `(N, prefix, C)`."""
-        now = self._pass(stop=self.layer)
+        now = self._pass(stop=self._entered)
         self._run(images, now)
         return self._parts_of(now.entering)
 
@@ -123,7 +158,7 @@ class WalledTransformer(WalledNetwork):
     def from_parts(self, activations: torch.Tensor, rest: torch.Tensor | None) -> torch.Tensor:
         """The map `(N, C, h, w)` and the prefix tokens beside it to logits `(N, classes)`."""
         patches = _as_tokens(activations)
-        return self._continued(patches if rest is None else torch.cat([rest, patches], 1), self.layer)
+        return self._continued(patches if rest is None else torch.cat([rest, patches], 1), self._entered)
 
     def project(self, tokens: torch.Tensor) -> torch.Tensor:
         """Logits `(N, classes)` of a network whose last block gives `(N, C)` for every token."""
@@ -181,7 +216,7 @@ class WalledTransformer(WalledNetwork):
         if now.first <= number and (now.stop is None or number < now.stop):
             if now.tokens is not None and number == now.first:
                 tokens = now.tokens
-            elif number == self.layer:
+            elif number == self._entered:
                 shown = self.stitched(self._as_map(tokens))
                 tokens = torch.cat([tokens[:, : self.tokens.prefix], _as_tokens(shown)], 1)
             output = forward(tokens, *args[1:], **kwargs) if args else forward(**kwargs | {name: tokens})
@@ -285,9 +320,3 @@ def _on_patches(name: str, wall: Wall, grid: int) -> Wall:
         f"{name} has patches of {patch} pixels, so its wall must be on multiples of {patch}, but got {wall}: take "
         f"{wall.widened(patch)}."
     )
-
-
-def _block_number(layer: int, last: int) -> int:
-    if not -last - 1 <= layer <= last:
-        raise InputError(f"Expected `layer` to be the number of a block, 0 to {last} or negative, but got {layer}.")
-    return layer % (last + 1)

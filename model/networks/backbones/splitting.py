@@ -192,6 +192,13 @@ def _is_global_pool(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return name == "mean" or argument in (1, (1, 1), [1, 1])
 
 
+class _OfChildren(fx.Tracer):
+    """A trace of what a model's own forward pass calls, not of what is in that."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return True
+
+
 def split_at_pool(name: str, model: nn.Module) -> Split:
     """Split a model before its last global average pool, by a symbolic trace.
 
@@ -203,14 +210,17 @@ def split_at_pool(name: str, model: nn.Module) -> Split:
         "classifier. Use a network that has one, such as resnet50; for VGG16, train or load masked-vgg16; "
         f"{OR_A_CURTAIN}."
     )
-    try:
-        traced = fx.symbolic_trace(model)
-    except Exception as error:  # models with data-dependent control flow fail in many ways
-        raise refusal from error
-    nodes = list(traced.graph.nodes)
-    modules = dict(traced.named_modules())
-    pools = [node for node in nodes if _is_global_pool(node, modules)]
-    if not pools:
+    # whole children first, whose own modules then run under their own names; a child may have the pool in it
+    for tracer in (_OfChildren(), fx.Tracer()):
+        try:
+            traced = fx.GraphModule(model, tracer.trace(model))
+        except Exception as error:  # models with data-dependent control flow fail in many ways
+            raise refusal from error
+        nodes = list(traced.graph.nodes)
+        modules = dict(traced.named_modules())
+        if pools := [node for node in nodes if _is_global_pool(node, modules)]:
+            break
+    else:
         raise refusal
     last_map = pools[-1].all_input_nodes[0]
     position = nodes.index(pools[-1])

@@ -60,7 +60,7 @@ CONFIG_SCHEMAS = {
     "MaskedVGG16": VGG16_SCHEMA
     | {"required": [*_SHARED, "wall", *VGG16_SCHEMA["required"]]}
     | {"properties": _SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"]},
-    "Walled": keys(_WALLED, _OWN_WEIGHTS, closed=True),
+    "Walled": keys(_WALLED, _OWN_WEIGHTS | {"layer": TEXT}, closed=True),
     "Curtain": keys(_WALLED, _OWN_WEIGHTS, closed=True),
     "WalledTransformer": keys(
         _WALLED | {"kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}}, _OWN_WEIGHTS, closed=True

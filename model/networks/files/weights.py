@@ -21,7 +21,7 @@ VGG16_SCHEMA = keys(
         "width": NUMBER,
         "classes": {"anyOf": [{"type": "null"}, each(COUNT)]},
     },
-    {"image_size": COUNT, "class_names": each(TEXT)},
+    {"image_size": COUNT, "class_names": each(TEXT), "layer": TEXT},
     closed=True,
 )
 """The arguments of a `MaskedVGG16`, as they stand beside its weights; names only of classes that are one's own."""
