@@ -79,7 +79,7 @@ def tiny_transformer(kind: WallKind) -> WalledNetwork:
 
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        options = {"img_size": 64, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 3}
+        options: dict[str, Any] = {"img_size": 64, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 3}
         network = timm.create_model("vit_tiny_patch16_224", num_classes=_CLASSES, **options).eval()
         with torch.no_grad():
             for tensor in network.parameters():

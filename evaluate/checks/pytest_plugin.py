@@ -54,8 +54,8 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
             except StackwallsError as error:
                 unfit[wall] = error
         if len(unfit) == len(subjects):
-            error = next(iter(unfit.values()))
-            raise pytest.UsageError(f"--stackwalls {method}: {error}") from error
+            first = next(iter(unfit.values()))
+            raise pytest.UsageError(f"--stackwalls {method}: {first}") from first
         for wall, aspect in itertools.product(NETWORKS, ASPECTS):
             about = {"method": method, "wall": wall, "aspect": aspect, "unfit": unfit.get(wall)}
             items.append(AspectItem.from_parent(session, name=f"stackwalls[{method}, {wall}, {aspect}]", **about))
