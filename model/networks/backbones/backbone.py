@@ -17,7 +17,7 @@ from torch import nn
 from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.networks.attention.image_tokens import is_token_transformer
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
-from stackwalls.model.networks.backbones.splitting import split, split_at_pool
+from stackwalls.model.networks.backbones.splitting import accept_parts, split, split_at_pool
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 from stackwalls.model.wall import IMAGE_SIZE
 
@@ -79,6 +79,7 @@ def made(
     size, unsplit = known.transform.size if known.transform else IMAGE_SIZE, ""
     try:
         features, head = split(name, network.eval(), size)
+        accept_parts(network)
     except InputError as no_map:
         unsplit = "" if is_token_transformer(network, size) else str(no_map)
         features, head = network, nn.Identity()
