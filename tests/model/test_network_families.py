@@ -49,6 +49,7 @@ TRANSFORMERS: dict[str, Callable[[], tf.PretrainedConfig]] = {
     "ResNet": lambda: tf.ResNetConfig(**SMALL),
     "SegFormer": lambda: tf.SegformerConfig(**HEADS),
     "SwiftFormer": lambda: tf.SwiftFormerConfig(depths=[1] * 4, embed_dims=[8, 16, 16, 32]),
+    "SwinV2": lambda: tf.Swinv2Config(**WINDOWS),
     "TextNet": lambda: tf.TextNetConfig(
         conv_layer_kernel_sizes=[[[3, 3]]] * 4,
         conv_layer_strides=[[2]] * 4,
@@ -67,7 +68,6 @@ REFUSED: dict[str, tuple[Callable[[], tf.PretrainedConfig], str]] = {
     "LeViT": (lambda: tf.LevitConfig(architectures=["LevitForImageClassification"]), "its head does not read a map"),
     "PVT": (lambda: tf.PvtConfig(**HEADS, image_size=128), "its head does not read a map"),
     "Swin": (lambda: tf.SwinConfig(**WINDOWS), "keeps the windows of the smallest part"),
-    "SwinV2": (lambda: tf.Swinv2Config(**WINDOWS), "keeps the windows of the smallest part"),
     "Hiera": (lambda: tf.HieraConfig(embed_dim=16, depths=[1] * 4, num_heads=[1] * 4), "its head does not read a map"),
 }
 """Family → a tiny configuration, and why it cannot stand behind a wall."""
@@ -239,7 +239,7 @@ def test_families_of_transformers_that_are_refused(family: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TIMM_REFUSED)
 def test_families_of_timm_that_are_refused(name: str) -> None:
-    with pytest.raises(InputError, match=f"{TIMM_REFUSED[name]}.*curtain:NAME"):
+    with pytest.raises(InputError, match=f"{TIMM_REFUSED[name]}.*(take bottom:35|curtain:NAME)"):
         walled(of_timm(name), "bottom:32")
 
 
@@ -258,3 +258,14 @@ def test_a_swin_on_a_part_is_timms_own(name: str) -> None:
     with torch.no_grad():
         assert torch.equal(model(images), free(images[:, :, :-64]))
         assert torch.equal(network(images), free(images))  # the whole image: nothing has changed
+
+
+@pytest.mark.slow
+def test_a_swin_v2_on_a_part_is_transformers_own() -> None:
+    network = of_transformers(tf.Swinv2Config(**WINDOWS))
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        whole = network(images).logits
+        model = walled(network, "bottom:64")
+        torch.testing.assert_close(model(images), network(images[:, :, :160]).logits, rtol=1e-5, atol=1e-6)
+        assert torch.equal(network(images).logits, whole)
