@@ -31,7 +31,7 @@ class Curtain(WalledNetwork):
     def __init__(self, backbone: Backbone, wall: Wall) -> None:
         super().__init__(backbone, wall, "curtain")
         self.extractor, self.rest = backbone.features, backbone.head
-        self.splits = not backbone.unsplit
+        self.splits = not backbone.is_whole
         self._file_names = file_names(self, backbone.network)
         self.eval()
         try:
