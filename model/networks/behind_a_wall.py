@@ -1,7 +1,5 @@
 """The wall without training, of the kind that fits the network."""
 
-from dataclasses import replace
-
 from torch import nn
 
 from stackwalls.model.errors import InputError
@@ -60,10 +58,9 @@ def walled(
     if backbone.is_whole and not backbone.unsplit:
         try:
             return WalledTransformer(backbone, wall, kind, layer).eval()
-        except InputError as no_tokens:
+        except InputError:
             if kind != "curtain" or layer is not None:
                 raise
-            backbone = replace(backbone, unsplit=str(no_tokens))
     if kind == "sink":
         raise InputError(
             f"{backbone.name} is a convolutional network: a wall that is a sink is for vision transformers only."

@@ -34,7 +34,7 @@ class Curtain(WalledNetwork):
         super().__init__(backbone, wall, "curtain")
         self.explain_at(layer)
         self.extractor, self.rest = backbone.features, backbone.head
-        self.splits = not backbone.unsplit
+        self.splits = not backbone.is_whole
         self._file_names = file_names(self, backbone.network)
         self.eval()
         try:

@@ -17,7 +17,7 @@ from torch import nn
 from stackwalls.model.errors import InputError, RunError, reason_of
 from stackwalls.model.networks.attention.image_tokens import Tokens, tokens_of
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
-from stackwalls.model.networks.backbones.splitting import split, split_at_pool
+from stackwalls.model.networks.backbones.splitting import accept_parts, split, split_at_pool
 from stackwalls.model.networks.blind_model import OR_A_CURTAIN
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 from stackwalls.model.wall import IMAGE_SIZE
@@ -95,6 +95,7 @@ def made(
     size, tokens, unsplit = known.transform.size if known.transform else IMAGE_SIZE, None, ""
     try:
         features, head = split(name, network.eval(), size)
+        accept_parts(network)
     except InputError as no_map:
         try:
             tokens = tokens_of(network, size)

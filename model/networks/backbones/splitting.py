@@ -54,6 +54,17 @@ def split(name: str, model: nn.Module, size: int) -> Split:
     return parts
 
 
+def accept_parts(model: nn.Module) -> None:
+    """Let timm's networks of windows take parts of an image, as if they were made with `strict_img_size=False`.
+
+    Windows and their relative positions stay as they are, and the masks of shifted windows follow the part's size.
+    """
+    for module in model.modules():
+        for setting, value in (("strict_img_size", False), ("dynamic_mask", True)):
+            if isinstance(getattr(module, setting, None), bool):
+                setattr(module, setting, value)
+
+
 def logits_of(output: Any) -> Any:
     """The logits in what a model gives: transformers wraps them, under another name for PP-LCNet."""
     for key in ("logits", "last_hidden_state"):
@@ -122,7 +133,7 @@ def _encoded_map(model: Any, images: torch.Tensor) -> Any:
 
 
 def _grid_of_tokens(model: Any, images: torch.Tensor) -> Any:
-    """FocalNet's tokens `(N, h · w, C)` as a map; h and w are in the proportion of the images' sides."""
+    """Tokens `(N, h · w, C)` as a map; h and w are in the proportion of the images' sides."""
     tokens = model.base_model(images).last_hidden_state.transpose(1, 2)
     rows = round((tokens.shape[2] * images.shape[2] / images.shape[3]) ** 0.5)
     return tokens.unflatten(2, (rows, -1))
@@ -176,6 +187,8 @@ _TRANSFORMERS: dict[str, tuple[Part, Part]] = {
     "pvt_v2": (_base_map, _mean_of_cells),
     "segformer": (_base_map, _mean_of_cells),
     "swiftformer": (_base_map, _distilled),
+    "swin": (_grid_of_tokens, _mean_of_tokens),
+    "swinv2": (_grid_of_tokens, _mean_of_tokens),
     "textnet": (_base_map, _flat_pool),
 }
 """`model_type` of transformers whose head is not `classifier(pooler(map))` → map and head."""

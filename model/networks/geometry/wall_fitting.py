@@ -118,6 +118,8 @@ def fitting_wall(backbone: Backbone, wall: Wall) -> Wall:
 
 def _misfit(backbone: Backbone, wall: Wall, shape: torch.Size) -> str:
     """Why the maps of the pieces do not make up the map of the whole image; empty if they do."""
+    if any(hasattr(module, "set_shift_and_window_size") for module in backbone.features.modules()):
+        return "is a Swin of transformers, which keeps the windows of the smallest part that it gets (timm's does not)"
     if (on_map := wall.rescaled(shape[-1])) is None:
         stride = wall.image_size // shape[-1]
         return f"has one map row for {stride} pixels, so its wall must be on multiples of {stride}"
