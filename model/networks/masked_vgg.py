@@ -18,7 +18,7 @@ from stackwalls.model.networks.files.pretrained import (
     check_sha256,
     check_wall,
 )
-from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, read_safetensors
+from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, halved, read_safetensors
 from stackwalls.model.networks.geometry.receptive_field import derive_wall
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.wall import IMAGE_SIZE, VGG16_WALL, Wall
@@ -251,23 +251,8 @@ class MaskedVGG16(BlindModel, Pretrained):
         return {**self.config, "wall": str(self.wall) if self.wall else None}
 
     def own_weights(self) -> Mapping[str, torch.Tensor]:
-        """All tensors; as 16-bit floats if that is lossless (see `rounded_to_half`)."""
-        state = self.state_dict()
-        if any(tensor.is_meta for tensor in state.values()):
-            return state  # a network without values
-        halves = {key: tensor.half() for key, tensor in state.items()}
-        lossless = all(torch.equal(halves[key].to(tensor.dtype), tensor) for key, tensor in state.items())
-        return halves if lossless else state
-
-    def rounded_to_half(self) -> Self:
-        """Round all weights in place to values that 16-bit floats hold, to save them in half the space.
-
-        The network still computes in float32.
-        """
-        with torch.no_grad():
-            for tensor in self.state_dict().values():
-                tensor.copy_(tensor.half())
-        return self
+        """All tensors; as 16-bit floats if that is lossless (see `halved`)."""
+        return halved(self.state_dict())
 
     @classmethod
     def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:

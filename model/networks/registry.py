@@ -10,18 +10,19 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
+from stackwalls.model.documents import read_json
 from stackwalls.model.errors import InputError
 from stackwalls.model.images.label_space import read_label_space
 from stackwalls.model.imports import is_import_spec, model_from
 from stackwalls.model.networks.attention.walled_transformer import WalledTransformer
 from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, split_classifier
-from stackwalls.model.networks.backbones.names import load_backbone
+from stackwalls.model.networks.backbones.names import configured_backbone, load_backbone
 from stackwalls.model.networks.backbones.own_networks import load_checkpoint
 from stackwalls.model.networks.backbones.splitting import logits_of
 from stackwalls.model.networks.behind_a_wall import walled
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.files.checkpoints import load_authors_checkpoint, load_model_file
-from stackwalls.model.networks.files.pretrained import PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.files.pretrained import CONFIG_NAME, PretrainedFiles, find_pretrained, is_hub_id
 from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.walled_model import Walled
@@ -53,8 +54,8 @@ def _vgg16(path: Path, masked: bool) -> BlindModel:
 MODELS = {"masked-vgg16": "params_vgg16_masked.pt", "baseline-vgg16": "params_vgg16_baseline.pt"}
 """Networks that are loaded from a weights file → the file that the authors published."""
 
-MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16"}
-"""Networks whose weights are in the package → folder in `miniature/`: narrow, trained on drawn animals."""
+MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16", "mini-vit": "vit-mini"}
+"""Networks whose weights are in the package → folder in `miniature/`: small, trained on drawn animals."""
 
 ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
@@ -87,11 +88,11 @@ def load_model(
     """Load the network that a name stands for.
 
     Args:
-        spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
-            `walled:NAME` or, of a vision transformer, `sink:NAME` (see `walled` and `load_backbone`; NAME may be a
-            folder of transformers or `package.module:factory` of one's own classifier, too), a folder that
-            `save_pretrained` wrote, or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`), or a
-            `.safetensors` of this package.
+        spec: `masked-vgg16`, `baseline-vgg16`, the miniatures `mini-masked-vgg16`, `mini-baseline-vgg16` and
+            `mini-vit`, `walled:NAME` or, of a vision transformer, `sink:NAME` (see `walled` and `load_backbone`; NAME
+            may be `mini-vit`, a folder of this package or of transformers, or `package.module:factory` of one's own
+            classifier, too), a folder that `save_pretrained` wrote, `user/name[@revision]` on the Hugging Face Hub (see
+            `find_pretrained`), or a `.safetensors` of this package.
         weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package; for `walled:NAME`:
             a checkpoint of one's own (see `load_checkpoint`).
         wall: the requested wall, as text of an image of `dataset_wall`'s size, or of the network's. A VGG16's follows
@@ -141,14 +142,17 @@ def load_model(
 
 def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool) -> Backbone:
     """The backbone behind `walled:`, with the class names that were given."""
-    found: nn.Module | None = model_from(name) if is_import_spec(name) else None
-    if not pretrained and (weights is not None or found is not None):
+    folder = _own_folder(name)
+    found: nn.Module | None = model_from(name) if folder is None and is_import_spec(name) else None
+    if not pretrained and (weights or found or folder) is not None:
         raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
     if weights is not None:
-        if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
+        if (found or folder) is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
             raise InputError(f"{WALLED_PREFIX}{name} already includes weights: leave out --weights.")
         return load_checkpoint(name, weights, names)
-    if found is not None:
+    if folder is not None:
+        backbone = _in_own_folder(name, folder)
+    elif found is not None:
         backbone = split_classifier(found)
     else:
         backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name, pretrained)
@@ -163,6 +167,28 @@ def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None
             "each."
         )
     return replace(backbone, class_names=tuple(names))
+
+
+def _own_folder(name: str) -> Path | None:
+    """The folder of a network of this package, if the name is that of a miniature or of such a folder."""
+    if name in MINIATURES:
+        return _miniature_folder(name)
+    config = Path(name) / CONFIG_NAME
+    return Path(name) if config.is_file() and read_json(config).get("architecture") in ARCHITECTURES else None
+
+
+def _in_own_folder(name: str, folder: Path) -> Backbone:
+    """The backbone in such a folder, whatever wall it was trained behind.
+
+    Raises:
+        InputError: if it is a VGG16.
+    """
+    files = find_pretrained(folder)
+    config = files.config()
+    if config["architecture"] == MaskedVGG16.__name__:
+        raise InputError(f"{name} is a VGG16, whose wall follows from its layers: leave out {WALLED_PREFIX}")
+    backbone = configured_backbone(config, files)
+    return replace(backbone, name=name) if name in MINIATURES else backbone
 
 
 def find_network(
@@ -242,10 +268,13 @@ def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> Bli
 
 def _miniature(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
     """A network of the package, under its command-line name."""
-    folder = Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[spec])))
-    model = _pretrained(spec, weights, wall, folder)
+    model = _pretrained(spec, weights, wall, _miniature_folder(spec))
     model.name, model.origin = spec, f"stackwalls.model.miniature, {MINIATURES[spec]}"
     return model
+
+
+def _miniature_folder(name: str) -> Path:
+    return Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[name])))
 
 
 def _check_asked(spec: str, model: BlindModel, wall: Wall | str | None) -> None:

@@ -30,6 +30,9 @@ class Walled(WalledNetwork):
             inside a map row.
     """
 
+    _wall: Wall
+    map_wall: Wall
+
     def __init__(self, backbone: Backbone, wall: Wall) -> None:
         super().__init__(backbone, wall)
         self.extractor, self.pooled_head = backbone.features, backbone.head
@@ -40,6 +43,11 @@ class Walled(WalledNetwork):
             check_head_pools(backbone.name, self.pooled_head, shape)
             self.map_wall = wall_on_map(backbone, wall, shape)
         self._file_names = file_names(self, backbone.network)
+
+    @property
+    def wall(self) -> Wall:
+        """The dead zone in pixels."""
+        return self._wall
 
     @property
     def sides(self) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""A wall without training for vision transformers: attention that does not cross it, and a head that reads one side.
+"""A wall for vision transformers: attention that does not cross it, and a head that reads one side.
 
 Nothing of the network's code is known but that it calls torch's scaled dot-product attention, and that its blocks pass
 `(N, tokens, C)` on: prefix tokens, then one row of patches after the other. Whatever is assumed wrongly leaks, and
@@ -67,17 +67,19 @@ class Attended(NamedTuple):
 
 
 class WalledTransformer(WalledNetwork):
-    """A vision transformer behind a wall (see `walled`).
+    """A vision transformer behind a wall (see `walled`), or without one: a baseline, which sees the whole image.
 
     Args:
         backbone: the network, as a whole. Its blocks are changed: inside this module they follow the wall.
-        wall: the dead zone; its edges must be multiples of the patch size.
+        wall: the dead zone; its edges must be multiples of the patch size. None: all is seen.
         kind: see `WallKind`.
         layer: the map that is explained is what enters this block; the last one by default, negative from the end.
 
     Attributes:
         tokens: how they stand on the image.
         dead: `(tokens,)` bool, those behind the wall.
+        keys: what the seen tokens find behind a sink, `(attentions, heads, dead tokens, d)`; they follow from the
+            weights that are loaded (see `sink_keys`).
 
     Raises:
         InputError: if the network is not such a transformer, or the wall or the layer does not fit.
@@ -85,29 +87,33 @@ class WalledTransformer(WalledNetwork):
 
     settings: Mapping[str, Any] = {"kind": "cut", "layer": -1}
 
-    def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: int = -1) -> None:
+    def __init__(self, backbone: Backbone, wall: Wall | None, kind: WallKind = "cut", layer: int = -1) -> None:
         super().__init__(backbone, wall)
         if kind not in WALL_KINDS:
             raise InputError(f"Expected the kind of the wall to be {' or '.join(WALL_KINDS)}, but got {kind!r}.")
         self.network = _with_torchs_attention(backbone.features)
         self.wall_kind: WallKind = kind
         self.name = self.name if kind == "cut" else f"sink:{backbone.name}"
-        self.tokens = _tokens_of(backbone.name, self.network, wall.image_size)
-        self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
+        self.tokens = _tokens_of(backbone.name, self.network, self.image_size)
+        self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid) if wall else None
         self._last = len(self.tokens.blocks) - 1
         self.layer = _block_number(layer, self._last)
         self.settings = {"kind": kind, "layer": layer}
-        dead = torch.from_numpy(self.map_wall.mask()).flatten()
-        self.dead = nn.Buffer(torch.cat([dead.new_zeros(self.tokens.prefix), dead]), persistent=False)
+        dead = torch.zeros(self.tokens.prefix + self.tokens.grid**2, dtype=torch.bool)
+        if self.map_wall:
+            dead[self.tokens.prefix :] = torch.from_numpy(self.map_wall.mask()).flatten()
+        self.dead = nn.Buffer(dead, persistent=False)
         self.eval()
         for number, block in enumerate(self.tokens.blocks):
             block.forward = partial(self._block, number, block.forward)
-        self.keys = nn.Buffer(self._keys_behind_the_sink(), persistent=False)
+        self.keys: torch.Tensor = nn.Buffer(torch.empty(0), persistent=False)
+        self._renew_keys()
+        self.register_load_state_dict_post_hook(WalledTransformer._renew_keys)  # type: ignore[no-untyped-call]
         self._file_names = file_names(self, backbone.network)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
-        return self._run(images, self._pass())
+    def forward(self, images: torch.Tensor, keys: torch.Tensor | None = None) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images to logits `(N, classes)`; with other keys than `keys` behind a sink."""
+        return self._run(images, self._pass(keys=keys))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to the map `(N, C, h, w)`, without the prefix tokens (see `parts`)."""
@@ -139,12 +145,15 @@ class WalledTransformer(WalledNetwork):
         logits = self._run(images, self._pass(weights=weights, outputs=outputs))
         return Attended(logits, weights, outputs)
 
-    def _pass(self, weights: list[torch.Tensor] | None = None, **settings: Any) -> _Pass:
-        return _Pass(self, AttentionWall(self.dead, self.wall_kind, self.keys, weights), **settings)
+    def _pass(
+        self, weights: list[torch.Tensor] | None = None, keys: torch.Tensor | None = None, **settings: Any
+    ) -> _Pass:
+        keys = self.keys if keys is None else keys
+        return _Pass(self, AttentionWall(self.dead, self.wall_kind, keys, weights), **settings)
 
     def _continued(self, tokens: torch.Tensor, first: int) -> torch.Tensor:
         """From what enters block `first` to logits; the image does not matter then."""
-        size = self.wall.image_size
+        size = self.image_size
         attention = AttentionWall(self.dead, self.wall_kind, self.keys)
         attention.calls = first * len(self.keys) // len(self.tokens.blocks)
         now = _Pass(self, attention, first, tokens)
@@ -189,33 +198,44 @@ class WalledTransformer(WalledNetwork):
         patches = tokens[:, self.tokens.prefix :].transpose(1, 2)  # (N, C, grid · grid)
         return patches.reshape(*patches.shape[:2], self.tokens.grid, self.tokens.grid)
 
-    def _keys_behind_the_sink(self) -> torch.Tensor:
-        """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`.
+    def sink_keys(self) -> torch.Tensor:
+        """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`, differentiable.
+
+        They follow from the weights, so a training computes them in every step.
 
         Raises:
             InputError: if the blocks have no attention that can be answered here.
         """
-        record, size = AttentionRecord(self.dead), self.wall.image_size
-        reason = ""
+        record, like = AttentionRecord(self.dead), next(self.network.parameters())
+        self._run(like.new_zeros(1, 3, self.image_size, self.image_size), _Pass(self, record))
+        if not record.keys or len(record.keys) % len(self.tokens.blocks):
+            raise InputError("its blocks do not call torch's scaled dot-product attention")
+        return torch.stack(record.keys)
+
+    def _renew_keys(self, _incompatible: object = None) -> None:
+        """Make `keys` those of the weights.
+
+        Raises:
+            InputError: if the network cannot be put behind a wall.
+        """
         try:
             with preserved(self.network), torch.no_grad():
-                self._run(torch.zeros(1, 3, size, size), _Pass(self, record))
+                self.keys = self.sink_keys()
+            return
         except InputError as error:
             reason = str(error)
         except Exception as error:  # what reads a grid of tokens fails on part of it in many ways
             reason = f"what follows its blocks does not run on the seen tokens alone ({reason_of(error)})"
-        if not record.keys or len(record.keys) % len(self.tokens.blocks):
-            reason = reason or "its blocks do not call torch's scaled dot-product attention"
-        if reason:
-            raise InputError(
-                f"{self.name} cannot be put behind a wall: {reason}. Use timm's or transformers' ViT, DeiT, DINOv2, "
-                "DINOv3, EVA-02, BEiT, CLIP or SigLIP."
-            )
-        return torch.stack(record.keys)
+        raise InputError(
+            f"{self.name} cannot be put behind a wall: {reason}. Use timm's or transformers' ViT, DeiT, DINOv2, "
+            "DINOv3, EVA-02, BEiT, CLIP or SigLIP."
+        )
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
         seen, dead = int((~self.dead).sum()), int(self.dead.sum())
+        if not dead:
+            return f"all {seen} tokens attend to each other, and the head may read each of them: nothing is dead"
         how = {
             "cut": "attention does not cross the wall",
             "sink": "the seen tokens find constant keys and values of zero behind the wall",

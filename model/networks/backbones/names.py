@@ -1,20 +1,32 @@
-"""From a name on the command line, or a configuration, to a backbone of torchvision, timm or transformers."""
+"""From a name on the command line, or a configuration, to a backbone of torchvision, timm, transformers or our own."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from stackwalls.model.errors import InputError
-from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, load_library_backbone, split_classifier
-from stackwalls.model.networks.backbones.own_networks import library_network
+from stackwalls.model.networks.backbones.backbone import (
+    HUB_PREFIX,
+    OWN_LIBRARY,
+    Backbone,
+    library_of,
+    load_library_backbone,
+    split_classifier,
+)
+from stackwalls.model.networks.backbones.own_networks import library_network, load_weights
 from stackwalls.model.networks.backbones.transformers_models import load_transformers, network_of
+from stackwalls.model.networks.files.pretrained import WEIGHTS_NAME, PretrainedFiles, check_sha256
+from stackwalls.model.networks.files.weights import read_safetensors
+from stackwalls.model.preprocessing import Transform
 
 
 def load_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
     """A classifier of torchvision, timm or transformers, split at its last map.
 
     Args:
-        name: `resnet50` (torchvision's if both libraries have one), or with its library, `timm/resnet50`; or
-            `hf/user/name[@revision]` or `hf/./folder` (see `load_transformers`).
+        name: `resnet50` (torchvision's if both libraries have one), or with its library, `timm/resnet50`;
+            `hf/user/name[@revision]` or `hf/./folder` (see `load_transformers`); or `vit-mini`, whose weights are
+            random.
         pretrained: whether to load its ImageNet weights.
         weights: which of them, as a `Backbone` says it (`timm/in1k`, `torchvision/IMAGENET1K_V2`,
             `hf/user/name@commit`); by default the library's usual ones.
@@ -24,7 +36,14 @@ def load_backbone(name: str, pretrained: bool = True, weights: str | None = None
         RunError: if its weights cannot be loaded.
     """
     if not (source := weights or name).startswith(HUB_PREFIX):
-        return load_library_backbone(name, pretrained, weights)
+        library, bare = library_of(name, weights)
+        if library != OWN_LIBRARY:
+            return load_library_backbone(name, pretrained, weights)
+        if pretrained:
+            raise InputError(
+                f"{name} has no weights yet: train it, with --from-scratch behind a wall, or take the trained mini-vit."
+            )
+        return library_network(library, bare, 1000)
     if not pretrained:
         raise InputError(f"{name} includes its weights: leave out pretrained=False.")
     return load_transformers(source.removeprefix(HUB_PREFIX))
@@ -40,3 +59,27 @@ def from_blueprint(blueprint: Mapping[str, Any]) -> Backbone:
     if library == "transformers":
         return split_classifier(network_of(blueprint.get("config", {})))
     return library_network(library, name, blueprint.get("num_classes", 0))
+
+
+def configured_backbone(config: Mapping[str, Any], files: PretrainedFiles) -> Backbone:
+    """The backbone in a folder of a walled network: with the weights that its config.json names, or those beside it.
+
+    Raises:
+        InputError: if the weights beside it are not those that it describes, or belong to another network.
+        RunError: if weights elsewhere cannot be loaded.
+    """
+    if config["weights"] is not None:
+        return load_backbone(config["backbone"], weights=config["weights"])
+    path = files.fetch(WEIGHTS_NAME)
+    state = read_safetensors(path)  # before it is hashed: a file of any size may be there
+    check_sha256(path, config, files)
+    backbone = from_blueprint(config)
+    load_weights(backbone, path, state)
+    names = config.get("class_names")
+    return replace(
+        backbone,
+        class_names=None if names is None else tuple(names),
+        transform=Transform(**config["transform"]),
+        mean=tuple(config["mean"]),
+        std=tuple(config["std"]),
+    )

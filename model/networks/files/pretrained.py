@@ -61,7 +61,9 @@ CONFIG_SCHEMAS = {
     | {"properties": _SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"]},
     "Walled": keys(_WALLED, _OWN_WEIGHTS, closed=True),
     "WalledTransformer": keys(
-        _WALLED | {"kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}}, _OWN_WEIGHTS, closed=True
+        _WALLED | {"wall": nullable(TEXT), "kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}},
+        _OWN_WEIGHTS,
+        closed=True,
     ),
 }
 """Architecture → the schema of its config.json."""
