@@ -1,11 +1,13 @@
-"""Make the pictures of the README and of docs/ from a demo's folder.
+"""Make the pictures of the README and of docs/ from a demo's folder, or those of docs/transformers.md.
 
     stackgen demo --out demo && python benchmarks/pictures.py demo
+    python benchmarks/pictures.py results-cut results-sink
 
 docs/finding.png       three pictures of STACK-GEN with the maps of all methods on the masked miniature VGG16
 docs/drawn-world.png   one animal of each of 96 classes, as far apart in the list as they can be
 docs/stack-mix.png     the demo's composites, the wall drawn in
 docs/stack-gen.png     what the miniature text-to-image model drew, cropped, the wall drawn in
+docs/two-walls.png     two composites with the maps of all methods on a transformer behind one wall and another
 """
 
 from __future__ import annotations
@@ -31,20 +33,26 @@ SHOWN = 112
 
 
 def main(demo: Path) -> None:
-    results = Results.load(demo / "results")
-    drawn = results.samples.of("stack-gen")
-    few = drawn.at([index * len(drawn) // 3 for index in range(3)])
-    _save(
-        np.asarray(
-            Image.open(io.BytesIO(write_figure(overlays(few, results.wall, across=True), "png"))).convert("RGB")
-        ),
-        "finding.png",
-    )
+    _save(_overlays(demo / "results", "stack-gen", 3), "finding.png")
     labels = [entry.index for entry in drawn_classes()]
     world = contact_sheet([labels[i * len(labels) // WORLD] for i in range(WORLD)], columns=COLUMNS, cell=SHOWN)
     _save(world, "drawn-world.png")
     for name in ("stack-mix", "stack-gen"):
         _save(_sheet(demo / name), f"{name}.png")
+
+
+def both_walls(*folders: Path) -> None:
+    """The same images and methods, one network above the other."""
+    _save(np.vstack([_overlays(folder, None, 2) for folder in folders]), "two-walls.png")
+
+
+def _overlays(folder: Path, dataset: str | None, count: int) -> NDArray[np.uint8]:
+    """The maps on some images of a dataset of the results, the first one by default."""
+    results = Results.load(folder)
+    samples = results.samples.of(dataset or results.summary.datasets[0])
+    few = samples.at([index * len(samples) // count for index in range(count)])
+    png = write_figure(overlays(few, results.wall, across=True), "png")
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
 def _sheet(folder: Path) -> NDArray[np.uint8]:
@@ -64,6 +72,6 @@ def _save(pixels: NDArray[np.uint8], name: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]))
+    (main if len(sys.argv) == 2 else both_walls)(*map(Path, sys.argv[1:]))

@@ -10,19 +10,18 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 
-from stackwalls.model.documents import read_json
 from stackwalls.model.errors import InputError
 from stackwalls.model.images.label_space import read_label_space
 from stackwalls.model.imports import is_import_spec, model_from
 from stackwalls.model.networks.attention.walled_transformer import WalledTransformer
 from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, split_classifier
-from stackwalls.model.networks.backbones.names import configured_backbone, load_backbone
+from stackwalls.model.networks.backbones.names import load_backbone
 from stackwalls.model.networks.backbones.own_networks import load_checkpoint
 from stackwalls.model.networks.backbones.splitting import logits_of
 from stackwalls.model.networks.behind_a_wall import walled
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.files.checkpoints import load_authors_checkpoint, load_model_file
-from stackwalls.model.networks.files.pretrained import CONFIG_NAME, PretrainedFiles, find_pretrained, is_hub_id
+from stackwalls.model.networks.files.pretrained import PretrainedFiles, find_pretrained, is_hub_id
 from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.walled_model import Walled
@@ -142,16 +141,15 @@ def load_model(
 
 def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool) -> Backbone:
     """The backbone behind `walled:`, with the class names that were given."""
-    folder = _own_folder(name)
-    found: nn.Module | None = model_from(name) if folder is None and is_import_spec(name) else None
-    if not pretrained and (weights or found or folder) is not None:
+    found: nn.Module | None = model_from(name) if is_import_spec(name) else None
+    if not pretrained and (weights is not None or found is not None or name in MINIATURES):
         raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
     if weights is not None:
-        if (found or folder) is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
+        if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir() or name in MINIATURES:
             raise InputError(f"{WALLED_PREFIX}{name} already includes weights: leave out --weights.")
         return load_checkpoint(name, weights, names)
-    if folder is not None:
-        backbone = _in_own_folder(name, folder)
+    if name in MINIATURES:
+        backbone = replace(load_backbone(f"{HUB_PREFIX}{_miniature_folder(name)}"), name=name)
     elif found is not None:
         backbone = split_classifier(found)
     else:
@@ -167,28 +165,6 @@ def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None
             "each."
         )
     return replace(backbone, class_names=tuple(names))
-
-
-def _own_folder(name: str) -> Path | None:
-    """The folder of a network of this package, if the name is that of a miniature or of such a folder."""
-    if name in MINIATURES:
-        return _miniature_folder(name)
-    config = Path(name) / CONFIG_NAME
-    return Path(name) if config.is_file() and read_json(config).get("architecture") in ARCHITECTURES else None
-
-
-def _in_own_folder(name: str, folder: Path) -> Backbone:
-    """The backbone in such a folder, whatever wall it was trained behind.
-
-    Raises:
-        InputError: if it is a VGG16.
-    """
-    files = find_pretrained(folder)
-    config = files.config()
-    if config["architecture"] == MaskedVGG16.__name__:
-        raise InputError(f"{name} is a VGG16, whose wall follows from its layers: leave out {WALLED_PREFIX}")
-    backbone = configured_backbone(config, files)
-    return replace(backbone, name=name) if name in MINIATURES else backbone
 
 
 def find_network(

@@ -133,7 +133,7 @@ def test_one_without_a_wall_is_the_network_itself_and_stands_behind_walls_afterw
 
 
 def test_a_folder_of_another_kind_and_other_weights_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="mini-masked-vgg16 is a VGG16, whose wall follows from its layers"):
+    with pytest.raises(InputError, match="masked-vgg16 is a VGG16, whose wall follows from its layers"):
         load_model("walled:mini-masked-vgg16")
     with pytest.raises(InputError, match="already includes weights: leave out --weights"):
         load_model("walled:mini-vit", tmp_path / "other.safetensors")

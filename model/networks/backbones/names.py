@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from stackwalls.model.documents import read_json
 from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbones.backbone import (
     HUB_PREFIX,
@@ -15,7 +16,14 @@ from stackwalls.model.networks.backbones.backbone import (
 )
 from stackwalls.model.networks.backbones.own_networks import library_network, load_weights
 from stackwalls.model.networks.backbones.transformers_models import load_transformers, network_of
-from stackwalls.model.networks.files.pretrained import WEIGHTS_NAME, PretrainedFiles, check_sha256
+from stackwalls.model.networks.files.pretrained import (
+    CONFIG_NAME,
+    CONFIG_SCHEMAS,
+    WEIGHTS_NAME,
+    PretrainedFiles,
+    check_sha256,
+    find_pretrained,
+)
 from stackwalls.model.networks.files.weights import read_safetensors
 from stackwalls.model.preprocessing import Transform
 
@@ -25,8 +33,8 @@ def load_backbone(name: str, pretrained: bool = True, weights: str | None = None
 
     Args:
         name: `resnet50` (torchvision's if both libraries have one), or with its library, `timm/resnet50`;
-            `hf/user/name[@revision]` or `hf/./folder` (see `load_transformers`); or `vit-mini`, whose weights are
-            random.
+            `hf/user/name[@revision]` or `hf/./folder`, of this package (whatever wall it was trained behind), of
+            transformers or timm (see `load_transformers`); or `vit-mini`, whose weights are random.
         pretrained: whether to load its ImageNet weights.
         weights: which of them, as a `Backbone` says it (`timm/in1k`, `torchvision/IMAGENET1K_V2`,
             `hf/user/name@commit`); by default the library's usual ones.
@@ -46,7 +54,11 @@ def load_backbone(name: str, pretrained: bool = True, weights: str | None = None
         return library_network(library, bare, 1000)
     if not pretrained:
         raise InputError(f"{name} includes its weights: leave out pretrained=False.")
-    return load_transformers(source.removeprefix(HUB_PREFIX))
+    files = find_pretrained(source.removeprefix(HUB_PREFIX))
+    architecture = read_json(files.fetch(CONFIG_NAME)).get("architecture")
+    if architecture == "MaskedVGG16":
+        raise InputError(f"{files.name} is a VGG16, whose wall follows from its layers: name it without walled:")
+    return configured_backbone(files.config(), files) if architecture in CONFIG_SCHEMAS else load_transformers(files)
 
 
 def from_blueprint(blueprint: Mapping[str, Any]) -> Backbone:

@@ -16,7 +16,7 @@ from stackwalls.model.hub.failures import no_remote_code
 from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, made
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
 from stackwalls.model.networks.backbones.own_networks import library_network, load_weights
-from stackwalls.model.networks.files.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained
+from stackwalls.model.networks.files.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles
 from stackwalls.model.networks.files.weights import read_safetensors
 from stackwalls.model.runtime.foreign import quiet_logs
 
@@ -27,19 +27,18 @@ if TYPE_CHECKING:
 _PROCESSOR_NAME = "preprocessor_config.json"
 
 
-def load_transformers(source: str) -> Backbone:
+def load_transformers(files: PretrainedFiles) -> Backbone:
     """A classifier of transformers with its own configuration, image processor and class names, split at its last map.
 
     Args:
-        source: a folder that transformers' `save_pretrained` wrote, or `user/name[@revision]` on the Hub, of
-            transformers or timm.
+        files: of a folder that transformers' `save_pretrained` wrote, or of a repository on the Hub, of transformers or
+            timm.
 
     Raises:
-        InputError: if there is none, it has no safetensors weights or needs its own code, is not an image classifier,
+        InputError: if it has no safetensors weights or needs its own code, is not an image classifier,
             or cannot be split.
         RunError: if the Hub cannot be reached.
     """
-    files = find_pretrained(source)
     config = read_json(files.fetch(CONFIG_NAME))
     if "architecture" in config and "model_type" not in config:
         return _of_timm(files, config)
