@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from stackwalls.model.documents import read_json
@@ -57,7 +58,9 @@ def load_backbone(name: str, pretrained: bool = True, weights: str | None = None
     files = find_pretrained(source.removeprefix(HUB_PREFIX))
     architecture = read_json(files.fetch(CONFIG_NAME)).get("architecture")
     if architecture == "MaskedVGG16":
-        raise InputError(f"{files.name} is a VGG16, whose wall follows from its layers: name it without walled:")
+        raise InputError(
+            f"{Path(files.name).name} is a VGG16, whose wall follows from its layers: leave out walled: in front."
+        )
     return configured_backbone(files.config(), files) if architecture in CONFIG_SCHEMAS else load_transformers(files)
 
 
