@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stackwalls.evaluate import Results, overlays, write_figure
+from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import VGG16_WALL
 from stackwalls.model.images.drawn import contact_sheet, drawn_classes
 
@@ -33,7 +34,9 @@ SHOWN = 112
 
 
 def main(demo: Path) -> None:
-    _save(_overlays(demo / "results", "stack-gen", 3), "finding.png")
+    results = Results.load(demo / "results")
+    drawn = results.samples.of("stack-gen")
+    _save(_overlays(results, drawn.at([index * len(drawn) // 3 for index in range(3)])), "finding.png")
     labels = [entry.index for entry in drawn_classes()]
     world = contact_sheet([labels[i * len(labels) // WORLD] for i in range(WORLD)], columns=COLUMNS, cell=SHOWN)
     _save(world, "drawn-world.png")
@@ -42,16 +45,18 @@ def main(demo: Path) -> None:
 
 
 def both_walls(*folders: Path) -> None:
-    """The same images and methods, one network above the other."""
-    _save(np.vstack([_overlays(folder, None, 2) for folder in folders]), "two-walls.png")
+    """The same two images and methods, one network above the other.
+
+    They are those in the middle by the first method's mu on the last network: neither the worst nor the best.
+    """
+    results = [Results.load(folder) for folder in folders]
+    order = np.argsort(results[-1].samples.mu[:, 0], kind="stable")
+    middle = order[len(order) // 2 - 1 : len(order) // 2 + 1]
+    _save(np.vstack([_overlays(each, each.samples.at(middle)) for each in results]), "two-walls.png")
 
 
-def _overlays(folder: Path, dataset: str | None, count: int) -> NDArray[np.uint8]:
-    """The maps on some images of a dataset of the results, the first one by default."""
-    results = Results.load(folder)
-    samples = results.samples.of(dataset or results.summary.datasets[0])
-    few = samples.at([index * len(samples) // count for index in range(count)])
-    png = write_figure(overlays(few, results.wall, across=True), "png")
+def _overlays(results: Results, samples: Samples) -> NDArray[np.uint8]:
+    png = write_figure(overlays(samples, results.wall, across=True), "png")
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
