@@ -152,12 +152,12 @@ class Subject:
     def dead_cells(self) -> NDArray[np.bool_] | None:
         """`(h, w)`: the cells of an inner layer's map that cannot reach the logits.
 
-        None of a network's own layer, and behind a curtain: there, cells are as dead as the pixels under them.
+        None of a network's own layer, or if all can: then cells are as dead as the pixels under them.
         """
         if self.layer is None or not isinstance(self.model, LayeredModel) or self.model.layer is None:
             return None
         dead = self.model.dead_cells()
-        return None if dead is None else np.asarray(dead.cpu().numpy())
+        return None if dead is None or not dead.any() else np.asarray(dead.cpu().numpy())
 
     @property
     def target_layer(self) -> nn.Module:

@@ -145,7 +145,7 @@ class AttentionExplainer:
 
         That is all that the backward passes read, or else the mean attention, and the gradients of every weight.
         """
-        size, kept = self.model.wall.image_size, dict[int, int]()
+        size, kept = self.model.image_size, dict[int, int]()
         own = {tensor.untyped_storage().data_ptr() for tensor in self.model.state_dict().values()}
 
         def note(tensor: torch.Tensor) -> torch.Tensor:

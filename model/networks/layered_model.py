@@ -51,7 +51,7 @@ class LayeredModel(BlindModel):
 
     @abstractmethod
     def dead_cells(self) -> torch.Tensor | None:
-        """`(h, w)` bool: the cells of the explained map that cannot reach the logits; None behind a curtain: all do."""
+        """`(h, w)` bool: the cells of the explained map that cannot reach the logits; None if all do."""
 
     @abstractmethod
     def layer_derivation(self) -> str:

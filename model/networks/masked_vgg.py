@@ -16,7 +16,7 @@ from stackwalls.model.networks.files.pretrained import (
     check_sha256,
     check_wall,
 )
-from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, read_safetensors
+from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, halved, read_safetensors
 from stackwalls.model.networks.geometry.receptive_field import derive_wall, map_size, pixels_reached
 from stackwalls.model.networks.layered_model import LAST, Layer, LayeredModel, unknown_layer
 from stackwalls.model.networks.vgg_convolutions import BLOCKS, PREFIX, STRIDE, check_image_size, convolutions, scaled
@@ -188,7 +188,6 @@ class MaskedVGG16(LayeredModel, Pretrained):
         """See `LayeredModel`."""
         rows, seen = self._rows()
         pixels = pixels_reached(self.convolutions[: self._split], (0, seen), self.image_size)[1]
-        pixels = pixels_reached(self.convolutions[: self._split], (0, seen), self.image_size)[1]
         dead = f"rows {seen} to {rows - 1} reach no logit" if seen < rows else "all rows reach the logits"
         return (
             f"by the receptive fields of what follows, {dead}; by those of what comes before, the others see pixel "
@@ -235,23 +234,8 @@ class MaskedVGG16(LayeredModel, Pretrained):
         return {**self.config, "wall": str(self.wall) if self.wall else None}
 
     def own_weights(self) -> Mapping[str, torch.Tensor]:
-        """All tensors; as 16-bit floats if that is lossless (see `rounded_to_half`)."""
-        state = self.state_dict()
-        if any(tensor.is_meta for tensor in state.values()):
-            return state  # a network without values
-        halves = {key: tensor.half() for key, tensor in state.items()}
-        lossless = all(torch.equal(halves[key].to(tensor.dtype), tensor) for key, tensor in state.items())
-        return halves if lossless else state
-
-    def rounded_to_half(self) -> Self:
-        """Round all weights in place to values that 16-bit floats hold, to save them in half the space.
-
-        The network still computes in float32.
-        """
-        with torch.no_grad():
-            for tensor in self.state_dict().values():
-                tensor.copy_(tensor.half())
-        return self
+        """All tensors; as 16-bit floats if that is lossless (see `halved`)."""
+        return halved(self.state_dict())
 
     @classmethod
     def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:

@@ -54,8 +54,8 @@ def _vgg16(path: Path, masked: bool) -> MaskedVGG16:
 MODELS = {"masked-vgg16": "params_vgg16_masked.pt", "baseline-vgg16": "params_vgg16_baseline.pt"}
 """Networks that are loaded from a weights file → the file that the authors published."""
 
-MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16"}
-"""Networks whose weights are in the package → folder in `miniature/`: narrow, trained on drawn animals."""
+MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16", "mini-vit": "vit-mini"}
+"""Networks whose weights are in the package → folder in `miniature/`: small, trained on drawn animals."""
 
 ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], LayeredModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
@@ -91,11 +91,11 @@ def load_model(
     """Load the network that a name stands for.
 
     Args:
-        spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
-            `walled:NAME`, of a vision transformer `sink:NAME`, of any network `curtain:NAME` (see `walled` and
-            `load_backbone`; NAME may be a folder of transformers or `package.module:factory`, too), a folder that
-            `save_pretrained` wrote, or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`), or a
-            `.safetensors` of this package.
+        spec: `masked-vgg16`, `baseline-vgg16`, the miniatures `mini-masked-vgg16`, `mini-baseline-vgg16` and
+            `mini-vit`, `walled:NAME`, of a vision transformer `sink:NAME`, of any network `curtain:NAME` (see `walled`
+            and `load_backbone`; NAME may be `mini-vit`, a folder of this package or of transformers, or
+            `package.module:factory`, too), a folder that `save_pretrained` wrote, `user/name[@revision]` on the Hugging
+            Face Hub (see `find_pretrained`), or a `.safetensors` of this package.
         weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package; for `walled:NAME`:
             a checkpoint of one's own (see `load_checkpoint`).
         wall: the requested wall, as text of an image of `dataset_wall`'s size, or of the network's. A VGG16's follows
@@ -166,15 +166,17 @@ def _backbone(
     """The backbone behind `walled:` or another kind of wall, with the class names that were given."""
     texts = names if isinstance(names, ClassTexts) else None
     found: nn.Module | None = model_from(name) if is_import_spec(name) else None
-    if texts is not None and (found is not None or weights is not None):
+    if texts is not None and (found is not None or weights is not None or name in MINIATURES):
         raise InputError(f"{name} is a classifier already: --classes-as is for CLIP and SigLIP of transformers (hf/…).")
-    if not pretrained and (weights is not None or found is not None):
+    if not pretrained and (weights is not None or found is not None or name in MINIATURES):
         raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
     if weights is not None:
-        if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
+        if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir() or name in MINIATURES:
             raise InputError(f"{WALLED_PREFIX}{name} already includes weights: leave out --weights.")
         return load_checkpoint(name, weights, names)
-    if found is not None:
+    if name in MINIATURES:
+        backbone = replace(load_backbone(f"{HUB_PREFIX}{_miniature_folder(name)}"), name=name)
+    elif found is not None:
         backbone = split_classifier(found)
     else:
         name = f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name
@@ -269,10 +271,13 @@ def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> Mas
 
 def _miniature(spec: str, weights: str | Path | None, wall: Wall | str | None) -> LayeredModel:
     """A network of the package, under its command-line name."""
-    folder = Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[spec])))
-    model = _pretrained(spec, weights, wall, folder)
+    model = _pretrained(spec, weights, wall, _miniature_folder(spec))
     model.name, model.origin = spec, f"stackwalls.model.miniature, {MINIATURES[spec]}"
     return model
+
+
+def _miniature_folder(name: str) -> Path:
+    return Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[name])))
 
 
 def _check_asked(spec: str, model: BlindModel, wall: Wall | str | None) -> None:

@@ -57,6 +57,8 @@ class Walled(WalledNetwork):
     """
 
     settings: Mapping[str, Any] = {"layer": None}
+    _wall: Wall
+    map_wall: Wall
 
     def __init__(self, backbone: Backbone, wall: Wall, layer: Layer | None = None) -> None:
         super().__init__(backbone, wall)
@@ -75,6 +77,11 @@ class Walled(WalledNetwork):
         self._names = {path: names[each] for path, each in self.extractor.named_modules() if each in names}
         self._hooks = list[RemovableHandle]()
         self.explain_at(layer)
+
+    @property
+    def wall(self) -> Wall:
+        """The dead zone in pixels."""
+        return self._wall
 
     @property
     def sides(self) -> list[nn.Module]:

@@ -111,10 +111,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         "--model",
         required=True,
         metavar="NAME",
-        help="masked-vgg16 or baseline-vgg16 with --weights, mini-masked-vgg16 or mini-baseline-vgg16 (weights "
-        "included), walled:NAME with a classifier of torchvision or timm, walled:hf/user/name of transformers, "
-        "sink:NAME for a vision transformer behind the other kind of wall, curtain:NAME for any classifier, a model "
-        "folder, user/name[@revision] on the Hub, or package.module:factory",
+        help="masked-vgg16 or baseline-vgg16 with --weights; mini-masked-vgg16, mini-baseline-vgg16 or mini-vit "
+        "(weights included); walled:NAME with a classifier of torchvision or timm, mini-vit, or hf/user/name of "
+        "transformers; sink:NAME for a vision transformer behind the other kind of wall; curtain:NAME for any "
+        "classifier; a model folder; user/name[@revision] on the Hub; or package.module:factory",
     )
     wall = "wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)"
     add_shared(parser, weights="")

@@ -16,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "model",
         help="masked-vgg16 with --weights, mini-masked-vgg16 (weights in the package), walled:NAME with a classifier "
-        "of torchvision or timm, walled:hf/user/name of transformers, a model folder, user/name[@revision] on the Hub, "
-        "or package.module:factory",
+        "of torchvision or timm, walled:mini-vit, walled:hf/user/name of transformers, sink:NAME for a vision "
+        "transformer behind the other kind of wall, a model folder, user/name[@revision] on the Hub, or "
+        "package.module:factory",
     )
     options.add_shared(parser, weights="")
     options.add_class_names(parser)

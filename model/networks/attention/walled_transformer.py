@@ -1,4 +1,4 @@
-"""A wall without training for vision transformers: attention that does not cross it, and a head that reads one side.
+"""A wall for vision transformers: attention that does not cross it, and a head that reads one side.
 
 Nothing of the network's code is known but that it calls torch's scaled dot-product attention, and that its blocks pass
 `(N, tokens, C)` on: prefix tokens, then one row of patches after the other. Whatever is assumed wrongly leaks, and
@@ -63,11 +63,11 @@ class Attended(NamedTuple):
 
 
 class WalledTransformer(WalledNetwork):
-    """A vision transformer behind a wall (see `walled`).
+    """A vision transformer behind a wall (see `walled`), or without one: a baseline, which sees the whole image.
 
     Args:
         backbone: the network, as a whole. Its blocks are changed: inside this module they follow the wall.
-        wall: the dead zone; its edges must be multiples of the patch size, unless it is a curtain.
+        wall: the dead zone; its edges must be multiples of the patch size, unless it is a curtain. None: all is seen.
         kind: see `WallKind`.
         layer: the map that is explained is what enters this block: its number, negative from the end, or its name; the
             last one by default.
@@ -75,7 +75,8 @@ class WalledTransformer(WalledNetwork):
     Attributes:
         tokens: how they stand on the image.
         dead: `(tokens,)` bool, those behind the wall; behind a curtain none.
-        attentions: how many each block has; 0 behind a curtain if they cannot be answered here.
+        keys: what the seen tokens find behind a sink, `(attentions, heads, dead tokens, d)`; they follow from the
+            weights that are loaded (see `sink_keys`). Empty behind a curtain if no attention can be answered here.
 
     Raises:
         InputError: if the network is not such a transformer, or the wall or the layer does not fit.
@@ -83,25 +84,27 @@ class WalledTransformer(WalledNetwork):
 
     settings: Mapping[str, Any] = {"kind": "cut", "layer": -1}
 
-    def __init__(self, backbone: Backbone, wall: Wall, kind: WallKind = "cut", layer: Layer | None = None) -> None:
+    def __init__(
+        self, backbone: Backbone, wall: Wall | None, kind: WallKind = "cut", layer: Layer | None = None
+    ) -> None:
         super().__init__(backbone, wall, kind)
         self.network = _with_torchs_attention(backbone.features)
-        self.tokens = backbone.tokens_at(wall.image_size)
+        self.tokens = backbone.tokens_at(self.image_size)
+        self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid) if wall and kind != "curtain" else None
         self._last = len(self.tokens.blocks) - 1
         names = {module: name for name, module in self.network.named_modules()}
         self._block_names = [names[block] for block in self.tokens.blocks]
         self.explain_at(layer)
-        dead = torch.zeros(self.tokens.grid**2, dtype=torch.bool)
-        if kind != "curtain":
-            self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid)
-            dead = torch.from_numpy(self.map_wall.mask()).flatten()
-        self.dead = nn.Buffer(torch.cat([dead.new_zeros(self.tokens.prefix), dead]), persistent=False)
+        dead = torch.zeros(self.tokens.prefix + self.tokens.grid**2, dtype=torch.bool)
+        if self.map_wall:
+            dead[self.tokens.prefix :] = torch.from_numpy(self.map_wall.mask()).flatten()
+        self.dead = nn.Buffer(dead, persistent=False)
         self.eval()
         for number, block in enumerate(self.tokens.blocks):
             block.forward = partial(self._block, number, block.forward)
-        keys = self._keys_behind_the_sink()
-        self.attentions = len(keys) // len(self.tokens.blocks)
-        self.keys = nn.Buffer(keys, persistent=False)
+        self.keys: torch.Tensor = nn.Buffer(torch.empty(0), persistent=False)
+        self._renew_keys()
+        self.register_load_state_dict_post_hook(WalledTransformer._renew_keys)  # type: ignore[no-untyped-call]
         self._file_names = file_names(self, backbone.network)
         self._check_that_it_splits()
 
@@ -127,9 +130,7 @@ class WalledTransformer(WalledNetwork):
 
     def dead_cells(self) -> torch.Tensor | None:
         """See `LayeredModel`."""
-        if self.wall_kind == "curtain":
-            return None
-        return torch.from_numpy(self.map_wall.mask())
+        return None if self.map_wall is None else torch.from_numpy(self.map_wall.mask())
 
     def layer_derivation(self) -> str:
         """See `LayeredModel`."""
@@ -137,9 +138,9 @@ class WalledTransformer(WalledNetwork):
         tokens = f"of the {seen + dead} tokens that enter block {self._entered}, the {dead} of dead patches"
         return f"{tokens} reach none of the {seen} seen ones, neither before nor from here on"
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, H, W)` normalized images to logits `(N, classes)`."""
-        return self._run(images, self._pass())
+    def forward(self, images: torch.Tensor, keys: torch.Tensor | None = None) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images to logits `(N, classes)`; with other keys than `keys` behind a sink."""
+        return self._run(images, self._pass(keys=keys))
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
         """`(N, 3, H, W)` normalized images to the map `(N, C, h, w)`, without the prefix tokens (see `parts`)."""
@@ -180,8 +181,13 @@ class WalledTransformer(WalledNetwork):
         logits = self._run(images, now)
         return Attended(logits, weights, outputs, self._parts_of(now.entering.detach()))
 
-    def _pass(self, **settings: Any) -> _Pass:
-        attention = AttentionWall(self.dead, self.wall_kind, self.keys)
+    @property
+    def attentions(self) -> int:
+        """How many each block has; 0 behind a curtain if they cannot be answered here."""
+        return len(self.keys) // len(self.tokens.blocks)
+
+    def _pass(self, keys: torch.Tensor | None = None, **settings: Any) -> _Pass:
+        attention = AttentionWall(self.dead, self.wall_kind, self.keys if keys is None else keys)
         attention.active = self.wall_kind != "curtain"  # else it is the network's own
         return _Pass(self, attention, **settings)
 
@@ -190,9 +196,9 @@ class WalledTransformer(WalledNetwork):
 
     def _continued(self, tokens: torch.Tensor, first: int) -> torch.Tensor:
         """From what enters block `first` to logits; the image does not matter then."""
-        size, now = self.wall.image_size, self._pass(first=first, tokens=tokens)
+        now = self._pass(first=first, tokens=tokens)
         now.attention.calls = first * self.attentions
-        return self._run(tokens.new_zeros(1, 3, size, size), now)
+        return self._run(tokens.new_zeros(1, 3, self.image_size, self.image_size), now)
 
     def _run(self, images: torch.Tensor, now: _Pass) -> torch.Tensor:
         token = _PASS.set(now)
@@ -233,36 +239,44 @@ class WalledTransformer(WalledNetwork):
         patches = tokens[:, self.tokens.prefix :].transpose(1, 2)  # (N, C, grid · grid)
         return patches.reshape(*patches.shape[:2], self.tokens.grid, self.tokens.grid)
 
-    def _keys_behind_the_sink(self) -> torch.Tensor:
-        """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`.
+    def sink_keys(self) -> torch.Tensor:
+        """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`, differentiable.
+
+        They follow from the weights, so a training computes them in every step.
 
         Raises:
             InputError: if the blocks have no attention that can be answered here. Nothing is needed behind a curtain.
         """
-        record, size = AttentionRecord(self.dead), self.wall.image_size
-        reason = ""
+        record, like = AttentionRecord(self.dead), next(self.network.parameters())
+        self._run(like.new_zeros(1, 3, self.image_size, self.image_size), _Pass(self, record))
+        if not record.keys or len(record.keys) % len(self.tokens.blocks):
+            raise InputError(_NO_ATTENTION)
+        return torch.stack(record.keys)
+
+    def _renew_keys(self, _incompatible: object = None) -> None:
+        """Make `keys` those of the weights.
+
+        Raises:
+            InputError: if the network cannot be put behind a wall.
+        """
         try:
             with preserved(self.network), torch.no_grad():
-                self._run(torch.zeros(1, 3, size, size), _Pass(self, record))
+                self.keys = self.sink_keys()
+            return
         except InputError as error:
             reason = str(error)
         except Exception as error:  # what reads a grid of tokens fails on part of it in many ways
             reason = f"what follows its blocks does not run on the seen tokens alone ({reason_of(error)})"
-        if not record.keys or len(record.keys) % len(self.tokens.blocks):
-            reason = reason or _NO_ATTENTION
-        if reason and self.wall_kind == "curtain":
-            return torch.empty(0)
-        if reason:
-            raise InputError(
-                f"{self.name} cannot be put behind a wall: {reason}. Use timm's or transformers' ViT, DeiT, DINOv2, "
-                f"DINOv3, EVA-02, BEiT, CLIP or SigLIP, {OR_A_CURTAIN}."
-            )
-        return torch.stack(record.keys)
+        if self.wall_kind == "curtain":
+            return
+        raise InputError(
+            f"{self.name} cannot be put behind a wall: {reason}. Use timm's or transformers' ViT, DeiT, DINOv2, "
+            f"DINOv3, EVA-02, BEiT, CLIP or SigLIP, {OR_A_CURTAIN}."
+        )
 
     def _check_that_it_splits(self) -> None:
         """Raise an `InputError` if the blocks are not all that leads from the image to the head."""
-        size = self.wall.image_size
-        image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        image = torch.randn(1, 3, self.image_size, self.image_size, generator=torch.Generator().manual_seed(0))
         with preserved(self), torch.no_grad():
             whole, split = self(image), self.from_parts(*self.parts(image))
         if not torch.allclose(split, whole, rtol=1e-4, atol=1e-4 * float(whole.abs().max())):
@@ -276,6 +290,8 @@ class WalledTransformer(WalledNetwork):
         if self.wall_kind == "curtain":
             return CURTAIN_DERIVATION
         seen, dead = int((~self.dead).sum()), int(self.dead.sum())
+        if not dead:
+            return f"all {seen} tokens attend to each other, and the head may read each of them: nothing is dead"
         how = {
             "cut": "attention does not cross the wall",
             "sink": "the seen tokens find constant keys and values of zero behind the wall",

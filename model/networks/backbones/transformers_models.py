@@ -17,7 +17,7 @@ from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, m
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
 from stackwalls.model.networks.backbones.own_networks import library_network, load_weights
 from stackwalls.model.networks.backbones.zero_shot import ZERO_SHOT, ClassTexts, zero_shot
-from stackwalls.model.networks.files.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained
+from stackwalls.model.networks.files.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles
 from stackwalls.model.networks.files.weights import read_safetensors
 from stackwalls.model.runtime.foreign import quiet_logs
 
@@ -28,20 +28,19 @@ if TYPE_CHECKING:
 _PROCESSORS = "preprocessor_config.json", "processor_config.json"
 
 
-def load_transformers(source: str, texts: ClassTexts | None = None) -> Backbone:
+def load_transformers(files: PretrainedFiles, texts: ClassTexts | None = None) -> Backbone:
     """A classifier of transformers with its own configuration, image processor and class names.
 
     Args:
-        source: a folder that transformers' `save_pretrained` wrote, or `user/name[@revision]` on the Hub, of
-            transformers or timm.
+        files: of a folder that transformers' `save_pretrained` wrote, or of a repository on the Hub, of transformers or
+            timm.
         texts: the classes of a CLIP or SigLIP, which has none of its own.
 
     Raises:
-        InputError: if there is none, it has no safetensors weights or needs its own code, is not an image classifier,
-            or its classes are texts and there are none, or the other way round.
+        InputError: if it has no safetensors weights or needs its own code, is not an image classifier, or its classes
+            are texts and there are none, or the other way round.
         RunError: if the Hub cannot be reached.
     """
-    files = find_pretrained(source)
     config = read_json(files.fetch(CONFIG_NAME))
     heads = [str(name) for name in config.get("architectures") or ()]
     is_zero_shot = config.get("model_type") in ZERO_SHOT and not any("ForImageClassification" in name for name in heads)

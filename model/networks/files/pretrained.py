@@ -63,7 +63,9 @@ CONFIG_SCHEMAS = {
     "Walled": keys(_WALLED, _OWN_WEIGHTS | {"layer": TEXT}, closed=True),
     "Curtain": keys(_WALLED, _OWN_WEIGHTS, closed=True),
     "WalledTransformer": keys(
-        _WALLED | {"kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}}, _OWN_WEIGHTS, closed=True
+        _WALLED | {"wall": nullable(TEXT), "kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}},
+        _OWN_WEIGHTS,
+        closed=True,
     ),
 }
 """Architecture → the schema of its config.json."""
