@@ -121,7 +121,7 @@ class Walled(WalledNetwork):
         found = self._inner_maps.get(name, none)
         if isinstance(found, str):
             fitting = [each for each, inner in self._inner_maps.items() if isinstance(inner, InnerMap)]
-            raise unknown_layer(self.name, name, found, stages(self._inner_maps) or fitting, fitting)
+            raise unknown_layer(self.name, name, found, stages(self._inner_maps) or fitting or [LAST], fitting)
         return found
 
     def _has_a_way_around(self) -> bool:
