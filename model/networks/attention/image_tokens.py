@@ -37,10 +37,11 @@ def tokens_of(model: nn.Module, size: int) -> Tokens:
     grids, tuples = list[int](), set[nn.Module]()
 
     def note(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, tuple) and len(output) == 1:
-            tuples.add(module)
-            output = output[0]
         found = output
+        # others may be attention weights; sizes, as MViT v2 passes them on, are needed by the next block
+        if isinstance(output, tuple) and not any(isinstance(each, tuple | list) for each in output[1:]):
+            tuples.add(module)
+            found = output[0] if output else None
         if isinstance(found, torch.Tensor):
             shapes.setdefault(module, found.shape)
             if isinstance(module, nn.Conv2d) and found.shape[-2] == found.shape[-1]:
