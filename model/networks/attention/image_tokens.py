@@ -39,9 +39,10 @@ def tokens_of(model: nn.Module, size: int) -> Tokens:
     grids, tuples = list[int](), set[nn.Module]()
 
     def note(module: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, tuple) and len(output) == 1:
+        # others may be attention weights; sizes, as MViT v2 passes them on, are needed by the next block
+        if isinstance(output, tuple) and not any(isinstance(each, tuple | list) for each in output[1:]):
             tuples.add(module)
-            output = output[0]
+            output = output[0] if output else None
         if isinstance(output, torch.Tensor):
             shapes.setdefault(module, output.shape)
             if isinstance(module, nn.Conv2d) and output.shape[-2] == output.shape[-1]:
