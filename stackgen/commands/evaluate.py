@@ -10,7 +10,7 @@ classes are found among the network's by their names; an image of another class 
 
 Killed at any moment, the same command resumes where it stopped. Several processes share the work through DIR alone:
 start the same command with torchrun, accelerate launch, mpirun, srun or in a SLURM array. The last process to finish
-writes the results, which do not depend on the number of processes.
+writes the results, which do not depend on the number of processes. With --ray, workers of a Ray cluster do it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of, command_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,21 +54,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_shared(parser, seed="the certificate's noise and of random methods")
     not_blind = "accept a network that is not blind, such as baseline-vgg16, for comparison; the results say so"
     add("--not-blind", action="store_true", help=not_blind)
+    add_cluster(parser)
     options.add_out(parser, "folder for the results")
     options.add_shared(parser, overwrite="results", pdf="", json="the table and the run")
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print Table 1, and write the results."""
-    import shlex
-    import sys
-
     from stackwalls.evaluate import EvaluationSpec, evaluate
     from stackwalls.evaluate.results import check_folder
     from stackwalls.hub_cards import open_dataset
-    from stackwalls.model import Launch, parse_label_space, without_tokens
-    from stackwalls.model.files import as_text
+    from stackwalls.model import Launch, parse_label_space
 
+    cluster = cluster_of(args)
     methods, limits = options.parse_methods(args.methods)
     settings = ("target", "match", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
     spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
@@ -82,8 +81,9 @@ def run(args: argparse.Namespace) -> int:
         spec=spec,
         wall=args.wall or None,
         require_blind=not args.not_blind,
-        launch=Launch.of(),
-        provenance={"command": without_tokens(as_text(shlex.join(["stackgen", *sys.argv[1:]])))},
+        launch=Launch() if cluster else Launch.of(),
+        cluster=cluster,
+        provenance={"command": command_line(args)},
         **options.values(args, "weights", "class_names", "device", "out", "overwrite", "pdf"),
     )
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
