@@ -215,6 +215,8 @@ class WorkerPool(Generic[Task, Result]):
             actor.ready = answer is None
             if isinstance(answer, Failure):
                 self._not_started(actor, answer.reason)
+            else:
+                self._failed_starts = 0
             return None
         if not isinstance(answer, Failure):
             return self._done(ticket, answer)
@@ -225,18 +227,23 @@ class WorkerPool(Generic[Task, Result]):
         """A worker is gone. If its process died, the task that it did has failed; not if its machine did."""
         first = actor in self._actors  # of its tasks, which ended in the order in which they were begun
         self._remove(actor)
-        if ticket is None:
-            self._not_started(actor, quotable(str(error).strip().rpartition("\n")[2]))
-            return None
         kinds = self._ray.exceptions
-        if isinstance(error, kinds.ActorDiedError) and "node has died" not in str(error) and first:
-            return self._failed(ticket, _DIED)
-        if not isinstance(error, kinds.RayActorError | kinds.ObjectLostError):  # such as a result without a pickle
+        machine = isinstance(error, kinds.ActorUnavailableError | kinds.ObjectLostError) or "node has died" in str(
+            error
+        )
+        if ticket is None:
+            if not machine:
+                self._not_started(actor, quotable(str(error).strip().rpartition("\n")[2]))
+        elif not isinstance(error, kinds.RayActorError | kinds.ObjectLostError):  # such as a result without a pickle
             return self._failed(ticket, reason_of(getattr(error, "cause", None) or error))
-        self._put_back(ticket)
+        elif first and not machine:
+            return self._failed(ticket, _DIED)
+        else:
+            self._put_back(ticket)
         return None
 
     def _not_started(self, actor: _Actor[Task], reason: str) -> None:
+        """Several in a row end the run, or, while others work, wait."""
         self._remove(actor)
         self._failed_starts += 1
         if self._failed_starts < FAILURES:
