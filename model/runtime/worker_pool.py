@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tqdm import tqdm
 
@@ -82,10 +82,6 @@ class _Actor(Generic[Task]):
     tickets: list[_Ticket[Task]] = field(default_factory=list)
 
 
-_Found: TypeAlias = tuple[Task, Result | Failure] | None
-"""A task that is done, with its result; None if it is not, or was before."""
-
-
 class WorkerPool(Generic[Task, Result]):
     """See `Cluster.results`.
 
@@ -105,6 +101,7 @@ class WorkerPool(Generic[Task, Result]):
         self._tasks, self._alone = iter(tasks), alone
         self._needs = {name: amount for name, amount in needs.items() if amount}
         self._queue: deque[_Ticket[Task]] = deque()
+        self._found: deque[tuple[Task, Result | Failure]] = deque()
         self._open = 0  # tickets that are not done, here or with a worker
         self._actors: list[_Actor[Task]] = []
         self._running: dict[Any, tuple[_Actor[Task], _Ticket[Task] | None]] = {}  # without a ticket: it is starting
@@ -122,10 +119,10 @@ class WorkerPool(Generic[Task, Result]):
             self._grow()
             self._hand_out()
             for reference in self._ended():
-                found = self._took(reference)
+                self._take(reference)
                 self._hand_out()  # before the caller stores the result, which takes time
-                if found is not None:
-                    yield found
+                while self._found:
+                    yield self._found.popleft()
 
     def close(self) -> None:
         """Stop the workers, whatever they do."""
@@ -181,8 +178,9 @@ class WorkerPool(Generic[Task, Result]):
 
     def _next(self, idle: bool) -> _Ticket[Task] | None:
         """The next task. When none is left, for an idle worker, one that another worker has, rather one that waits."""
-        if self._filled() and self._queue:
-            return self._queue.popleft()
+        while self._filled() and self._queue:
+            if not (ticket := self._queue.popleft()).done:
+                return ticket
         if not idle:
             return None
         waiting = [ticket for actor in self._actors for ticket in actor.tickets[1:]]
@@ -198,49 +196,48 @@ class WorkerPool(Generic[Task, Result]):
         found, _ = self._ray.wait(running, num_returns=1, timeout=_LOOK)
         return list(self._ray.wait(running, num_returns=len(running), timeout=0)[0]) if found else []
 
-    def _took(self, reference: Any) -> _Found[Task, Result]:
+    def _take(self, reference: Any) -> None:
         """Take what has ended: a task, or the start of a worker."""
         if (known := self._running.pop(reference, None)) is None:
-            return None  # of a worker that was stopped meanwhile
+            return  # of a worker that was stopped meanwhile
         actor, ticket = known
-        if ticket in actor.tickets:
-            actor.tickets.remove(ticket)
         try:
             answer = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            return self._lost(actor, ticket, error)
+            self._lost(actor, ticket, error)
+            return
         if isinstance(answer, StackwallsError):
             raise answer
-        if ticket is None:
-            actor.ready = answer is None
-            if isinstance(answer, Failure):
-                self._not_started(actor, answer.reason)
-            else:
-                self._failed_starts = 0
-            return None
-        if not isinstance(answer, Failure):
-            return self._done(ticket, answer)
-        self._remove(actor)  # after an unexpected error, a GPU or a library may be of no use
-        return self._failed(ticket, answer.reason)
-
-    def _lost(self, actor: _Actor[Task], ticket: _Ticket[Task] | None, error: Exception) -> _Found[Task, Result]:
-        """A worker is gone. If its process died, the task that it did has failed; not if its machine did."""
-        first = actor in self._actors  # of its tasks, which ended in the order in which they were begun
-        self._remove(actor)
-        kinds = self._ray.exceptions
-        machine = isinstance(error, kinds.ActorUnavailableError | kinds.ObjectLostError) or "node has died" in str(
-            error
-        )
-        if ticket is None:
-            if not machine:
-                self._not_started(actor, quotable(str(error).strip().rpartition("\n")[2]))
-        elif not isinstance(error, kinds.RayActorError | kinds.ObjectLostError):  # such as a result without a pickle
-            return self._failed(ticket, reason_of(getattr(error, "cause", None) or error))
-        elif first and not machine:
-            return self._failed(ticket, _DIED)
-        else:
+        if ticket is None and isinstance(answer, Failure):
+            self._not_started(actor, answer.reason)
+        elif ticket is None:
+            actor.ready, self._failed_starts = True, 0
+        elif isinstance(answer, Failure):
+            actor.tickets.remove(ticket)
+            self._remove(actor)  # after an unexpected error, a GPU or a library may be of no use
+            self._failed(ticket, answer.reason)
             self._put_back(ticket)
-        return None
+        else:
+            actor.tickets.remove(ticket)
+            ticket.copies -= 1
+            self._done(ticket, answer)
+
+    def _lost(self, actor: _Actor[Task], ticket: _Ticket[Task] | None, error: Exception) -> None:
+        """A worker is gone. If its process died, the task that it did has failed; not if its machine is gone."""
+        kinds = self._ray.exceptions
+        gone = isinstance(error, kinds.ActorUnavailableError | kinds.ObjectLostError) or "node has died" in str(error)
+        begun = actor.tickets[:1] if actor in self._actors else []  # its death is reported once for each task
+        self._remove(actor)
+        if ticket is None:
+            if not gone:
+                self._not_started(actor, quotable(str(error).strip().rpartition("\n")[2]))
+            return
+        if not isinstance(error, kinds.RayActorError | kinds.ObjectLostError):  # such as a result without a pickle
+            self._failed(ticket, reason_of(getattr(error, "cause", None) or error))
+        elif not gone:
+            for each in begun:
+                self._failed(each, _DIED)
+        self._put_back(ticket)
 
     def _not_started(self, actor: _Actor[Task], reason: str) -> None:
         """Several in a row end the run, or, while others work, wait."""
@@ -271,17 +268,13 @@ class WorkerPool(Generic[Task, Result]):
         if not ticket.done and not ticket.copies:
             self._queue.appendleft(ticket)
 
-    def _failed(self, ticket: _Ticket[Task], reason: str) -> _Found[Task, Result]:
+    def _failed(self, ticket: _Ticket[Task], reason: str) -> None:
         ticket.failures += 1
         if ticket.failures >= FAILURES:
-            return self._done(ticket, Failure(reason))
-        self._put_back(ticket)
-        return None
+            self._done(ticket, Failure(reason))
 
-    def _done(self, ticket: _Ticket[Task], answer: Result | Failure) -> _Found[Task, Result]:
-        ticket.copies -= 1
-        if ticket.done:
-            return None  # the other copy was faster
-        ticket.done = True
-        self._open -= 1
-        return ticket.task, answer
+    def _done(self, ticket: _Ticket[Task], answer: Result | Failure) -> None:
+        if not ticket.done:  # otherwise the other copy was faster
+            ticket.done = True
+            self._open -= 1
+            self._found.append((ticket.task, answer))
