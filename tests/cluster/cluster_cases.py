@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import psutil
 import torch
 from in_memory_dataset import walled_cnn
 from PIL import Image
 from scripted_generation import HARDWARE, ScriptedFrames, ScriptedLocalizer, spec_of
 
 from stackwalls.evaluate import Results, evaluate
-from stackwalls.model import Cluster, Launch, RunError
+from stackwalls.model import Cluster, Launch
 from stackwalls.stackgen.generation.generating import generate
 from stackwalls.stackgen.generation.image_workers import Tools
 from stackwalls.stackmix import MixSpec, mix
-
-SIZE = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
-"""Of a node."""
 
 TIMINGS = {"timings.parquet"}
 """The one file that says how long a run took."""
@@ -98,64 +89,3 @@ def open_named(name: str, images: list[Image.Image]) -> Any:
 
 
 RUNS: dict[str, Callable[..., Any]] = {"mix": mixed, "generate": generated, "evaluate": evaluated}
-
-
-@dataclass(frozen=True)
-class Stub:
-    """Work that takes `seconds`; some tasks fail in their own way."""
-
-    seconds: float = 0.0
-
-    def __call__(self) -> Callable[[Any], Any]:
-        return self._work
-
-    def _work(self, task: Any) -> Any:
-        time.sleep(self.seconds)
-        if task == "dies":
-            os.kill(os.getpid(), 9)
-        if task == "fails":
-            raise ValueError("not this one")
-        if task == "refused":
-            raise RunError("This is a sentence.")
-        return task, os.getpid()
-
-
-def worker_processes(title: str = "ray::Worker") -> list[psutil.Process]:
-    """Ray's workers below this process."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            line = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if line.startswith(title):
-            found.append(process)
-    return found
-
-
-@contextmanager
-def importable() -> Iterator[None]:
-    """Ray's processes that are started inside find the tests' modules."""
-    here = [
-        str(Path(sys.modules[name].__file__ or "").parent)
-        for name in (__name__, "in_memory_dataset", "scripted_generation")
-    ]
-    with patch.dict(os.environ, {"PYTHONPATH": os.pathsep.join([*here, os.environ.get("PYTHONPATH", "")])}):
-        yield
-
-
-@contextmanager
-def nodes(count: int, cpus: int = 1) -> Iterator[Any]:
-    """A cluster of several nodes on this machine, to which this process is connected; `add_node(**SIZE)` adds one."""
-    from ray.cluster_utils import Cluster as Nodes
-
-    size = SIZE | {"num_cpus": cpus}
-    with importable():
-        machines = Nodes(initialize_head=True, head_node_args={**size, "include_dashboard": False})
-        try:
-            for _ in range(count - 1):
-                machines.add_node(**size)
-            with Cluster(machines.address).connected():
-                yield machines
-        finally:
-            machines.shutdown()
