@@ -1,4 +1,4 @@
-"""The process that the code runs in: its device and threads, its share of a run, signals, and third-party code in it.
+"""The process that the code runs in: device and threads, its share of a run, workers, signals, third-party code in it.
 
 - `device` (which one, and when its memory runs out), `parallel` (threads)
 - `launcher` (this process's share of a shared run)

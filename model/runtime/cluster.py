@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,10 +58,10 @@ class Cluster:
         Raises:
             InputError: if Ray is not installed, there is no such cluster, or it runs other versions.
         """
-        ray = _ray(alone=self.address is None)
-        if ray.is_initialized():
+        if "ray" in sys.modules and sys.modules["ray"].is_initialized():
             yield
             return
+        ray = _ray(alone=self.address is None)
         _check_reachable(self.address)
         own = {"include_dashboard": False} if self.address is None else {}
         try:
@@ -130,13 +131,23 @@ _ENVIRONMENT = {
     # of what raylets say (that a process died, with a page of advice), which Ray would print to stdout: nothing
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
-_ALONE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
-"""On every system: only loopback is listened on. The address of a node alone does not do that."""
+_ALONE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""At "0", on every system, Ray listens on loopback only; the address of a node alone does not do that."""
 
 
 def _ray(alone: bool) -> Any:
-    """The library, which reads its environment when it is imported."""
-    for name, text in {**_ENVIRONMENT, **(_ALONE if alone else {})}.items():
+    """The library, which reads its environment once, when it is imported: for one machine or for several.
+
+    Raises:
+        InputError: if it is not installed, or was imported for the other purpose.
+    """
+    if "ray" in sys.modules and alone != (os.environ.get(_ALONE) == "0"):
+        kinds = ("on several machines", "on this machine alone")
+        raise InputError(
+            f"Ray was imported in this process to run {kinds[not alone]}, and cannot run {kinds[alone]} any more: use "
+            "a new process, or call `ray.init()` yourself."
+        )
+    for name, text in {**_ENVIRONMENT, **({_ALONE: "0"} if alone else {})}.items():
         os.environ.setdefault(name, text)
     try:
         import ray

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 import psutil
+import pytest
 
 from stackwalls.model import Cluster, RunError
 
@@ -66,6 +67,9 @@ def importable() -> Iterator[None]:
 @contextmanager
 def nodes(count: int, cpus: int = 1) -> Iterator[Any]:
     """A cluster of several nodes on this machine, to which this process is connected; `add_node(**SIZE)` adds one."""
+    if os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER") == "0":
+        pytest.skip("Ray was used on one machine in this process: run this file by itself")
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     from ray.cluster_utils import Cluster as Nodes
 
     size = SIZE | {"num_cpus": cpus}

@@ -1,10 +1,12 @@
 """A Ray cluster of this machine alone, which all tests of this file share."""
 
+import os
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -17,6 +19,8 @@ from stackwalls.stackgen import cli
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
+    if "ray" in sys.modules and os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER") != "0":
+        pytest.skip("Ray was used on several nodes in this process: run this file by itself")
     found = Cluster()
     with importable(), found.connected():
         yield found
@@ -88,6 +92,14 @@ def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
         Cluster().connected(),
     ):
         pass
+
+
+def test_the_other_kind_of_cluster_needs_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(is_initialized=lambda: False))
+    for alone, address in (("0", "auto"), ("1", None)):
+        monkeypatch.setenv("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", alone)
+        with pytest.raises(InputError, match=r"^Ray was imported in this process to run on .*: use a new process"):
+            Cluster(address).once(int)
 
 
 EVALUATE = "evaluate set --model mini-masked-vgg16 --out results"

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import psutil
 import pytest
-from ray_nodes import Stub, importable, nodes
+from ray_nodes import Stub, nodes
 
 from stackwalls.model import Cluster, Failure, Launch
 from stackwalls.model.runtime.worker_pool import Worker
@@ -68,8 +68,7 @@ def test_mix_items_a_second(tmp_path: Path) -> None:
     spec = MixSpec(source="drawn", classes=("goldfish",)).of(imagenet()).to_dict("drawn", imagenet())
     tasks = ((number, (png, png)) for number in range(count))  # what travels: two images of 100 kB
     with (
-        importable(),
-        Cluster().connected(),
+        nodes(1, cpus=2),
         FolderWriter.open(tmp_path / "set", kind="stack-mix", spec=spec) as writer,
     ):
         results = Cluster().results(StubClasses(png), tasks)
@@ -115,7 +114,7 @@ def test_evaluation_blocks_a_second(tmp_path: Path) -> None:
     blocks, png = blocks_of([400 * 32], [0]), noise_png()
     tasks = ((block, [png] * 32) for block in blocks)  # what travels: 32 images of 100 kB
     run = SharedRun(tmp_path / "results", {}, Launch(), "run.json", lambda _: False)
-    with importable(), Cluster().connected(), run.begun():
+    with nodes(1, cpus=2), run.begun():
         results = Cluster().results(StubBlocks(), tasks)
         next(results)
         clock = Clock()
@@ -183,7 +182,7 @@ def seconds_fixed(make: OneIsSlow, items: list[int]) -> float:
 
 def test_a_worker_ten_times_slower_costs_one_item_at_most(tmp_path: Path) -> None:
     """Sleeping takes no CPU, so what else the machine does matters little."""
-    items, each = list(range(60)), 0.2
+    items, each = list(range(40)), 0.5
     with nodes(2) as machines:
         elastic = seconds_elastic(Cluster(machines.address), OneIsSlow(str(tmp_path / "elastic"), each), items)
         fixed = seconds_fixed(OneIsSlow(str(tmp_path / "fixed"), each), items)
@@ -196,7 +195,7 @@ def test_a_worker_ten_times_slower_costs_one_item_at_most(tmp_path: Path) -> Non
 
 def test_memory_is_flat_over_100000_tasks() -> None:
     process, seen = psutil.Process(), {}
-    with importable(), Cluster().connected():
+    with nodes(1, cpus=2):
         for number, _ in enumerate(Cluster().results(Stub(), range(100_000)), start=1):
             if number in (10_000, 55_000, 100_000):
                 seen[number] = process.memory_info().rss / 1e6
