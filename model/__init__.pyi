@@ -110,6 +110,7 @@ from .preprocessing import (
     Transform as Transform,
     to_input as to_input,
 )
+from .runtime.cluster import Cluster as Cluster
 from .runtime.device import (
     find_device as find_device,
     is_out_of_memory as is_out_of_memory,
@@ -119,6 +120,7 @@ from .runtime.device import (
 from .runtime.foreign import contained as contained, no_exit as no_exit
 from .runtime.launcher import Launch as Launch
 from .runtime.parallel import parallel_map as parallel_map
+from .runtime.worker_pool import Failure as Failure
 from .sampling import check_seed as check_seed, class_order as class_order, drawing_rank as drawing_rank
 from .state import (
     KeptState as KeptState,

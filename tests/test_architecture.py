@@ -250,10 +250,10 @@ def test_every_command_is_listed() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "stackgen/commands").glob("*.py")), ids=relative)
 def test_commands_share_only_their_options(path: Path) -> None:
-    """No command imports another one; what they share is in `_options`, and three smaller modules."""
+    """No command imports another one; what they share is in `_options`, and four smaller modules."""
     package = "stackwalls.stackgen.commands"
     found = {name for name in imported(path) if name.startswith(package)}
-    shared = {f"{package}.{name}" for name in ("_options", "_layers", "_nouns", "_settings")}
+    shared = {f"{package}.{name}" for name in ("_options", "_cluster", "_layers", "_nouns", "_settings")}
     assert found <= shared, f"{relative(path)} imports {sorted(found)}"
 
 

@@ -2,11 +2,11 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,14 @@ from stackwalls.evaluate.subject import Subject
 from stackwalls.evaluate.target_layer import split_at
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
 from stackwalls.model import (
+    Cluster,
+    Failure,
     InputError,
     Layer,
     Wall,
     check_output_folder,
     disk_errors,
+    find_device,
     local_arithmetic,
     preserved,
     require_certificate,
@@ -146,6 +149,7 @@ def beyond_mu(
     seed: int = 0,
     progress: bool = True,
     strict: bool = False,
+    cluster: Cluster | None = None,
 ) -> Findings:
     """Measure twin drift, the leak's origin and EigenCAM's signs on a network that is blind behind a wall.
 
@@ -164,6 +168,7 @@ def beyond_mu(
         seed: of the certificate's noise and of methods that draw random numbers.
         progress: whether to show a progress bar on stderr.
         strict: whether negative values in a method's first maps end it, instead of failing image by image.
+        cluster: make the maps there; the model is copied to the workers.
 
     Raises:
         InputError: if there are fewer than two images, an argument is out of range, or `strict` and a map is signed.
@@ -172,7 +177,7 @@ def beyond_mu(
     source = dataset if isinstance(dataset, StackDataset) else open_dataset(dataset)
     with split_at(model, layer):
         subject = Subject.of(model, wall, target_layer if layer is None else layer)
-        return _findings(subject, source, named_methods(methods), batch_size, limit, seed, progress, strict)
+        return _findings(subject, source, named_methods(methods), batch_size, limit, seed, progress, strict, cluster)
 
 
 def _findings(
@@ -184,27 +189,59 @@ def _findings(
     seed: int,
     progress: bool,
     strict: bool,
+    cluster: Cluster | None,
 ) -> Findings:
     count = len(source) if limit is None else min(limit, len(source))
     if count < 2:
         raise InputError(f"A twin takes its dead zone from another image, but there is only {count}: name more.")
     subject.check_fits(source)
-    maker = MapMaker(subject, methods, seed)
+    make = _MakeRows(subject, methods, seed)
+    work = make()  # also says what is wrong with a method
     certificate = require_certificate(subject.model, subject.wall, seed)
-    rows: list[dict[str, Any]] = []
+    rows: dict[int, list[dict[str, Any]]] = {}
     with tqdm(total=count, unit="image", disable=not progress) as bar:
-        for batch, donors in _with_donors(source.batches(batch_size, None, "auto", subject.transform), count):
-            found = _rows(subject, maker, batch, donors)
-            signed = next((row for row in found if is_signed(row.get("error"))), None)
-            if strict and signed and not rows:
+        batches = source.batches(batch_size, None, "auto", subject.transform)
+        tasks = ((number, *pair) for number, pair in enumerate(_with_donors(batches, count)))
+        results: Iterator[tuple[_Task, list[dict[str, Any]] | Failure]] = ((task, work(task)) for task in tasks)
+        if cluster is not None:  # the subject without what was cached
+            results = cluster.results(replace(make, subject=replace(subject), device=cluster.device), tasks)
+        for (number, batch, _), found in results:
+            rows[number] = make.failed(batch, found.reason) if isinstance(found, Failure) else found
+            signed = next((row for row in rows[number] if is_signed(row.get("error"))), None)
+            if strict and signed and number == 0:
                 raise InputError(f"{signed['method']} on {signed['image_id']}: {signed['error']}.")
-            rows += found
             bar.update(len(batch))
     about = {"model": subject.name, "dataset": source.name, "images": count, "seed": seed}
     about |= {"wall": str(subject.wall), "wall_kind": certificate.wall_kind}
     if manifest := source.manifest:
         about["images_are"] = images_are(manifest.kind, manifest.spec)
-    return Findings(pd.DataFrame(rows), about, certificate.to_dict(), subject.wall)
+    in_order = [row for _, found in sorted(rows.items()) for row in found]
+    return Findings(pd.DataFrame(in_order), about, certificate.to_dict(), subject.wall)
+
+
+_Task: TypeAlias = tuple[int, Batch, NDArray[np.uint8]]
+"""A batch's number, the batch, and the images whose dead zones its twins have."""
+
+
+@dataclass(frozen=True, eq=False)
+class _MakeRows:
+    """Makes what turns a batch into rows, here or in a worker, on the device; None: where the network is."""
+
+    subject: Subject
+    named: Mapping[str, object]
+    seed: int
+    device: str | None = None
+
+    def __call__(self) -> Callable[[_Task], list[dict[str, Any]]]:
+        if self.device is not None:
+            self.subject.model.to(find_device(self.device))
+        maker = MapMaker(self.subject, self.named, self.seed)
+        return lambda task: _rows(self.subject, maker, *task[1:])
+
+    def failed(self, batch: Batch, reason: str) -> list[dict[str, Any]]:
+        """The rows of a batch without maps."""
+        none = {"target": -1, "target_class": "", "same_logits": False, "error": reason}
+        return [{**none, "image_id": name, "method": each} for name in batch.image_ids for each in self.named]
 
 
 def _with_donors(batches: Iterator[Batch], count: int) -> Iterator[tuple[Batch, NDArray[np.uint8]]]:

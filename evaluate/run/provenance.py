@@ -101,11 +101,16 @@ def describe_run(
         "blind": blind,
         "datasets": [_describe_source(source, spec) for source in sources],
         "spec": spec.to_dict(),
-        "device": torch.cuda.get_device_name(subject.device) if subject.device.type == "cuda" else subject.device.type,
+        "device": device_name(subject.device),
         "versions": versions(),
         "provenance": dict(provenance or {}),
         "method_notes": dict(method_notes),
     } | native
+
+
+def device_name(device: torch.device) -> str:
+    """The name of a GPU, such as "NVIDIA H100 80GB HBM3"; otherwise the kind of device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def method_notes(explainers: Sequence[Explainer]) -> dict[str, str]:

@@ -13,15 +13,14 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
-from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
+from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.classes import Matching
-from stackwalls.evaluate.engine.attention import AttentionExplainer, by_attention
-from stackwalls.evaluate.engine.batch_sizes import BatchSizes
-from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
+from stackwalls.evaluate.engine.engine import EngineExplainer
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, fingerprint_in, run_in
-from stackwalls.evaluate.run.block_run import BlockRun
-from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, SharedRun, blocks_of, share_of
+from stackwalls.evaluate.run.block_run import SLOWEST, BlockRun
+from stackwalls.evaluate.run.block_workers import BlockWorkers
+from stackwalls.evaluate.run.blocks import Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.measuring import NO_ROOM
@@ -31,6 +30,7 @@ from stackwalls.evaluate.target_layer import split_at
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
     Certificate,
+    Cluster,
     InputError,
     Launch,
     Layer,
@@ -49,8 +49,6 @@ from stackwalls.model.images import MapStyle
 
 Source: TypeAlias = str | Path | datasets.Dataset | MapStyle | StackDataset
 """Anything that `open_dataset` takes or returns."""
-
-_SLOWEST = "ScoreCAM"
 
 
 def evaluate(
@@ -71,6 +69,7 @@ def evaluate(
     out: str | Path | None = None,
     overwrite: bool = False,
     launch: Launch | None = None,
+    cluster: Cluster | None = None,
     pdf: bool = False,
     progress: bool = True,
     provenance: Mapping[str, Any] | None = None,
@@ -106,6 +105,7 @@ def evaluate(
             it is if it has finished. Nothing is kept on disk by default.
         overwrite: whether existing results in `out` may be replaced; for a single process.
         launch: this process among several that share the run through `out`, such as `Launch.of()`; by default alone.
+        cluster: compute the maps there; this process reads the data and writes `out`. The device is the workers'.
         pdf: whether to write the figures to `out` as PDF too.
         progress: whether to show a progress bar on stderr.
         provenance: what else the report should say about the run, such as the command line.
@@ -130,12 +130,15 @@ def evaluate(
     names = class_texts(class_names, classes_as, sources[0].classes.names)
     network, wall = network_and_wall(model, weights, wall, walls, require_blind, names)
     place = device if device is not None or isinstance(model, nn.Module) else "auto"
+    if cluster is not None:
+        place = "cpu"
     with placed(network, place, launch.local_rank), exact_arithmetic(), split_at(network, layer):
         subject = Subject.of(network, wall, target_layer if layer is None else layer, names)
         for source in sources:
             subject.check_fits(source)
-        sizes = _batch_sizes(subject, spec, by_attention(subject, registered(named)))
-        explainers = _explainers(subject, spec, named, sizes, sources)
+        block_run = BlockRun.of(subject, spec, named, sources, progress=progress and not launch.rank)
+        explainers = block_run.explainers
+        workers = None if cluster is None else BlockWorkers(cluster, block_run, named)
         certificate = _certified(subject, certificate, spec.seed, require_blind)
         with memory_errors(NO_ROOM):
             logits = subject.check_gradient()
@@ -146,18 +149,20 @@ def evaluate(
         sha256 = weights_hash(network)
         subject = replace(subject, classes=classes)
         about = describe_run(subject, sha256, spec, sources, provenance, method_notes(explainers), certificate.passed)
-        block_run = BlockRun(subject, spec, sources, matchings, explainers, sizes, progress and not launch.rank)
-        job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
-        if out is None:
-            return job.in_passing()
-        return job.into(Path(out), what_is_asked(subject, sha256, spec, data, matchings, named), launch, overwrite, pdf)
+        asked = what_is_asked(subject, sha256, spec, data, matchings, named)
+        block_run = replace(block_run, subject=subject, matchings=matchings)
+        if workers is not None:
+            workers = replace(workers, run=block_run)
+            about, asked = about | workers.described(), asked | {"device": workers.cluster.device}
+        job = _Job(workers or block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
+        return job.in_passing() if out is None else job.into(Path(out), asked, launch, overwrite, pdf)
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
     """A run that is ready to begin."""
 
-    block_run: BlockRun
+    maker: BlockRun | BlockWorkers
     blocks: Sequence[Block]
     certificate: dict[str, Any]
     about: dict[str, Any]
@@ -167,7 +172,7 @@ class _Job:
         with TemporaryDirectory(prefix="stackwalls-") as place:
             run = SharedRun(Path(place), {}, Launch(), RUN_NAME, lambda _: False)
             with run.begun():
-                for done in self.block_run.over(self.blocks):
+                for done in self.maker.over(self.blocks):
                     run.write(*done)
                 return self._results(run)
 
@@ -192,7 +197,7 @@ class _Job:
             if run.done:
                 _say(f"Keeping the results of {', '.join(run.done)} in {folder}: only the other methods are run.")
                 run.keep_earlier(lambda: Results.load(folder))
-            for done in replace(self.block_run, done=run.done).over(missing):
+            for done in self.maker.without(run.done).over(missing):
                 run.write(*done)
             finished: list[Results] = []
 
@@ -224,39 +229,9 @@ def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> N
         raise InputError(f"Several processes cannot agree on who replaces {out}: delete it, and leave out --overwrite.")
 
 
-def _batch_sizes(subject: Subject, spec: EvaluationSpec, attention: Sequence[AttentionExplainer]) -> BatchSizes:
-    sizes = BatchSizes.usual(subject.device)
-    sizes.say, sizes.images = _say, min(spec.batch_size or BLOCK_IMAGES, BLOCK_IMAGES)
-    sizes.differentiated = min(sizes.differentiated, sizes.images)
-    if spec.memory is not None:
-        sizes.limit(subject, int(spec.memory), sum(explainer.image_bytes() for explainer in attention))
-    return sizes
-
-
-def _explainers(
-    subject: Subject,
-    spec: EvaluationSpec,
-    named: Mapping[str, object],
-    sizes: BatchSizes,
-    sources: Sequence[StackDataset],
-) -> list[Explainer]:
-    """The engine for the methods that it supports, ScoreCAM apart as it takes longest; adapters for the others."""
-    fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
-    groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
-    explainers: list[Explainer] = [*by_attention(subject, registered(named))]  # first, as they free a pass
-    explainers += [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
-    taken = {name for explainer in explainers for name in explainer.methods}
-    rest = [name for name in spec.methods if name not in taken]
-    explainers += [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
-    for explainer in explainers:
-        if isinstance(explainer, PrecomputedExplainer):
-            explainer.check_datasets({source.name: len(source) for source in sources})
-    return explainers
-
-
 def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: Sequence[Explainer]) -> list[Block]:
     """All blocks of the run: short ones if a method is slow, or may be, as all but the engine's quick ones are."""
-    quick = [one for one in explainers if isinstance(one, EngineExplainer) and _SLOWEST not in one.methods]
+    quick = [one for one in explainers if isinstance(one, EngineExplainer) and SLOWEST not in one.methods]
     slow = [name for explainer in explainers if explainer not in quick for name in explainer.methods]
 
     def most(names: Iterable[str]) -> list[int]:

@@ -11,6 +11,7 @@ import argparse
 
 import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of
 
 _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     options.add_shared(parser, label_space="", batch_size="", seed="the certificate's noise")
+    add_cluster(parser)
     options.add_out(parser, "new or empty folder for the findings")
     options.add_shared(parser, overwrite="findings", json="the findings")
 
@@ -42,6 +44,9 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import InputError, disk_errors, parse_label_space
 
+    cluster = cluster_of(args)
+    if cluster is not None:
+        args.device = "cpu"  # of this process, which only proves that the network is blind
     methods = named_methods(options.with_references(args.methods or _DEFAULT))
     check_findings_folder(args.out)
     if (args.out / FINDINGS_NAME).exists() and not args.overwrite:
@@ -55,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
     try:
         settings = options.values(args, "batch_size", "limit", "seed", "layer")
-        findings = beyond_mu(model, source, methods, wall=wall, strict=True, **settings)
+        findings = beyond_mu(model, source, methods, wall=wall, strict=True, cluster=cluster, **settings)
     except Exception:
         if new:
             args.out.rmdir()

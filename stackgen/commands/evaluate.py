@@ -11,7 +11,7 @@ classes are found among the network's by their names; an image of another class 
 
 Killed at any moment, the same command resumes where it stopped. Several processes share the work through DIR alone:
 start the same command with torchrun, accelerate launch, mpirun, srun or in a SLURM array. The last process to finish
-writes the results, which do not depend on the number of processes.
+writes the results, which do not depend on the number of processes. With --ray, workers of a Ray cluster do it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of, command_line
 
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     options.add_shared(parser, seed="the certificate's noise and of random methods")
     not_blind = "accept a network that is not blind, such as baseline-vgg16, for comparison; the results say so"
     add("--not-blind", action="store_true", help=not_blind)
+    add_cluster(parser)
     options.add_out(parser, "folder for the results")
     options.add_shared(parser, overwrite="results", pdf="", json="the table and the run")
 
@@ -78,31 +80,32 @@ def run(args: argparse.Namespace) -> int:
     results = _evaluation(args, *_sources(args))(args.layer, args.out)
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
     options.print_result(args, found, f"{results.report_text()}\n\nLook at:  {args.out / 'report.html'}")
-    return int(_has_errors(results))
+    return int(_all_failed(results))
 
 
 def _sweep(args: argparse.Namespace) -> int:
     """Evaluate at each layer, print the table, and write it."""
     from stackwalls.evaluate.checks import LayerTable
     from stackwalls.evaluate.subject import network_and_wall
-    from stackwalls.model import InputError
+    from stackwalls.model import InputError, class_texts
 
     sources = _sources(args)
     if len(sources) > 1:
         raise InputError("A sweep over layers is on one dataset: name one.")
     walls = {source.wall for source in sources if source.wall is not None}
-    given = args.model, args.weights, args.wall or None, walls, not args.not_blind, args.class_names
+    names = class_texts(args.class_names, args.classes_as, sources[0].classes.names)
+    given = args.model, args.weights, args.wall or None, walls, not args.not_blind, names
     asked = layers.asked_layers(args.layers, network_and_wall(*given)[0])
     results = layers.sweep(asked, args.out, _evaluation(args, *sources), args.pdf)
     table = LayerTable.of(results)
     found = {"out": str(args.out), "table": table.records(), "notes": list(table.notes)}
     said = f"{table.text()}\nLook at:  {args.out / 'layers.png'}, and report.html in the folder of each layer"
     options.print_result(args, found, said)
-    return int(any(map(_has_errors, results.values())))
+    return int(any(map(_all_failed, results.values())))
 
 
-def _has_errors(results: Results) -> bool:
-    return bool(results.per_image["error"].notna().any())
+def _all_failed(results: Results) -> bool:
+    return not bool(results.per_image["error"].isna().any())
 
 
 def _sources(args: argparse.Namespace) -> list[StackDataset]:
@@ -116,17 +119,13 @@ def _sources(args: argparse.Namespace) -> list[StackDataset]:
 
 def _evaluation(args: argparse.Namespace, *sources: StackDataset) -> Callable[[Layer | None, Path], Results]:
     """The evaluation that is asked for, of a layer and into a folder."""
-    import shlex
-    import sys
-
     from stackwalls.evaluate import EvaluationSpec, evaluate
-    from stackwalls.model import Launch, without_tokens
-    from stackwalls.model.files import as_text
+    from stackwalls.model import Launch
 
+    cluster = cluster_of(args)
     methods, limits = options.parse_methods(args.methods)
     settings = ("target", "match", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
     spec = EvaluationSpec(limits=limits, **options.values(args, *settings))
-    command = without_tokens(as_text(shlex.join(["stackgen", *sys.argv[1:]])))
 
     def evaluated(layer: Layer | None, out: Path) -> Results:
         return evaluate(
@@ -138,8 +137,9 @@ def _evaluation(args: argparse.Namespace, *sources: StackDataset) -> Callable[[L
             out=out,
             wall=args.wall or None,
             require_blind=not args.not_blind,
-            launch=Launch.of(),
-            provenance={"command": command},
+            launch=Launch() if cluster else Launch.of(),
+            cluster=cluster,
+            provenance={"command": command_line(args)},
             **options.values(args, "weights", "class_names", "classes_as", "device", "overwrite", "pdf"),
         )
 

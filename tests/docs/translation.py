@@ -12,6 +12,7 @@ PARSED_ONLY = (
     (r"^stackgen generate .*(--nouns|--classes stack-mix-own)", "needs a text-to-image model that draws anything"),
     (r"^stackgen evaluate .*--layers", "one evaluation per layer; tests/evaluate/test_layer_evaluation.py runs two"),
     (r"hf/openai/clip", "needs weights of the Hub; tests/model/test_zero_shot makes a tiny CLIP"),
+    (r" --ray\b", "starts a cluster for seconds of work; tests/cluster runs what these do"),
     (r"^stackgen miniature", "trains for an hour; tests/stackgen/diffusion/miniature trains a smaller one"),
 )
 """(pattern, why): commands that the real parser reads and nobody runs."""
