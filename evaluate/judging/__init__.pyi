@@ -1,6 +1,6 @@
 from .findings import Finding as Finding, findings_of as findings_of
 from .judged_maps import VARIANTS as VARIANTS, without_dead as without_dead, without_seen as without_seen
 from .judging import judge as judge
-from .judgment import Judgment as Judgment
+from .judgment import Judgment as Judgment, check_judgment_folder as check_judgment_folder
 from .metric_registry import DEFAULT_METRICS as DEFAULT_METRICS, METRICS as METRICS, named_metrics as named_metrics
 from .metric_spec import Case as Case, MetricSpec as MetricSpec

@@ -149,7 +149,7 @@ def _compared(table: pd.DataFrame, first: str, second: str, spread: float) -> pd
     difference = (table[first] - table[second]).dropna()
     gain = difference / spread if spread > 0 else difference * 0
     least = SAME * spread if spread > 0 else 0.0
-    sign = np.sign(difference).where(difference.abs() > least, 0.0)
+    sign = (difference > least).astype(float) - (difference < -least).astype(float)
     return pd.DataFrame({"sign": sign, "gain": gain})
 
 

@@ -34,14 +34,14 @@ class JudgedMaps:
         variant: of `VARIANTS`.
         places: of their images in the batch.
         maps: `(len(places), H, W)` float32 in [0, 1].
-        explain: images and targets to maps made in the same way.
+        explain: images and targets to maps made in the same way; None: the maps are the same for any image.
     """
 
     method: str
     variant: str
     places: list[int]
     maps: Maps
-    explain: Callable[[torch.Tensor, Sequence[int]], Maps]
+    explain: Callable[[torch.Tensor, Sequence[int]], Maps] | None = None
 
 
 def without_dead(maps: Maps, wall: Wall) -> Maps:
@@ -90,7 +90,7 @@ class JudgedNetwork:
         count, size = len(targets), self.subject.wall.image_size
         drawn = np.concatenate([random_maps(1, size, self._seed + start + number) for number in range(count)])
         for name, maps in (("uniform", np.ones((count, size, size), np.float32)), ("random", drawn)):
-            yield JudgedMaps("", name, list(range(count)), maps, lambda _images, _targets, maps=maps: maps)
+            yield JudgedMaps("", name, list(range(count)), maps)
 
     def _variants(self, method: str, maps: Maps) -> Iterator[JudgedMaps]:
         """m, and of the images on which it lights both sides of the wall, m′ and the opposite.
@@ -99,10 +99,9 @@ class JudgedNetwork:
         """
         wall = self.subject.wall
         made = {"m": _scaled(maps), "m′": without_dead(maps, wall), "opposite": without_seen(maps, wall)}
-        both = (made["m′"].any((1, 2)) & made["opposite"].any((1, 2))).tolist()
+        both = made["m′"].any((1, 2)) & made["opposite"].any((1, 2))
         for variant, values in made.items():
-            lit = values.any((1, 2)).tolist()
-            places = [place for place in range(len(maps)) if (lit if variant == "m" else both)[place]]
+            places: list[int] = np.flatnonzero(values.any((1, 2)) if variant == "m" else both).tolist()
             if places:
                 yield JudgedMaps(method, variant, places, values[places], self._explain(method, variant))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,14 +22,23 @@ from stackwalls.evaluate.adapters.isolation import same_network, undisturbed
 from stackwalls.evaluate.judging.judged_maps import JudgedMaps, JudgedNetwork
 from stackwalls.evaluate.judging.judgment import JUDGMENT_NAME, Judgment, check_judgment_folder
 from stackwalls.evaluate.judging.metric_registry import named_metrics
-from stackwalls.evaluate.judging.metric_spec import Case, MetricSpec, Scorer
+from stackwalls.evaluate.judging.metric_spec import Case, Maps, MetricSpec, Scorer
 from stackwalls.evaluate.run.blocks import Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import identity_of, weights_hash, what_is_asked
 from stackwalls.evaluate.run.provenance import images_are, versions
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
-from stackwalls.model import InputError, Launch, Wall, local_arithmetic, preserved, reason_of, require_certificate, to_input
+from stackwalls.model import (
+    InputError,
+    Launch,
+    Wall,
+    local_arithmetic,
+    preserved,
+    reason_of,
+    require_certificate,
+    to_input,
+)
 
 _PACKAGES = ("captum", "quantus", "torchcam")  # beside those of `provenance.versions`
 
@@ -99,10 +108,7 @@ def judge(
     about = _about(subjects, source, chosen, list(named), spec)
     work = _Work({name: JudgedNetwork(each, named, seed) for name, each in subjects.items()}, source, chosen, spec)
     with ExitStack() as stack:
-        if out is None:
-            folder = Path(stack.enter_context(TemporaryDirectory(prefix="stackwalls-")))
-        else:
-            folder = Path(out)
+        folder = Path(out or stack.enter_context(TemporaryDirectory(prefix="stackwalls-")))
         asked = _asked(subjects, source, chosen, named, spec)
         return _Shared(folder, asked, launch).judgment(work, about, certificate.to_dict(), overwrite, progress)
 
@@ -201,7 +207,9 @@ class _Work:
                 about = {"method": method, "variant": "m", "metric": "", "score": None, "error": reason}
                 yield from ({"image_id": image_id, **about} for image_id in batch.image_ids)
                 continue
-            for image_id, row in _scored(subject, self._asked_for(found, start, len(self.source)), found, images, targets):
+            for image_id, row in _scored(
+                subject, self._asked_for(found, start, len(self.source)), found, images, targets
+            ):
                 yield {"image_id": batch.image_ids[image_id], "method": found.method, "variant": found.variant, **row}
 
     def _asked_for(self, found: JudgedMaps, start: int, available: int) -> dict[str, tuple[MetricSpec, list[int]]]:
@@ -224,12 +232,13 @@ def _scored(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """(place in the batch, columns) of every metric on maps of one kind; a scorer runs once for all of its metrics."""
     calls: dict[tuple[Scorer, tuple[int, ...]], list[MetricSpec]] = {}
-    for metric, at in metrics.values():
-        calls.setdefault((metric.scorer, tuple(at)), []).append(metric)
+    for metric, chosen_of in metrics.values():
+        calls.setdefault((metric.scorer, tuple(chosen_of)), []).append(metric)
     for (scorer, at), own in calls.items():
         places = [found.places[index] for index in at]
         chosen = images[places]
-        case = Case(subject.model, chosen, [targets[place] for place in places], found.maps[list(at)], found.explain)
+        maps = found.maps[list(at)]
+        case = Case(subject.model, chosen, [targets[place] for place in places], maps, found.explain or _same(maps))
         numbers: Mapping[str, Any] | str
         try:
             with (
@@ -246,6 +255,10 @@ def _scored(
             for place, score in zip(places, values, strict=True):
                 known = None if math.isnan(score) else score
                 yield place, {"metric": metric.name, "score": known, "error": error}
+
+
+def _same(maps: Maps) -> Callable[..., Maps]:
+    return lambda _images, _targets: maps
 
 
 class _Shared(SharedRun):

@@ -70,8 +70,8 @@ def legend_of(judgment: Judgment) -> list[str]:
         f"{', '.join(about['methods'])}; seed {about['seed']}.",
         "Maps: " + "; ".join(f"{name}: {says}" for name, says in VARIANTS.items()) + ". All are scaled to maximum 1.",
         "pairs: images and methods whose map m lights both sides of the wall. prefers m′: mean share of the pairs in "
-        "which m′ has the better score, a tie counting half, with its 95 % interval over images; 50 % is no preference.",
-        f"p: of the sign test over images, adjusted for all metrics (Holm); verdict: a side is preferred if p < {LEVEL}. "
+        "which m′ has the better score, a tie counting half, with its 95 % interval over images; 50 %: no preference.",
+        f"p: of the sign test over images, adjusted for all metrics (Holm); a verdict is given if p < {LEVEL}. "
         "ties: share of the pairs with the same score. gain: mean improvement from m to m′ in standard deviations of "
         "the metric's scores of m.",
         "> opposite, uniform, random: share of the maps m that score better than these. A metric that cannot tell m "
@@ -97,7 +97,10 @@ def text_of(judgment: Judgment) -> str:
 def markdown_of(judgment: Judgment) -> str:
     """As a GitHub table, with the registry of the metrics."""
     said = [f"- {markdown_text(line)}" for line in legend_of(judgment)]
-    return "\n\n".join([markdown_table(lines_of(judgment)), "\n".join(said), markdown_table(registry_lines(judgment))]) + "\n"
+    return (
+        "\n\n".join([markdown_table(lines_of(judgment)), "\n".join(said), markdown_table(registry_lines(judgment))])
+        + "\n"
+    )
 
 
 def registry_lines(judgment: Judgment) -> list[list[str]]:
@@ -116,7 +119,9 @@ def method_lines(judgment: Judgment) -> list[list[str]]:
         if record["network"] == "blind"
     }
     methods = judgment.about["methods"]
-    cells = [[metric, *(percent(shares.get((metric, name), math.nan)) for name in methods)] for metric in judgment.metrics]
+    cells = [
+        [metric, *(percent(shares.get((metric, name), math.nan)) for name in methods)] for metric in judgment.metrics
+    ]
     return [["metric", *methods], *cells]
 
 

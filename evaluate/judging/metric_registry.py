@@ -33,7 +33,9 @@ def _of_quantus(
     name: str, key: str, higher: bool, source: str, said: str = "", curve: bool = False, **settings: Any
 ) -> MetricSpec:
     made = quantus_metric(name, key, curve, **settings)
-    told = ", ".join([said] * bool(said) + [f"{option} {value}" for option, value in settings.items() if not callable(value)])
+    told = ", ".join(
+        [said] * bool(said) + [f"{option} {value}" for option, value in settings.items() if not callable(value)]
+    )
     package = f"quantus.{name}" + f" ({told})" * bool(told)
     return MetricSpec(key, higher, made, package=package, source=source, of_uniform=False)  # it refuses them
 
@@ -42,7 +44,11 @@ _ALL = (
     MetricSpec("AverageDrop", False, average_drop, package="torchcam ClassificationMetric", source=_PROBABILITY),
     MetricSpec("Increase", True, average_drop, package="torchcam ClassificationMetric", source=_PROBABILITY),
     MetricSpec(
-        "ConfidenceChange", True, confidence_change, package="grad-cam CamMultImageConfidenceChange", source=_PROBABILITY
+        "ConfidenceChange",
+        True,
+        confidence_change,
+        package="grad-cam CamMultImageConfidenceChange",
+        source=_PROBABILITY,
     ),
     MetricSpec(
         "Deletion",
@@ -88,7 +94,9 @@ _ALL = (
         source="https://doi.org/10.1371/journal.pone.0130140",
         of_uniform=False,
     ),
-    _of_quantus("RegionPerturbation", "RegionPerturbation", True, _SAMEK, "area", True, patch_size=32, regions_evaluation=20),
+    _of_quantus(
+        "RegionPerturbation", "RegionPerturbation", True, _SAMEK, "area", True, patch_size=32, regions_evaluation=20
+    ),
     _of_quantus("Selectivity", "Selectivity", False, "https://arxiv.org/abs/1706.07979", "area", True, patch_size=32),
     _of_quantus("IROF", "IROF", True, "https://arxiv.org/abs/2003.08747", perturb_func=superpixels_replaced),
     _of_quantus("Sufficiency", "Sufficiency", True, "https://arxiv.org/abs/2202.00734", "among 8 images"),
@@ -106,7 +114,9 @@ DEFAULT_METRICS = (
 """What `stackgen judge` runs if no metric is named."""
 
 
-def named_metrics(metrics: Mapping[str, MetricSpec] | Iterable[str | MetricSpec] | None = None) -> dict[str, MetricSpec]:
+def named_metrics(
+    metrics: Mapping[str, MetricSpec] | Iterable[str | MetricSpec] | None = None,
+) -> dict[str, MetricSpec]:
     """Metrics by the names of their rows; a name is the registry's, or `package.module:name` of a `MetricSpec`.
 
     Raises:

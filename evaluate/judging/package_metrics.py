@@ -17,8 +17,8 @@ from torch import nn
 from stackwalls.evaluate.judging.metric_spec import Case
 
 ROAD_PERCENTILES = (80, 90)
-"""Of ROAD: 20 and 10 % of the pixels are replaced, and all that tie with them. grad-cam's default is nine steps, and the
-equations of each take up to a second a map."""
+"""Of ROAD: 20 and 10 % of the pixels are replaced, and all that tie with them. grad-cam's default is nine steps, each
+of which takes up to a second a map."""
 
 CURVE_STEPS = 10
 """Steps of torch-cam's deletion and insertion, whose default is 20."""
@@ -34,7 +34,9 @@ def confidence_change(case: Case) -> Mapping[str, Any]:
     """The change of the class's probability when the image is multiplied by the map."""
     from pytorch_grad_cam.metrics.cam_mult_image import CamMultImageConfidenceChange
 
-    return {"ConfidenceChange": CamMultImageConfidenceChange()(case.images, case.maps, _probabilities(case), case.model)}
+    return {
+        "ConfidenceChange": CamMultImageConfidenceChange()(case.images, case.maps, _probabilities(case), case.model)
+    }
 
 
 def road(case: Case) -> Mapping[str, Any]:
@@ -127,7 +129,7 @@ def infidelity(case: Case) -> Mapping[str, Any]:
 
     attributions = _on_channels(case)
 
-    @infidelity_perturb_func_decorator(multiply_by_inputs=True)
+    @infidelity_perturb_func_decorator(multiply_by_inputs=True)  # type: ignore[untyped-decorator]
     def without_a_square(inputs: torch.Tensor) -> torch.Tensor:
         left = inputs.clone()
         for image, (row, column) in zip(left, _corners(len(inputs), inputs.shape[-1]), strict=True):
@@ -210,5 +212,4 @@ def superpixels_replaced(arr: Any, mask: Any, **baseline: Any) -> Any:
 
 def _trapz() -> Any:
     """Quantus 0.6 computes areas by `np.trapz`, whose name is `trapezoid` since NumPy 2.4."""
-    there = getattr(np, "trapezoid", None) or np.trapz  # type: ignore[attr-defined]
-    return mock.patch.object(np, "trapz", there, create=True)
+    return mock.patch.object(np, "trapz", np.trapezoid, create=True)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from stackwalls.model.networks.backbones.backbone import Backbone
+from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.geometry.wall_fitting import check_head_pools, map_shape, pieces, wall_on_map
 from stackwalls.model.networks.walled_network import WalledNetwork, file_names
 from stackwalls.model.state import preserved
@@ -59,6 +60,10 @@ class Walled(WalledNetwork):
         logits: torch.Tensor = self.pooled_head(joined([activations[(..., *box.slices)] for box in self.map_wall.seen]))
         return logits
 
+    def unwalled(self) -> "Unwalled":
+        """The same network without the wall, with the same parameters."""
+        return Unwalled(self)
+
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
         boxes = "; ".join(map(self.wall.named, pieces(self.wall)))
@@ -67,6 +72,47 @@ class Walled(WalledNetwork):
             f"the backbone runs separately on the pieces of the image ({boxes}), and the head pools only {seen} of "
             f"{cells} map cells, those that stand for seen pixels"
         )
+
+
+class Unwalled(BlindModel):
+    """A CNN that has been put behind a wall, without it: it sees the whole image, for comparison."""
+
+    def __init__(self, network: Walled) -> None:
+        super().__init__()
+        self.name = f"{network.name.removeprefix('walled:')} without a wall"
+        self.mean, self.std, self.transform = network.mean, network.std, network.transform
+        self.class_names, self.class_indices = network.class_names, network.class_indices
+        self.extractor, self.pooled_head = _sharing_copy(network.extractor), network.pooled_head
+        self.mapped = nn.Dropout(0.0)  # the identity, as `stitched` of the walled network
+        self.eval()
+
+    @property
+    def wall(self) -> None:
+        """There is none."""
+        return
+
+    @property
+    def target_layer(self) -> nn.Module:
+        """The map of the whole image."""
+        return self.mapped
+
+    def features(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images to the map `(N, C, h, w)`."""
+        found: torch.Tensor = self.mapped(self.extractor(images))
+        return found
+
+    def head(self, activations: torch.Tensor) -> torch.Tensor:
+        """The map `(N, C, h, w)` to logits `(N, classes)`, pooling all of it."""
+        logits: torch.Tensor = self.pooled_head(activations)
+        return logits
+
+    def derive_wall(self) -> None:
+        """There is none."""
+        return
+
+    def derivation(self) -> str:
+        """What it sees, in one sentence."""
+        return "the head pools the map of the whole image"
 
 
 def _sharing_copy(extractor: nn.Module) -> nn.Module:
