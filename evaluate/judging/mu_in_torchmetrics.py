@@ -47,7 +47,7 @@ class TorchMu(Metric):
 
     def compute(self) -> dict[str, torch.Tensor]:
         """The mean and what belongs to it, over all processes."""
-        known = dim_zero_cat(self.values) if self.values else torch.zeros(0, dtype=torch.float64)
+        known = dim_zero_cat(self.values) if len(self.values) else torch.zeros(0, dtype=torch.float64)
         own = known[~known.isnan()]
         counts = {"n": len(own), "nan": len(known) - len(own)}
         std = own.std() if len(own) > 1 else torch.full_like(known.sum(), torch.nan)
