@@ -1,6 +1,7 @@
 """The registry of faithfulness metrics: name → spec. A new metric is an entry, and a scorer in `package_metrics`."""
 
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from stackwalls.evaluate.judging.metric_spec import MetricSpec
@@ -107,6 +108,12 @@ _ALL = (
 METRICS: dict[str, MetricSpec] = {spec.name: spec for spec in _ALL}
 """Faithfulness metrics by name. Sparseness and Complexity look at the map alone: they are controls."""
 
+_EXTRAS = {
+    **dict.fromkeys(("captum", "torchcam"), "pip install 'stackwalls[judge]'"),
+    "quantus": "pip install 'stackwalls[judge]', then pip install --no-deps quantus",
+}
+"""How to install the packages that are not required."""
+
 DEFAULT_METRICS = (
     *("AverageDrop", "Increase", "Deletion", "Insertion", "ROADMostRelevant", "Infidelity"),
     *("FaithfulnessCorrelation", "PixelFlipping", "Sparseness", "Complexity"),
@@ -132,10 +139,18 @@ def named_metrics(
             raise InputError(f"Expected a metric to be a MetricSpec or its name, but got {type(spec).__name__}.")
         if spec.name in found:
             raise InputError(f"Two metrics have the name {spec.name!r}: name each once.")
+        _check_installed(spec)
         found[spec.name] = spec
     if not found:
         raise InputError(f"No metric was named: expected one or more of {', '.join(METRICS)}.")
     return found
+
+
+def _check_installed(spec: MetricSpec) -> None:
+    """Raise InputError if a metric of the registry is of a package that is not there."""
+    package = spec.package.split()[0].partition(".")[0] if spec.name in METRICS and spec.package else ""
+    if package in _EXTRAS and find_spec(package) is None:
+        raise InputError(f"{spec.name} is a metric of {package}, which is not installed: {_EXTRAS[package]}.")
 
 
 def _find(name: str) -> Any:

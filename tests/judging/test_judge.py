@@ -164,6 +164,13 @@ def test_metrics_by_name() -> None:
         named_metrics([])
 
 
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stackwalls.evaluate.judging.metric_registry.find_spec", lambda _name: None)
+    with pytest.raises(InputError, match=r"Complexity is a metric of quantus, .*--no-deps quantus"):
+        named_metrics(["Complexity"])
+    assert list(named_metrics(["ROAD", ORACLE])) == ["ROAD", "oracle"], "grad-cam is required"
+
+
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mix", "--source", "drawn", "--classes", "2", "--out", str(tmp_path / "set")]) == 0
     call = ["judge", str(tmp_path / "set"), "--model", "mini-masked-vgg16", "--device", "cpu", "--method", "GradCAM"]

@@ -19,6 +19,8 @@ from stackwalls.evaluate.judging.package_metrics import (
 )
 from stackwalls.model import BlindModel, Wall, require_certificate, to_input
 
+pytest.importorskip("quantus")
+
 Scorer = Callable[[Case], object]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import quantus
 import torch
 from captum.attr import Saliency
 from torchmetrics import MetricCollection
@@ -15,6 +14,8 @@ from stackwalls.evaluate import MuMetric, energy_share, mu, pointing_game
 from stackwalls.evaluate.checks.method_check import tiny_walled
 from stackwalls.evaluate.judging import QuantusMu, TorchMu, attribution_mu, wall_masks
 from stackwalls.model import InputError, Wall
+
+quantus = pytest.importorskip("quantus")
 
 WALLS = [Wall.parse(text) for text in ("bottom:16@64", "left:32@64", "box:16:16:48:48@64")]
 

@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-import quantus
 import torch
 from pytorch_grad_cam.metrics.cam_mult_image import DropInConfidence
 from pytorch_grad_cam.metrics.road import ROADMostRelevantFirst
@@ -15,6 +14,8 @@ from torchcam.metrics import ClassificationMetric
 from stackwalls.evaluate.checks.method_check import tiny_images, tiny_walled
 from stackwalls.evaluate.judging import DEFAULT_METRICS, METRICS, Case
 from stackwalls.model import Walled, to_input
+
+quantus = pytest.importorskip("quantus")
 
 SLOW = {"ROAD", "ARCC", "IROF", "Selectivity", "RegionPerturbation", "Deletion", "Insertion", "FaithfulnessCorrelation"}
 
