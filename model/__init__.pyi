@@ -72,6 +72,7 @@ from .networks import (
     NotBlindError as NotBlindError,
     Pretrained as Pretrained,
     PretrainedFiles as PretrainedFiles,
+    Unwalled as Unwalled,
     Walled as Walled,
     WalledNetwork as WalledNetwork,
     WalledTransformer as WalledTransformer,

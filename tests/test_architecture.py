@@ -25,7 +25,9 @@ COMPOSERS = ("stackgen/cli.py", "stackgen/commands/")
 PEERS = (
     "pytorch_grad_cam",
     "captum",
+    "quantus",
     "torchcam",
+    "torchmetrics",
     "zennit",
     "timm",
     "torchvision",

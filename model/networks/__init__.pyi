@@ -52,5 +52,6 @@ from .registry import (
     is_walled as is_walled,
     load_model as load_model,
 )
+from .unwalled import Unwalled as Unwalled
 from .walled_model import Walled as Walled
 from .walled_network import WalledNetwork as WalledNetwork

@@ -63,7 +63,7 @@ class Walled(WalledNetwork):
     def __init__(self, backbone: Backbone, wall: Wall, layer: Layer | None = None) -> None:
         super().__init__(backbone, wall)
         self.extractor, self.pooled_head = backbone.features, backbone.head
-        self.other_sides = nn.ModuleList(_sharing_copy(backbone.features) for _ in pieces(wall)[1:])
+        self.other_sides = nn.ModuleList(sharing_copy(backbone.features) for _ in pieces(wall)[1:])
         self.eval()
         with preserved(self), torch.no_grad():
             shape = map_shape(backbone, wall.image_size)
@@ -253,7 +253,7 @@ def _stopped(side: nn.Module, images: torch.Tensor) -> torch.Tensor:
     return last
 
 
-def _sharing_copy(extractor: nn.Module) -> nn.Module:
+def sharing_copy(extractor: nn.Module) -> nn.Module:
     """Another module with the same parameters and buffers.
 
     Methods such as DeepLift and LRP keep each layer's last input in the layer, so no layer may run on two sides.

@@ -40,6 +40,7 @@ ADDED = {
     "demo": "--classes 1",
     "evaluate": "--limit 2",
     "check": "--limit 2 --method GradCAM",
+    "judge": "--limit 1 --method GradCAM --metric ConfidenceChange",
     "walls": "--walls bottom:64 --classes 2 --method GradCAM",
     "theory": "--draws 200",
     "train": "--width 0.015625 --epochs 1 --batch-size 4 --drawn-pictures 4 --device cpu",
