@@ -150,10 +150,7 @@ class Subject:
 
     @cached_property
     def dead_cells(self) -> NDArray[np.bool_] | None:
-        """`(h, w)`: the cells of an inner layer's map that cannot reach the logits.
-
-        None of a network's own layer, or if all can: then cells are as dead as the pixels under them.
-        """
+        """`(h, w)` bool: cells of an inner layer's map that cannot reach the logits. None: those over dead pixels."""
         if self.layer is None or not isinstance(self.model, LayeredModel) or self.model.layer is None:
             return None
         dead = self.model.dead_cells()
@@ -176,9 +173,7 @@ class Subject:
     @property
     def layer_name(self) -> str | None:
         """The target layer's name in `named_modules`; None if there is no map."""
-        if self.map_layer is None:
-            return None
-        return next(str(name) for name, module in self.model.named_modules() if module is self.map_layer)
+        return next((str(name) for name, module in self.model.named_modules() if module is self.map_layer), None)
 
     @cached_property
     def kept(self) -> KeptState:
@@ -195,8 +190,7 @@ class Subject:
         size = self.wall.image_size
         image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
         with preserved(self.model), torch.inference_mode():
-            logits: torch.Tensor = self.model(image)
-        return logits
+            return torch.as_tensor(self.model(image))
 
     def check_gradient(self) -> int:
         """Check that a gradient of the logits arrives at the target layer's map; returns how many logits there are.
@@ -236,7 +230,7 @@ class Subject:
     @property
     def device(self) -> torch.device:
         """The device of the model's parameters."""
-        return next((parameter.device for parameter in self.model.parameters()), torch.device("cpu"))
+        return _device_of(self.model)
 
 
 def network_and_wall(
@@ -249,8 +243,7 @@ def network_and_wall(
 ) -> tuple[nn.Module, Wall | None]:
     """The network that a user means, and the wall by which maps are judged if it is not the network's own.
 
-    `walls` are those that the datasets were made for. A named network gets one of them. The class names make the head
-    of a walled network that is read from a checkpoint.
+    `walls` are those that the datasets were made for; a named network gets one. Class names make a checkpoint's head.
 
     Raises:
         InputError: if there is no such network, or it would be named for several walls.
@@ -286,18 +279,20 @@ def _with_plain_logits(model: nn.Module, name: str, size: int) -> nn.Module:
     """The network, in a `LogitsOf` if its output for an image is an object with `logits`."""
     if isinstance(model, BlindModel):
         return model
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     output = None
     with preserved(model), torch.inference_mode(), suppress(Exception):  # the certificate says what is wrong with it
-        output = model(torch.zeros(1, 3, size, size, device=device))
+        output = model(torch.zeros(1, 3, size, size, device=_device_of(model)))
     return LogitsOf(model, name) if isinstance(getattr(output, "logits", None), torch.Tensor) else model
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
 def _of_rgb(name: str, attribute: str, given: object) -> tuple[float, float, float]:
     try:
         red, green, blue = (float(value) for value in given)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"Expected `{attribute}` of {name} to be three numbers, one for each RGB channel, but got {given!r:.80}."
-        ) from error
+        expected = "three numbers, one for each RGB channel"
+        raise InputError(f"Expected `{attribute}` of {name} to be {expected}, but got {given!r:.80}.") from error
     return red, green, blue

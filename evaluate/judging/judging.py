@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,13 +19,21 @@ from tqdm import tqdm
 from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.adapters.isolation import same_network, undisturbed
 from stackwalls.evaluate.judging.judged_maps import JudgedMaps, JudgedNetwork
-from stackwalls.evaluate.judging.judgment import JUDGMENT_NAME, Judgment, check_judgment_folder
+from stackwalls.evaluate.judging.judgment import (
+    BLIND,
+    CONTROL,
+    JUDGMENT_NAME,
+    Judgment,
+    about_judgment,
+    check_judgment_folder,
+    package_versions,
+)
+from stackwalls.evaluate.judging.judgment_page import write_judgment
 from stackwalls.evaluate.judging.metric_registry import named_metrics
 from stackwalls.evaluate.judging.metric_spec import Case, Maps, MetricSpec, Scorer
 from stackwalls.evaluate.run.blocks import Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import identity_of, weights_hash, what_is_asked
-from stackwalls.evaluate.run.provenance import images_are, versions
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import Batch, StackDataset, open_dataset
 from stackwalls.model import (
@@ -39,11 +46,6 @@ from stackwalls.model import (
     require_certificate,
     to_input,
 )
-
-_PACKAGES = ("captum", "quantus", "torchcam")  # beside those of `provenance.versions`
-
-BLIND, CONTROL = "blind", "control"
-"""The networks of the rows."""
 
 
 def judge(
@@ -105,7 +107,7 @@ def judge(
     for subject in subjects.values():
         subject.check_fits(source)
     certificate = require_certificate(subjects[BLIND].model, subjects[BLIND].wall, seed)
-    about = _about(subjects, source, chosen, list(named), spec)
+    about = about_judgment(subjects, source, chosen, list(named), spec)
     work = _Work({name: JudgedNetwork(each, named, seed) for name, each in subjects.items()}, source, chosen, spec)
     with ExitStack() as stack:
         folder = Path(out or stack.enter_context(TemporaryDirectory(prefix="stackwalls-")))
@@ -124,49 +126,11 @@ def _asked(
     data = {source.name: source.identity}
     return {
         "metrics": {name: identity_of(metric) for name, metric in metrics.items()},
-        "packages": _versions(),
+        "packages": package_versions(),
         **{
             name: what_is_asked(subject, weights_hash(subject.model), spec, data, [], named)
             for name, subject in subjects.items()
         },
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def _about(
-    subjects: Mapping[str, Subject],
-    source: StackDataset,
-    metrics: Mapping[str, MetricSpec],
-    methods: list[str],
-    spec: EvaluationSpec,
-) -> dict[str, Any]:
-    wall, manifest = subjects[BLIND].wall, source.manifest
-    return {
-        "model": subjects[BLIND].name,
-        "control": subjects[CONTROL].name if CONTROL in subjects else None,
-        "wall": str(wall),
-        "image_size": wall.image_size,
-        "dataset": source.name,
-        "images": len(source) if spec.limit is None else min(spec.limit, len(source)),
-        "images_are": "" if manifest is None else images_are(manifest.kind, manifest.spec),
-        "methods": methods,
-        "metrics": {
-            name: {"higher": metric.higher, "package": metric.package, "source": metric.source}
-            for name, metric in metrics.items()
-        },
-        "seed": spec.seed,
-        "limits": dict(spec.limits),
-        "device": subjects[BLIND].device.type,
-        "versions": versions() | _versions(),
     }
 
 
@@ -297,7 +261,7 @@ class _Shared(SharedRun):
             def finish() -> None:
                 rows = [row for block in blocks for row in self._store.read(block.name)[0]["rows"]]
                 found.append(Judgment(pd.DataFrame(rows), {**about, "fingerprint": self.fingerprint}, certificate))
-                found[0].save(folder)
+                write_judgment(found[0], folder)
 
             if not self.finish(blocks, finish):
                 raise ShareDone(f"This process's share is done, others' are not: the last one writes {folder}.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +14,32 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.evaluate.judging.findings import Finding, findings_of, preferences
-from stackwalls.evaluate.report.formatting import csv_text
+from stackwalls.evaluate.judging.metric_spec import MetricSpec
+from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
+from stackwalls.evaluate.run.provenance import images_are, versions
+from stackwalls.evaluate.subject import Subject
+from stackwalls.hub_cards import StackDataset
 from stackwalls.model import (
     InputError,
     check_output_folder,
-    disk_errors,
     first_line,
-    whole_file,
-    write_whole,
 )
 from stackwalls.model.documents import COUNT, FLAG, OBJECT, SHA256, TEXT, each, keys, nullable, read_json
 from stackwalls.model.files import regular_file
 
+BLIND, CONTROL = "blind", "control"
+"""The networks of the rows."""
+
+_PACKAGES = ("captum", "quantus", "torchcam")  # beside those of `provenance.versions`
+
 JUDGMENT_NAME = "judge.json"
 """Removed first, written last: a folder that has it is complete."""
 
-_SCORES_NAME = "scores.parquet"
-_NAMES = {_SCORES_NAME, "judge.txt", "judge.md", "judge.csv", "judge.png", "judge.html", JUDGMENT_NAME}
+SCORES_NAME = "scores.parquet"
+_NAMES = {SCORES_NAME, "judge.txt", "judge.md", "judge.csv", "judge.png", "judge.html", JUDGMENT_NAME}
 
 _TEXTS = ("network", "image_id", "method", "variant", "metric")
-_SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), ("score", pa.float64()), ("error", pa.string())])
+SCORE_SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), ("score", pa.float64()), ("error", pa.string())])
 
 _ABOUT = keys(
     {
@@ -47,6 +53,46 @@ _ABOUT = keys(
         "fingerprint": SHA256,
     }
 )
+
+
+def package_versions() -> dict[str, str]:
+    """Of the packages whose metrics may be asked."""
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def about_judgment(
+    subjects: Mapping[str, Subject],
+    source: StackDataset,
+    metrics: Mapping[str, MetricSpec],
+    methods: list[str],
+    spec: EvaluationSpec,
+) -> dict[str, Any]:
+    """`Judgment.about`, but for the fingerprint."""
+    wall, manifest = subjects[BLIND].wall, source.manifest
+    return {
+        "model": subjects[BLIND].name,
+        "control": subjects[CONTROL].name if CONTROL in subjects else None,
+        "wall": str(wall),
+        "image_size": wall.image_size,
+        "dataset": source.name,
+        "images": len(source) if spec.limit is None else min(spec.limit, len(source)),
+        "images_are": "" if manifest is None else images_are(manifest.kind, manifest.spec),
+        "methods": methods,
+        "metrics": {
+            name: {"higher": metric.higher, "package": metric.package, "source": metric.source}
+            for name, metric in metrics.items()
+        },
+        "seed": spec.seed,
+        "limits": dict(spec.limits),
+        "device": subjects[BLIND].device.type,
+        "versions": versions() | package_versions(),
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +111,7 @@ class Judgment:
     certificate: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        columns = self.scores.reindex(columns=_SCHEMA.names)
+        columns = self.scores.reindex(columns=SCORE_SCHEMA.names)
         object.__setattr__(self, "scores", columns.astype({"score": "float64"}))
 
     @property
@@ -102,29 +148,6 @@ class Judgment:
         parts = {"findings": found, "methods": self.records(), "certificate": dict(self.certificate)}
         return {"about": dict(self.about), **parts}
 
-    def save(self, folder: Path) -> None:
-        """Write scores, table, figure and page, each file whole, `judge.json` last.
-
-        Raises:
-            RunError: if writing to the disk fails.
-        """
-        from stackwalls.evaluate.judging.judgment_page import figure_of, markdown_of, page_of, text_of
-        from stackwalls.evaluate.report.figures import write_figure
-
-        picture = write_figure(figure_of(self))
-        finite = json.loads(json.dumps(self.to_dict()), parse_constant=lambda _: None)  # JSON has no NaN
-        texts = {"judge.txt": text_of(self), "judge.md": markdown_of(self), "judge.csv": csv_text(self.records())}
-        texts["judge.html"] = page_of(self, picture)
-        with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / JUDGMENT_NAME).unlink(missing_ok=True)
-            with whole_file(folder / _SCORES_NAME) as file:
-                pq.write_table(pa.Table.from_pandas(self.scores, _SCHEMA, preserve_index=False), file)
-            for name, text in texts.items():
-                write_whole(folder / name, text.encode())
-            write_whole(folder / "judge.png", picture)
-            write_whole(folder / JUDGMENT_NAME, (json.dumps(finite, indent=2, ensure_ascii=False) + "\n").encode())
-
     @classmethod
     def load(cls, folder: str | Path) -> Judgment:
         """Read what `save` wrote.
@@ -135,9 +158,9 @@ class Judgment:
         folder = Path(folder)
         found = read_json(folder / JUDGMENT_NAME, keys({"about": _ABOUT, "certificate": OBJECT}))
         try:
-            scores = pq.read_table(regular_file(folder / _SCORES_NAME)).cast(_SCHEMA).to_pandas()
+            scores = pq.read_table(regular_file(folder / SCORES_NAME)).cast(SCORE_SCHEMA).to_pandas()
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            raise InputError(f"Cannot read {folder / _SCORES_NAME}: {first_line(error)}.") from error
+            raise InputError(f"Cannot read {folder / SCORES_NAME}: {first_line(error)}.") from error
         return cls(scores, found["about"], found["certificate"])
 
     @staticmethod

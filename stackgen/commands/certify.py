@@ -9,6 +9,7 @@ import argparse
 
 import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._network import add_class_names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "package.module:factory",
     )
     options.add_shared(parser, weights="")
-    options.add_class_names(parser)
+    add_class_names(parser)
     parser.add_argument("--wall", metavar="WALL", help="the claimed wall, such as bottom:64 (default: the model's own)")
     layers.add_layer(parser)
     options.add_shared(parser, seed="the noise that the checks use", json="the certificate")

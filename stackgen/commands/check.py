@@ -12,6 +12,7 @@ import argparse
 import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
 from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of
+from stackwalls.stackgen.commands._network import add_model, find_model
 
 _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
 
@@ -19,7 +20,7 @@ _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "referen
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("dataset", metavar="DATASET", help="images to check on")
-    options.add_model(parser)
+    add_model(parser)
     layers.add_layer(parser)
     parser.add_argument(
         "--method",
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     with options.plain_warnings():
         space = parse_label_space(args.label_space) if args.label_space else None
         source = open_dataset(args.dataset, label_space=space)
-    model, wall = options.find_model(args, source.wall, source.classes.names)
+    model, wall = find_model(args, source.wall, source.classes.names)
     new = not args.out.exists()
     with disk_errors(args.out, resumes=False):  # before anything is computed
         args.out.mkdir(parents=True, exist_ok=True)

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
 from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of, command_line
+from stackwalls.stackgen.commands._network import add_model
 
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
     add("datasets", nargs="+", metavar="DATASET", help="one or more, side by side in the table")
-    options.add_model(parser)
+    add_model(parser)
     layers.add_layers(parser)
     options.add_shared(parser, method="these seven")
     add("--limit", type=int, metavar="N", help="use only the first N images of each dataset")

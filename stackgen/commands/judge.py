@@ -18,6 +18,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._network import add_model, find_model
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("dataset", metavar="DATASET", help="images to judge on")
-    options.add_model(parser)
+    add_model(parser)
     parser.add_argument(
         "--metric",
         action="append",
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     with options.plain_warnings():
         space = parse_label_space(args.label_space) if args.label_space else None
         source = open_dataset(args.dataset, label_space=space)
-    model, wall = options.find_model(args, source.wall)
+    model, wall = find_model(args, source.wall, source.classes.names)
     judgment = judge(
         model,
         source,

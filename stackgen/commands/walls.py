@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
 from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of
+from stackwalls.stackgen.commands._network import add_class_names
 
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown = " ".join(_usual_walls(None))
     walls = f"such as box:64:64:160:160 or bottom:64+left:32 (default {shown}, or as much of another size)"
     options.add_shared(parser, weights="")
-    options.add_class_names(parser)
+    add_class_names(parser)
     layers.add_layer(parser)
     add("--walls", nargs="+", metavar="WALL", help=f"the walls, {walls}")
     add("--size", type=options.image_size, metavar="N", help="height and width of the images in pixels (default 224)")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -187,3 +188,14 @@ class AttentionWall(AttentionTo):
         keys = key.index_copy(key.ndim - 2, self.dead, there.expand(*key.shape[:-2], len(self.dead), key.shape[-1]))
         yield _Side(self.seen, keys, value.index_fill(value.ndim - 2, self.dead, 0), everything)
         yield _Side(self.dead, key, value, everything)
+
+
+def with_torchs_attention(network: nn.Module) -> nn.Module:
+    """The network, told to call torch's attention where it has the choice."""
+    choose = getattr(network, "set_attn_implementation", None)  # transformers
+    if choose is not None:
+        choose("sdpa")
+    for module in network.modules():
+        if hasattr(module, "fused_attn"):  # timm
+            vars(module)["fused_attn"] = True
+    return network

@@ -8,6 +8,7 @@ from torch import nn
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.state import preserved
+from stackwalls.model.wall import Wall
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,16 @@ class Tokens:
     grid: int
     in_tuples: bool
     size: int
+
+    def as_map(self, tokens: torch.Tensor) -> torch.Tensor:
+        """The patches of `(N, prefix + grid · grid, C)` tokens as a map `(N, C, grid, grid)`."""
+        patches = tokens[:, self.prefix :].transpose(1, 2)
+        return patches.reshape(*patches.shape[:2], self.grid, self.grid)
+
+
+def as_tokens(activations: torch.Tensor) -> torch.Tensor:
+    """A map `(N, C, h, w)` as `(N, h · w, C)`."""
+    return activations.flatten(2).transpose(1, 2)
 
 
 def tokens_of(model: nn.Module, size: int) -> Tokens:
@@ -66,3 +77,23 @@ def tokens_of(model: nn.Module, size: int) -> Tokens:
             "it has no blocks that pass on one token for each patch, as ViT, DeiT, DINOv2, EVA-02 and BEiT do"
         )
     return found
+
+
+def wall_on_patches(name: str, wall: Wall, grid: int) -> Wall:
+    """A wall in patches, of a network that has `grid` in a row.
+
+    Raises:
+        InputError: if its edges fall between them; the message names the nearest wall that fits.
+    """
+    if (found := wall.rescaled(grid)) is not None:
+        return found
+    if wall.image_size % grid:
+        raise InputError(
+            f"{name} has {grid} patches for {wall.image_size} pixels, which do not divide them evenly: take images of "
+            f"{wall.image_size // grid * grid} pixels."
+        )
+    patch = wall.image_size // grid
+    raise InputError(
+        f"{name} has patches of {patch} pixels, so its wall must be on multiples of {patch}, but got {wall}: take "
+        f"{wall.widened(patch)}."
+    )

@@ -17,7 +17,13 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
-from stackwalls.model.networks.attention.attention_wall import AttentionRecord, AttentionTo, AttentionWall
+from stackwalls.model.networks.attention.attention_wall import (
+    AttentionRecord,
+    AttentionTo,
+    AttentionWall,
+    with_torchs_attention,
+)
+from stackwalls.model.networks.attention.image_tokens import as_tokens, wall_on_patches
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.splitting import logits_of
 from stackwalls.model.networks.blind_model import OR_A_CURTAIN, WallKind
@@ -25,6 +31,8 @@ from stackwalls.model.networks.layered_model import LAST, Layer, unknown_layer
 from stackwalls.model.networks.walled_network import CURTAIN_DERIVATION, WalledNetwork, file_names
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
+
+_NO_ATTENTION = "its blocks do not call torch's scaled dot-product attention"
 
 
 @dataclass
@@ -84,13 +92,11 @@ class WalledTransformer(WalledNetwork):
 
     settings: Mapping[str, Any] = {"kind": "cut", "layer": -1}
 
-    def __init__(
-        self, backbone: Backbone, wall: Wall | None, kind: WallKind = "cut", layer: Layer | None = None
-    ) -> None:
+    def __init__(self, backbone: Backbone, wall: Wall | None, kind: WallKind = "cut", layer: Layer | None = None):
         super().__init__(backbone, wall, kind)
-        self.network = _with_torchs_attention(backbone.features)
+        self.network = with_torchs_attention(backbone.features)
         self.tokens = backbone.tokens_at(self.image_size)
-        self.map_wall = _on_patches(backbone.name, wall, self.tokens.grid) if wall and kind != "curtain" else None
+        self.map_wall = wall_on_patches(backbone.name, wall, self.tokens.grid) if wall and kind != "curtain" else None
         self._last = len(self.tokens.blocks) - 1
         names = {module: name for name, module in self.network.named_modules()}
         self._block_names = [names[block] for block in self.tokens.blocks]
@@ -158,7 +164,7 @@ class WalledTransformer(WalledNetwork):
 
     def from_parts(self, activations: torch.Tensor, rest: torch.Tensor | None) -> torch.Tensor:
         """The map `(N, C, h, w)` and the prefix tokens beside it to logits `(N, classes)`."""
-        patches = _as_tokens(activations)
+        patches = as_tokens(activations)
         return self._continued(patches if rest is None else torch.cat([rest, patches], 1), self._entered)
 
     def project(self, tokens: torch.Tensor) -> torch.Tensor:
@@ -192,7 +198,7 @@ class WalledTransformer(WalledNetwork):
         return _Pass(self, attention, **settings)
 
     def _parts_of(self, entering: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return self.stitched(self._as_map(entering)), entering[:, : self.tokens.prefix]
+        return self.stitched(self.tokens.as_map(entering)), entering[:, : self.tokens.prefix]
 
     def _continued(self, tokens: torch.Tensor, first: int) -> torch.Tensor:
         """From what enters block `first` to logits; the image does not matter then."""
@@ -204,10 +210,9 @@ class WalledTransformer(WalledNetwork):
         token = _PASS.set(now)
         try:
             with now.attention:
-                output = self.network(self.curtained(images))
+                logits: torch.Tensor = logits_of(self.network(self.curtained(images)))
         finally:
             _PASS.reset(token)
-        logits: torch.Tensor = logits_of(output)
         return logits
 
     def _block(self, number: int, forward: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -217,14 +222,14 @@ class WalledTransformer(WalledNetwork):
             return forward(*args, **kwargs)
         first: tuple[Any, Any] = next(iter([*enumerate(args[:1]), *kwargs.items()]))
         name, tokens = first
-        if number == self.layer:
+        if number == self._entered:
             now.entering = tokens
         if now.first <= number and (now.stop is None or number < now.stop):
             if now.tokens is not None and number == now.first:
                 tokens = now.tokens
             elif number == self._entered:
-                shown = self.stitched(self._as_map(tokens))
-                tokens = torch.cat([tokens[:, : self.tokens.prefix], _as_tokens(shown)], 1)
+                shown = self.stitched(self.tokens.as_map(tokens))
+                tokens = torch.cat([tokens[:, : self.tokens.prefix], as_tokens(shown)], 1)
             output = forward(tokens, *args[1:], **kwargs) if args else forward(**kwargs | {name: tokens})
             tokens = output[0] if isinstance(output, tuple) else output
             if now.outputs is not None:
@@ -234,10 +239,6 @@ class WalledTransformer(WalledNetwork):
             # norms, pools and heads behind the last block read the seen tokens only: there are no others
             tokens = now.tokens if now.first > number else tokens[:, ~self.dead]
         return (tokens,) if self.tokens.in_tuples else tokens
-
-    def _as_map(self, tokens: torch.Tensor) -> torch.Tensor:
-        patches = tokens[:, self.tokens.prefix :].transpose(1, 2)  # (N, C, grid · grid)
-        return patches.reshape(*patches.shape[:2], self.tokens.grid, self.tokens.grid)
 
     def sink_keys(self) -> torch.Tensor:
         """Keys of the dead tokens on an image of the mean color, `(attentions, heads, dead tokens, d)`, differentiable.
@@ -297,42 +298,3 @@ class WalledTransformer(WalledNetwork):
             "sink": "the seen tokens find constant keys and values of zero behind the wall",
         }[self.wall_kind]
         return f"in {self._last + 1} blocks, {how}; the head reads the {seen} seen tokens of {seen + dead} only"
-
-
-def _as_tokens(activations: torch.Tensor) -> torch.Tensor:
-    """A map `(N, C, h, w)` as `(N, h · w, C)`."""
-    return activations.flatten(2).transpose(1, 2)
-
-
-def _with_torchs_attention(network: nn.Module) -> nn.Module:
-    """The network, told to call torch's attention where it has the choice."""
-    choose = getattr(network, "set_attn_implementation", None)  # transformers
-    if choose is not None:
-        choose("sdpa")
-    for module in network.modules():
-        if hasattr(module, "fused_attn"):  # timm
-            vars(module)["fused_attn"] = True
-    return network
-
-
-_NO_ATTENTION = "its blocks do not call torch's scaled dot-product attention"
-
-
-def _on_patches(name: str, wall: Wall, grid: int) -> Wall:
-    """The wall in patches.
-
-    Raises:
-        InputError: if its edges fall between them; the message names the nearest wall that fits.
-    """
-    if (found := wall.rescaled(grid)) is not None:
-        return found
-    if wall.image_size % grid:
-        raise InputError(
-            f"{name} has {grid} patches for {wall.image_size} pixels, which do not divide them evenly: take images of "
-            f"{wall.image_size // grid * grid} pixels."
-        )
-    patch = wall.image_size // grid
-    raise InputError(
-        f"{name} has patches of {patch} pixels, so its wall must be on multiples of {patch}, but got {wall}: take "
-        f"{wall.widened(patch)}."
-    )
