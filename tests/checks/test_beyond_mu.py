@@ -1,5 +1,6 @@
 """The checks on datasets: twins, stages, signs, several walls."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,5 +96,9 @@ def test_several_walls_in_one_table() -> None:
     assert len(table.csv().splitlines()) == 9
     with pytest.raises(InputError, match=r"were judged by bottom:64"):
         WallTable.of({Wall.parse("top:64"): results[Wall.parse("bottom:64")]})
+    other = results[Wall.parse("top:64")]
+    other = replace(other, run={**other.run, "model": "curtain:mine"})
+    with pytest.raises(InputError, match=r"of walled:\w+, curtain:mine: expected one network behind all walls"):
+        WallTable.of({**results, other.wall: other})
     with pytest.raises(InputError, match="at least one wall"):
         WallTable.of({})
