@@ -103,5 +103,9 @@ def test_several_walls_in_one_table() -> None:
     other = replace(results[first], run={**results[first].run, "wall_kind": "sink"})
     with pytest.raises(InputError, match=r"walls of different kinds \(cut, sink\): combine one"):
         WallTable.of({**results, first: other})
+    other = results[Wall.parse("top:64")]
+    other = replace(other, run={**other.run, "model": "curtain:mine"})
+    with pytest.raises(InputError, match=r"of walled:\w+, curtain:mine: expected one network behind all walls"):
+        WallTable.of({**results, other.wall: other})
     with pytest.raises(InputError, match="at least one wall"):
         WallTable.of({})
