@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 LARGE: dict[str, dict[str, int]] = {
     "mix": {"classes": 398, "per_class": 2},
-    "generate": {"per_class": 400},
-    "evaluate": {"images": 600},
+    "generate": {"per_class": 80},
+    "evaluate": {"images": 240},
 }
 """Runs that last long enough to be killed many times."""
 
