@@ -58,7 +58,7 @@ class Cluster:
         Raises:
             InputError: if Ray is not installed, there is no such cluster, or it runs other versions.
         """
-        if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+        if (imported := sys.modules.get("ray")) is not None and imported.is_initialized():
             yield
             return
         ray = _ray(alone=self.address is None)
@@ -141,7 +141,7 @@ def _ray(alone: bool) -> Any:
     Raises:
         InputError: if it is not installed, or was imported for the other purpose.
     """
-    if "ray" in sys.modules and alone != (os.environ.get(_ALONE) == "0"):
+    if sys.modules.get("ray") is not None and alone != (os.environ.get(_ALONE) == "0"):
         kinds = ("on several machines", "on this machine alone")
         raise InputError(
             f"Ray was imported in this process to run {kinds[not alone]}, and cannot run {kinds[alone]} any more: use "

@@ -101,6 +101,7 @@ class WorkerPool(Generic[Task, Result]):
         self._tasks, self._alone = iter(tasks), alone
         self._needs = {name: amount for name, amount in needs.items() if amount}
         self._queue: deque[_Ticket[Task]] = deque()
+        self._later: deque[_Ticket[Task]] = deque()  # failed: again when no other task is left
         self._found: deque[tuple[Task, Result | Failure]] = deque()
         self._open = 0  # tickets that are not done, here or with a worker
         self._actors: list[_Actor[Task]] = []
@@ -136,6 +137,8 @@ class WorkerPool(Generic[Task, Result]):
             for task in islice(self._tasks, 1):
                 self._queue.append(_Ticket(task))
                 self._open += 1
+        if not self._queue and self._later:
+            self._queue.append(self._later.popleft())
         return self._open > 0
 
     def _grow(self) -> None:
@@ -263,10 +266,10 @@ class WorkerPool(Generic[Task, Result]):
                 self._put_back(ticket)
 
     def _put_back(self, ticket: _Ticket[Task]) -> None:
-        """To the front of the queue, unless another worker has it too."""
+        """Into the queue, unless another worker has it too; one that failed comes last, and harms others least."""
         ticket.copies -= 1
         if not ticket.done and not ticket.copies:
-            self._queue.appendleft(ticket)
+            self._later.append(ticket) if ticket.failures else self._queue.appendleft(ticket)
 
     def _failed(self, ticket: _Ticket[Task], reason: str) -> None:
         ticket.failures += 1
