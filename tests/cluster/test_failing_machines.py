@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 LARGE: dict[str, dict[str, int]] = {
     "mix": {"classes": 398, "per_class": 2},
-    "generate": {"per_class": 80},
+    "generate": {"per_class": 200},
     "evaluate": {"images": 240},
 }
 """Runs that last long enough to be killed many times."""
