@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,14 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.evaluate.judging.findings import Finding, findings_of, preferences
-from stackwalls.evaluate.report.formatting import csv_text
 from stackwalls.model import (
     InputError,
     check_output_folder,
-    disk_errors,
     first_line,
-    whole_file,
-    write_whole,
 )
 from stackwalls.model.documents import COUNT, FLAG, OBJECT, SHA256, TEXT, each, keys, nullable, read_json
 from stackwalls.model.files import regular_file
@@ -29,8 +24,8 @@ from stackwalls.model.files import regular_file
 JUDGMENT_NAME = "judge.json"
 """Removed first, written last: a folder that has it is complete."""
 
-_SCORES_NAME = "scores.parquet"
-_NAMES = {_SCORES_NAME, "judge.txt", "judge.md", "judge.csv", "judge.png", "judge.html", JUDGMENT_NAME}
+SCORES_NAME = "scores.parquet"
+_NAMES = {SCORES_NAME, "judge.txt", "judge.md", "judge.csv", "judge.png", "judge.html", JUDGMENT_NAME}
 
 _TEXTS = ("network", "image_id", "method", "variant", "metric")
 _SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), ("score", pa.float64()), ("error", pa.string())])
@@ -102,32 +97,13 @@ class Judgment:
         parts = {"findings": found, "methods": self.records(), "certificate": dict(self.certificate)}
         return {"about": dict(self.about), **parts}
 
-    def save(self, folder: Path) -> None:
-        """Write scores, table, figure and page, each file whole, `judge.json` last.
-
-        Raises:
-            RunError: if writing to the disk fails.
-        """
-        from stackwalls.evaluate.judging.judgment_page import figure_of, markdown_of, page_of, text_of
-        from stackwalls.evaluate.report.figures import write_figure
-
-        picture = write_figure(figure_of(self))
-        finite = json.loads(json.dumps(self.to_dict()), parse_constant=lambda _: None)  # JSON has no NaN
-        texts = {"judge.txt": text_of(self), "judge.md": markdown_of(self), "judge.csv": csv_text(self.records())}
-        texts["judge.html"] = page_of(self, picture)
-        with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / JUDGMENT_NAME).unlink(missing_ok=True)
-            with whole_file(folder / _SCORES_NAME) as file:
-                pq.write_table(pa.Table.from_pandas(self.scores, _SCHEMA, preserve_index=False), file)
-            for name, text in texts.items():
-                write_whole(folder / name, text.encode())
-            write_whole(folder / "judge.png", picture)
-            write_whole(folder / JUDGMENT_NAME, (json.dumps(finite, indent=2, ensure_ascii=False) + "\n").encode())
+    def to_table(self) -> pa.Table:
+        """The scores, as they are stored."""
+        return pa.Table.from_pandas(self.scores, _SCHEMA, preserve_index=False)
 
     @classmethod
     def load(cls, folder: str | Path) -> Judgment:
-        """Read what `save` wrote.
+        """Read what `judgment_page.save_judgment` wrote.
 
         Raises:
             InputError: if the folder has no finished judgment, or it is damaged.
@@ -135,9 +111,9 @@ class Judgment:
         folder = Path(folder)
         found = read_json(folder / JUDGMENT_NAME, keys({"about": _ABOUT, "certificate": OBJECT}))
         try:
-            scores = pq.read_table(regular_file(folder / _SCORES_NAME)).cast(_SCHEMA).to_pandas()
+            scores = pq.read_table(regular_file(folder / SCORES_NAME)).cast(_SCHEMA).to_pandas()
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-            raise InputError(f"Cannot read {folder / _SCORES_NAME}: {first_line(error)}.") from error
+            raise InputError(f"Cannot read {folder / SCORES_NAME}: {first_line(error)}.") from error
         return cls(scores, found["about"], found["certificate"])
 
     @staticmethod

@@ -10,6 +10,7 @@ PARSED_ONLY = (
     (r"^stackgen review ", "serves a page until Ctrl-C; tests/stackgen/review looks at it"),
     (r"^stackgen generate .*--compile", "compiling takes minutes on a CPU"),
     (r"^stackgen generate .*(--nouns|--classes stack-mix-own)", "needs a text-to-image model that draws anything"),
+    (r"^stackgen judge photos", "minutes of a CPU; the page's other calls of it are run"),
     (r"^stackgen miniature", "trains for an hour; tests/stackgen/diffusion/miniature trains a smaller one"),
 )
 """(pattern, why): commands that the real parser reads and nobody runs."""
