@@ -58,7 +58,7 @@ class Scoring:
                 yield from ({"image_id": image_id, **about} for image_id in batch.image_ids)
                 continue
             for image_id, row in _scored(
-                subject, self._asked_for(found, start, len(self.source)), found, images, targets
+                subject, self._asked_for(found, start, len(self.source)), found, images, targets, self.spec.seed
             ):
                 yield {"image_id": batch.image_ids[image_id], "method": found.method, "variant": found.variant, **row}
 
@@ -79,6 +79,7 @@ def _scored(
     found: JudgedMaps,
     images: torch.Tensor,
     targets: Sequence[int],
+    seed: int,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """(place in the batch, columns) of every metric on maps of one kind; a scorer runs once for all of its metrics."""
     calls: dict[tuple[Scorer, tuple[int, ...]], list[MetricSpec]] = {}
@@ -93,7 +94,7 @@ def _scored(
         try:
             with (
                 same_network(subject, tuple(metric.name for metric in own)),
-                undisturbed(subject.model, subject.kept, chosen, 0),
+                undisturbed(subject.model, subject.kept, chosen, seed),
                 torch.no_grad(),
             ):
                 numbers = scorer(case)
