@@ -116,10 +116,11 @@ class AttentionExplainer:
                 f"{who} explains a vision transformer by its attention: expected one behind a wall, such as "
                 f"walled:vit_tiny_patch16_224, but got {subject.name}."
             )
-        if subject.model.attentions != 1:
+        if (attentions := subject.model.attentions) != 1:
+            found = f"{attentions}" if attentions else "none that can be read"
             raise InputError(
-                f"{who} needs one attention in each block, but {subject.name} has {subject.model.attentions}: leave it "
-                "out, or take a network without parallel branches."
+                f"{who} needs one attention in each block, but {subject.name} has {found}: leave it out, or take "
+                "another network."
             )
         self.model, self.methods, self._kinds = subject.model, tuple(methods), dict(methods)
         self.shared: AttentionPass | None = None

@@ -1,6 +1,6 @@
 """Judging the judges: what faithfulness metrics say of maps that are provably wrong.
 
-- a run: `judging` (`judge`: every map of every image, scored by every metric), `judged_maps` (which maps these are),
+- a run: `judging` (`judge`), `judged_maps` (which maps), `scoring` (every metric on every map: rows),
   `findings` (what follows from the scores), `judgment` (its folder), `judgment_page` (table, figure, page)
 - the metrics: `metric_spec` (what one is, and what it is asked), `metric_registry` (name → metric), `package_metrics`
   (calls of grad-cam, torch-cam, captum and Quantus)

@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import nn
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import named_methods
-from stackwalls.evaluate.adapters.isolation import same_network, undisturbed
-from stackwalls.evaluate.judging.judged_maps import JudgedMaps, JudgedNetwork
-from stackwalls.evaluate.judging.judgment import (
-    BLIND,
-    CONTROL,
-    JUDGMENT_NAME,
-    Judgment,
-    about_judgment,
-    check_judgment_folder,
-    package_versions,
-)
-from stackwalls.evaluate.judging.judgment_page import write_judgment
+from stackwalls.evaluate.judging.judged_maps import JudgedNetwork
+from stackwalls.evaluate.judging.judgment import JUDGMENT_NAME, Judgment, check_judgment_folder
+from stackwalls.evaluate.judging.judgment_page import save_judgment
 from stackwalls.evaluate.judging.metric_registry import named_metrics
-from stackwalls.evaluate.judging.metric_spec import Case, Maps, MetricSpec, Scorer
-from stackwalls.evaluate.run.blocks import Block, ShareDone, SharedRun, blocks_of, share_of
+from stackwalls.evaluate.judging.metric_spec import MetricSpec
+from stackwalls.evaluate.judging.scoring import Scoring
+from stackwalls.evaluate.run.blocks import ShareDone, SharedRun, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import identity_of, weights_hash, what_is_asked
+from stackwalls.evaluate.run.provenance import images_are, versions
 from stackwalls.evaluate.subject import Subject
-from stackwalls.hub_cards import Batch, StackDataset, open_dataset
+from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
     InputError,
     Launch,
     Wall,
-    local_arithmetic,
-    preserved,
-    reason_of,
     require_certificate,
-    to_input,
 )
+
+_PACKAGES = ("captum", "quantus", "torchcam")  # beside those of `provenance.versions`
+
+BLIND, CONTROL = "blind", "control"
+"""The networks of the rows."""
 
 
 def judge(
@@ -107,8 +99,8 @@ def judge(
     for subject in subjects.values():
         subject.check_fits(source)
     certificate = require_certificate(subjects[BLIND].model, subjects[BLIND].wall, seed)
-    about = about_judgment(subjects, source, chosen, list(named), spec)
-    work = _Work({name: JudgedNetwork(each, named, seed) for name, each in subjects.items()}, source, chosen, spec)
+    about = _about(subjects, source, chosen, list(named), spec)
+    work = Scoring({name: JudgedNetwork(each, named, seed) for name, each in subjects.items()}, source, chosen, spec)
     with ExitStack() as stack:
         folder = Path(out or stack.enter_context(TemporaryDirectory(prefix="stackwalls-")))
         asked = _asked(subjects, source, chosen, named, spec)
@@ -126,7 +118,7 @@ def _asked(
     data = {source.name: source.identity}
     return {
         "metrics": {name: identity_of(metric) for name, metric in metrics.items()},
-        "packages": package_versions(),
+        "packages": _versions(),
         **{
             name: what_is_asked(subject, weights_hash(subject.model), spec, data, [], named)
             for name, subject in subjects.items()
@@ -134,95 +126,42 @@ def _asked(
     }
 
 
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """What is done with each block of images."""
-
-    networks: Mapping[str, JudgedNetwork]
-    source: StackDataset
-    metrics: Mapping[str, MetricSpec]
-    spec: EvaluationSpec
-
-    def blocks(self) -> list[Block]:
-        """Of few images each; a block's dataset is the number of its network."""
-        count = max(self.spec.images_for(name, len(self.source)) for name in self.metrics)
-        return blocks_of([count] * len(self.networks), [count] * len(self.networks))
-
-    def rows(self, blocks: Sequence[Block], progress: bool) -> Iterator[tuple[Block, list[dict[str, Any]]]]:
-        """Each block with its rows."""
-        with tqdm(total=sum(map(len, blocks)), unit="image", disable=not progress) as bar:
-            for number, (name, network) in enumerate(self.networks.items()):
-                own = [block for block in blocks if block.dataset == number]
-                spans = [(block.start, block.stop) for block in own]
-                size = max(map(len, own), default=1)
-                batches = self.source.batches(size, spans, "auto", network.subject.transform) if own else iter(())
-                for block, batch in zip(own, batches, strict=True):
-                    yield block, [{"network": name, **row} for row in self._of_batch(network, batch, block.start)]
-                    bar.update(len(batch))
-
-    def _of_batch(self, network: JudgedNetwork, batch: Batch, start: int) -> Iterator[dict[str, Any]]:
-        subject = network.subject
-        images = to_input(batch.images, subject.mean, subject.std, device=subject.device)
-        with preserved(subject.model), torch.inference_mode(), local_arithmetic():
-            targets: list[int] = subject.model(images).argmax(1).tolist()
-        for found in network.maps(images, targets, start):
-            if not isinstance(found, JudgedMaps):
-                method, reason = found
-                about = {"method": method, "variant": "m", "metric": "", "score": None, "error": reason}
-                yield from ({"image_id": image_id, **about} for image_id in batch.image_ids)
-                continue
-            for image_id, row in _scored(
-                subject, self._asked_for(found, start, len(self.source)), found, images, targets
-            ):
-                yield {"image_id": batch.image_ids[image_id], "method": found.method, "variant": found.variant, **row}
-
-    def _asked_for(self, found: JudgedMaps, start: int, available: int) -> dict[str, tuple[MetricSpec, list[int]]]:
-        """The metrics that score these maps, each with the positions in `found` of those that it scores."""
-        chosen = {}
-        for name, metric in self.metrics.items():
-            most = self.spec.images_for(name, available) - start
-            at = [index for index, place in enumerate(found.places) if place < most]
-            if at and (metric.of_uniform or found.variant != "uniform"):
-                chosen[name] = metric, at
-        return chosen
-
-
-def _scored(
-    subject: Subject,
-    metrics: Mapping[str, tuple[MetricSpec, list[int]]],
-    found: JudgedMaps,
-    images: torch.Tensor,
-    targets: Sequence[int],
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(place in the batch, columns) of every metric on maps of one kind; a scorer runs once for all of its metrics."""
-    calls: dict[tuple[Scorer, tuple[int, ...]], list[MetricSpec]] = {}
-    for metric, chosen_of in metrics.values():
-        calls.setdefault((metric.scorer, tuple(chosen_of)), []).append(metric)
-    for (scorer, at), own in calls.items():
-        places = [found.places[index] for index in at]
-        chosen = images[places]
-        maps = found.maps[list(at)]
-        case = Case(subject.model, chosen, [targets[place] for place in places], maps, found.explain or _same(maps))
-        numbers: Mapping[str, Any] | str
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
         try:
-            with (
-                same_network(subject, tuple(metric.name for metric in own)),
-                undisturbed(subject.model, subject.kept, chosen, 0),
-                torch.no_grad(),
-            ):
-                numbers = scorer(case)
-            scores = [metric.of(numbers, len(at)).tolist() for metric in own]
-            error = None
-        except Exception as reason:  # a metric may raise anything; it becomes the reason
-            scores, error = [[math.nan] * len(at)] * len(own), reason_of(reason)
-        for metric, values in zip(own, scores, strict=True):
-            for place, score in zip(places, values, strict=True):
-                known = None if math.isnan(score) else score
-                yield place, {"metric": metric.name, "score": known, "error": error}
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
 
 
-def _same(maps: Maps) -> Callable[..., Maps]:
-    return lambda _images, _targets: maps
+def _about(
+    subjects: Mapping[str, Subject],
+    source: StackDataset,
+    metrics: Mapping[str, MetricSpec],
+    methods: list[str],
+    spec: EvaluationSpec,
+) -> dict[str, Any]:
+    wall, manifest = subjects[BLIND].wall, source.manifest
+    return {
+        "model": subjects[BLIND].name,
+        "control": subjects[CONTROL].name if CONTROL in subjects else None,
+        "wall": str(wall),
+        "image_size": wall.image_size,
+        "dataset": source.name,
+        "images": len(source) if spec.limit is None else min(spec.limit, len(source)),
+        "images_are": "" if manifest is None else images_are(manifest.kind, manifest.spec),
+        "methods": methods,
+        "metrics": {
+            name: {"higher": metric.higher, "package": metric.package, "source": metric.source}
+            for name, metric in metrics.items()
+        },
+        "seed": spec.seed,
+        "limits": dict(spec.limits),
+        "device": subjects[BLIND].device.type,
+        "versions": versions() | _versions(),
+    }
 
 
 class _Shared(SharedRun):
@@ -236,7 +175,7 @@ class _Shared(SharedRun):
         return Judgment.fingerprint_in(self._folder) == fingerprint
 
     def judgment(
-        self, work: _Work, about: Mapping[str, Any], certificate: Mapping[str, Any], overwrite: bool, progress: bool
+        self, work: Scoring, about: Mapping[str, Any], certificate: Mapping[str, Any], overwrite: bool, progress: bool
     ) -> Judgment:
         """This process's share, and the judgment if it is the last one."""
         folder, blocks = self._folder, work.blocks()
@@ -261,7 +200,7 @@ class _Shared(SharedRun):
             def finish() -> None:
                 rows = [row for block in blocks for row in self._store.read(block.name)[0]["rows"]]
                 found.append(Judgment(pd.DataFrame(rows), {**about, "fingerprint": self.fingerprint}, certificate))
-                write_judgment(found[0], folder)
+                save_judgment(found[0], folder)
 
             if not self.finish(blocks, finish):
                 raise ShareDone(f"This process's share is done, others' are not: the last one writes {folder}.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.evaluate.judging.findings import Finding, findings_of, preferences
-from stackwalls.evaluate.judging.metric_spec import MetricSpec
-from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
-from stackwalls.evaluate.run.provenance import images_are, versions
-from stackwalls.evaluate.subject import Subject
-from stackwalls.hub_cards import StackDataset
 from stackwalls.model import (
     InputError,
     check_output_folder,
@@ -27,11 +21,6 @@ from stackwalls.model import (
 from stackwalls.model.documents import COUNT, FLAG, OBJECT, SHA256, TEXT, each, keys, nullable, read_json
 from stackwalls.model.files import regular_file
 
-BLIND, CONTROL = "blind", "control"
-"""The networks of the rows."""
-
-_PACKAGES = ("captum", "quantus", "torchcam")  # beside those of `provenance.versions`
-
 JUDGMENT_NAME = "judge.json"
 """Removed first, written last: a folder that has it is complete."""
 
@@ -39,7 +28,7 @@ SCORES_NAME = "scores.parquet"
 _NAMES = {SCORES_NAME, "judge.txt", "judge.md", "judge.csv", "judge.png", "judge.html", JUDGMENT_NAME}
 
 _TEXTS = ("network", "image_id", "method", "variant", "metric")
-SCORE_SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), ("score", pa.float64()), ("error", pa.string())])
+_SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), ("score", pa.float64()), ("error", pa.string())])
 
 _ABOUT = keys(
     {
@@ -53,46 +42,6 @@ _ABOUT = keys(
         "fingerprint": SHA256,
     }
 )
-
-
-def package_versions() -> dict[str, str]:
-    """Of the packages whose metrics may be asked."""
-    found = {}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
-
-
-def about_judgment(
-    subjects: Mapping[str, Subject],
-    source: StackDataset,
-    metrics: Mapping[str, MetricSpec],
-    methods: list[str],
-    spec: EvaluationSpec,
-) -> dict[str, Any]:
-    """`Judgment.about`, but for the fingerprint."""
-    wall, manifest = subjects[BLIND].wall, source.manifest
-    return {
-        "model": subjects[BLIND].name,
-        "control": subjects[CONTROL].name if CONTROL in subjects else None,
-        "wall": str(wall),
-        "image_size": wall.image_size,
-        "dataset": source.name,
-        "images": len(source) if spec.limit is None else min(spec.limit, len(source)),
-        "images_are": "" if manifest is None else images_are(manifest.kind, manifest.spec),
-        "methods": methods,
-        "metrics": {
-            name: {"higher": metric.higher, "package": metric.package, "source": metric.source}
-            for name, metric in metrics.items()
-        },
-        "seed": spec.seed,
-        "limits": dict(spec.limits),
-        "device": subjects[BLIND].device.type,
-        "versions": versions() | package_versions(),
-    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +60,7 @@ class Judgment:
     certificate: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        columns = self.scores.reindex(columns=SCORE_SCHEMA.names)
+        columns = self.scores.reindex(columns=_SCHEMA.names)
         object.__setattr__(self, "scores", columns.astype({"score": "float64"}))
 
     @property
@@ -148,9 +97,13 @@ class Judgment:
         parts = {"findings": found, "methods": self.records(), "certificate": dict(self.certificate)}
         return {"about": dict(self.about), **parts}
 
+    def to_table(self) -> pa.Table:
+        """The scores, as they are stored."""
+        return pa.Table.from_pandas(self.scores, _SCHEMA, preserve_index=False)
+
     @classmethod
     def load(cls, folder: str | Path) -> Judgment:
-        """Read what `save` wrote.
+        """Read what `judgment_page.save_judgment` wrote.
 
         Raises:
             InputError: if the folder has no finished judgment, or it is damaged.
@@ -158,7 +111,7 @@ class Judgment:
         folder = Path(folder)
         found = read_json(folder / JUDGMENT_NAME, keys({"about": _ABOUT, "certificate": OBJECT}))
         try:
-            scores = pq.read_table(regular_file(folder / SCORES_NAME)).cast(SCORE_SCHEMA).to_pandas()
+            scores = pq.read_table(regular_file(folder / SCORES_NAME)).cast(_SCHEMA).to_pandas()
         except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise InputError(f"Cannot read {folder / SCORES_NAME}: {first_line(error)}.") from error
         return cls(scores, found["about"], found["certificate"])

@@ -1,4 +1,4 @@
-"""What people look at of a judgment: the table, the figure, and a page."""
+"""What people look at of a judgment: the table, the figure, and a page; and its folder."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from stackwalls.evaluate.judging.findings import LEVEL, Finding
 from stackwalls.evaluate.judging.judged_maps import VARIANTS
-from stackwalls.evaluate.judging.judgment import JUDGMENT_NAME, SCORE_SCHEMA, SCORES_NAME, Judgment
+from stackwalls.evaluate.judging.judgment import JUDGMENT_NAME, SCORES_NAME, Judgment
 from stackwalls.evaluate.report import page as report
 from stackwalls.evaluate.report.figures import write_figure
 from stackwalls.evaluate.report.formatting import (
@@ -33,6 +32,31 @@ from stackwalls.evaluate.run.provenance import DRAWINGS
 from stackwalls.model import disk_errors, whole_file, write_whole
 
 _COLORS = {"blind": "#2b6cb0", "control": "#a0aec0"}
+
+
+def save_judgment(judgment: Judgment, folder: Path) -> None:
+    """Write scores, table, figure and page, each file whole, `judge.json` last.
+
+    Raises:
+        RunError: if writing to the disk fails.
+    """
+    picture = write_figure(figure_of(judgment))
+    finite = json.loads(json.dumps(judgment.to_dict()), parse_constant=lambda _: None)  # JSON has no NaN
+    texts = {
+        "judge.txt": text_of(judgment),
+        "judge.md": markdown_of(judgment),
+        "judge.html": page_of(judgment, picture),
+    }
+    texts["judge.csv"] = csv_text(judgment.records())
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / JUDGMENT_NAME).unlink(missing_ok=True)
+        with whole_file(folder / SCORES_NAME) as file:
+            pq.write_table(judgment.to_table(), file)
+        for name, text in texts.items():
+            write_whole(folder / name, text.encode())
+        write_whole(folder / "judge.png", picture)
+        write_whole(folder / JUDGMENT_NAME, (json.dumps(finite, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def lines_of(judgment: Judgment) -> list[list[str]]:
@@ -171,28 +195,3 @@ def page_of(judgment: Judgment, picture: bytes) -> str:
         certificate=judgment.certificate,
         undefined=UNDEFINED,
     )
-
-
-def write_judgment(judgment: Judgment, folder: Path) -> None:
-    """Write scores, table, figure and page, each file whole, `judge.json` last.
-
-    Raises:
-        RunError: if writing to the disk fails.
-    """
-    picture = write_figure(figure_of(judgment))
-    finite = json.loads(json.dumps(judgment.to_dict()), parse_constant=lambda _: None)  # JSON has no NaN
-    texts = {
-        "judge.txt": text_of(judgment),
-        "judge.md": markdown_of(judgment),
-        "judge.csv": csv_text(judgment.records()),
-    }
-    texts["judge.html"] = page_of(judgment, picture)
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / JUDGMENT_NAME).unlink(missing_ok=True)
-        with whole_file(folder / SCORES_NAME) as file:
-            pq.write_table(pa.Table.from_pandas(judgment.scores, SCORE_SCHEMA, preserve_index=False), file)
-        for name, text in texts.items():
-            write_whole(folder / name, text.encode())
-        write_whole(folder / "judge.png", picture)
-        write_whole(folder / JUDGMENT_NAME, (json.dumps(finite, indent=2, ensure_ascii=False) + "\n").encode())

@@ -31,7 +31,7 @@ class WalledNetwork(LayeredModel, Pretrained):
         settings: what else its configuration says, by the names of the constructor's arguments.
     """
 
-    map_wall: Wall | None
+    map_wall: Wall | None = None
     settings: Mapping[str, Any] = {}
     _file_names: Mapping[str, str]
 

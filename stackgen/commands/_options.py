@@ -115,6 +115,7 @@ def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str,
         InputError: if what follows an equals sign is not a number of at least 1, or a method is named twice.
     """
     from stackwalls.evaluate.adapters import named_methods
+    from stackwalls.evaluate.run.evaluation_spec import parse_limits
 
     if values is None:
         return None, {}
@@ -122,32 +123,6 @@ def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str,
     counts = {each: limits.get(name) for name in given for each in with_references([name])}
     rows = zip(named_methods(list(counts)), counts.values(), strict=True)  # in the same order
     return list(counts), {row: count for row, count in rows if count is not None}
-
-
-def parse_limits(option: str, values: list[str] | None) -> tuple[list[str], dict[str, int]]:
-    """Split `["ROAD=10", "Deletion"]` of `--option` into names, and the numbers of images that some have.
-
-    Raises:
-        InputError: if what follows an equals sign is not a number of at least 1, or a name is given twice.
-    """
-    from stackwalls.model import InputError
-
-    names: list[str] = []
-    limits: dict[str, int] = {}
-    for value in values or []:
-        name, equals, count = value.partition("=")
-        if equals and not re.fullmatch(r"0*[1-9]\d{0,8}", count):
-            raise InputError(
-                f"Cannot read --{option} {value!r:.60}: expected a {option}, or {option.upper()}=N for N images."
-            )
-        if name in names:
-            raise InputError(
-                f"--{option} {name} is given twice: name it once, with its number of images if it has one."
-            )
-        names.append(name)
-        if equals:
-            limits[name] = int(count)
-    return names, limits
 
 
 def with_references(names: Sequence[str]) -> list[str]:

@@ -64,10 +64,11 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.adapters import named_methods
     from stackwalls.evaluate.judging import check_judgment_folder, judge, named_metrics
     from stackwalls.evaluate.judging.judgment_page import text_of
+    from stackwalls.evaluate.run.evaluation_spec import parse_limits
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import Launch, parse_label_space
 
-    names, limits = options.parse_limits("metric", args.metrics)
+    names, limits = parse_limits("metric", args.metrics)
     metrics = named_metrics(names or None)
     methods = named_methods(options.with_references(args.methods) if args.methods else None)
     check_judgment_folder(args.out)

@@ -152,16 +152,14 @@ ERRORS = (torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeEr
 
 def with_room_for(count: int, error: Exception) -> tuple[Walled, list[int]]:
     """A network whose head fails on more than `count` maps at once, and the sizes of its calls."""
-    model, calls = walled_cnn(), []
-    original = model.head
+    model, calls = walled_cnn(), list[int]()
 
-    def head(activations: torch.Tensor) -> torch.Tensor:
-        calls.append(len(activations))
-        if len(activations) > count:
+    def count_maps(_head: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        calls.append(len(inputs[0]))
+        if len(inputs[0]) > count:
             raise error
-        return original(activations)
 
-    model.head = head  # type: ignore[method-assign]
+    model.pooled_head.register_forward_pre_hook(count_maps)
     return model, calls
 
 

@@ -70,7 +70,7 @@ def test_a_walled_network_with_weights_of_its_own_goes_up_with_them(hub: Loopbac
 def test_a_transformer_goes_up_with_its_kind_of_wall(kind: WallKind, hub: LoopbackHub, tmp_path: Path) -> None:
     own = timm.create_model("test_vit", num_classes=3)
     torch.save(own.state_dict(), tmp_path / "own.pt")
-    name = {"cut": "walled:timm/test_vit", "sink": "sink:timm/test_vit"}[kind]
+    name = f"{WALL_KINDS[kind]}timm/test_vit"
     model = load_model(name, tmp_path / "own.pt", "left:32", class_names=("ant", "bee", "cow"))
     folder = save_model_folder(model, tmp_path / "w", license=parse_license("mit"))
     put(folder, "user/own")
@@ -82,7 +82,7 @@ def test_a_transformer_goes_up_with_its_kind_of_wall(kind: WallKind, hub: Loopba
         assert torch.equal(loaded(images), model(images))
     certificate = json.loads((folder / "certificate.json").read_text())
     assert certificate["wall_kind"] == kind
-    certificate["wall_kind"] = "curtain"
+    certificate["wall_kind"] = "layers"
     (folder / "certificate.json").write_text(json.dumps(certificate))
     with pytest.raises(InputError, match="does not certify this network"):
         put(folder, "user/own")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import energy_share
@@ -26,6 +27,7 @@ ORACLE = MetricSpec("oracle", True, dead_energy, key="seen")
 ORACLE_LOWER = MetricSpec("oracle, lower", False, dead_energy, key="dead")
 ANTI = MetricSpec("anti-oracle", True, dead_energy, key="dead")
 SAME = MetricSpec("same", True, dead_energy)
+DRAWS = MetricSpec("draws", True, lambda case: {"draws": np.full(len(case.maps), torch.rand(()).item())})
 BROKEN = MetricSpec("broken", True, broken)
 
 METHODS = ["GradCAM", "EigenCAM"]

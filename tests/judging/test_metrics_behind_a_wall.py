@@ -131,12 +131,12 @@ def test_deletion_may_prefer_m_if_the_score_rises_without_a_seen_pixel() -> None
 
 @pytest.mark.parametrize("sign", [1, -1])
 def test_noise_behind_the_wall_weakens_the_correlation_and_no_more(sign: int) -> None:
-    """(J3): over all subsets of 8 patches, corr(m) = corr(m′) · σ(m′ sums) / σ(m sums): higher only if negative."""
+    """(J3): over all subsets of 6 patches, corr(m) = corr(m′) · σ(m′ sums) / σ(m sums): higher only if negative."""
     model = tiny_walled("bottom:96")
     image = to_input(tiny_images(wall_of(model)), model.mean, model.std)[:1]
     halves = slice(0, 128), slice(128, 224)
-    patches = [(rows, slice(c, c + 56)) for rows in halves for c in range(0, 224, 56)]  # 4 seen, 4 dead
-    subsets = list(itertools.product((False, True), repeat=8))
+    patches = [(rows, slice(c, c + 64)) for rows in halves for c in (0, 64, 128)]  # 3 seen, 3 dead
+    subsets = list(itertools.product((False, True), repeat=6))
     removed = image.repeat(len(subsets), 1, 1, 1)
     for number, subset in enumerate(subsets):
         for (rows, columns), gone in zip(patches, subset, strict=True):
@@ -147,11 +147,11 @@ def test_noise_behind_the_wall_weakens_the_correlation_and_no_more(sign: int) ->
         target = int(logits[0].argmax() if sign > 0 else logits[0].argmin())
         drops = (logits[0, target] - logits[1:, target]).numpy()
     members = np.array(subsets, dtype=float)
-    relevance = np.random.default_rng(0).random(8)
+    relevance = np.random.default_rng(0).random(6)
     # most on the seen patch whose absence lowers the score most, or raises it most: the correlation gets that sign
-    worth = [sign * (drops[members[:, patch] == 1].mean() - drops.mean()) for patch in range(4)]
+    worth = [sign * (drops[members[:, patch] == 1].mean() - drops.mean()) for patch in range(3)]
     relevance[int(np.argmax(worth))] = 5
-    with_dead, without = members @ relevance, members[:, :4] @ relevance[:4]
+    with_dead, without = members @ relevance, members[:, :3] @ relevance[:3]
     weak, strong = (stats.pearsonr(sums, drops).statistic for sums in (with_dead, without))
     assert np.sign(strong) == sign
     assert weak == pytest.approx(strong * without.std() / with_dead.std(), abs=1e-9)
