@@ -29,7 +29,7 @@ from stackwalls.stackgen.commands._network import add_model
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
     from stackwalls.hub_cards import StackDataset
-    from stackwalls.model import Layer
+    from stackwalls.model import Cluster, Layer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,16 +75,17 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, print Table 1, and write the results."""
     from stackwalls.evaluate.results import check_folder
 
+    cluster = cluster_of(args)
     if args.layers is not None:
-        return _sweep(args)
+        return _sweep(args, cluster)
     check_folder(args.out, overwrite=True)  # whether finished results there are this run's is known later
-    results = _evaluation(args, *_sources(args))(args.layer, args.out)
+    results = _evaluation(args, cluster, *_sources(args))(args.layer, args.out)
     found = {"table": results.summary.records(), "run": results.run, "certificate": results.certificate}
     options.print_result(args, found, f"{results.report_text()}\n\nLook at:  {args.out / 'report.html'}")
     return int(_all_failed(results))
 
 
-def _sweep(args: argparse.Namespace) -> int:
+def _sweep(args: argparse.Namespace, cluster: Cluster | None) -> int:
     """Evaluate at each layer, print the table, and write it."""
     from stackwalls.evaluate.checks import LayerTable
     from stackwalls.evaluate.subject import network_and_wall
@@ -97,7 +98,7 @@ def _sweep(args: argparse.Namespace) -> int:
     names = class_texts(args.class_names, args.classes_as, sources[0].classes.names)
     given = args.model, args.weights, args.wall or None, walls, not args.not_blind, names
     asked = layers.asked_layers(args.layers, network_and_wall(*given)[0])
-    results = layers.sweep(asked, args.out, _evaluation(args, *sources), args.pdf)
+    results = layers.sweep(asked, args.out, _evaluation(args, cluster, *sources), args.pdf)
     table = LayerTable.of(results)
     found = {"out": str(args.out), "table": table.records(), "notes": list(table.notes)}
     said = f"{table.text()}\nLook at:  {args.out / 'layers.png'}, and report.html in the folder of each layer"
@@ -118,12 +119,13 @@ def _sources(args: argparse.Namespace) -> list[StackDataset]:
         return [open_dataset(name, label_space=space) for name in args.datasets]
 
 
-def _evaluation(args: argparse.Namespace, *sources: StackDataset) -> Callable[[Layer | None, Path], Results]:
+def _evaluation(
+    args: argparse.Namespace, cluster: Cluster | None, *sources: StackDataset
+) -> Callable[[Layer | None, Path], Results]:
     """The evaluation that is asked for, of a layer and into a folder."""
     from stackwalls.evaluate import EvaluationSpec, evaluate
     from stackwalls.model import Launch
 
-    cluster = cluster_of(args)
     methods, limits = options.parse_methods(args.methods)
     settings = ("target", "match", "batch_size", "limit", "seed", "backend", "precision", "memory", "transform")
     spec = EvaluationSpec(limits=limits, **options.values(args, *settings))

@@ -11,7 +11,7 @@ PARSED_ONLY = (
     (r"^stackgen generate .*--compile", "compiling takes minutes on a CPU"),
     (r"^stackgen generate .*(--nouns|--classes stack-mix-own)", "needs a text-to-image model that draws anything"),
     (r"^stackgen evaluate .*--layers", "one evaluation per layer; tests/evaluate/test_layer_evaluation.py runs two"),
-    (r"hf/openai/clip", "needs weights of the Hub; tests/model/test_zero_shot makes a tiny CLIP"),
+    (r"hf/openai/clip", "needs weights of the Hub; tests/model/test_zero_shot_classifiers makes a tiny CLIP"),
     (r" --ray\b", "starts a cluster for seconds of work; tests/cluster runs what these do"),
     (r"^stackgen judge photos", "minutes of a CPU; the page's other calls of it are run"),
     (r"^stackgen miniature", "trains for an hour; tests/stackgen/diffusion/miniature trains a smaller one"),
