@@ -122,9 +122,9 @@ class MaskedVGG16(LayeredModel, Pretrained):
             nn.Dropout(),
             nn.Linear(dense, num_classes),
         )
+        self.name = "masked-vgg16" if self.visible_rows < self.map_size else "baseline-vgg16"
         self.explain_at(layer)
         self._wall = self.derive_wall()
-        self.name = "masked-vgg16" if self._wall else "baseline-vgg16"
         self._initialize()
 
     def _initialize(self) -> None:
@@ -152,8 +152,8 @@ class MaskedVGG16(LayeredModel, Pretrained):
         names = [f"{PREFIX}{number}" for number in range(len(self.convolutions))]
         chosen = names[-1] if layer in (None, LAST) else layer
         if chosen not in names:
-            shown = "masked-vgg16" if self.visible_rows < self.map_size else "baseline-vgg16"
-            raise unknown_layer(shown, layer, "the network has no such layer", [*self.layers()[:-1], names[-1]], names)
+            some = [*self.layers()[:-1], names[-1]]
+            raise unknown_layer(self.name, layer, "the network has no such layer", some, names)
         self._split = names.index(str(chosen)) + 1
         self.layer = None if chosen == names[-1] else chosen
 
