@@ -72,7 +72,8 @@ def load_backbone(
     architecture = read_json(files.fetch(CONFIG_NAME)).get("architecture")
     if architecture == "MaskedVGG16":
         raise InputError(
-            f"{Path(files.name).name} is a VGG16, whose wall follows from its layers: leave out what is in front of its name."
+            f"{Path(files.name).name} is a VGG16, whose wall follows from its layers: leave out what is in front of "
+            "its name."
         )
     if architecture not in CONFIG_SCHEMAS:
         return load_transformers(files, texts)
