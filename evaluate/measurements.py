@@ -13,7 +13,7 @@ import pyarrow as pa
 from stackwalls.evaluate.classes import ClassNames
 from stackwalls.evaluate.report.table import Table
 from stackwalls.evaluate.run.identity import weights_hash
-from stackwalls.evaluate.run.provenance import notes
+from stackwalls.evaluate.run.provenance import kind_of_wall, notes
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall
 
@@ -60,10 +60,16 @@ class Measurements:
         """Whether the network is proven blind; False for a baseline, which sees the whole image."""
         return bool(self.run.get("blind", True))
 
+    @property
+    def wall_kind(self) -> str:
+        """The kind of the network's wall, a key of `WALL_KINDS_IN_WORDS`."""
+        return kind_of_wall(self.run)
+
     @cached_property
     def summary(self) -> Table:
         """Table 1 with its numbers."""
-        return Table.of(self.per_image, self.wall.chance, notes(self.run))
+        kind = self.wall_kind if self.blind else "none"
+        return Table.of(self.per_image, self.wall.chance, notes(self.run), kind, self.run.get("native_chance"))
 
     def table(self, form: Literal["text", "markdown", "csv", "latex"] = "text") -> str:
         """Table 1 as text. Raises InputError if `form` is none of the four."""

@@ -85,7 +85,7 @@ def dead_cells(wall: Wall, height: int, width: int) -> NDArray[np.float64]:
     return np.asarray(sum(shares))
 
 
-def mu_native(raw: Any, wall: Wall, final: bool = False) -> Any:
+def mu_native(raw: Any, wall: Wall, final: bool = False, dead: NDArray[Any] | None = None) -> Any:
     """Mu at the map's own resolution, without the upsampling that spreads a map over the wall.
 
     A CAM has as few as 7 × 7 cells, and bilinear upsampling draws the last row that is seen into the dead zone. Here
@@ -97,6 +97,8 @@ def mu_native(raw: Any, wall: Wall, final: bool = False) -> Any:
         raw: `(N, h, w)` array or tensor, the low-resolution map before ReLU.
         wall: in pixels of the image.
         final: whether the map is taken as it is, without min–max, because it was upsampled like that.
+        dead: `(h, w)` dead share of each cell, if it does not follow from the pixels; for maps of this shape only. The
+            chance level is the square root of its mean then.
 
     Returns:
         `(N,)` float64 in [0, 1]; NaN where nothing is positive after ReLU and min–max.
@@ -109,8 +111,10 @@ def mu_native(raw: Any, wall: Wall, final: bool = False) -> Any:
         positive = values.clamp_min(0)
         shifted = _over_maximum(positive if final else positive - positive.amin((1, 2), keepdim=True))
         energies = shifted.square()
-        dead = torch.from_numpy(dead_cells(wall, *values.shape[1:])).to(energies.device)
-        dead_energy, seen_energy = (energies * dead).sum((1, 2)), (energies * (1 - dead)).sum((1, 2))
+        given = dead is not None and dead.shape == values.shape[1:]
+        shares = dead if given else dead_cells(wall, *values.shape[1:])
+        share = torch.from_numpy(np.asarray(shares, dtype=np.float64)).to(energies.device)
+        dead_energy, seen_energy = (energies * share).sum((1, 2)), (energies * (1 - share)).sum((1, 2))
         return (dead_energy / (dead_energy + seen_energy)).sqrt()
 
     return _like(raw, measure, None)

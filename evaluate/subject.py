@@ -9,29 +9,33 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from stackwalls.evaluate.classes import LogitClasses
+from stackwalls.evaluate.target_layer import PUT_BEHIND, find_target_layer
 from stackwalls.hub_cards import StackDataset
 from stackwalls.model import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     VGG16_WALL,
     BlindModel,
+    ClassTexts,
     InputError,
     KeptState,
+    Layer,
+    LayeredModel,
     Network,
     Transform,
     Wall,
-    Walled,
     check_usable,
     find_network,
     is_walled,
     preserved,
+    shown_name,
 )
-
-_PUT_BEHIND = "put it behind one by `walled(model, 'bottom:64')` (--model walled:NAME)"
 
 
 class LogitsOf(nn.Module):
@@ -53,33 +57,38 @@ class Subject:
 
     Attributes:
         model: `(N, 3, H, W)` normalized images to logits `(N, classes)`.
-        target_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read.
+        map_layer: the module of `model` whose output is the map `(N, C, h, w)` that CAM methods read; None: no map.
         wall: the dead zone in pixels.
-        name: for tables and reports.
+        name: for tables and reports, with the layer if it is not the network's own.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels, by which the input is divided.
         transform: makes an image of any size one that fits the wall.
         classes: what the logits stand for.
+        layer: the explained layer in words; None: the network's own.
     """
 
     model: nn.Module
-    target_layer: nn.Module
+    map_layer: nn.Module | None
     wall: Wall
     name: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     transform: Transform
     classes: LogitClasses
+    layer: str | None = None
 
     @classmethod
     def of(
         cls,
         model: nn.Module,
         wall: Wall | str | None = None,
-        target_layer: nn.Module | None = None,
+        target_layer: nn.Module | Layer | None = None,
         class_names: Sequence[str] | str | Path | None = None,
     ) -> Subject:
         """Take wall, target layer and class names from the call or the model's attributes, the rest from the model.
+
+        A target layer that is given as a number or name is a module's of the network; a `LayeredModel` is split there
+        already (see `target_layer.split_at`).
 
         Raises:
             InputError: if there is no wall or no target layer, the layer is not part of the model, or an attribute of
@@ -87,37 +96,24 @@ class Subject:
         """
         if not isinstance(model, nn.Module):
             raise InputError(f"Expected `model` to be a torch.nn.Module, but got {type(model).__name__}.")
-        name = getattr(model, "name", type(model).__name__)
+        name = shown_name(model)
         transform = own_transform(model)
         wall = wall_of(wall, transform) or getattr(model, "wall", None)
         if wall is None:
             raise InputError(
-                f"{name} has no wall, so no part of a map is known to be wrong: {_PUT_BEHIND}. If its layers make it "
+                f"{name} has no wall, so no part of a map is known to be wrong: {PUT_BEHIND}. If its layers make it "
                 "blind, set its attribute `wall`, or pass one (`wall=`). To measure a network that sees everything, "
                 "for comparison, pass `require_blind=False` (--not-blind) too."
             )
         if not isinstance(wall, Wall):
             raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")
-        target_layer = target_layer if target_layer is not None else getattr(model, "target_layer", None)
         if transform is not None and transform.size != wall.image_size:
             raise InputError(
                 f"{name} takes images of {transform.size} × {transform.size} pixels (its `transform`), but the wall "
                 f"{wall} is of {wall.image_size} × {wall.image_size}: name one of its size, such as "
                 f"bottom:{transform.size // 4}@{transform.size}."
             )
-        if target_layer is None:
-            raise InputError(
-                f"{name} names no target layer: set its attribute `target_layer`, or pass it (`target_layer=`): the "
-                f"module whose output is the map (N, C, h, w). To make it blind without training, {_PUT_BEHIND}."
-            )
-        if all(target_layer is not module for module in model.modules()):
-            raise InputError(f"The target layer {type(target_layer).__name__} is not a module of {name}.")
-        sides = model.sides if isinstance(model, Walled) else ()
-        if any(target_layer is module for side in sides for module in side.modules()):
-            raise InputError(
-                f"The target layer {type(target_layer).__name__} runs on each side of the wall of {name} separately: "
-                "no map of it shows the whole image. Leave it out to use the network's own."
-            )
+        target, layer = find_target_layer(name, model, target_layer)
         if odd := {str(p.dtype) for p in model.parameters() if p.is_floating_point() and p.dtype != torch.float32}:
             raise InputError(f"{name} has weights of {', '.join(sorted(odd))}: expected float32 (`model.float()`).")
         check_usable(name, model)
@@ -125,16 +121,16 @@ class Subject:
             _of_rgb(name, attribute, getattr(model, attribute, usual))
             for attribute, usual in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD))
         )
-        classes = LogitClasses.of(model, name, class_names)
         return cls(
             _with_plain_logits(model, name, wall.image_size),
-            target_layer,
+            target,
             wall,
-            name,
+            shown_name(model, layer),
             mean,
             std,
             transform or Transform.of_size(wall.image_size),
-            classes,
+            LogitClasses.of(model, name, class_names),
+            layer,
         )
 
     def check_fits(self, dataset: StackDataset) -> None:
@@ -152,10 +148,32 @@ class Subject:
                 f"network behind a wall of {there} × {there}."
             )
 
+    @cached_property
+    def dead_cells(self) -> NDArray[np.bool_] | None:
+        """`(h, w)` bool: cells of an inner layer's map that cannot reach the logits. None: those over dead pixels."""
+        if self.layer is None or not isinstance(self.model, LayeredModel) or self.model.layer is None:
+            return None
+        dead = self.model.dead_cells()
+        return None if dead is None or not dead.any() else np.asarray(dead.cpu().numpy())
+
     @property
-    def layer_name(self) -> str:
-        """The target layer's name in `named_modules`."""
-        return next(str(name) for name, module in self.model.named_modules() if module is self.target_layer)
+    def target_layer(self) -> nn.Module:
+        """The `map_layer`, for a method that needs one.
+
+        Raises:
+            InputError: if there is none.
+        """
+        if self.map_layer is None:
+            raise InputError(
+                f"{self.name} makes no map (N, C, h, w) for class activation maps to weigh: use methods that explain "
+                "pixels, such as captum's IntegratedGradients."
+            )
+        return self.map_layer
+
+    @property
+    def layer_name(self) -> str | None:
+        """The target layer's name in `named_modules`; None if there is no map."""
+        return next((str(name) for name, module in self.model.named_modules() if module is self.map_layer), None)
 
     @cached_property
     def kept(self) -> KeptState:
@@ -172,8 +190,7 @@ class Subject:
         size = self.wall.image_size
         image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
         with preserved(self.model), torch.inference_mode():
-            logits: torch.Tensor = self.model(image)
-        return logits
+            return torch.as_tensor(self.model(image))
 
     def check_gradient(self) -> int:
         """Check that a gradient of the logits arrives at the target layer's map; returns how many logits there are.
@@ -185,13 +202,16 @@ class Subject:
         size = self.wall.image_size
         image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(self.device)
         with preserved(self.model), torch.enable_grad():
-            self.target_layer.register_forward_hook(lambda _module, _inputs, output: maps.append(output))
+            if self.map_layer is not None:
+                self.map_layer.register_forward_hook(lambda _module, _inputs, output: maps.append(output))
             logits = self.model(image.requires_grad_(True))
             if not isinstance(logits, torch.Tensor):
                 raise InputError(
                     f"{self.name} gives an object of type {type(logits).__name__}: expected logits (N, classes) as one "
                     "tensor. Wrap the network in a module that returns them."
                 )
+            if self.map_layer is None:
+                return logits.shape[1]
             if not maps:
                 raise InputError(f"The target layer {self.layer_name} of {self.name} does not run: name another one.")
             found = maps[-1]
@@ -210,7 +230,7 @@ class Subject:
     @property
     def device(self) -> torch.device:
         """The device of the model's parameters."""
-        return next((parameter.device for parameter in self.model.parameters()), torch.device("cpu"))
+        return _device_of(self.model)
 
 
 def network_and_wall(
@@ -223,8 +243,7 @@ def network_and_wall(
 ) -> tuple[nn.Module, Wall | None]:
     """The network that a user means, and the wall by which maps are judged if it is not the network's own.
 
-    `walls` are those that the datasets were made for. A named network gets one of them. The class names make the head
-    of a walled network that is read from a checkpoint.
+    `walls` are those that the datasets were made for; a named network gets one. Class names make a checkpoint's head.
 
     Raises:
         InputError: if there is no such network, or it would be named for several walls.
@@ -236,6 +255,8 @@ def network_and_wall(
     of_data = next(iter(walls), None)
     if isinstance(model, str | Path) and is_walled(str(model)):
         return find_network(model, weights, wall, of_data, class_names), None
+    if isinstance(class_names, ClassTexts):
+        raise InputError("`classes_as` (--classes-as) is for CLIP and SigLIP behind a wall, walled:hf/user/name.")
     network = find_network(model, weights, wall, of_data)
     wall = wall_of(wall, own_transform(network))
     if wall is None and not require_blind and getattr(network, "wall", None) is None:
@@ -258,18 +279,20 @@ def _with_plain_logits(model: nn.Module, name: str, size: int) -> nn.Module:
     """The network, in a `LogitsOf` if its output for an image is an object with `logits`."""
     if isinstance(model, BlindModel):
         return model
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     output = None
     with preserved(model), torch.inference_mode(), suppress(Exception):  # the certificate says what is wrong with it
-        output = model(torch.zeros(1, 3, size, size, device=device))
+        output = model(torch.zeros(1, 3, size, size, device=_device_of(model)))
     return LogitsOf(model, name) if isinstance(getattr(output, "logits", None), torch.Tensor) else model
+
+
+def _device_of(model: nn.Module) -> torch.device:
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
 
 def _of_rgb(name: str, attribute: str, given: object) -> tuple[float, float, float]:
     try:
         red, green, blue = (float(value) for value in given)  # type: ignore[attr-defined]
     except (TypeError, ValueError) as error:
-        raise InputError(
-            f"Expected `{attribute}` of {name} to be three numbers, one for each RGB channel, but got {given!r:.80}."
-        ) from error
+        expected = "three numbers, one for each RGB channel"
+        raise InputError(f"Expected `{attribute}` of {name} to be {expected}, but got {given!r:.80}.") from error
     return red, green, blue

@@ -22,6 +22,7 @@ from stackwalls.model import (
     find_pretrained,
     load_model,
     require_certificate,
+    shown_name,
 )
 from stackwalls.model.documents import NUMBER, OBJECT, TEXT, each, keys, read_json
 from stackwalls.model.files import disk_errors, write_whole
@@ -122,7 +123,7 @@ def _write_metadata(
     if model.wall is not None:
         certificate = certificate or require_certificate(model)
     if certificate is not None:
-        claimed, own = f"{certificate.model} behind {certificate.wall}", f"{model.name} behind {model.wall}"
+        claimed, own = f"{certificate.model} behind {certificate.wall}", f"{shown_name(model)} behind {model.wall}"
         if claimed != own or not certificate.passed:
             what = "is not passed" if claimed == own else f"is for {claimed}, not for {own}"
             raise InputError(f"The certificate {what}: leave it out to compute it.")
@@ -177,6 +178,7 @@ def check_model_folder(path: str | Path) -> None:
             f"{folder} has no readable {CERTIFICATE_NAME}, and a network without a certificate is not published: write "
             f"the folder with hub_cards.save_model_folder. {error}"
         ) from error
-    if not certificate["passed"] or certificate["wall"] != config["wall"]:
+    same_kind = certificate.get("wall_kind") in (None, config.get("kind", certificate.get("wall_kind")))
+    if not certificate["passed"] or certificate["wall"] != config["wall"] or not same_kind:
         wrong = f"does not certify this network behind {config['wall']}"
         raise InputError(f"{folder / CERTIFICATE_NAME} {wrong}: write it again with hub_cards.save_model_folder.")

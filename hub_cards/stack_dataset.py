@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -58,6 +59,7 @@ class StackDataset:
         contents: what identifies rows that cannot change, such as a commit, or a function that checks them and returns
             it; None: their ids, labels and bytes, which are hashed.
         classes: which labels are indices of; the manifest's, or else ImageNet-1k's, by default.
+        first: number of the first row that `rows` has; more than 0 only for an excerpt (see `excerpts`).
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class StackDataset:
         manifest: Manifest | None = None,
         contents: str | Callable[[], str] | None = None,
         classes: LabelSpace | None = None,
+        first: int = 0,
     ) -> None:
         self.name = name
         self.wall = wall
@@ -77,6 +80,7 @@ class StackDataset:
         self._rows = rows
         self._length = length
         self._contents = contents
+        self._first = first
         self._hashed: list[bytes] = []
 
     def __len__(self) -> int:
@@ -129,14 +133,10 @@ class StackDataset:
     def _batches(
         self, batch_size: int, spans: list[tuple[int, int]], resizing: Resizing, transform: Transform
     ) -> Iterator[Batch]:
-        rows, position, ids = self._rows(0), 0, set[str]()
-        for start, stop in spans:
-            if start - position > _WORTH_A_JUMP:
-                rows, position = self._rows(start), start
-            for _ in islice(rows, start - position):
-                pass
+        ids = set[str]()
+        for start, rows in self._spans(spans):
             held: list[_Held] = []
-            for number, row in enumerate(islice(rows, stop - start), start):
+            for number, row in enumerate(rows, start):
                 self.check_row(number, row.image_id, row.label, ids)
                 held.append((row.image_id, row.label, *self._pixels(row, number, resizing, transform)))
                 if len(held) == batch_size:
@@ -144,6 +144,37 @@ class StackDataset:
                     held = []
             if held:
                 yield _batch(held)
+
+    def excerpts(self, spans: Sequence[tuple[int, int]]) -> Iterator[StackDataset]:
+        """The dataset once for each span (start, stop), with the rows of that span alone, read now.
+
+        An excerpt can be pickled. Its rows have the same numbers, its `batches` of them are the same.
+
+        Args:
+            spans: as for `batches`.
+
+        Raises:
+            InputError: if a row has no proper id or label.
+            RunError: if an image cannot be read, or is another one than `identity` hashed.
+        """
+        ids = set[str]()
+        for start, rows in self._spans(spans):
+            held: list[tuple[str, int, bytes]] = []
+            for number, row in enumerate(rows, start):
+                self.check_row(number, row.image_id, row.label, ids)
+                held.append((row.image_id, row.label, self._read(row, number)))
+            rest = (len(self), self.wall, self.manifest, "", self.classes, start)
+            yield StackDataset(self.name, _Excerpt(start, tuple(held)), *rest)
+
+    def _spans(self, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, Iterator[ImageRow]]]:
+        """The first number and the rows of each span, which must be read before the next one."""
+        rows, position = self._rows(self._first), self._first
+        for start, stop in spans:
+            if start - position > _WORTH_A_JUMP:
+                rows, position = self._rows(start), start
+            for _ in islice(rows, start - position):
+                pass
+            yield start, islice(rows, stop - start)
             position = stop
 
     def check_row(self, number: int, image_id: object, label: object, ids: set[str]) -> None:
@@ -155,16 +186,20 @@ class StackDataset:
         if fault := row_fault(image_id, label, self.classes, ids, unlabelled=True):
             raise InputError(f"Row {number} of {self.name} has {fault}.")
 
-    def _pixels(
-        self, row: ImageRow, number: int, resizing: Resizing, transform: Transform
-    ) -> tuple[NDArray[np.uint8], str]:
-        """`(H, H, 3)` uint8, and what was done to the image."""
+    def _read(self, row: ImageRow, number: int) -> bytes:
+        """The encoded image, as it was when the rows were hashed."""
         content = _content(row, self.name)
         if self._hashed and self._hashed[number] != _digest(row, content):
             what = f"The image {row.image_id} in {self.name}"
             raise RunError(f"{what} was changed while the run was going on: run the command again.")
+        return content
+
+    def _pixels(
+        self, row: ImageRow, number: int, resizing: Resizing, transform: Transform
+    ) -> tuple[NDArray[np.uint8], str]:
+        """`(H, H, 3)` uint8, and what was done to the image."""
         try:
-            pixels = decode(content)
+            pixels = decode(self._read(row, number))
         except BrokenImageError as error:
             raise _unreadable(row, self.name, str(error)) from error
         side = transform.size if self.manifest is None else self.manifest.wall.image_size
@@ -178,6 +213,18 @@ class StackDataset:
                 f"{size}" + (" in a finished set." if self.manifest else f" to use it as it is; {advice}.")
             )
         return pixels, "as-is"
+
+
+@dataclass(frozen=True)
+class _Excerpt:
+    """Rows in memory, as (id, label, encoded image); the first one has the number `first`."""
+
+    first: int
+    images: tuple[tuple[str, int, bytes], ...]
+
+    def __call__(self, start: int) -> Iterator[ImageRow]:
+        for image_id, label, content in self.images[start - self.first :]:
+            yield ImageRow(image_id, label, partial(bytes, content))
 
 
 def _content(row: ImageRow, dataset: str) -> bytes:

@@ -49,11 +49,13 @@ from .imports import (
 )
 from .networks import (
     CONFIG_NAME as CONFIG_NAME,
+    LAST as LAST,
     MAP_SIZE as MAP_SIZE,
     MINIATURES as MINIATURES,
     MODELS as MODELS,
     VISIBLE_ROWS as VISIBLE_ROWS,
     WALL_KINDS as WALL_KINDS,
+    WALL_KINDS_IN_WORDS as WALL_KINDS_IN_WORDS,
     WALLED_PREFIX as WALLED_PREFIX,
     WEIGHTS_NAME as WEIGHTS_NAME,
     Attended as Attended,
@@ -61,11 +63,16 @@ from .networks import (
     BlindModel as BlindModel,
     Certificate as Certificate,
     Check as Check,
+    ClassTexts as ClassTexts,
+    Curtain as Curtain,
+    Layer as Layer,
+    LayeredModel as LayeredModel,
     MaskedVGG16 as MaskedVGG16,
     Network as Network,
     NotBlindError as NotBlindError,
     Pretrained as Pretrained,
     PretrainedFiles as PretrainedFiles,
+    Unwalled as Unwalled,
     Walled as Walled,
     WalledNetwork as WalledNetwork,
     WalledTransformer as WalledTransformer,
@@ -73,11 +80,15 @@ from .networks import (
     asked_wall as asked_wall,
     certify as certify,
     check_usable as check_usable,
+    class_texts as class_texts,
     derive_wall as derive_wall,
+    explained_at as explained_at,
     find_network as find_network,
     find_pretrained as find_pretrained,
+    implied_wall_kind as implied_wall_kind,
     is_hub_id as is_hub_id,
     is_walled as is_walled,
+    layer_name as layer_name,
     load_authors_checkpoint as load_authors_checkpoint,
     load_backbone as load_backbone,
     load_checkpoint as load_checkpoint,
@@ -87,7 +98,9 @@ from .networks import (
     pixels_reached as pixels_reached,
     require_certificate as require_certificate,
     save_model as save_model,
+    shown_name as shown_name,
     split_classifier as split_classifier,
+    wall_kind_of as wall_kind_of,
     walled as walled,
 )
 from .preprocessing import (
@@ -98,6 +111,7 @@ from .preprocessing import (
     Transform as Transform,
     to_input as to_input,
 )
+from .runtime.cluster import Cluster as Cluster
 from .runtime.device import (
     find_device as find_device,
     is_out_of_memory as is_out_of_memory,
@@ -107,8 +121,14 @@ from .runtime.device import (
 from .runtime.foreign import contained as contained, no_exit as no_exit
 from .runtime.launcher import Launch as Launch
 from .runtime.parallel import parallel_map as parallel_map
+from .runtime.worker_pool import Failure as Failure
 from .sampling import check_seed as check_seed, class_order as class_order, drawing_rank as drawing_rank
-from .state import KeptState as KeptState, local_arithmetic as local_arithmetic, preserved as preserved
+from .state import (
+    KeptState as KeptState,
+    exact_arithmetic as exact_arithmetic,
+    local_arithmetic as local_arithmetic,
+    preserved as preserved,
+)
 from .wall import (
     IMAGE_SIZE as IMAGE_SIZE,
     VGG16_WALL as VGG16_WALL,

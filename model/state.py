@@ -107,6 +107,16 @@ def _own_attributes(module: nn.Module) -> dict[str, Any]:
 
 
 @contextmanager
+def exact_arithmetic() -> Iterator[None]:
+    """No TF32 in convolutions, which is on by default on NVIDIA's GPUs: maps are compared to 1e-4."""
+    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
+
+
+@contextmanager
 def local_arithmetic() -> Iterator[None]:
     """Convolutions computed output by output, so that a pixel outside a receptive field cannot touch a single bit.
 

@@ -33,6 +33,7 @@ COMMANDS = (
     "evaluate",
     "report",
     "check",
+    "judge",
     "walls",
     "leaderboard",
     "theory",
@@ -41,7 +42,7 @@ COMMANDS = (
 )
 """Sub-commands in the order of `--help`; each is `stackgen/commands/NAME.py`, whose docstring is its help."""
 
-RESUMED = frozenset({"mix", "generate", "miniature", "evaluate", "walls", "publish"})
+RESUMED = frozenset({"mix", "generate", "miniature", "evaluate", "judge", "walls", "publish"})
 """The commands that resume a run that was stopped."""
 
 _EPILOG = """\

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stackwalls.model import RunError, Transform
 from stackwalls.model.images.decoding import BrokenImageError, decode_and_crop
@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from stackwalls.model.images import LabelledImages
-
 HELD = 64
 """Decoded images of one class that are kept for further pairs (10 MB)."""
+
+
+class Files(Protocol):
+    """The encoded images of a class by id, as `LabelledImages` has them."""
+
+    def read(self, image_id: str) -> bytes:
+        """The file; raises BrokenImageError or OSError if there is none."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class UsableImages:
         hashes: SHA-256 (hexadecimal) of the file of each.
     """
 
-    def __init__(self, source: LabelledImages, image_ids: Sequence[str], transform: Transform) -> None:
+    def __init__(self, source: Files, image_ids: Sequence[str], transform: Transform) -> None:
         self.rejected: list[dict[str, str]] = []
         self.ids: list[str] = []
         self.hashes: list[str] = []
@@ -81,12 +87,12 @@ class UsableImages:
         return self._load(self.ids[position])[1]
 
 
-def _load(source: LabelledImages, transform: Transform, image_id: str) -> tuple[str, NDArray[np.uint8]]:
+def _load(source: Files, transform: Transform, image_id: str) -> tuple[str, NDArray[np.uint8]]:
     data = source.read(image_id)
     return hashlib.sha256(data).hexdigest(), decode_and_crop(data, transform)
 
 
-def make_class_rows(source: LabelledImages, plan: MixPlan, index: int) -> ClassRows:
+def make_class_rows(source: Files, plan: MixPlan, index: int) -> ClassRows:
     """Make the composites of one class, as many as the plan asks for or none (except those that a reviewer rejected).
 
     Each rejected pair is replaced by the next pair that was not used.

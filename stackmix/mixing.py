@@ -23,15 +23,22 @@ from stackwalls.hub_cards import (
     Succession,
     unfinished_spec,
 )
-from stackwalls.model import InputError, RunError, parse_label_space
+from stackwalls.model import Cluster, InputError, RunError, parse_label_space
 from stackwalls.model.images import LabelledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
+from stackwalls.stackmix.class_workers import rows_from
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 
 
 def mix(
-    spec: MixSpec, out: Path, *, workers: int | None = None, progress: bool = False, overwrite: bool = False
+    spec: MixSpec,
+    out: Path,
+    *,
+    workers: int | None = None,
+    progress: bool = False,
+    overwrite: bool = False,
+    cluster: Cluster | None = None,
 ) -> Manifest:
     """Make the set that `spec` describes in the folder `out`, or resume it where an earlier run stopped.
 
@@ -51,6 +58,7 @@ def mix(
         workers: threads that make composites (Pillow works outside of Python's lock); all cores by default.
         progress: show progress bars on stderr.
         overwrite: replace a finished STACK-MIX set in `out`, which stays whole until the new one is.
+        cluster: make the composites there instead of in threads; this process reads the source and writes `out`.
 
     Raises:
         InputError: if the source or the classes cannot be had, or `out` holds something else; nothing is written.
@@ -65,7 +73,7 @@ def mix(
         if writer.manifest is not None:
             check_same_images(writer.manifest, plan, out)
             return writer.manifest
-        return make_set(ClassMaker(plan, source, writer), workers, progress)
+        return make_set(ClassMaker(plan, source, writer), workers, progress, cluster)
 
 
 def open_source(spec: MixSpec, progress: bool) -> LabelledImages:
@@ -97,7 +105,14 @@ class ClassMaker:
 
     def make(self, index: int) -> int:
         """Make a class and store it; how many rows it has."""
-        made = self.rows_of(index)
+        return self._store(index, self.rows_of(index))
+
+    def make_on(self, cluster: Cluster, classes: Iterable[int]) -> Iterator[int]:
+        """`make` for each class, on a cluster, as they are done."""
+        for index, made in rows_from(cluster, self.plan, self._source, classes):
+            yield self._store(index, made)
+
+    def _store(self, index: int, made: ClassRows) -> int:
         notes = {"usable": made.usable, "redone": self._redone(index)}
         return self.writer.write(self.plan.classes.key(index), made.rows, made.rejected, notes).rows
 
@@ -125,8 +140,8 @@ def open_set(plan: MixPlan, source_name: str, out: Path, succession: Succession 
     return FolderWriter.open(out, kind="stack-mix", spec=spec, origin=origin, succession=succession)
 
 
-def make_set(maker: ClassMaker, workers: int | None, progress: bool) -> Manifest:
-    """Make the classes that are missing, in threads, and finish the folder.
+def make_set(maker: ClassMaker, workers: int | None, progress: bool, cluster: Cluster | None = None) -> Manifest:
+    """Make the classes that are missing, in threads or on a cluster, and finish the folder.
 
     No class is made that is needed only if another one fails.
 
@@ -140,7 +155,7 @@ def make_set(maker: ClassMaker, workers: int | None, progress: bool) -> Manifest
     with image_pool("mixing", total, done, workers, progress=progress) as (pool, bar):
         while missing := [index for index, record in records.items() if record is None]:
             maker.fetch(missing)
-            for rows in pool.map(maker.make, missing):
+            for rows in pool.map(maker.make, missing) if cluster is None else maker.make_on(cluster, missing):
                 bar.update(rows)
             records = maker.records()
     made = [record for record in records.values() if record is not None]

@@ -195,5 +195,8 @@ def test_the_demo_puts_the_large_network_on_photographs_only(
     page = (tmp_path / "results/report.html").read_text()
     for text in (printed, page):
         assert ("tf_efficientnet_lite0 is behind bottom:64" in text) == bool(photos)
-    assert printed.count("mu × 100: mean ± std") == 1 + bool(photos)
-    assert printed.count("are drawn by this software, not photographed") == 1 + bool(photos)
+    assert printed.count("mu × 100: mean ± std") == 3 + bool(photos)
+    assert printed.count("are drawn by this software, not photographed") == 3 + bool(photos)
+    for text in (printed, page):
+        assert "walled:mini-vit, certified blind behind bottom:64" in text
+        assert "sink:mini-vit, certified blind behind bottom:64" in text

@@ -235,7 +235,7 @@ class Adapter(ABC):
                 f"{names[id(subject.target_layer)]}, or a method that reads no other."
             )
         form = f"{kind.__name__} ({kind.__module__.partition('.')[0]})"
-        if all(layer is subject.target_layer for layer in layers):
+        if all(layer is subject.map_layer for layer in layers):
             return form
         read = ", ".join(names[id(layer)] for layer in layers)
         return f"{form} at {read}, which is not the network's target layer alone"

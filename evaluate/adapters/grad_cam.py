@@ -32,7 +32,7 @@ class GradCamExplainer:
     """
 
     def __init__(self, subject: Subject, spec: MethodSpec) -> None:
-        self.subject, self.spec = subject, spec
+        self.subject, self.spec, self.layer = subject, spec, subject.target_layer
         self.methods, self.max_batch = (spec.name,), spec.max_batch
 
     def explain(
@@ -40,7 +40,7 @@ class GradCamExplainer:
     ) -> dict[str, Maps]:
         """See `Explainer`. If `targets` are the predicted classes, the same maps as with grad-cam's `targets=None`."""
         del methods  # there is only one
-        model, layer = self.subject.model, self.subject.target_layer
+        model, layer = self.subject.model, self.layer
         with restored(model):
             model.requires_grad_(False)
             if self.spec.gradients:

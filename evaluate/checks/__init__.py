@@ -1,7 +1,8 @@
 """Checks beyond mu: twins, where a leak comes from, reference maps, walls on every side, one method's verdicts.
 
-- on a dataset: `findings` (`beyond_mu`: every method on every image and its twin, and the table), with pure functions
-  in `leak_diagnostics`; `references` (maps that know nothing of the network); `wall_table` (behind several walls)
+- on a dataset: `findings` (`beyond_mu`: every method on every image and its twin, and the table), by `twin_rows` (of a
+  batch) and pure functions in `leak_diagnostics`; `references` (maps that know nothing of the network); `wall_table`
+  (behind several walls), `sweep_table` (of several evaluations; at several layers)
 - for authors of methods: `method_check` (verdicts on one method, on small networks), `pytest_plugin`
 - `leaderboard`: scores as JSON with a schema, and one page from a folder of them (from `templates/`)
 - `map_maker`: maps of any methods for a batch

@@ -14,4 +14,5 @@ from .leak_diagnostics import (
 )
 from .method_check import ASPECTS as ASPECTS, NETWORKS as NETWORKS, Verdict as Verdict, check_method as check_method
 from .references import REFERENCES as REFERENCES
+from .sweep_table import LayerTable as LayerTable
 from .wall_table import WallTable as WallTable

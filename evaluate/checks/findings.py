@@ -2,36 +2,33 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from stackwalls.evaluate.adapters import named_methods
-from stackwalls.evaluate.checks.leak_diagnostics import SIGNS, STAGES, eigen_maps, mu_by_stage, seen_change, twins_of
-from stackwalls.evaluate.checks.map_maker import MapMaker, activations_of
-from stackwalls.evaluate.maps import Maps, normalized_maps
-from stackwalls.evaluate.metrics import is_signed, mu
+from stackwalls.evaluate.checks.leak_diagnostics import STAGES
+from stackwalls.evaluate.checks.twin_rows import MakeRows, Task, with_donors
+from stackwalls.evaluate.metrics import is_signed
 from stackwalls.evaluate.report.formatting import aligned, csv_text, markdown_table, markdown_text, percent, times_100
-from stackwalls.evaluate.run.provenance import DRAWINGS, images_are
+from stackwalls.evaluate.run.provenance import DRAWINGS, images_are, wall_kind_note
 from stackwalls.evaluate.subject import Subject
-from stackwalls.hub_cards import Batch, StackDataset, open_dataset
+from stackwalls.evaluate.target_layer import split_at
+from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
+    Cluster,
+    Failure,
     InputError,
+    Layer,
     Wall,
     check_output_folder,
     disk_errors,
-    local_arithmetic,
-    preserved,
     require_certificate,
-    to_input,
     write_whole,
 )
 
@@ -102,6 +99,7 @@ class Findings:
             "the wall, before and after normalization and upsampling. = 0: share of raw maps whose visible part did "
             "not change at all.",
         ]
+        lines.append(wall_kind_note(self.about["wall_kind"]))
         if self.about.get("images_are") == "drawings":
             lines.append(DRAWINGS.format(self.about["dataset"]))
         failed = self.per_image[self.per_image["error"].notna()]
@@ -137,11 +135,13 @@ def beyond_mu(
     *,
     wall: Wall | None = None,
     target_layer: torch.nn.Module | None = None,
+    layer: Layer | None = None,
     batch_size: int = 8,
     limit: int | None = None,
     seed: int = 0,
     progress: bool = True,
     strict: bool = False,
+    cluster: Cluster | None = None,
 ) -> Findings:
     """Measure twin drift, the leak's origin and EigenCAM's signs on a network that is blind behind a wall.
 
@@ -154,99 +154,61 @@ def beyond_mu(
         methods: as `evaluate` takes them; the seven by default.
         wall: the dead zone; the model's own by default.
         target_layer: the module whose output is the map; the model's own by default.
+        layer: instead of `target_layer`: a block's number or a module's name (see `LayeredModel.explain_at`).
         batch_size: images per forward pass.
         limit: only the first `limit` images.
         seed: of the certificate's noise and of methods that draw random numbers.
         progress: whether to show a progress bar on stderr.
         strict: whether negative values in a method's first maps end it, instead of failing image by image.
+        cluster: make the maps there; the model is copied to the workers.
 
     Raises:
         InputError: if there are fewer than two images, an argument is out of range, or `strict` and a map is signed.
         NotBlindError: if the model is not blind behind the wall.
     """
-    subject = Subject.of(model, wall, target_layer)
     source = dataset if isinstance(dataset, StackDataset) else open_dataset(dataset)
+    with split_at(model, layer):
+        subject = Subject.of(model, wall, target_layer if layer is None else layer)
+        return _findings(subject, source, named_methods(methods), batch_size, limit, seed, progress, strict, cluster)
+
+
+def _findings(
+    subject: Subject,
+    source: StackDataset,
+    methods: Mapping[str, object],
+    batch_size: int,
+    limit: int | None,
+    seed: int,
+    progress: bool,
+    strict: bool,
+    cluster: Cluster | None,
+) -> Findings:
     count = len(source) if limit is None else min(limit, len(source))
     if count < 2:
         raise InputError(f"A twin takes its dead zone from another image, but there is only {count}: name more.")
     subject.check_fits(source)
-    maker = MapMaker(subject, named_methods(methods), seed)
+    make = MakeRows(subject, methods, seed)
+    work = make()  # also says what is wrong with a method
     certificate = require_certificate(subject.model, subject.wall, seed)
-    rows: list[dict[str, Any]] = []
+    rows: dict[int, list[dict[str, Any]]] = {}
     with tqdm(total=count, unit="image", disable=not progress) as bar:
-        for batch, donors in _with_donors(source.batches(batch_size, None, "auto", subject.transform), count):
-            found = _rows(subject, maker, batch, donors)
-            signed = next((row for row in found if is_signed(row.get("error"))), None)
-            if strict and signed and not rows:
+        batches = source.batches(batch_size, None, "auto", subject.transform)
+        tasks = ((number, *pair) for number, pair in enumerate(with_donors(batches, count)))
+        results: Iterator[tuple[Task, list[dict[str, Any]] | Failure]] = ((task, work(task)) for task in tasks)
+        if cluster is not None:  # the subject without what was cached
+            results = cluster.results(replace(make, subject=replace(subject), device=cluster.device), tasks)
+        for (number, batch, _), found in results:
+            rows[number] = make.failed(batch, found.reason) if isinstance(found, Failure) else found
+            signed = next((row for row in rows[number] if is_signed(row.get("error"))), None)
+            if strict and signed and number == 0:
                 raise InputError(f"{signed['method']} on {signed['image_id']}: {signed['error']}.")
-            rows += found
             bar.update(len(batch))
-    about = {"model": subject.name, "dataset": source.name, "images": count, "wall": str(subject.wall), "seed": seed}
+    about = {"model": subject.name, "dataset": source.name, "images": count, "seed": seed}
+    about |= {"wall": str(subject.wall), "wall_kind": certificate.wall_kind}
     if manifest := source.manifest:
         about["images_are"] = images_are(manifest.kind, manifest.spec)
-    return Findings(pd.DataFrame(rows), about, certificate.to_dict(), subject.wall)
-
-
-def _with_donors(batches: Iterator[Batch], count: int) -> Iterator[tuple[Batch, NDArray[np.uint8]]]:
-    """Batches up to `count` images, each with the images that follow its own; the first one follows the last."""
-
-    def kept() -> Iterator[Batch]:
-        left = count
-        for batch in batches:
-            yield Batch(batch.image_ids[:left], batch.labels[:left], batch.images[:left])
-            left -= len(batch)
-            if left <= 0:
-                return
-
-    chosen = kept()
-    held = first = next(chosen)
-    for following in chain(chosen, [first]):
-        yield held, np.concatenate([held.images[1:], following.images[:1]])
-        held = following
-
-
-def _rows(subject: Subject, maker: MapMaker, batch: Batch, donors: NDArray[np.uint8]) -> list[dict[str, Any]]:
-    pair = (batch.images, twins_of(batch.images, donors, subject.wall))
-    inputs = [to_input(images, subject.mean, subject.std, device=subject.device) for images in pair]
-    with preserved(subject.model), torch.inference_mode(), local_arithmetic():
-        logits = [subject.model(images) for images in inputs]
-    targets: list[int] = logits[0].argmax(1).tolist()
-    classes = subject.classes.checked(subject.name, logits[0].shape[1])
-    explained = [{"target": classes.number(each), "target_class": classes.name(each)} for each in targets]
-    same = (logits[0] == logits[1]).all(1).tolist()
-    found = [_with_signs(subject, images, maker.maps(images, targets)) for images in inputs]
-    rows: list[dict[str, Any]] = []
-    for method in found[0]:
-        measured = _measured(found[0][method], found[1][method], subject.wall)
-        for image_id, target, equal, columns in zip(batch.image_ids, explained, same, measured, strict=False):
-            rows.append({"image_id": image_id, **target, "same_logits": equal, "method": method, **columns})
-    return rows
-
-
-def _with_signs(subject: Subject, images: torch.Tensor, found: dict[str, Maps | str]) -> dict[str, Maps | str]:
-    """`found` with EigenCAM's other signs after it, as methods of their own."""
-    shown: dict[str, Maps | str] = {}
-    for name, maps in found.items():
-        shown[name] = maps
-        if name == "EigenCAM" and isinstance(maps, Maps) and maps.raw is not None:
-            signed = eigen_maps(np.asarray(maps.raw), activations_of(subject, images))
-            for sign in SIGNS[1:]:
-                upsampled = normalized_maps(torch.from_numpy(signed[sign]), images.shape[-1])
-                shown[f"{name}, {sign}"] = Maps(upsampled.numpy(), signed[sign])
-    return shown
-
-
-def _measured(first: Maps | str, second: Maps | str, wall: Wall) -> Sequence[dict[str, Any]]:
-    """One dict of columns per image."""
-    if isinstance(first, str) or isinstance(second, str):
-        return [{"error": first if isinstance(first, str) else f"on the twin: {second}"}]
-    maps = np.asarray(first.maps)
-    columns = {"map_drift": seen_change(maps, np.asarray(second.maps), wall), f"mu_{STAGES[-1]}": mu(maps, wall)}
-    if first.raw is not None and second.raw is not None:
-        raw = np.asarray(first.raw)
-        columns["raw_drift"] = seen_change(raw, np.asarray(second.raw), wall)
-        columns |= {f"mu_{stage}": values for stage, values in mu_by_stage(raw, wall).items()}
-    return [{name: float(values[index]) for name, values in columns.items()} for index in range(len(maps))]
+    in_order = [row for _, found in sorted(rows.items()) for row in found]
+    return Findings(pd.DataFrame(in_order), about, certificate.to_dict(), subject.wall)
 
 
 def _record(method: str, rows: pd.DataFrame) -> dict[str, Any]:

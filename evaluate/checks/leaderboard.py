@@ -61,8 +61,13 @@ class Score:
     mu_low: float | None = None
     mu_high: float | None = None
     run: str = ""
+    wall_kind: str = ""
 
     def __post_init__(self) -> None:
+        if not self.wall_kind:  # of an earlier version
+            from stackwalls.model import implied_wall_kind
+
+            object.__setattr__(self, "wall_kind", implied_wall_kind(str(self.network)))
         if self.format != SCORE_FORMAT:
             raise InputError(f"The score has format {self.format!r}, but this version reads {SCORE_FORMAT}.")
         values = asdict(self)
@@ -125,11 +130,18 @@ def _score(results: Measurements, row: TableRow, dataset: Mapping[str, Any]) -> 
     means = {"mu": row.mu.mean, "mu_std": row.mu.std, "native_mu": row.mu_native.mean}
     means |= {"mu_low": row.interval.low, "mu_high": row.interval.high}
     means |= {"lit": row.lit, "energy": row.energy, "pointing": row.pointing}
+    if not math.isclose(run.get("native_chance", wall.chance), wall.chance):
+        means["native_mu"] = math.nan  # scores are ranked over one chance level
     values: dict[str, Any] = {name: None if math.isnan(mean) else float(mean) for name, mean in means.items()}
     values |= {"method": row.method, "dataset": row.dataset, "network": run["model"]}
     values |= {"dataset_sha256": dataset.get("manifest_sha256") or ""}
     values |= {"images_are": images_are(dataset["kind"], dataset["spec"])}
-    values |= {"wall": str(wall), "chance": wall.chance, "blind": bool(results.certificate["passed"])}
+    values |= {
+        "wall": str(wall),
+        "wall_kind": results.wall_kind,
+        "chance": wall.chance,
+        "blind": bool(results.certificate["passed"]),
+    }
     values |= {"images": row.images, "n": row.mu.n, "nan": row.mu.nan, "failed": row.failed}
     values["top1"] = accuracy.correct / accuracy.labelled if accuracy.labelled else None
     values |= {"versions": dict(run["versions"]), "note": run["method_notes"].get(row.method, "")}
@@ -169,28 +181,38 @@ def _read(path: Path) -> list[Score]:
 
 
 def render_leaderboard(scores: Sequence[Score], folder: str = ".") -> str:
-    """The page as HTML text, the same for the same scores: a table per network, best first (see `Score.rank`).
+    """The page as HTML text, the same for the same scores: a table per network and kind of wall, best first.
 
-    Scores of the same images, wall and run stand together. Networks that did not pass their certificate are listed
-    separately: they may have used what their maps show. `folder` is the scores' folder as seen from the page.
+    See `Score.rank`. Scores of the same images, wall and run stand together. Networks that did not pass their
+    certificate are listed separately: they may have used what their maps show. `folder` is the scores' folder as seen
+    from the page.
 
     Raises:
         InputError: if there are no scores.
     """
     from stackwalls.evaluate.report.formatting import UNDEFINED
     from stackwalls.evaluate.report.page import REPORT_NAME, html_environment
+    from stackwalls.model import WALL_KINDS_IN_WORDS
 
     if not scores:
         raise InputError("There are no scores to list.")
-    ranked = sorted(scores, key=lambda one: (one.network, one.images_are, one.dataset, one.wall, one.run, one.rank))
+    ranked = sorted(
+        scores, key=lambda one: (one.network, one.wall_kind, one.images_are, one.dataset, one.wall, one.run, one.rank)
+    )
     boards = {
-        blind: {name: list(own) for name, own in groupby((s for s in ranked if s.blind == blind), lambda s: s.network)}
+        blind: [list(own) for _, own in groupby((s for s in ranked if s.blind == blind), _board)]
         for blind in (True, False)
     }
     template = html_environment(Path(__file__).parent / "templates").get_template("leaderboard.html.jinja")
     return template.render(
         boards=boards,
+        kinds=WALL_KINDS_IN_WORDS,
         link=lambda run: quote(f"{folder}/{run}" if run.endswith(".json") else f"{folder}/{run}/{REPORT_NAME}"),
         number=lambda value, factor=100, digits=1: UNDEFINED if value is None else f"{factor * value:.{digits}f}",
         percent=lambda value: UNDEFINED if value is None else f"{100 * value:.0f} %",
     )
+
+
+def _board(score: Score) -> tuple[str, str]:
+    """Which table a score is in."""
+    return score.network, score.wall_kind

@@ -23,9 +23,12 @@ from stackwalls.model import (
     MaskedVGG16,
     Wall,
     Walled,
+    WalledNetwork,
+    WallKind,
     animals,
     require_certificate,
     to_input,
+    walled,
 )
 from stackwalls.model.images.drawn import draw
 
@@ -70,6 +73,20 @@ def tiny_walled(wall: str) -> Walled:
     return Walled(backbone, Wall.parse(wall)).eval()
 
 
+def tiny_transformer(kind: WallKind) -> WalledNetwork:
+    """A small vision transformer with random weights behind a wall of this kind; its map is what enters block 1."""
+    import timm  # takes as long to import as all of the checks take
+
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        options: dict[str, Any] = {"img_size": 64, "patch_size": 8, "embed_dim": 24, "depth": 3, "num_heads": 3}
+        network = timm.create_model("vit_tiny_patch16_224", num_classes=_CLASSES, **options).eval()
+        with torch.no_grad():
+            for tensor in network.parameters():
+                tensor.add_(0.2 * torch.randn_like(tensor))  # timm's are so small that maps are rounding
+    return walled(network, "bottom:24@64", kind=kind, layer=1)
+
+
 def _initialize(module: nn.Module) -> None:
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
@@ -85,9 +102,11 @@ NETWORKS: dict[str, Callable[[], BlindModel]] = {
     "bottom:54": tiny_masked_vgg,
     "top:64": partial(tiny_walled, "top:64"),
     _CORNER: partial(tiny_walled, _CORNER),
+    "cut:bottom:24@64": partial(tiny_transformer, "cut"),
+    "sink:bottom:24@64": partial(tiny_transformer, "sink"),
 }
-"""The networks by their wall: on several sides, and of another size, so that a method that highlights one side only, or
-counts on 224 pixels, does not pass."""
+"""The networks by their wall: on several sides, and of other sizes, so that a method that highlights one side only, or
+counts on 224 pixels, does not pass. The last two are transformers, behind both kinds of walls."""
 
 
 @cache

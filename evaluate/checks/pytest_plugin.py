@@ -45,15 +45,20 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     from stackwalls.evaluate.subject import Subject
     from stackwalls.model import StackwallsError
 
-    subject = Subject.of(next(iter(NETWORKS.values()))())
+    subjects = {wall: Subject.of(make()) for wall, make in NETWORKS.items()}
     for method in methods:
-        try:
-            as_explainer(method, method, subject)
-        except StackwallsError as error:
-            raise pytest.UsageError(f"--stackwalls {method}: {error}") from error
-    for method, wall, aspect in itertools.product(methods, NETWORKS, ASPECTS):
-        name = f"stackwalls[{method}, {wall}, {aspect}]"
-        items.append(AspectItem.from_parent(session, name=name, method=method, wall=wall, aspect=aspect))
+        unfit = dict[str, StackwallsError]()
+        for wall, subject in subjects.items():
+            try:
+                as_explainer(method, method, subject)
+            except StackwallsError as error:
+                unfit[wall] = error
+        if len(unfit) == len(subjects):
+            first = next(iter(unfit.values()))
+            raise pytest.UsageError(f"--stackwalls {method}: {first}") from first
+        for wall, aspect in itertools.product(NETWORKS, ASPECTS):
+            about = {"method": method, "wall": wall, "aspect": aspect, "unfit": unfit.get(wall)}
+            items.append(AspectItem.from_parent(session, name=f"stackwalls[{method}, {wall}, {aspect}]", **about))
 
 
 class AspectFailedError(Exception):
@@ -61,16 +66,18 @@ class AspectFailedError(Exception):
 
 
 class AspectItem(pytest.Item):
-    """One aspect of one method behind one wall."""
+    """One aspect of one method behind one wall; `unfit` is why the method is not for that network, if it is not."""
 
-    def __init__(self, *, method: str, wall: str, aspect: str, **kwargs: Any) -> None:
+    def __init__(self, *, method: str, wall: str, aspect: str, unfit: Exception | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.method, self.wall, self.aspect = method, wall, aspect
+        self.method, self.wall, self.aspect, self.unfit = method, wall, aspect, unfit
 
     def runtest(self) -> None:
         """Look up the verdict; the first aspect of a method behind a wall runs the method."""
         from stackwalls.evaluate.checks import check_method
 
+        if self.unfit is not None:
+            pytest.skip(str(self.unfit))
         known = self.config.stash.setdefault(_VERDICTS, {}).setdefault(self.method, {})
         if self.wall not in known:
             known[self.wall] = check_method(self.method, self.wall)

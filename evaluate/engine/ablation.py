@@ -82,7 +82,7 @@ def ablation_weights(
         report: called with the number of ablated maps done, of `N·C`.
         rest: what else the head needs of each image.
     """
-    if isinstance(model, MaskedVGG16):
+    if isinstance(model, MaskedVGG16) and model.layer is None:
         images = max(1, batch // 8)  # 8 ablated maps take about as much memory as one image's shares
         parts: list[torch.Tensor] = []
         for part in zip(torch.split(activations, images), torch.split(targets, images), strict=True):

@@ -8,12 +8,15 @@ them: behind a wall that is *cut*, the weights across it are zero, but there is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 
 import torch
 
+from stackwalls.evaluate.engine.engine import EngineExplainer, SharedPass
 from stackwalls.evaluate.maps import Maps, Progress, normalized_maps
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import Attended, InputError, WalledTransformer, preserved
+from stackwalls.model import Attended, InputError, WalledTransformer, is_out_of_memory, preserved
 from stackwalls.model.runtime.device import stopwatch
 
 Method = Callable[[WalledTransformer, Attended, torch.Tensor], torch.Tensor]
@@ -65,11 +68,15 @@ def le_grad(model: WalledTransformer, attended: Attended, targets: torch.Tensor)
     Source: Bousselham et al. 2024 (https://arxiv.org/abs/2404.03214), Eq. 5 to 9; torch-cam's mean over blocks is the
     same map after min–max.
     """
+    means = [tokens.mean(1) for tokens in attended.outputs]
+    # the scores' gradients with respect to the mean tokens of all blocks, by one pass of the head
+    leaf = torch.cat(means).detach().requires_grad_(True)
+    scores = model.project(leaf).gather(1, targets.repeat(len(means))[:, None])
+    (downward,) = torch.autograd.grad(scores.sum(), leaf)
     found = torch.zeros(len(targets), len(model.dead), device=model.dead.device)
-    for weights, tokens in zip(attended.weights, attended.outputs, strict=True):
-        score = model.project(tokens.mean(1)).gather(1, targets[:, None]).sum()
-        (gradient,) = torch.autograd.grad(score, weights, retain_graph=True)
-        found += gradient.clamp_min(0).mean((1, 2))
+    for weights, mean, gradient in zip(attended.weights, means, downward.chunk(len(means)), strict=True):
+        (own,) = torch.autograd.grad(mean, weights, gradient, retain_graph=True)
+        found += own.clamp_min(0).mean((1, 2))
     return _on_grid(model, found)
 
 
@@ -80,6 +87,17 @@ ATTENTION_METHODS: dict[str, Method] = {
     "LeGrad": le_grad,
 }
 """Method name → raw map from one pass with its attention."""
+
+_DIFFERENTIATING = {"GradientAttention", "LeGrad"}
+"""Those that need gradients; the others need the mean of the weights over the heads only."""
+
+
+@dataclass(frozen=True, eq=False)
+class AttentionPass:
+    """The forward pass of a batch, for the predictions and all maps, and its seconds per image."""
+
+    attended: Attended
+    seconds: float
 
 
 class AttentionExplainer:
@@ -92,27 +110,90 @@ class AttentionExplainer:
     max_batch = None
 
     def __init__(self, subject: Subject, methods: Mapping[str, str]) -> None:
+        who = " and ".join(methods.values())
         if not isinstance(subject.model, WalledTransformer):
             raise InputError(
-                f"{' and '.join(methods.values())} explains a vision transformer by its attention: expected one behind "
-                f"a wall, such as walled:vit_tiny_patch16_224, but got {subject.name}."
+                f"{who} explains a vision transformer by its attention: expected one behind a wall, such as "
+                f"walled:vit_tiny_patch16_224, but got {subject.name}."
+            )
+        if (attentions := subject.model.attentions) != 1:
+            found = f"{attentions}" if attentions else "none that can be read"
+            raise InputError(
+                f"{who} needs one attention in each block, but {subject.name} has {found}: leave it out, or take "
+                "another network."
             )
         self.model, self.methods, self._kinds = subject.model, tuple(methods), dict(methods)
+        self.shared: AttentionPass | None = None
+
+    def from_pass(self, shared: AttentionPass) -> AttentionExplainer:
+        """The explainer for the images of one forward pass; without it, each call makes its own."""
+        explainer = copy(self)
+        explainer.shared = shared
+        return explainer
+
+    def forward(self, images: torch.Tensor, methods: Sequence[str]) -> AttentionPass:
+        """The forward pass of `(N, 3, H, W)` images, with what these methods need and no more."""
+        kinds = {self._kinds[name] for name in methods}
+        first = -1 if kinds == {"LastAttention"} else 0
+        with preserved(self.model) as model, stopwatch(images.device) as time:
+            model.requires_grad_(False)
+            with torch.set_grad_enabled(not kinds.isdisjoint(_DIFFERENTIATING)):
+                attended = self.model.attended(images, first % len(self.model.tokens.blocks))
+        return AttentionPass(attended, time.seconds / len(images))
+
+    def image_bytes(self) -> int:
+        """What the pass of an image and the maps from it keep in memory, by one such pass.
+
+        That is all that the backward passes read, or else the mean attention, and the gradients of every weight.
+        """
+        size, kept = self.model.image_size, dict[int, int]()
+        own = {tensor.untyped_storage().data_ptr() for tensor in self.model.state_dict().values()}
+
+        def note(tensor: torch.Tensor) -> torch.Tensor:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+            found = self.forward(torch.zeros(1, 3, size, size, device=self.model.dead.device), self.methods).attended
+        for tensor in (*found.weights, *found.outputs):
+            note(tensor)
+        gradients = sum(weights.nbytes for weights in found.weights if weights.requires_grad)
+        return gradients + sum(size for place, size in kept.items() if place not in own)
 
     def explain(
         self, images: torch.Tensor, targets: Sequence[int], methods: Sequence[str], progress: Progress | None = None
     ) -> dict[str, Maps]:
         """See `Explainer`."""
-        chosen = torch.as_tensor(list(targets), device=images.device)
-        found = {}
+        shared = self.shared or self.forward(images, methods)
+        chosen, found = torch.as_tensor(list(targets), device=images.device), {}
         with preserved(self.model) as model, torch.enable_grad():
             model.requires_grad_(False)
-            with stopwatch(images.device) as shared:
-                attended = self.model.attended(images.detach().requires_grad_(True))
             for name in methods:
                 with stopwatch(images.device) as own:
-                    raw = ATTENTION_METHODS[self._kinds[name]](self.model, attended, chosen).detach()
+                    raw = ATTENTION_METHODS[self._kinds[name]](self.model, shared.attended, chosen).detach()
                     maps = normalized_maps(raw, images.shape[-1])
-                seconds = (shared.seconds + own.seconds) / len(images)
+                seconds = shared.seconds + own.seconds / len(images)
                 found[name] = Maps(maps.cpu().numpy(), raw.cpu().numpy(), seconds=seconds)
         return found
+
+
+def by_attention(subject: Subject, names: Sequence[str]) -> list[AttentionExplainer]:
+    """The explainer of those of these methods that explain by attention; none if there are none."""
+    own = {name: name for name in names if name in ATTENTION_METHODS}
+    return [AttentionExplainer(subject, own)] if own else []
+
+
+def shared_passes(
+    inputs: torch.Tensor,
+    engine: EngineExplainer | None,
+    attention: Callable[[torch.Tensor], AttentionPass] | None,
+) -> tuple[list[AttentionPass], SharedPass | None]:
+    """One forward pass for both; if memory does not suffice to keep its attention, the engine's alone."""
+    if attention is not None:
+        try:
+            own = attention(inputs)
+            return [own], engine.continuing(own.attended.parts, own.seconds) if engine else None
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+    return [], engine.forward(inputs) if engine else None

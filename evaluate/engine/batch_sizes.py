@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 import torch
 
 from stackwalls.evaluate.subject import Subject
-from stackwalls.model import is_out_of_memory, preserved
+from stackwalls.model import LayeredModel, is_out_of_memory, preserved
 
 Kind = Literal["images", "ablated", "masked", "differentiated"]
 
@@ -37,11 +37,21 @@ class BatchSizes:
         """As large as pays: larger ones exceed a CPU's caches, a GPU has to be filled."""
         return cls() if device.type == "cpu" else cls(ablated=512, masked=128, differentiated=32)
 
-    def limit(self, subject: Subject, memory: int) -> None:
-        """Halve each size until its activations fit a budget in bytes, by a forward pass of one image."""
+    def limit(self, subject: Subject, memory: int, image_bytes: int = 0) -> None:
+        """Halve each size until its activations fit a budget in bytes, by a forward pass of one image.
+
+        `image_bytes` is what the methods keep of each image's pass besides (see `AttentionExplainer.image_bytes`).
+        """
         image, activations, kept = pass_bytes(subject)
         calls = torch.get_num_threads() if subject.device.type == "cpu" else 1  # ScoreCAM's run side by side on a CPU
-        each_of = {"images": image, "ablated": _SCRATCH * activations, "masked": calls * image, "differentiated": kept}
+        each_of = {
+            "images": image + image_bytes,
+            "ablated": _SCRATCH * activations,
+            "masked": calls * image,
+            "differentiated": kept,
+        }
+        if isinstance(subject.model, LayeredModel) and subject.model.layer is not None:
+            each_of |= {"images": kept + image_bytes, "ablated": image}  # what follows is more than a head
         for kind, each in each_of.items():
             while getattr(self, kind) > 1 and getattr(self, kind) * each > memory:
                 setattr(self, kind, getattr(self, kind) // 2)
@@ -79,7 +89,7 @@ def pass_bytes(subject: Subject) -> tuple[int, int, int]:
         nonlocal largest, of_target, kept
         largest = max(largest, _bytes_of(inputs) + _bytes_of(output))
         kept += _bytes_of(output) if next(module.children(), None) is None else 0
-        if module is subject.target_layer:
+        if module is subject.map_layer:
             of_target = _bytes_of(output)
 
     size = subject.wall.image_size

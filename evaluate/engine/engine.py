@@ -220,9 +220,14 @@ class EngineExplainer:
 
     def explaining(self, shared: SharedPass, targets: Sequence[int]) -> SharedPass:
         """The same forward pass for other classes: the head runs again, the convolutions do not."""
-        before = shared.explained
-        head = self._timed(partial(explain_head, self.engine.model, rest=before.rest), before.activations, targets)
-        return replace(head, seconds=shared.seconds + head.seconds)
+        return self.continuing((shared.explained.activations, shared.explained.rest), shared.seconds, targets)
+
+    def continuing(
+        self, parts: tuple[torch.Tensor, torch.Tensor | None], seconds: float, targets: Sequence[int] | None = None
+    ) -> SharedPass:
+        """The forward pass whose `BlindModel.parts` took so many seconds per image."""
+        head = self._timed(partial(explain_head, self.engine.model, rest=parts[1]), parts[0], targets)
+        return replace(head, seconds=seconds + head.seconds)
 
     def _timed(self, run: Callable[..., Explained], inputs: torch.Tensor, targets: Sequence[int] | None) -> SharedPass:
         chosen = None if targets is None else torch.as_tensor(list(targets), device=inputs.device)
@@ -277,5 +282,5 @@ def _precision_note(asked: Precision, used: Precision) -> str | None:
 def engine_methods(subject: Subject, names: Sequence[str]) -> tuple[str, ...]:
     """The `names` that the engine computes on this network: none unless it splits at the layer to be explained."""
     model = subject.model
-    splits = isinstance(model, BlindModel) and subject.target_layer is model.target_layer
+    splits = isinstance(model, BlindModel) and model.splits and subject.map_layer is model.target_layer
     return tuple(name for name in names if splits and name in ENGINE_METHODS)

@@ -89,7 +89,7 @@ def fast_parts(model: BlindModel) -> Callable[[torch.Tensor], tuple[torch.Tensor
 
     The model must be in evaluation mode. A masked VGG16's weights are copied (59 MB).
     """
-    blocked = _in_blocked_layout(model) if isinstance(model, MaskedVGG16) else None
+    blocked = _in_blocked_layout(model) if isinstance(model, MaskedVGG16) and model.layer is None else None
 
     def one(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
         with torch.no_grad():

@@ -3,7 +3,7 @@
 import io
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -143,6 +143,50 @@ def overlay(image: NDArray[np.uint8], values: NDArray[Any]) -> NDArray[np.float6
     gray = (image.astype(np.float64) @ (0.299, 0.587, 0.114) / 255)[..., None]  # luma of ITU-R BT.601
     colored = mpl.colormaps[COLORS](np.asarray(values, dtype=np.float64))[..., :3]
     return np.asarray((1 - _MAP_WEIGHT) * gray + _MAP_WEIGHT * colored)
+
+
+def mu_by_depth(layers: Sequence[str], means: Mapping[str, Sequence[float]], chance: float) -> Figure:
+    """Mean mu × 100 of each method at each layer, from the image to the logits; the chance level is dashed.
+
+    Args:
+        layers: in order.
+        means: method → one mean in [0, 1] per layer; NaN where there is none.
+        chance: mu of a uniform map.
+    """
+    figure = Figure(figsize=(5 + 0.06 * len(layers), 3.4), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(100 * chance, color="0.45", linestyle="--", linewidth=1)
+    colors = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]
+    ends = {"chance": (100 * chance, "0.35")}
+    for number, (method, values) in enumerate(means.items()):
+        color = colors[number % len(colors)]
+        shown = 100 * np.asarray(values, dtype=np.float64)
+        line = ("-", "-.", ":")[number // len(colors) % 3]
+        axes.plot(range(len(layers)), shown, line, color=color, marker="o", markersize=3, linewidth=1.4)
+        if len(known := shown[~np.isnan(shown)]):
+            ends[method] = (float(known[-1]), color)
+    axes.set(ylim=(0, None), ylabel="mean mu × 100", xlabel="layer, from the image to the logits")
+    axes.set_xticks(range(len(layers)), layers, rotation=0 if max(map(len, layers)) < 5 else 45, fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    names = sorted(ends, key=lambda name: ends[name][0])
+    heights = _spread([ends[name][0] for name in names], axes.get_ylim()[1])
+    for name, height in zip(names, heights, strict=True):
+        style: dict[str, Any] = {"color": ends[name][1], "fontsize": 9, "va": "center"}
+        axes.text(1.02, height, name, transform=axes.get_yaxis_transform(), **style)
+    return figure
+
+
+def _spread(heights: Sequence[float], top: float) -> list[float]:
+    """Rising heights of labels, moved apart to a line each, up to `top` where that is possible."""
+    step = min(0.065 * top, top / max(len(heights), 1))
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + step) if placed else height)
+    limit = top
+    for index in reversed(range(len(placed))):
+        placed[index] = min(placed[index], limit)
+        limit = placed[index] - step
+    return placed
 
 
 def _caption(samples: Samples, index: int, names: Mapping[str, ClassNames] | None) -> str:

@@ -19,6 +19,7 @@ def model_index(results: Measurements) -> dict[str, Any]:
     for row in results.summary.rows:
         if not math.isnan(row.mu.mean):
             args = {"method": row.method, "wall": str(wall), "chance": wall.chance, "maps": row.mu.n, "nan": row.mu.nan}
+            args["wall_kind"] = results.summary.wall_kind
             std = {} if math.isnan(row.mu.std) else {"std": row.mu.std}
             name = f"mu of {row.method} (lower is better)"
             entries.append(_entry(row.dataset, "mu", name, row.mu.mean, args | std))

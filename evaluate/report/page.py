@@ -38,6 +38,8 @@ REPORT_NAME, FIGURES = "report.html", "figures"
 RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES})
 """What `render` writes into a results folder; it follows from the other files."""
 
+TEMPLATES = Path(__file__).parent / "templates"
+
 _FIGURE = re.compile(r"(teaser|overlays|more-overlays)-.*\.(png|pdf)")
 
 BINS, MOST_POINTS, MOST_LISTED = 40, 300, 6
@@ -104,7 +106,7 @@ def render_report(
     """
     shown_images = galleries(results.samples, results.summary.datasets, results.wall, results.names)
     shown = Shown(results, comparison, sections or {}, shown_images)
-    environment = html_environment(Path(__file__).parent / "templates")
+    environment = html_environment(TEMPLATES)
     environment.globals |= {"zone": _svg_path(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
     parts = {}
@@ -120,7 +122,7 @@ def render_summary(results: Measurements) -> str:
     """Table 1 and the result in a sentence as HTML, for a notebook."""
     table = results.summary
     said = headline(table, results.run["model"], results.blind)
-    template = html_environment(Path(__file__).parent / "templates").get_template("summary.html.jinja")
+    template = html_environment(TEMPLATES).get_template("summary.html.jinja")
     return template.render(table=table, headline=said, setting=results.setting)
 
 
@@ -224,6 +226,7 @@ def _run(shown: Shown) -> dict[str, Any]:
     facts = {
         "network": run["model"],
         "wall": f"{run['wall']['wall']}: {shown.results.wall.description()}",
+        "kind of wall": shown.results.summary.wall_kind,
         "explained class": "the predicted one" if spec["target"] == "predicted" else "the image's label",
         "seed": spec["seed"],
         "batch size": spec["batch_size"] or "by the free memory",

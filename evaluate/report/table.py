@@ -88,10 +88,19 @@ class Table:
     rows: tuple[TableRow, ...]  # by dataset, then method, in the order of the run
     accuracy: Mapping[str, Accuracy]  # dataset → the network's accuracy on it
     chance: float  # mu of a uniform map; its energy and pointing are the square of it, the dead zone's share
-    notes: tuple[str, ...] = ()  # what a reader must know of the run (`provenance.notes`)
+    notes: tuple[str, ...] = ()  # what a reader must know of the run (`provenance.notes`), the kind of wall included
+    wall_kind: str = "layers"  # for `records`: a key of `WALL_KINDS_IN_WORDS`; "none" if the network is not blind
+    native_chance: float | None = None  # native mu of a uniform map, where that is not `chance`
 
     @classmethod
-    def of(cls, per_image: pd.DataFrame, chance: float, notes: Sequence[str] = ()) -> Table:
+    def of(
+        cls,
+        per_image: pd.DataFrame,
+        chance: float,
+        notes: Sequence[str] = (),
+        wall_kind: str = "layers",
+        native_chance: float | None = None,
+    ) -> Table:
         """From the per-image rows (see `ROW_SCHEMA`)."""
         rows, accuracy = [], {}
         order = list(dict.fromkeys(per_image["method"]))
@@ -101,7 +110,7 @@ class Table:
             intervals = dict(zip(map(str, values.columns), bootstrap_intervals(values), strict=True))
             groups = sorted(own.groupby("method", sort=False), key=lambda group: order.index(group[0]))
             rows += [TableRow.of(str(dataset), str(name), group, intervals[str(name)]) for name, group in groups]
-        return cls(tuple(rows), accuracy, chance, tuple(notes))
+        return cls(tuple(rows), accuracy, chance, tuple(notes), wall_kind, native_chance)
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -145,7 +154,8 @@ class Table:
     def chance_cells(self) -> list[str]:
         """The last row: a uniform map."""
         mu, share = times_100(self.chance), self.chance**2
-        found = {"mu × 100": mu, "mu/chance": "1.00", "lit": "100 %", "native mu": mu}
+        native = mu if self.native_chance is None else times_100(self.native_chance)
+        found = {"mu × 100": mu, "mu/chance": "1.00", "lit": "100 %", "native mu": native}
         found |= {"energy": percent(share, 1), "pointing": percent(share)}
         return [found.get(head, "") for head in self.columns()]
 
@@ -216,7 +226,8 @@ class Table:
             chance = {"chance": self.chance, "mu_over_chance": self._over_chance(row)}
             native = {"native_mu_mean": row.mu_native.mean, "native_mu_std": row.mu_native.std}
             others = {"energy_mean": row.energy, "pointing_mean": row.pointing}
-            records.append({**names, **counts, **mu, **chance, "lit": row.lit, **native, **others})
+            kind = {"wall_kind": self.wall_kind}
+            records.append({**names, **counts, **mu, **chance, "lit": row.lit, **native, **others, **kind})
         return records
 
     def legend(self, brief: bool = False) -> list[str]:

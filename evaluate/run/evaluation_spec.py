@@ -107,6 +107,30 @@ class EvaluationSpec:
         return asdict(self) | {"methods": list(self.methods), "limits": dict(self.limits)}
 
 
+def parse_limits(option: str, values: list[str] | None) -> tuple[list[str], dict[str, int]]:
+    """Split `["ROAD=10", "Deletion"]` of `--option` into names, and the numbers of images that some have.
+
+    Raises:
+        InputError: if what follows an equals sign is not a number of at least 1, or a name is given twice.
+    """
+    names: list[str] = []
+    limits: dict[str, int] = {}
+    for value in values or []:
+        name, equals, count = value.partition("=")
+        if equals and not re.fullmatch(r"0*[1-9]\d{0,8}", count):
+            raise InputError(
+                f"Cannot read --{option} {value!r:.60}: expected a {option}, or {option.upper()}=N for N images."
+            )
+        if name in names:
+            raise InputError(
+                f"--{option} {name} is given twice: name it once, with its number of images if it has one."
+            )
+        names.append(name)
+        if equals:
+            limits[name] = int(count)
+    return names, limits
+
+
 def parse_bytes(text: str) -> int:
     """Read `4GB` or `4G` (10⁹ bytes each), `4GiB` (2³⁰), `512MB` or a number of bytes.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from stackwalls.evaluate.adapters import ImageRef, PrecomputedExplainer
 from stackwalls.evaluate.adapters.isolation import LeftChangedError, same_network
 from stackwalls.evaluate.classes import Matching
-from stackwalls.evaluate.engine.attention import AttentionExplainer
+from stackwalls.evaluate.engine.attention import AttentionExplainer, AttentionPass, shared_passes
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes
 from stackwalls.evaluate.engine.engine import EngineExplainer, SharedPass
 from stackwalls.evaluate.maps import Explainer, Maps, Progress
@@ -86,7 +86,8 @@ def check_rows(rows: pa.Table, datasets: Sequence[Mapping[str, Any]]) -> None:
 class PreparedBatch:
     """A batch on the device, with the network's predictions and the classes to explain.
 
-    `shared` is the forward pass that made the predictions, for the engine's methods; `refs` is for precomputed maps.
+    `shared` is the forward pass that made the predictions, for the engine's methods; `attended` has the same pass with
+    its attention until that is used, as it takes much memory; `refs` is for precomputed maps.
     """
 
     subject: Subject
@@ -97,6 +98,7 @@ class PreparedBatch:
     matching: Matching
     refs: tuple[ImageRef, ...]
     shared: SharedPass | None = None
+    attended: list[AttentionPass] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -109,12 +111,13 @@ class PreparedBatch:
         start: int = 0,
         engine: EngineExplainer | None = None,
         sizes: BatchSizes | None = None,
+        attention: Callable[[torch.Tensor], AttentionPass] | None = None,
     ) -> PreparedBatch:
         """Normalize the images of a dataset from position `start` on, and let the network classify them.
 
         `matching` knows the logits of the dataset's classes: an image whose class has none is explained for the
-        predicted one. `engine` makes the one forward pass, if it makes maps too; otherwise `sizes` gives the images per
-        pass.
+        predicted one. `attention` or else `engine` makes the one forward pass, if they make maps too; otherwise `sizes`
+        gives the images per pass.
 
         Raises:
             InputError: if the images do not have the size of the wall's image.
@@ -127,8 +130,13 @@ class PreparedBatch:
         inputs = to_input(batch.images, subject.mean, subject.std, device=subject.device)
         refs = tuple(ImageRef(dataset, start + place, image_id) for place, image_id in enumerate(batch.image_ids))
         with memory_errors(NO_ROOM):
-            shared = None if engine is None else engine.forward(inputs)
-            logits = _logits(subject, inputs, sizes or BatchSizes()) if shared is None else shared.explained.logits
+            attended, shared = shared_passes(inputs, engine, attention)
+            if shared is not None:
+                logits = shared.explained.logits
+            elif attended:
+                logits = attended[0].attended.logits.detach()
+            else:
+                logits = _logits(subject, inputs, sizes or BatchSizes())
             predictions = logits.argmax(1).where(logits.isfinite().all(1), UNKNOWN).cpu().numpy()
             targets = predictions
             if target == "label":
@@ -137,7 +145,7 @@ class PreparedBatch:
                 if engine is not None and shared is not None:
                     # rows without a class are left out later; they need some class until then
                     shared = engine.explaining(shared, targets.clip(0).tolist())
-        return cls(subject, batch, inputs, predictions, targets, matching, refs, shared)
+        return cls(subject, batch, inputs, predictions, targets, matching, refs, shared, attended)
 
     def __len__(self) -> int:
         return len(self.batch)
@@ -212,8 +220,11 @@ def _explain(
                 asked = explainer.for_images([prepared.refs[index] for index in indices])
             elif isinstance(explainer, EngineExplainer) and prepared.shared is not None:
                 asked = explainer.from_pass(prepared.shared.at(indices))
+            elif isinstance(explainer, AttentionExplainer) and prepared.attended and len(indices) == len(prepared):
+                asked = explainer.from_pass(prepared.attended.pop())
             found = asked.explain(prepared.inputs[list(indices)], targets, methods, progress)
-        measured = {method: measure(found[method], subject.wall, len(indices)) for method in methods}
+        given = subject.wall, len(indices), subject.dead_cells
+        measured = {method: measure(found[method], *given) for method in methods}
     except LeftChangedError:
         raise  # no later row would be right
     except (Exception, SystemExit) as error:  # whatever a method raises is the reason in its row
@@ -237,8 +248,10 @@ def _explain(
         yield from _explain(explainer, prepared, indices[start : start + step], methods, progress)
 
 
-def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
+def measure(maps: Maps, wall: Wall, count: int, dead: NDArray[np.bool_] | None = None) -> list[Outcome]:
     """What `count` maps measure; what is wrong with a map (shape, NaN, negative values) is its row's `error`.
+
+    `dead` are the dead cells of the layer, for `mu_native`.
 
     Raises:
         InputError: if there is another number of maps.
@@ -256,7 +269,7 @@ def measure(maps: Maps, wall: Wall, count: int) -> list[Outcome]:
     columns = {name: function(converted, wall).numpy() for name, function in measures.items()}
     raw = None if maps.raw is None else np.asarray(maps.raw)
     if raw is not None:
-        columns["mu_native"] = mu_native(raw[whole], wall, maps.final)
+        columns["mu_native"] = mu_native(raw[whole], wall, maps.final, dead)
     for position, index in enumerate(whole):
         row = {name: column[position].item() for name, column in columns.items()}
         outcomes[index] = Outcome(row, values[index], None if raw is None else np.maximum(raw[index], 0))

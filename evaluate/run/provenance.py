@@ -1,5 +1,6 @@
 """What a run was, for readers: network, data, methods, versions, and what must be known about them."""
 
+import math
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
@@ -17,8 +18,16 @@ from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.subject import Subject
 from stackwalls.hub_cards import StackDataset
-from stackwalls.model import Transform, Wall, file_sha256, quotable
-from stackwalls.model.documents import COUNT, FLAG, OBJECT, TEXT, each, keys, nullable
+from stackwalls.model import (
+    WALL_KINDS_IN_WORDS,
+    Transform,
+    Wall,
+    file_sha256,
+    implied_wall_kind,
+    quotable,
+    wall_kind_of,
+)
+from stackwalls.model.documents import COUNT, FLAG, NUMBER, OBJECT, TEXT, each, keys, nullable
 
 RUN_FORMAT = 2
 """Version of `run.json`'s layout."""
@@ -40,6 +49,7 @@ RUN_SCHEMA = keys(
     | {"datasets": each(_DATASET) | {"minItems": 1}, "spec": keys(_SPEC), "versions": each(TEXT, "object")}
     | {"provenance": OBJECT, "method_notes": each(TEXT, "object")},
     {"weights": nullable(TEXT), "target_layer": nullable(TEXT), "fingerprint": nullable(TEXT), "blind": FLAG}
+    | {"wall_kind": {"enum": list(WALL_KINDS_IN_WORDS)}, "native_chance": NUMBER}
     | {"network_classes": {"anyOf": [{"type": ["string", "null"]}, each(TEXT)]}}
     | {"transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG})},
 )
@@ -77,23 +87,30 @@ def describe_run(
     `weights` is the network's `identity.weights_hash`; `method_notes` says how methods were called, where needed;
     `blind` is whether the certificate passed; `provenance` is anything else, such as the command line.
     """
-    own = subject.target_layer is getattr(subject.model, "target_layer", subject.target_layer)
+    dead = subject.dead_cells
+    native = {} if dead is None else {"native_chance": math.sqrt(dead.mean())}
     return {
         "format": RUN_FORMAT,
         "model": subject.name,
         "weights": weights,
         "wall": subject.wall.to_dict(),
+        "wall_kind": wall_kind_of(subject.model),
         "network_classes": subject.classes.to_json(),
         "transform": subject.transform.to_dict(),
-        "target_layer": None if own else subject.layer_name,
+        "target_layer": subject.layer,
         "blind": blind,
         "datasets": [_describe_source(source, spec) for source in sources],
         "spec": spec.to_dict(),
-        "device": torch.cuda.get_device_name(subject.device) if subject.device.type == "cuda" else subject.device.type,
+        "device": device_name(subject.device),
         "versions": versions(),
         "provenance": dict(provenance or {}),
         "method_notes": dict(method_notes),
-    }
+    } | native
+
+
+def device_name(device: torch.device) -> str:
+    """The name of a GPU, such as "NVIDIA H100 80GB HBM3"; otherwise the kind of device."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def method_notes(explainers: Sequence[Explainer]) -> dict[str, str]:
@@ -136,17 +153,33 @@ def with_findings(run: Mapping[str, Any], rows: pa.Table) -> tuple[dict[str, Any
     return {**run, "datasets": found}, rows.set_column(rows.schema.get_field_index("correct"), "correct", judged)
 
 
+def kind_of_wall(run: Mapping[str, Any]) -> str:
+    """The kind of the wall of a run.json; the one that the network's name implies if it is not stated."""
+    return str(run.get("wall_kind") or implied_wall_kind(run["model"]))
+
+
+def wall_kind_note(kind: str) -> str:
+    """What every table says of a kind of wall, a key of `WALL_KINDS_IN_WORDS`."""
+    return f"The wall {WALL_KINDS_IN_WORDS[kind]}. Do not compare with other kinds of walls."
+
+
 def notes(run: Mapping[str, Any]) -> list[str]:
-    """What a reader of the numbers must know: drawn images, walls that differ, methods on fewer images."""
+    """What a reader of the numbers must know: the kind of wall, drawn images, walls that differ, fewer images."""
     about: dict[str, list[str]] = {}
-    sighted = [] if run.get("blind", True) else [_SIGHTED.format(**run)]
+    first = [wall_kind_note(kind_of_wall(run)) if run.get("blind", True) else _SIGHTED.format(**run)]
+    wall_chance = Wall.parse(run["wall"]["wall"], run["wall"]["image_size"]).chance
     for dataset in run["datasets"]:
         for note in (*_image_notes(run, dataset), *_wall_notes(run, dataset)):
             about.setdefault(note, []).append(dataset["name"])
     # not by `format`: a method's name may have braces
-    found = sighted + [note.replace("{}", " and ".join(names)) for note, names in about.items()]
+    found = first + [note.replace("{}", " and ".join(names)) for note, names in about.items()]
     if run.get("target_layer"):
         found.append(f"The target layer is {run['target_layer']}, not the network's own.")
+    if not math.isclose(native := run.get("native_chance", wall_chance), wall_chance):
+        found.append(
+            f"Native mu counts the cells of {run['target_layer']} that cannot reach the logits: a uniform map has "
+            f"{100 * native:.1f}."
+        )
     if run["spec"]["target"] == "label":
         found.append("The class explained is the image's label, not the class that the network predicts.")
     return found + [f"{note}." for note in run["method_notes"].values()]

@@ -1,8 +1,7 @@
 """`evaluate`: dataset × network × methods → saliency maps → mu and related metrics, one row per image and method."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,39 +13,42 @@ from PIL import Image
 from torch import nn
 from tqdm import tqdm
 
-from stackwalls.evaluate.adapters import PrecomputedExplainer, as_explainer, named_methods, registered
+from stackwalls.evaluate.adapters import named_methods
 from stackwalls.evaluate.classes import Matching
-from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer
-from stackwalls.evaluate.engine.batch_sizes import BatchSizes
-from stackwalls.evaluate.engine.engine import EngineExplainer, engine_methods
+from stackwalls.evaluate.engine.engine import EngineExplainer
 from stackwalls.evaluate.maps import Explainer
 from stackwalls.evaluate.results import RUN_NAME, Results, check_folder, fingerprint_in, run_in
-from stackwalls.evaluate.run.block_run import BlockRun
-from stackwalls.evaluate.run.blocks import BLOCK_IMAGES, Block, ShareDone, SharedRun, blocks_of, share_of
+from stackwalls.evaluate.run.block_run import SLOWEST, BlockRun
+from stackwalls.evaluate.run.block_workers import BlockWorkers
+from stackwalls.evaluate.run.blocks import Block, ShareDone, SharedRun, blocks_of, share_of
 from stackwalls.evaluate.run.evaluation_spec import EvaluationSpec
 from stackwalls.evaluate.run.identity import weights_hash, what_is_asked
 from stackwalls.evaluate.run.measuring import NO_ROOM
 from stackwalls.evaluate.run.provenance import describe_run, method_notes, read_from, with_findings
 from stackwalls.evaluate.subject import Subject, network_and_wall
+from stackwalls.evaluate.target_layer import split_at
 from stackwalls.hub_cards import StackDataset, open_dataset
 from stackwalls.model import (
     Certificate,
+    Cluster,
     InputError,
     Launch,
+    Layer,
     Network,
     NotBlindError,
     Wall,
     certify,
+    class_texts,
+    exact_arithmetic,
     memory_errors,
     placed,
     require_certificate,
+    shown_name,
 )
 from stackwalls.model.images import MapStyle
 
 Source: TypeAlias = str | Path | datasets.Dataset | MapStyle | StackDataset
 """Anything that `open_dataset` takes or returns."""
-
-_SLOWEST = "ScoreCAM"
 
 
 def evaluate(
@@ -57,14 +59,17 @@ def evaluate(
     spec: EvaluationSpec | None = None,
     wall: Wall | str | None = None,
     target_layer: nn.Module | None = None,
+    layer: Layer | None = None,
     weights: str | Path | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    classes_as: str | None = None,
     device: torch.device | str | None = None,
     certificate: Certificate | None = None,
     require_blind: bool = True,
     out: str | Path | None = None,
     overwrite: bool = False,
     launch: Launch | None = None,
+    cluster: Cluster | None = None,
     pdf: bool = False,
     progress: bool = True,
     provenance: Mapping[str, Any] | None = None,
@@ -89,18 +94,18 @@ def evaluate(
         spec: target, how classes are matched, batch size, limits, seed, backend, precision and memory budget.
         wall: the dead zone by which maps are judged, also as text such as "bottom:54"; the model's own by default.
         target_layer: the module whose output is the map `(N, C, h, w)`; the model's own by default.
+        layer: instead of `target_layer`: a block's number or a module's name (see `LayeredModel.explain_at`).
         weights: of a network named `masked-vgg16` or `baseline-vgg16`.
-        class_names: of the logits, or a file with one a line; by default the model's own (`class_names`, transformers'
-            `config.id2label`, `class_indices`), or ImageNet-1k's.
+        class_names: of the logits, or a file with one a line; by default the model's own, or ImageNet-1k's.
+        classes_as: see `load_model`; of the names of the first dataset's classes by default.
         device: such as "cuda"; by default a named network goes to a GPU if there is one, and a module stays.
         certificate: of this model and wall, if there is one already.
-        require_blind: False accepts a network that is not blind, for comparison (`wall` must be given if it has none
-            of its own); the results say so everywhere.
-        out: a folder for the results: new, empty, or with an unfinished run of the same arguments. Results that the
-            same run has finished are returned as they are. Nothing is kept on disk by default.
+        require_blind: False accepts a network that is not blind (give `wall` if it has none); the results say so.
+        out: a folder for the results: new, empty, or with a run of the same arguments, which is resumed, or returned as
+            it is if it has finished. Nothing is kept on disk by default.
         overwrite: whether existing results in `out` may be replaced; for a single process.
-        launch: this process among several that share the run through `out`, such as `Launch.of()`; a single process
-            by default. The results do not depend on their number.
+        launch: this process among several that share the run through `out`, such as `Launch.of()`; by default alone.
+        cluster: compute the maps there; this process reads the data and writes `out`. The device is the workers'.
         pdf: whether to write the figures to `out` as PDF too.
         progress: whether to show a progress bar on stderr.
         provenance: what else the report should say about the run, such as the command line.
@@ -122,14 +127,18 @@ def evaluate(
     if out is not None:
         check_folder(Path(out), overwrite=True)
     walls = {source.wall for source in sources if source.wall is not None}
-    network, wall = network_and_wall(model, weights, wall, walls, require_blind, class_names)
+    names = class_texts(class_names, classes_as, sources[0].classes.names)
+    network, wall = network_and_wall(model, weights, wall, walls, require_blind, names)
     place = device if device is not None or isinstance(model, nn.Module) else "auto"
-    with placed(network, place, launch.local_rank), _exact_arithmetic():
-        subject = Subject.of(network, wall, target_layer, class_names)
+    if cluster is not None:
+        place = "cpu"
+    with placed(network, place, launch.local_rank), exact_arithmetic(), split_at(network, layer):
+        subject = Subject.of(network, wall, target_layer if layer is None else layer, names)
         for source in sources:
             subject.check_fits(source)
-        sizes = _batch_sizes(subject, spec)
-        explainers = _explainers(subject, spec, named, sizes, sources)
+        block_run = BlockRun.of(subject, spec, named, sources, progress=progress and not launch.rank)
+        explainers = block_run.explainers
+        workers = None if cluster is None else BlockWorkers(cluster, block_run, named)
         certificate = _certified(subject, certificate, spec.seed, require_blind)
         with memory_errors(NO_ROOM):
             logits = subject.check_gradient()
@@ -140,18 +149,20 @@ def evaluate(
         sha256 = weights_hash(network)
         subject = replace(subject, classes=classes)
         about = describe_run(subject, sha256, spec, sources, provenance, method_notes(explainers), certificate.passed)
-        block_run = BlockRun(subject, spec, sources, matchings, explainers, sizes, progress and not launch.rank)
-        job = _Job(block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
-        if out is None:
-            return job.in_passing()
-        return job.into(Path(out), what_is_asked(subject, sha256, spec, data, matchings, named), launch, overwrite, pdf)
+        asked = what_is_asked(subject, sha256, spec, data, matchings, named)
+        block_run = replace(block_run, subject=subject, matchings=matchings)
+        if workers is not None:
+            workers = replace(workers, run=block_run)
+            about, asked = about | workers.described(), asked | {"device": workers.cluster.device}
+        job = _Job(workers or block_run, _blocks(spec, sources, explainers), certificate.to_dict(), about)
+        return job.in_passing() if out is None else job.into(Path(out), asked, launch, overwrite, pdf)
 
 
 @dataclass(frozen=True, eq=False)
 class _Job:
     """A run that is ready to begin."""
 
-    block_run: BlockRun
+    maker: BlockRun | BlockWorkers
     blocks: Sequence[Block]
     certificate: dict[str, Any]
     about: dict[str, Any]
@@ -161,7 +172,7 @@ class _Job:
         with TemporaryDirectory(prefix="stackwalls-") as place:
             run = SharedRun(Path(place), {}, Launch(), RUN_NAME, lambda _: False)
             with run.begun():
-                for done in self.block_run.over(self.blocks):
+                for done in self.maker.over(self.blocks):
                     run.write(*done)
                 return self._results(run)
 
@@ -186,7 +197,7 @@ class _Job:
             if run.done:
                 _say(f"Keeping the results of {', '.join(run.done)} in {folder}: only the other methods are run.")
                 run.keep_earlier(lambda: Results.load(folder))
-            for done in replace(self.block_run, done=run.done).over(missing):
+            for done in self.maker.without(run.done).over(missing):
                 run.write(*done)
             finished: list[Results] = []
 
@@ -215,45 +226,12 @@ def _check_sharing(launch: Launch, out: str | Path | None, overwrite: bool) -> N
     if launch.world > 1 and out is None:
         raise InputError("Several processes share a run through a folder: name one (`out=`, --out).")
     if launch.world > 1 and overwrite:
-        raise InputError(
-            f"Several processes cannot agree on who replaces the results in {out}: delete them, or choose another "
-            "folder, and leave out --overwrite."
-        )
-
-
-def _batch_sizes(subject: Subject, spec: EvaluationSpec) -> BatchSizes:
-    sizes = BatchSizes.usual(subject.device)
-    sizes.say, sizes.images = _say, min(spec.batch_size or BLOCK_IMAGES, BLOCK_IMAGES)
-    sizes.differentiated = min(sizes.differentiated, sizes.images)
-    if spec.memory is not None:
-        sizes.limit(subject, int(spec.memory))
-    return sizes
-
-
-def _explainers(
-    subject: Subject,
-    spec: EvaluationSpec,
-    named: Mapping[str, object],
-    sizes: BatchSizes,
-    sources: Sequence[StackDataset],
-) -> list[Explainer]:
-    """The engine for the methods that it supports, ScoreCAM apart as it takes longest; adapters for the others."""
-    fast = engine_methods(subject, registered(named)) if spec.backend == "auto" else ()
-    groups = ([name for name in fast if name != _SLOWEST], [name for name in fast if name == _SLOWEST])
-    explainers: list[Explainer] = [EngineExplainer(subject, group, spec.precision, sizes) for group in groups if group]
-    if attention := {name: name for name in registered(named) if name in ATTENTION_METHODS}:
-        explainers.append(AttentionExplainer(subject, attention))
-    rest = [name for name in spec.methods if name not in (*fast, *attention)]
-    explainers += [as_explainer(name, named[name], subject, spec.seed, sizes.differentiated) for name in rest]
-    for explainer in explainers:
-        if isinstance(explainer, PrecomputedExplainer):
-            explainer.check_datasets({source.name: len(source) for source in sources})
-    return explainers
+        raise InputError(f"Several processes cannot agree on who replaces {out}: delete it, and leave out --overwrite.")
 
 
 def _blocks(spec: EvaluationSpec, sources: Sequence[StackDataset], explainers: Sequence[Explainer]) -> list[Block]:
     """All blocks of the run: short ones if a method is slow, or may be, as all but the engine's quick ones are."""
-    quick = [one for one in explainers if isinstance(one, EngineExplainer) and _SLOWEST not in one.methods]
+    quick = [one for one in explainers if isinstance(one, EngineExplainer) and SLOWEST not in one.methods]
     slow = [name for explainer in explainers if explainer not in quick for name in explainer.methods]
 
     def most(names: Iterable[str]) -> list[int]:
@@ -280,7 +258,7 @@ def _certified(subject: Subject, certificate: Certificate | None, seed: int, req
     if certificate is None:
         make = require_certificate if require_blind else certify
         return make(subject.model, subject.wall, seed=seed)
-    if certificate.model != subject.name or certificate.wall != str(subject.wall):
+    if certificate.model not in (subject.name, shown_name(subject.model)) or certificate.wall != str(subject.wall):
         raise InputError(
             f"The certificate is for {certificate.model} behind {certificate.wall}, not for {subject.name} behind "
             f"{subject.wall}: leave it out, and a new one is made."
@@ -288,13 +266,3 @@ def _certified(subject: Subject, certificate: Certificate | None, seed: int, req
     if require_blind and not certificate.passed:
         raise NotBlindError(f"{subject.name} is not blind behind {subject.wall}: {'; '.join(certificate.failures)}.")
     return certificate
-
-
-@contextmanager
-def _exact_arithmetic() -> Iterator[None]:
-    """No TF32 in convolutions, which is on by default on NVIDIA's GPUs: maps are compared to 1e-4."""
-    before, torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32, False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.license import License
-from stackwalls.model import Certificate, MaskedVGG16, WalledNetwork, class_names
+from stackwalls.model import WALL_KINDS_IN_WORDS, Certificate, MaskedVGG16, WalledNetwork, class_names, shown_name
 
 _LONG = ("classes", "class_names", "config")
 """Keys of a network's configuration that do not go into the table."""
@@ -39,7 +39,7 @@ def render_model_card(
     """
     found = [*_accuracy(training or {}), *(results or {}).get("results", [])]
     fields: dict[str, Any] = {
-        "pretty_name": model.name,
+        "pretty_name": shown_name(model),
         **(license.to_dict() if license else {}),
         "library_name": "stackwalls",
         "pipeline_tag": "image-classification",
@@ -47,15 +47,17 @@ def render_model_card(
         "datasets": ["imagenet-1k"] if isinstance(model, WalledNetwork) and model.library_weights is not None else None,
     }
     if found:
-        fields |= {"model_name": model.name, "eval_results": [EvalResult(**entry) for entry in found]}
+        fields |= {"model_name": shown_name(model), "eval_results": [EvalResult(**entry) for entry in found]}
     config = model.pretrained_config()
     names = config.get("class_names") or [class_names()[index] for index in config.get("classes") or ()]
     metadata = ModelCardData(**{key: value for key, value in fields.items() if value is not None})
     return render(
         "model.md",
         metadata=Markup(metadata.to_yaml()),  # noqa: S704 - YAML
-        name=model.name,
+        name=shown_name(model),
         wall=model.wall,
+        wall_kind=model.wall_kind,
+        wall_kind_in_words=WALL_KINDS_IN_WORDS[model.wall_kind],
         size=model.transform.size,
         derivation=model.derivation(),
         certificate=certificate,

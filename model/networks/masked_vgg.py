@@ -1,7 +1,6 @@
 """MaskedVGG16: the paper's network, blind to the bottom 54 pixel rows by construction (section 3.1, Figure 4)."""
 
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 from typing import Any, Self
 
 import torch
@@ -10,7 +9,6 @@ from torch import nn
 from stackwalls.model.errors import InputError
 from stackwalls.model.images.label_space import LabelSpace
 from stackwalls.model.images.labels import class_names, imagenet_classes
-from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.files.pretrained import (
     WEIGHTS_NAME,
     Pretrained,
@@ -18,13 +16,12 @@ from stackwalls.model.networks.files.pretrained import (
     check_sha256,
     check_wall,
 )
-from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, read_safetensors
-from stackwalls.model.networks.geometry.receptive_field import derive_wall
+from stackwalls.model.networks.files.weights import VGG16_SCHEMA, check_fits, halved, read_safetensors
+from stackwalls.model.networks.geometry.receptive_field import derive_wall, map_size, pixels_reached
+from stackwalls.model.networks.layered_model import LAST, Layer, LayeredModel, unknown_layer
+from stackwalls.model.networks.vgg_convolutions import BLOCKS, PREFIX, STRIDE, check_image_size, convolutions, scaled
 from stackwalls.model.preprocessing import Transform
-from stackwalls.model.wall import IMAGE_SIZE, VGG16_WALL, Wall
-
-STRIDE = 16
-"""Pixels for each cell of the last activation map: VGG16 without its last max-pool."""
+from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 MAP_SIZE = IMAGE_SIZE // STRIDE
 """Rows and columns of the last activation map at 224 × 224."""
@@ -32,64 +29,7 @@ MAP_SIZE = IMAGE_SIZE // STRIDE
 VISIBLE_ROWS = 5
 """Rows of the map that the paper's head reads; the weights on the other 9 of 14 are zero there."""
 
-_LARGEST = 2048
-"""Pixels of the largest images."""
-
-_BLOCKS = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 256))
-"""VGG16's convolutions (configuration D of Simonyan and Zisserman 2015); the last has 256 channels, not 512."""
-
 _DENSE = 4096
-
-
-def _scaled(channels: int, width: float) -> int:
-    return max(1, round(channels * width))
-
-
-def _convolutions(width: float) -> nn.Sequential:
-    """VGG16's features up to the ReLU after the last convolution; indices as in torchvision's `vgg16().features`."""
-    layers: list[nn.Module] = []
-    channels = 3
-    for block in _BLOCKS:
-        if layers:
-            layers.append(nn.MaxPool2d(2))
-        for base in block:
-            # not in place: the stored activation and its gradient are those of the ReLU itself
-            layers += [nn.Conv2d(channels, _scaled(base, width), 3, padding=1), nn.ReLU()]
-            channels = _scaled(base, width)
-    return nn.Sequential(*layers)
-
-
-def visible_rows_at(image_size: int) -> int:
-    """The most map rows that the head may read for at least the paper's share of the image to be dead: 5 at 224.
-
-    Raises:
-        InputError: if `image_size` does not fit the stride, or even one row reaches too much of the image.
-    """
-    _check_image_size(image_size)
-    if rows := _most_rows(image_size):
-        return rows
-    fits = next(size for size in range(image_size, _LARGEST, STRIDE) if _most_rows(size))
-    raise InputError(
-        f"The masked VGG16 does not fit images of {image_size} pixels: one row of its map already reaches more of them "
-        f"than the {1 - VGG16_WALL.share:.1%} that it may see. Take {fits} pixels or more, or a walled network."
-    )
-
-
-def _most_rows(image_size: int) -> int:
-    """As `visible_rows_at`; 0 if there is no such row."""
-    with torch.device("meta"):
-        layers = _convolutions(1)
-    walls = (derive_wall(layers, (0, rows), image_size) for rows in range(1, image_size // STRIDE + 1))
-    return sum(1 for _ in takewhile(lambda wall: wall is not None and wall.share >= VGG16_WALL.share, walls))
-
-
-def _check_image_size(size: int) -> None:
-    if size % STRIDE or not 2 * STRIDE <= size <= _LARGEST:
-        near = min(max(round(size / STRIDE), 2), _LARGEST // STRIDE) * STRIDE
-        raise InputError(
-            f"Expected the image size of a VGG16 to be a multiple of {STRIDE} pixels, {2 * STRIDE} to {_LARGEST}, but "
-            f"got {size}: take {near}."
-        )
 
 
 def _checked_classes(classes: Sequence[int] | None, num_classes: int) -> tuple[int, ...] | None:
@@ -120,7 +60,7 @@ def _checked_names(
     return LabelSpace(tuple(names)).names
 
 
-class MaskedVGG16(BlindModel, Pretrained):
+class MaskedVGG16(LayeredModel, Pretrained):
     """VGG16 whose head reads only the upper rows of the last activation map.
 
     torchvision's VGG16 features without the last max-pool and with 256 channels in the last convolution, so that the
@@ -138,10 +78,12 @@ class MaskedVGG16(BlindModel, Pretrained):
             default logit i is class i.
         image_size: height and width of the images, in pixels, a multiple of 16; the map has a cell for 16 × 16.
         class_names: the name of each logit, for classes of one's own.
+        layer: the map that is explained, by its name in torchvision's VGG16, such as "features.22"; the last one,
+            "features.29", by default.
 
     Raises:
-        InputError: if `visible_rows`, `num_classes`, `width` or `image_size` is out of range, or `classes` or
-            `class_names` has another length.
+        InputError: if `visible_rows`, `num_classes`, `width` or `image_size` is out of range, `classes` or
+            `class_names` has another length, or there is no such layer.
 
     Source: Taimeskhanov, Sicre, Garreau 2024, section 3.1 and Figure 4.
     """
@@ -154,9 +96,10 @@ class MaskedVGG16(BlindModel, Pretrained):
         classes: Sequence[int] | None = None,
         image_size: int = IMAGE_SIZE,
         class_names: Sequence[str] | None = None,
+        layer: Layer | None = None,
     ) -> None:
         super().__init__()
-        _check_image_size(image_size)
+        check_image_size(image_size)
         map_size = image_size // STRIDE
         if not 1 <= visible_rows <= map_size:
             raise InputError(f"Expected `visible_rows` to be 1 to {map_size}, but got {visible_rows}.")
@@ -167,9 +110,9 @@ class MaskedVGG16(BlindModel, Pretrained):
         self.class_indices = _checked_classes(classes, num_classes)
         self.class_names = _checked_names(class_names, classes, num_classes)
         self.transform = Transform.of_size(image_size)
-        self.convolutions = _convolutions(width)
-        dense = _scaled(_DENSE, width)
-        channels = _scaled(_BLOCKS[-1][-1], width)
+        self.convolutions = convolutions(width)
+        dense = scaled(_DENSE, width)
+        channels = scaled(BLOCKS[-1][-1], width)
         self.classifier = nn.Sequential(
             nn.Linear(channels * visible_rows * map_size, dense),
             nn.ReLU(),
@@ -179,8 +122,9 @@ class MaskedVGG16(BlindModel, Pretrained):
             nn.Dropout(),
             nn.Linear(dense, num_classes),
         )
+        self.name = "masked-vgg16" if self.visible_rows < self.map_size else "baseline-vgg16"
+        self.explain_at(layer)
         self._wall = self.derive_wall()
-        self.name = "masked-vgg16" if self._wall else "baseline-vgg16"
         self._initialize()
 
     def _initialize(self) -> None:
@@ -200,18 +144,55 @@ class MaskedVGG16(BlindModel, Pretrained):
 
     @property
     def target_layer(self) -> nn.Module:
-        """The ReLU after the last convolution."""
-        return self.convolutions[-1]
+        """The ReLU after the last convolution, or the layer that was chosen."""
+        return self.convolutions[self._split - 1]
+
+    def explain_at(self, layer: Layer | None) -> None:
+        """See `LayeredModel`; a layer is named as in torchvision's VGG16: `features.22`."""
+        names = [f"{PREFIX}{number}" for number in range(len(self.convolutions))]
+        chosen = names[-1] if layer in (None, LAST) else layer
+        if chosen not in names:
+            some = [*self.layers()[:-1], names[-1]]
+            raise unknown_layer(self.name, layer, "the network has no such layer", some, names)
+        self._split = names.index(str(chosen)) + 1
+        self.layer = None if chosen == names[-1] else chosen
+
+    def layers(self) -> tuple[Layer, ...]:
+        """The last ReLU of each of the five blocks."""
+        pools = (number for number, each in enumerate(self.convolutions) if isinstance(each, nn.MaxPool2d))
+        return (*(f"{PREFIX}{number - 1}" for number in pools), LAST)
 
     def features(self, images: torch.Tensor) -> torch.Tensor:
-        """`(N, 3, 224, 224)` normalized images to the map `(N, 256, 14, 14)`."""
-        activations: torch.Tensor = self.convolutions(images)
+        """`(N, 3, 224, 224)` normalized images to the map `(N, 256, 14, 14)`, or that of the layer that was chosen."""
+        layers = self.convolutions if self.layer is None else self.convolutions[: self._split]
+        activations: torch.Tensor = layers(images)
         return activations
 
     def head(self, activations: torch.Tensor) -> torch.Tensor:
         """The map `(N, 256, 14, 14)` to logits `(N, classes)`; rows from `visible_rows` on are never read."""
-        logits: torch.Tensor = self.classifier(activations[:, :, : self.visible_rows].flatten(1))
+        last = self.convolutions[self._split :](activations)
+        logits: torch.Tensor = self.classifier(last[:, :, : self.visible_rows].flatten(1))
         return logits
+
+    def _rows(self) -> tuple[int, int]:
+        """The rows of the explained map, and how many of them, from the top, reach the logits."""
+        rows = map_size(self.convolutions[: self._split], self.image_size)
+        return rows, pixels_reached(self.convolutions[self._split :], (0, self.visible_rows), rows)[1]
+
+    def dead_cells(self) -> torch.Tensor:
+        """See `LayeredModel`: by the receptive fields of what follows."""
+        rows, seen = self._rows()
+        return (torch.arange(rows) >= seen)[:, None].expand(rows, rows)
+
+    def layer_derivation(self) -> str:
+        """See `LayeredModel`."""
+        rows, seen = self._rows()
+        pixels = pixels_reached(self.convolutions[: self._split], (0, seen), self.image_size)[1]
+        dead = f"rows {seen} to {rows - 1} reach no logit" if seen < rows else "all rows reach the logits"
+        return (
+            f"by the receptive fields of what follows, {dead}; by those of what comes before, the others see pixel "
+            f"rows 0 to {pixels - 1}"
+        )
 
     def derive_wall(self) -> Wall | None:
         """The pixel rows that the visible map rows do not reach."""
@@ -232,7 +213,7 @@ class MaskedVGG16(BlindModel, Pretrained):
 
     @property
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments, for the sidecar of the weights; the last two only where they say something."""
+        """The constructor's arguments, for the sidecar of the weights; the last three only where they say something."""
         classes = None if self.class_indices is None else list(self.class_indices)
         config: dict[str, Any] = {
             "visible_rows": self.visible_rows,
@@ -244,6 +225,8 @@ class MaskedVGG16(BlindModel, Pretrained):
             config["image_size"] = self.image_size
         if self.class_names is not None and classes is None and self.class_names != class_names():
             config["class_names"] = list(self.class_names)
+        if self.layer is not None:
+            config["layer"] = self.layer
         return config
 
     def pretrained_config(self) -> dict[str, Any]:
@@ -251,23 +234,8 @@ class MaskedVGG16(BlindModel, Pretrained):
         return {**self.config, "wall": str(self.wall) if self.wall else None}
 
     def own_weights(self) -> Mapping[str, torch.Tensor]:
-        """All tensors; as 16-bit floats if that is lossless (see `rounded_to_half`)."""
-        state = self.state_dict()
-        if any(tensor.is_meta for tensor in state.values()):
-            return state  # a network without values
-        halves = {key: tensor.half() for key, tensor in state.items()}
-        lossless = all(torch.equal(halves[key].to(tensor.dtype), tensor) for key, tensor in state.items())
-        return halves if lossless else state
-
-    def rounded_to_half(self) -> Self:
-        """Round all weights in place to values that 16-bit floats hold, to save them in half the space.
-
-        The network still computes in float32.
-        """
-        with torch.no_grad():
-            for tensor in self.state_dict().values():
-                tensor.copy_(tensor.half())
-        return self
+        """All tensors; as 16-bit floats if that is lossless (see `halved`)."""
+        return halved(self.state_dict())
 
     @classmethod
     def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:

@@ -18,29 +18,30 @@ from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, s
 from stackwalls.model.networks.backbones.names import load_backbone
 from stackwalls.model.networks.backbones.own_networks import load_checkpoint
 from stackwalls.model.networks.backbones.splitting import logits_of
-from stackwalls.model.networks.behind_a_wall import walled
-from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.backbones.zero_shot import ClassTexts, class_texts
+from stackwalls.model.networks.behind_a_wall import wall_near, walled
+from stackwalls.model.networks.blind_model import WALL_KINDS, BlindModel, WallKind
+from stackwalls.model.networks.curtain import Curtain
 from stackwalls.model.networks.files.checkpoints import load_authors_checkpoint, load_model_file
 from stackwalls.model.networks.files.pretrained import PretrainedFiles, find_pretrained, is_hub_id
-from stackwalls.model.networks.geometry.wall_fitting import fitting_wall
+from stackwalls.model.networks.layered_model import Layer, LayeredModel
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.walled_model import Walled
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
 
-WALLED_PREFIX = "walled:"
-SINK_PREFIX = "sink:"
+WALLED_PREFIX = WALL_KINDS["cut"]
 
 Network: TypeAlias = nn.Module | str | Path | Callable[[], nn.Module]
 """Whatever `find_network` takes."""
 
 
 def is_walled(spec: str) -> bool:
-    """Whether a name is `walled:NAME`, or `sink:NAME` of a vision transformer (see `WallKind`)."""
-    return spec.startswith((WALLED_PREFIX, SINK_PREFIX))
+    """Whether a name is `walled:NAME`, `sink:NAME` or `curtain:NAME` (see `WALL_KINDS`)."""
+    return spec.startswith(tuple(WALL_KINDS.values()))
 
 
-def _vgg16(path: Path, masked: bool) -> BlindModel:
+def _vgg16(path: Path, masked: bool) -> MaskedVGG16:
     if path.suffix != ".safetensors":
         return load_authors_checkpoint(path, masked=masked)
     model = load_model_file(path)
@@ -53,13 +54,14 @@ def _vgg16(path: Path, masked: bool) -> BlindModel:
 MODELS = {"masked-vgg16": "params_vgg16_masked.pt", "baseline-vgg16": "params_vgg16_baseline.pt"}
 """Networks that are loaded from a weights file → the file that the authors published."""
 
-MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16"}
-"""Networks whose weights are in the package → folder in `miniature/`: narrow, trained on drawn animals."""
+MINIATURES = {"mini-masked-vgg16": "masked-vgg16", "mini-baseline-vgg16": "baseline-vgg16", "mini-vit": "vit-mini"}
+"""Networks whose weights are in the package → folder in `miniature/`: small, trained on drawn animals."""
 
-ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], BlindModel]] = {
+ARCHITECTURES: dict[str, Callable[[Mapping[str, Any], PretrainedFiles], LayeredModel]] = {
     "MaskedVGG16": MaskedVGG16.restored,
     "Walled": Walled.restored,
     "WalledTransformer": WalledTransformer.restored,
+    "Curtain": Curtain.restored,
 }
 """Architecture named by a config.json → function that restores it."""
 
@@ -81,17 +83,19 @@ def load_model(
     wall: Wall | str | None = None,
     dataset_wall: Wall | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    layer: Layer | None = None,
     *,
+    classes_as: str | None = None,
     pretrained: bool = True,
-) -> BlindModel:
+) -> LayeredModel:
     """Load the network that a name stands for.
 
     Args:
-        spec: `masked-vgg16`, `baseline-vgg16`, their miniatures `mini-masked-vgg16` and `mini-baseline-vgg16`,
-            `walled:NAME` or, of a vision transformer, `sink:NAME` (see `walled` and `load_backbone`; NAME may be a
-            folder of transformers or `package.module:factory` of one's own classifier, too), a folder that
-            `save_pretrained` wrote, or `user/name[@revision]` on the Hugging Face Hub (see `find_pretrained`), or a
-            `.safetensors` of this package.
+        spec: `masked-vgg16`, `baseline-vgg16`, the miniatures `mini-masked-vgg16`, `mini-baseline-vgg16` and
+            `mini-vit`, `walled:NAME`, of a vision transformer `sink:NAME`, of any network `curtain:NAME` (see `walled`
+            and `load_backbone`; NAME may be `mini-vit`, a folder of this package or of transformers, or
+            `package.module:factory`, too), a folder that `save_pretrained` wrote, `user/name[@revision]` on the Hugging
+            Face Hub (see `find_pretrained`), or a `.safetensors` of this package.
         weights: for the VGG16s: an authors' checkpoint (`.pt`) or a `.safetensors` of this package; for `walled:NAME`:
             a checkpoint of one's own (see `load_checkpoint`).
         wall: the requested wall, as text of an image of `dataset_wall`'s size, or of the network's. A VGG16's follows
@@ -99,21 +103,38 @@ def load_model(
         dataset_wall: if `wall` is None, a walled backbone uses this one, widened to what it can have (`bottom:54`
             becomes `bottom:64`); by default the paper's share at the bottom, in the network's own size.
         class_names: the name of each logit of a walled network, or the file that has them (see `read_label_space`).
+        classes_as: of a CLIP or SigLIP of transformers: the text of a class, with `{}` in the place of its name.
+        layer: the map that is explained (see `LayeredModel.explain_at`); the network's own by default.
         pretrained: whether a walled network has its library's weights; random ones otherwise.
 
     Raises:
-        InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, or there is
-            not a name for each class.
+        InputError: if the name is unknown, the weights are missing or do not fit, the wall does not fit, there is not a
+            name for each class, or there is no such layer.
         RunError: if pretrained weights cannot be loaded.
     """
-    names = read_label_space(class_names).names if isinstance(class_names, str | Path) else class_names
+    model = _loaded(spec, weights, wall, dataset_wall, class_texts(class_names, classes_as), pretrained)
+    if layer is not None:
+        model.explain_at(layer)
+    return model
+
+
+def _loaded(
+    spec: str,
+    weights: str | Path | None,
+    wall: Wall | str | None,
+    dataset_wall: Wall | None,
+    texts: ClassTexts | Sequence[str] | str | Path | None,
+    pretrained: bool,
+) -> LayeredModel:
+    """`load_model`, at the network's own layer."""
+    names = read_label_space(texts).names if isinstance(texts, str | Path) else texts
     if is_walled(spec):
-        kind, _, name = spec.partition(":")
-        backbone = _backbone(name, weights, names, pretrained)
+        kind = next(kind for kind, prefix in WALL_KINDS.items() if spec.startswith(prefix))
+        backbone = _backbone(spec.removeprefix(WALL_KINDS[kind]), kind, weights, names, pretrained)
         if dataset_wall and not isinstance(wall, Wall):
             size = dataset_wall.image_size
-            wall = Wall.parse(wall, None if "@" in wall else size) if wall else fitting_wall(backbone, dataset_wall)
-        network = walled(backbone, wall, kind="sink" if kind == "sink" else "cut")
+            wall = Wall.parse(wall, None if "@" in wall else size) if wall else wall_near(backbone, dataset_wall, kind)
+        network = walled(backbone, wall, kind=kind)
         network.origin = str(weights) if weights is not None else None
         return network
     if not pretrained:
@@ -139,20 +160,28 @@ def load_model(
     return model
 
 
-def _backbone(name: str, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool) -> Backbone:
-    """The backbone behind `walled:`, with the class names that were given."""
+def _backbone(
+    name: str, kind: WallKind, weights: str | Path | None, names: Sequence[str] | None, pretrained: bool
+) -> Backbone:
+    """The backbone behind `walled:` or another kind of wall, with the class names that were given."""
+    texts = names if isinstance(names, ClassTexts) else None
     found: nn.Module | None = model_from(name) if is_import_spec(name) else None
-    if not pretrained and (weights is not None or found is not None):
+    if texts is not None and (found is not None or weights is not None or name in MINIATURES):
+        raise InputError(f"{name} is a classifier already: --classes-as is for CLIP and SigLIP of transformers (hf/…).")
+    if not pretrained and (weights is not None or found is not None or name in MINIATURES):
         raise InputError(f"{WALLED_PREFIX}{name} has weights already: expected either those or random ones.")
     if weights is not None:
-        if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir():
+        if found is not None or name.startswith(HUB_PREFIX) or Path(name).is_dir() or name in MINIATURES:
             raise InputError(f"{WALLED_PREFIX}{name} already includes weights: leave out --weights.")
         return load_checkpoint(name, weights, names)
-    if found is not None:
+    if name in MINIATURES:
+        backbone = replace(load_backbone(f"{HUB_PREFIX}{_miniature_folder(name)}"), name=name)
+    elif found is not None:
         backbone = split_classifier(found)
     else:
-        backbone = load_backbone(f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name, pretrained)
-    if names is None:
+        name = f"{HUB_PREFIX}{name}" if name.startswith((".", "/")) else name
+        backbone = load_backbone(name, pretrained, split=kind != "curtain", texts=texts)
+    if names is None or texts is not None:
         return backbone
     size = backbone.transform.size if backbone.transform else IMAGE_SIZE
     with preserved(backbone.features), torch.no_grad():
@@ -216,7 +245,7 @@ def asked_wall(text: str, network: nn.Module, dataset_wall: Wall | None = None) 
 
 def _pretrained(
     spec: str, weights: str | Path | None, wall: Wall | str | None, folder: Path | None = None
-) -> BlindModel:
+) -> LayeredModel:
     """The network in a folder or on the Hub."""
     if weights is not None:
         raise InputError(f"{spec} already includes weights: leave out --weights.")
@@ -228,7 +257,7 @@ def _pretrained(
     return model
 
 
-def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
+def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> MaskedVGG16:
     """The VGG16 in a weights file."""
     if weights is not None or Path(spec).suffix != ".safetensors":
         raise InputError(
@@ -240,12 +269,15 @@ def _file(spec: str, weights: str | Path | None, wall: Wall | str | None) -> Bli
     return model
 
 
-def _miniature(spec: str, weights: str | Path | None, wall: Wall | str | None) -> BlindModel:
+def _miniature(spec: str, weights: str | Path | None, wall: Wall | str | None) -> LayeredModel:
     """A network of the package, under its command-line name."""
-    folder = Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[spec])))
-    model = _pretrained(spec, weights, wall, folder)
+    model = _pretrained(spec, weights, wall, _miniature_folder(spec))
     model.name, model.origin = spec, f"stackwalls.model.miniature, {MINIATURES[spec]}"
     return model
+
+
+def _miniature_folder(name: str) -> Path:
+    return Path(str(resources.files("stackwalls.model.miniature").joinpath(MINIATURES[name])))
 
 
 def _check_asked(spec: str, model: BlindModel, wall: Wall | str | None) -> None:

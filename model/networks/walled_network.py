@@ -1,4 +1,4 @@
-"""What all networks behind a wall without training share: how they are named, restored and saved."""
+"""What all networks of a library behind a wall share: how they are named, restored and saved."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,58 +9,71 @@ from torch import nn
 
 from stackwalls.model.errors import InputError
 from stackwalls.model.networks.backbones.backbone import Backbone
-from stackwalls.model.networks.backbones.names import from_blueprint, load_backbone
-from stackwalls.model.networks.backbones.own_networks import load_weights, reclassified, reclassified_weights
-from stackwalls.model.networks.blind_model import BlindModel
-from stackwalls.model.networks.files.pretrained import (
-    WEIGHTS_NAME,
-    Pretrained,
-    PretrainedFiles,
-    check_sha256,
-    check_wall,
-)
-from stackwalls.model.networks.files.weights import read_safetensors, state_sha256
+from stackwalls.model.networks.backbones.names import configured_backbone, from_blueprint
+from stackwalls.model.networks.backbones.own_networks import reclassified, reclassified_weights
+from stackwalls.model.networks.blind_model import WALL_KINDS, WallKind
+from stackwalls.model.networks.files.pretrained import Pretrained, PretrainedFiles, check_wall
+from stackwalls.model.networks.files.weights import halved, state_sha256
+from stackwalls.model.networks.layered_model import LayeredModel
 from stackwalls.model.preprocessing import Transform
-from stackwalls.model.wall import Wall
+from stackwalls.model.wall import IMAGE_SIZE, Wall
+
+CURTAIN_DERIVATION = "the forward pass replaces these pixels by the mean color before the network runs"
 
 
-class WalledNetwork(BlindModel, Pretrained):
-    """A pretrained network behind a wall (see `walled`): its name, weights, classes and configuration.
+class WalledNetwork(LayeredModel, Pretrained):
+    """A library's network behind a wall (see `walled`): its name, weights, classes and configuration.
 
     Attributes:
-        map_wall: the dead zone in cells of the map.
+        image_size: height and width of the images, in pixels.
+        map_wall: the dead zone in cells of the last map; None without a wall, and behind a curtain, which needs none.
         stitched: the map passes it.
         settings: what else its configuration says, by the names of the constructor's arguments.
     """
 
-    map_wall: Wall
+    map_wall: Wall | None = None
     settings: Mapping[str, Any] = {}
-    wall_kind = "cut"
     _file_names: Mapping[str, str]
 
-    def __init__(self, backbone: Backbone, wall: Wall) -> None:
+    def __init__(self, backbone: Backbone, wall: Wall | None, kind: WallKind = "cut") -> None:
         super().__init__()
-        self.name = f"walled:{backbone.name}"
+        if kind not in WALL_KINDS:
+            raise InputError(f"Expected the kind of the wall to be {' or '.join(WALL_KINDS)}, but got {kind!r}.")
+        self.wall_kind: WallKind = kind
+        self.name = f"{WALL_KINDS[kind]}{backbone.name}" if wall else backbone.name
         self._backbone, self.library_weights, self._blueprint = backbone.name, backbone.weights, backbone.blueprint
         self.mean, self.std, self.class_names = backbone.mean, backbone.std, backbone.class_names
-        self.transform = _resized(backbone.transform, wall.image_size)
+        usual = backbone.transform.size if backbone.transform else IMAGE_SIZE
+        self.image_size = wall.image_size if wall else usual
+        self.transform = _resized(backbone.transform, self.image_size)
         self.stitched = nn.Dropout(0.0)  # the identity, and a layer that captum's LRP knows
         self._wall = wall
 
     @property
-    def wall(self) -> Wall:
-        """The dead zone in pixels."""
+    def wall(self) -> Wall | None:
+        """The dead zone in pixels; None for a transformer that sees the whole image."""
         return self._wall
 
     @property
-    def target_layer(self) -> nn.Module:
+    def target_layer(self) -> nn.Module | None:
         """The map of the whole image."""
         return self.stitched
 
     def derive_wall(self) -> Wall | None:
-        """The pixels under the cells of the map that the head does not read."""
-        stride = self.wall.image_size // self.map_wall.image_size
-        return Wall(tuple(box.scaled(stride) for box in self.map_wall.boxes), self.wall.image_size)
+        """The pixels under the cells of the map that the head does not read, or behind the curtain."""
+        if self.map_wall is None:
+            return self.wall if self.wall_kind == "curtain" else None
+        stride = self.image_size // self.map_wall.image_size
+        return Wall(tuple(box.scaled(stride) for box in self.map_wall.boxes), self.image_size)
+
+    def curtained(self, images: torch.Tensor) -> torch.Tensor:
+        """`(N, 3, H, W)` normalized images, behind a curtain with the mean color, 0, in place of the dead pixels."""
+        if self.wall is None or self.wall_kind != "curtain":
+            return images
+        images = images.clone()
+        for box in self.wall.boxes:
+            images[(..., *box.slices)] = 0
+        return images
 
     def pretrained_config(self) -> dict[str, Any]:
         """What makes the network again: names of the backbone and its weights, or its architecture, classes and images.
@@ -74,7 +87,7 @@ class WalledNetwork(BlindModel, Pretrained):
             return {
                 "backbone": self._backbone,
                 "weights": self.library_weights,
-                "wall": str(self.wall),
+                "wall": None if self.wall is None else str(self.wall),
                 **self.settings,
                 "weights_sha256": self._weights_sha256(),
             }
@@ -86,7 +99,7 @@ class WalledNetwork(BlindModel, Pretrained):
         return {
             **self._blueprint,
             "weights": None,
-            "wall": str(self.wall),
+            "wall": None if self.wall is None else str(self.wall),
             "class_names": None if self.class_names is None else list(self.class_names),
             "transform": self.transform.to_dict(),
             "mean": list(self.mean),
@@ -112,7 +125,7 @@ class WalledNetwork(BlindModel, Pretrained):
             mean=self.mean,
             std=self.std,
         )
-        made = type(self)(backbone, self.wall, **self.settings)
+        made = type(self)(backbone, self._wall, **self.settings)
         made.load_state_dict(reclassified_weights(made, self))
         return made
 
@@ -128,7 +141,7 @@ class WalledNetwork(BlindModel, Pretrained):
         if self.library_weights is not None:
             return None
         state = self.state_dict()
-        return {name: state[key] for key, name in self._file_names.items()}
+        return halved({name: state[key] for key, name in self._file_names.items()})
 
     @classmethod
     def restored(cls, config: Mapping[str, Any], files: PretrainedFiles) -> Self:
@@ -138,39 +151,16 @@ class WalledNetwork(BlindModel, Pretrained):
             InputError: if the weights are not those that config.json names, or belong to another network.
             RunError: if they cannot be loaded.
         """
-        name, weights = config["backbone"], config["weights"]
-        own = weights is None
-        backbone = _with_own_weights(config, files) if own else load_backbone(name, weights=weights)
-        settings = {key: config[key] for key in cls.settings}
-        model = cls(backbone, Wall.parse(config["wall"]), **settings).eval()
+        weights, wall = config["weights"], config["wall"]
+        settings = {key: config[key] for key in cls.settings if key in config}
+        model = cls(configured_backbone(config, files), Wall.parse(wall) if wall else None, **settings).eval()
         check_wall(model.derive_wall(), config, files)
-        if not own and model._weights_sha256() != config["weights_sha256"]:
+        if weights is not None and model._weights_sha256() != config["weights_sha256"]:
             raise InputError(
-                f"The weights {weights} of {name} differ from those that config.json "
+                f"The weights {weights} of {config['backbone']} differ from those that config.json "
                 f"of {files.name} names: install the versions it was made with."
             )
         return model
-
-
-def _with_own_weights(config: Mapping[str, Any], files: PretrainedFiles) -> Backbone:
-    """The backbone of a config.json whose weights are beside it.
-
-    Raises:
-        InputError: if they are not those that it describes, or belong to another network.
-    """
-    path = files.fetch(WEIGHTS_NAME)
-    state = read_safetensors(path)  # before it is hashed: a file of any size may be there
-    check_sha256(path, config, files)
-    backbone = from_blueprint(config)
-    load_weights(backbone, path, state)
-    names = config.get("class_names")
-    return replace(
-        backbone,
-        class_names=None if names is None else tuple(names),
-        transform=Transform(**config["transform"]),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
-    )
 
 
 def _resized(transform: Transform | None, size: int) -> Transform:

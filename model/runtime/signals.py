@@ -67,3 +67,15 @@ def ignore_signals(_worker: int) -> None:
     """Ignore Ctrl-C and SIGTERM, which reach all processes at once, in one that ends when its parent is gone."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def handlers_kept() -> Iterator[None]:
+    """Put back the handlers of Ctrl-C and SIGTERM, which a library may replace inside."""
+    may_set = threading.current_thread() is threading.main_thread()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)} if may_set else {}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

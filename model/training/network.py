@@ -1,4 +1,4 @@
-"""The network during training: of a plain MaskedVGG16 or walled network, only what reaches the logits is computed."""
+"""The network during training: of a masked VGG16 or a CNN behind a wall, only what reaches the logits is computed."""
 
 import os
 import shutil
@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from stackwalls.model.networks.attention.walled_transformer import WalledTransformer
 from stackwalls.model.networks.geometry.seen_rows import seen_map, seen_pixel_rows
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.walled_model import Walled, joined
+from stackwalls.model.networks.walled_network import WalledNetwork
 
 
 class SeededDropout(nn.Module):
@@ -46,8 +48,9 @@ class SeededDropout(nn.Module):
 class TrainingNetwork(nn.Module):
     """uint8 images to logits, for training and validation, of what the network can see alone.
 
-    The wall holds by construction twice: the head reads nothing of the dead zone, and the dead pixels are cut off
-    before the first layer. A masked VGG16 runs on the rows that reach its head, a walled network on the seen pieces.
+    The wall of a CNN holds by construction twice: the head reads nothing of the dead zone, and the dead pixels are cut
+    off before the first layer. A masked VGG16 runs on the rows that reach its head, a walled CNN on the seen pieces. A
+    transformer runs as a whole, on all its tokens; behind a sink, the keys there follow the weights in every step.
     Layers with running statistics (batch norm) use and keep those that they have: then a logit follows from its image
     alone, whatever else is in the batch, so that it is divided among parts and processes as one likes.
 
@@ -61,16 +64,19 @@ class TrainingNetwork(nn.Module):
         rows: pixel rows from the top that are read; the images may have more.
     """
 
-    def __init__(self, model: MaskedVGG16 | Walled, dropout: float, compiled: bool = False) -> None:
+    def __init__(self, model: MaskedVGG16 | WalledNetwork, dropout: float, compiled: bool = False) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
+        self.size = self.rows = model.image_size
         if isinstance(model, MaskedVGG16):
-            self.size, self.rows = model.image_size, seen_pixel_rows(model)
+            self.rows = seen_pixel_rows(model)
             layers = [SeededDropout(dropout) if isinstance(layer, nn.Dropout) else layer for layer in model.classifier]
             self.dense: nn.Module = nn.Sequential(nn.Flatten(), *layers)  # shares the model's layers
-        else:
-            self.size, self.rows = model.wall.image_size, max(box.bottom for box in model.wall.seen)
+        elif isinstance(model, Walled):
+            self.rows = max(box.bottom for box in model.wall.seen)
             self.dense = model.pooled_head
+        else:
+            self.dense = nn.Identity()
         self._map = torch.compile(_seen_map) if compiled else _seen_map
         self.mean = nn.Buffer(255 * torch.tensor(model.mean).view(1, 3, 1, 1), persistent=False)
         self.std = nn.Buffer(255 * torch.tensor(model.std).view(1, 3, 1, 1), persistent=False)
@@ -101,11 +107,18 @@ class TrainingNetwork(nn.Module):
         return logits
 
 
-def _seen_map(model: MaskedVGG16 | Walled, images: torch.Tensor) -> torch.Tensor:
-    """What the head reads of the map, from the rows of `(N, 3, rows, size)` normalized images that can matter."""
+def _seen_map(model: MaskedVGG16 | WalledNetwork, images: torch.Tensor) -> torch.Tensor:
+    """What `dense` gets, from the rows of `(N, 3, rows, size)` normalized images that can matter.
+
+    It is what the head reads of the map, or all that a transformer gives.
+    """
     if isinstance(model, MaskedVGG16):
         return seen_map(model, images)
-    return joined([model.extractor(images[(..., *box.slices)]) for box in model.wall.seen])
+    if isinstance(model, Walled):
+        return joined([model.extractor(images[(..., *box.slices)]) for box in model.wall.seen])
+    keys = model.sink_keys() if isinstance(model, WalledTransformer) and model.wall_kind == "sink" else None
+    logits: torch.Tensor = model(images, keys)
+    return logits
 
 
 def compiles(device: torch.device) -> bool:

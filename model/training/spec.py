@@ -136,7 +136,8 @@ _TINY = Recipe(
 )
 
 VGG16S = ("masked-vgg16", "baseline-vgg16")
-"""Networks that are made here where they start from random weights."""
+VIT_MINI = "vit-mini"
+"""The networks that are made here, without a wall around them: the VGG16s if there are no weights to start from."""
 
 RECIPES: dict[str, Recipe] = {
     # section 3.1 of Taimeskhanov, Sicre, Garreau 2024 has no numbers: they are those of the authors' training script
@@ -180,7 +181,8 @@ class TrainingSpec:
     Attributes:
         recipe: how the network is trained.
         network: what is trained, as `load_model` takes it: `masked-vgg16` or `baseline-vgg16` (with random weights
-            unless `weights` are given), `walled:NAME`, a model folder, or `user/name` on the Hub.
+            unless `weights` are given), `walled:NAME`, `sink:NAME`, a model folder, or `user/name` on the Hub; or
+            `vit-mini`, a small vision transformer without a wall, with random weights.
         seed: of random weights, the order, the crops and the dropout.
         weights: a checkpoint to start from; see `load_model`.
         wall: of a walled network; by default the paper's share of the image, widened to fit.
@@ -203,8 +205,12 @@ class TrainingSpec:
         check_seed(self.seed)
         if not self.pretrained and not (self.is_walled and self.weights is None):
             raise InputError(
-                "Starting from scratch is for walled:NAME without weights of one's own: a VGG16 without weights does "
-                "so anyway."
+                "Starting from scratch is for walled:NAME without weights of one's own: a VGG16 without weights and "
+                f"{VIT_MINI} do so anyway."
+            )
+        if self.network == VIT_MINI and (self.weights, self.wall) != (None, None):
+            raise InputError(
+                f"{VIT_MINI} has no wall and starts from random weights: take walled:{VIT_MINI} for another start."
             )
         if self.wall is not None and not self.is_walled:
             raise InputError(
@@ -214,7 +220,7 @@ class TrainingSpec:
     @property
     def is_walled(self) -> bool:
         """Whether the network is made walled here."""
-        return self.network.startswith("walled:")
+        return self.network.startswith(("walled:", "sink:"))
 
     @property
     def is_new_vgg16(self) -> bool:

@@ -1,4 +1,4 @@
-"""Training of a VGG16 or a walled network, from the first step or a checkpoint to the certified network."""
+"""Training of a classifier, from the first step or a checkpoint to the certified network."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.networks.attention.walled_transformer import WalledTransformer
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.registry import load_model
 from stackwalls.model.networks.walled_model import Walled
+from stackwalls.model.networks.walled_network import WalledNetwork
 from stackwalls.model.preprocessing import Transform
 from stackwalls.model.runtime.device import memory_errors
 from stackwalls.model.training.batch_order import BatchOrder
@@ -130,8 +132,6 @@ class _Training(StepLoop):
             raise InputError(f"{self.folder} already holds a training. Add --resume, or choose another folder.")
         torch.manual_seed(self.spec.seed)
         model, start = starting_network(self.spec, self.data)
-        if self.running.half and isinstance(model, Walled):
-            raise InputError("The weights of a walled network are not rounded to 16 bits: leave out --half.")
         facts = {"seed": self.spec.seed, "recipe": self.recipe.to_dict(), "precision": self.accelerator.mixed_precision}
         self.described = {**start, **facts, "data": self.data.to_dict()}
         found = self.find_checkpoint() if resume else None
@@ -142,17 +142,19 @@ class _Training(StepLoop):
         config = {name: str(v) if isinstance(v, list) else v for name, v in self.recipe.to_dict().items()}
         self.accelerator.init_trackers("stackwalls", config)
 
-    def _is_calibrated(self, model: MaskedVGG16 | Walled) -> bool:
+    def _is_calibrated(self, model: MaskedVGG16 | WalledNetwork) -> bool:
         """Whether the first weights are fitted to training images."""
         if isinstance(model, Walled):  # its statistics, which training keeps, say nothing yet
             return not self.spec.pretrained
-        return self.spec.is_new_vgg16 and self.recipe.initialisation == "calibrated"
+        return isinstance(model, MaskedVGG16) and self.spec.is_new_vgg16 and self.recipe.initialisation == "calibrated"
 
-    def _network_of(self, model: MaskedVGG16 | Walled, calibrated: bool) -> TrainingNetwork:
+    def _network_of(self, model: MaskedVGG16 | WalledNetwork, calibrated: bool) -> TrainingNetwork:
         """The network on its device, with first weights that follow from the seed and the data."""
         device, compiled = self.accelerator.device, self.running.compile
         if compiled is None:
             compiled = isinstance(model, MaskedVGG16) and compiles(device)
+        if compiled and isinstance(model, WalledTransformer):
+            raise InputError("The attention behind a wall cannot be compiled: leave out --compile.")
         network = TrainingNetwork(model, self.recipe.dropout, compiled)
         if calibrated:
             order = BatchOrder(self.order.size, self.order.batch_size, self.order.seed)  # the same in every process
@@ -233,6 +235,6 @@ class _Training(StepLoop):
         if not self.first:
             return None
         best, device = self.progress.best or {}, self.accelerator.device
-        model = cast("MaskedVGG16 | Walled", load_model(str(self.folder / BEST)))
+        model = cast("MaskedVGG16 | WalledNetwork", load_model(str(self.folder / BEST)))
         transform, half = self._transform(), self.running.half
         return measure_outcome(model, self.data, self.described, best, device, transform=transform, half=half)

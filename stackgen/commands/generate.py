@@ -24,16 +24,21 @@ All are drawn, or those of --classes. The folder grows with nouns that are added
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of
 from stackwalls.stackgen.commands._nouns import add_nouns, parse_nouns
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
+    from stackwalls.model import Cluster
     from stackwalls.stackgen.diffusion import Placement, TextToImage
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
+    from stackwalls.stackgen.generation.image_workers import Tools
     from stackwalls.stackgen.localising.localizer import Localizer
 
 _CLASSES = 100
@@ -71,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--dtype", metavar="TYPE", help="float32, bfloat16 or float16 (default: the best that the device supports)")
     add("--offload", metavar="HOW", help="none, model or sequential (default: chosen by the GPU's free memory)")
     add("--redo-rejected", action="store_true", help="make new attempts for images rejected in `stackgen review`")
+    add_cluster(parser)
     options.add_out(parser, "dataset folder to write", "stack-gen")
     options.add_shared(parser, json="the result")
 
@@ -80,9 +86,11 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.model import Launch, find_device
     from stackwalls.stackgen.generation.generating import generate
 
-    launch = Launch.of()
+    cluster = cluster_of(args)
+    launch = Launch() if cluster else Launch.of()
     asked = _asked(args)
-    spec, placement, localizer = _found(args, asked, str(find_device("auto", launch.local_rank)))
+    spec, placement, localizer = _found(args, asked, str(find_device("auto", launch.local_rank)), cluster)
+    tools = None if cluster is None else _WorkersTools(spec, localizer.name, args.offload, cluster.device)
     if launch.rank == 0:
         _warn(spec, asked.classes if args.classes else 0)
     with options.plain_warnings():
@@ -95,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
             launch=launch,
             redo=args.redo_rejected,
             progress=True,
+            remote=None if cluster is None or tools is None else (cluster, tools),
         )
     if manifest is not None:
         options.print_set(args, manifest, _lines(args.out, manifest))
@@ -138,18 +147,49 @@ def _sizes(size: str | None, frame: str | None) -> tuple[int | None, int | None,
     return None, *(parse_size(asked) if asked else (None, None))
 
 
-def _found(args: argparse.Namespace, asked: GenerateSpec, device: str) -> tuple[GenerateSpec, Placement, Localizer]:
-    """Find the model and the localizer, and complete the spec with them."""
+@dataclass(frozen=True)
+class _WorkersTools:
+    """Loads what a worker of a cluster draws and looks with."""
+
+    spec: GenerateSpec
+    localizer: str
+    offload: str | None
+    device: str
+
+    def __call__(self) -> Tools:
+        from stackwalls.stackgen.diffusion import TextToImage
+        from stackwalls.stackgen.generation.image_workers import Tools
+        from stackwalls.stackgen.localising.zero_shot import load_localizer
+
+        spec, placement = self.spec, _placed(self.device, None, self.spec.dtype)
+        how: dict[str, Any] = {"offload": self.offload, "compiled": spec.compiled, "attention": spec.attention}
+        frames = TextToImage.load(spec.model, spec.call, placement, **how)
+        return Tools(frames, load_localizer(self.localizer, placement.device), placement.hardware)
+
+
+def _placed(device: str, wanted: str | None, forced: str | None) -> Placement:
+    """Where the model runs in this process."""
+    from stackwalls.model import find_device
+    from stackwalls.stackgen.diffusion import place
+
+    return place(str(find_device(device)), wanted, forced)
+
+
+def _found(
+    args: argparse.Namespace, asked: GenerateSpec, device: str, cluster: Cluster | None
+) -> tuple[GenerateSpec, Placement, Localizer]:
+    """Find the model and the localizer, and complete the spec with them; on a cluster, the device is the workers'."""
     from dataclasses import replace
 
-    from stackwalls.stackgen.diffusion import complete_call, find_model, place
+    from stackwalls.stackgen.diffusion import complete_call, find_model
     from stackwalls.stackgen.localising.zero_shot import load_localizer
 
-    source = find_model(args.preset, args.model, args.revision, device)
+    source = find_model(args.preset, args.model, args.revision, cluster.device if cluster else device)
     preset, synsets = source.preset, source.synsets
-    placement = place(device, preset.dtype if preset else None, args.dtype)
+    placed = partial(_placed, cluster.device if cluster else device, preset.dtype if preset else None, args.dtype)
+    placement = placed() if cluster is None or cluster.device == "cpu" else cluster.once(placed)
     name = args.localizer or (preset.localizer if preset else "owlv2")
-    localizer = load_localizer(name, device)
+    localizer = load_localizer(name, "cpu" if cluster else device)
     spec = replace(
         asked,
         model=source,

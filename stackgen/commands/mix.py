@@ -45,6 +45,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of
 
 if TYPE_CHECKING:
     from stackwalls.hub_cards import Manifest
@@ -95,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name and address (default: ImageNet's for ImageNet; otherwise none, and the set cannot be published)",
     )
     add("--workers", type=int, metavar="N", help="threads (default: one per core); same result")
+    add_cluster(parser)
     options.add_out(parser, "dataset folder to write")
     options.add_shared(parser, overwrite="finished STACK-MIX set", json="the result")
 
@@ -105,6 +107,9 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.model import InputError
     from stackwalls.stackmix import mix, redo_rejected
 
+    cluster = cluster_of(args)
+    if cluster is not None and (args.workers is not None or args.redo_rejected or args.recipe is not None):
+        raise InputError("--ray makes a new set: leave it out with --recipe, --redo-rejected or --workers.")
     if args.recipe is not None:
         return _rebuild(args)
     if args.source is None:
@@ -119,7 +124,8 @@ def run(args: argparse.Namespace) -> int:
             options.say(_what_changed(args.out, redone))
             manifest = redone.manifest
         else:
-            manifest = mix(spec, args.out, workers=args.workers, progress=True, overwrite=args.overwrite)
+            how = options.values(args, "workers", "overwrite")
+            manifest = mix(spec, args.out, **how, progress=True, cluster=cluster)
         if license is not None and manifest.inputs.get("licence") != str(license):
             manifest = state_license(args.out, license)
     options.print_set(args, manifest, _lines(args.out, manifest))

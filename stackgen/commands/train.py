@@ -1,11 +1,13 @@
-"""Train or fine-tune a network behind a wall on your own images: the masked VGG16, its baseline, or a walled one.
+"""Train or fine-tune a network behind a wall on your own images: the masked VGG16, a walled CNN or transformer.
 
   stackgen train --data my-images --network walled:tf_efficientnet_lite0 --size 128 --out mine
   stackgen train --data my-images --network walled:resnet18 --from-scratch --size 128 --out mine
+  stackgen train --data my-images --network sink:timm/vit_tiny_patch16_224 --out mine
   stackgen train --data my-images --network masked-vgg16 --weights params_vgg16_masked.pt --out mine
   stackgen train --data ILSVRC/imagenet-1k --masked --out masked-vgg16
   stackgen train --data drawn --classes 24 --recipe tiny --masked --out tiny-masked
   stackgen train --data drawn --classes 100 --recipe mini --masked --out mini-masked
+  stackgen train --data drawn --classes 100 --recipe tiny --batch-size 32 --network vit-mini --out vit-mini
   stackgen train --curves tiny-masked tiny-baseline --out curves.png
   accelerate launch --num_processes 8 -m stackwalls.stackgen train --data …
 
@@ -30,7 +32,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 import stackwalls.stackgen.commands._options as options
-from stackwalls.model.training.spec import RECIPES, VGG16S, Recipe, Running, find_recipe
+from stackwalls.model.training.spec import RECIPES, VGG16S, VIT_MINI, Recipe, Running, find_recipe
 from stackwalls.stackgen.commands._settings import add_field_arguments, given_fields
 
 if TYPE_CHECKING:
@@ -70,14 +72,15 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
     networks.add_argument(
         "--network",
         metavar="NAME",
-        help=f"what to train: {masked} or {baseline} (random weights, or --weights), walled:NAME with a backbone of "
-        "torchvision, timm or transformers (its library's weights, --weights or --from-scratch), or a model folder",
+        help=f"what to train: {masked} or {baseline} (random weights, or --weights); walled:NAME with a backbone of "
+        "torchvision, timm or transformers, or sink:NAME with a vision transformer (its library's weights, --weights "
+        f"or --from-scratch); {VIT_MINI}, a small one without a wall (random weights); or a model folder",
     )
     for flag, name, what in (("--masked", masked, "54 dead pixel rows"), ("--baseline", baseline, "without a wall")):
         shown = f"as --network {name}: {what}"
         networks.add_argument(flag, dest="network", action="store_const", const=name, help=shown)
     add("--weights", type=Path, metavar="FILE", help="checkpoint to start from; a classifier of others is replaced")
-    add("--from-scratch", action="store_true", help="start walled:NAME from random weights")
+    add("--from-scratch", action="store_true", help="start walled:NAME or sink:NAME from random weights")
     add("--wall", metavar="WALL", help="wall of walled:NAME (default: the paper's share at the bottom, widened to fit)")
     add("--size", type=options.image_size, metavar="N", help="image size in pixels (default: what the network takes)")
 

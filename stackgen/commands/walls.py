@@ -13,14 +13,18 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import stackwalls.stackgen.commands._layers as layers
 import stackwalls.stackgen.commands._options as options
+from stackwalls.stackgen.commands._cluster import add_cluster, cluster_of
+from stackwalls.stackgen.commands._network import add_class_names
 
 if TYPE_CHECKING:
     from stackwalls.evaluate import Results
-    from stackwalls.model import BlindModel, Wall
+    from stackwalls.model import BlindModel, Cluster, Wall
 
 _OURS = re.compile(r"walls\.(txt|md|csv)|(top|bottom|left|right|rows|columns|box)(-\d+)+(\+[a-z]+(-\d+)+)*(@\d+)?")
 
@@ -45,11 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown = " ".join(_usual_walls(None))
     walls = f"such as box:64:64:160:160 or bottom:64+left:32 (default {shown}, or as much of another size)"
     options.add_shared(parser, weights="")
-    options.add_class_names(parser)
+    add_class_names(parser)
+    layers.add_layer(parser)
     add("--walls", nargs="+", metavar="WALL", help=f"the walls, {walls}")
     add("--size", type=options.image_size, metavar="N", help="height and width of the images in pixels (default 224)")
     seven = f"these seven, ScoreCAM on {_SCORE_CAM_IMAGES} images per wall"
     options.add_shared(parser, method=seven, batch_size="", device="", seed="the classes and pairs")
+    add_cluster(parser)
     options.add_out(parser, "output folder")
     options.add_shared(parser, overwrite="results", json="the table")
 
@@ -59,9 +65,10 @@ def run(args: argparse.Namespace) -> int:
     from stackwalls.evaluate.checks import WallTable
     from stackwalls.model import check_output_folder, disk_errors, write_whole
 
+    cluster = cluster_of(args)
     names = {path.name for path in args.out.iterdir()} if args.out.is_dir() else set()
     check_output_folder(args.out, {name for name in names if _OURS.fullmatch(name)}, "the table")
-    table = WallTable.of(_evaluated(args) if args.results is None else _loaded(args.results))
+    table = WallTable.of(_evaluated(args, cluster) if args.results is None else _loaded(args.results))
     with disk_errors(args.out):
         args.out.mkdir(parents=True, exist_ok=True)
         for name, text in (("txt", table.text()), ("md", table.markdown()), ("csv", table.csv())):
@@ -87,7 +94,7 @@ def _loaded(folders: Sequence[Path]) -> dict[Wall, Results]:
     return found
 
 
-def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
+def _evaluated(args: argparse.Namespace, cluster: Cluster | None) -> dict[Wall, Results]:
     """The results behind each wall, from the source; a wrong call is reported before anything is written."""
     from stackwalls.evaluate import EvaluationSpec, Subject
     from stackwalls.evaluate.adapters import as_explainer, named_methods
@@ -95,7 +102,7 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
 
     if not is_walled(args.model):
         several = "Only a walled backbone can be evaluated behind several walls"
-        raise InputError(f"{several}: expected walled:NAME, not {args.model}.")
+        raise InputError(f"{several}: expected walled:NAME, sink:NAME or curtain:NAME, not {args.model}.")
     methods, limits = options.parse_methods(args.methods)
     named = named_methods(methods)
     if methods is None:
@@ -107,13 +114,14 @@ def _evaluated(args: argparse.Namespace) -> dict[Wall, Results]:
         subject = Subject.of(_network(args, wall))
         for name, method in named.items():
             as_explainer(name, method, subject)
-    return {wall: _results(args, wall, methods, limits) for wall in walls}
+    with nullcontext() if cluster is None else cluster.connected():
+        return {wall: _results(args, wall, methods, limits, cluster) for wall in walls}
 
 
 def _network(args: argparse.Namespace, wall: Wall) -> BlindModel:
     from stackwalls.model import load_model
 
-    return load_model(args.model, args.weights, wall, class_names=args.class_names)
+    return load_model(args.model, args.weights, wall, **options.values(args, "class_names", "classes_as", "layer"))
 
 
 def _usual_walls(size: int | None) -> list[str]:
@@ -121,7 +129,13 @@ def _usual_walls(size: int | None) -> list[str]:
     return [wall.format(depth, 2 * depth) for wall in _WALLS]
 
 
-def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, limits: dict[str, int]) -> Results:
+def _results(
+    args: argparse.Namespace,
+    wall: Wall,
+    methods: list[str] | None,
+    limits: dict[str, int],
+    cluster: Cluster | None,
+) -> Results:
     """The results behind one wall: existing ones of the same run, or new ones."""
     from stackwalls.evaluate import evaluate
     from stackwalls.model import find_device
@@ -130,11 +144,12 @@ def _results(args: argparse.Namespace, wall: Wall, methods: list[str] | None, li
     folder = args.out / str(wall).replace(":", "-")
     asked = options.values(args, "source", "classes", "seed", "labels", "label_space", "animals")
     spec = MixSpec(wall=wall, **asked)
-    mix(spec, folder / "stack-mix", progress=True)
+    mix(spec, folder / "stack-mix", progress=True, cluster=cluster)
     return evaluate(
-        _network(args, wall).to(find_device(args.device)),
+        _network(args, wall).to("cpu" if cluster else find_device(args.device)),
         folder / "stack-mix",
         methods,
+        cluster=cluster,
         limits=limits,
         out=folder / "results",
         provenance={"command": "stackgen walls"},

@@ -1,6 +1,6 @@
 """Make a STACK-GEN set: images → attempts → records → dataset folder, in any number of processes."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from stackwalls.hub_cards import (
     read_decisions,
     rejected_images,
 )
-from stackwalls.model import InputError, Launch
+from stackwalls.model import Cluster, InputError, Launch
 from stackwalls.stackgen.diffusion import FrameMaker
 from stackwalls.stackgen.generation.attempts import (
     Attempts,
@@ -30,6 +30,7 @@ from stackwalls.stackgen.generation.attempts import (
     summarize,
 )
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, grows, work_items
+from stackwalls.stackgen.generation.image_workers import Tools, made_on
 from stackwalls.stackgen.localising.localizer import Localizer
 
 # packages that a set's images depend on, besides those of every folder
@@ -46,6 +47,7 @@ def generate(
     launch: Launch | None = None,
     redo: bool = False,
     progress: bool = False,
+    remote: tuple[Cluster, Callable[[], Tools]] | None = None,
 ) -> Manifest | None:
     """Make this process's share of a set, and finish the folder if nothing else is missing.
 
@@ -62,6 +64,7 @@ def generate(
         launch: this process's share; the launcher's environment by default.
         redo: make new attempts for the images that were rejected in review.
         progress: show a progress bar on stderr.
+        remote: a cluster whose workers make the images, instead of this process, and what each of them loads.
 
     Returns:
         The manifest of the finished folder; None if other processes still have something to do.
@@ -91,14 +94,27 @@ def generate(
 
         missing = [item for item in mine if not is_done(known(item), spec.attempts)]
         if missing:
-            attempts = Attempts(spec, frames(), localizer, hardware, write)
-            todo = ((item, known(item)) for item in missing)
-            _work(attempts.run(todo), spec, len(mine), len(missing), progress and launch.rank == 0)
+            if remote is None:
+                attempts = Attempts(spec, frames(), localizer, hardware, write)
+                made = attempts.run((item, known(item)) for item in missing)
+            else:
+                cluster, tools = remote
+                groups = ([(item, known(item)) for item in group] for group in _groups(items, missing, spec.batch_size))
+                made = made_on(cluster, spec, tools, groups, write)
+            _work(made, spec, len(mine), len(missing), progress and launch.rank == 0)
         return folder.finish(
             [item.image_id for item in items],
             inputs=lambda: summarize(map(known, items), spec.attempts),
             requested=len(items),
         )
+
+
+def _groups(items: Sequence[WorkItem], missing: Collection[WorkItem], size: int) -> Iterator[list[WorkItem]]:
+    """What is missing of each `size` images in a row: the same images share a call, whatever was done before."""
+    wanted = set(missing)
+    for start in range(0, len(items), size):
+        if group := [item for item in items[start : start + size] if item in wanted]:
+            yield group
 
 
 def _open(spec: GenerateSpec, out: Path, launch: Launch, redo: bool) -> FolderWriter:

@@ -1,5 +1,6 @@
 """The checks on datasets: twins, stages, signs, several walls."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,9 +92,20 @@ def test_several_walls_in_one_table() -> None:
     assert table.methods == ("GradCAM", "HiResCAM")
     means = [found.per_image.query("method == 'GradCAM'")["mu"].mean() / wall.chance for wall, found in results.items()]
     assert table.worst("GradCAM") == pytest.approx(max(means))
-    assert len(table.text().splitlines()) == len(METHODS) - 3
+    assert len(table.text().splitlines()) == len(METHODS) - 3 + 2
+    assert table.text().endswith(
+        "The wall is a cut: the two sides do not meet inside the network. Do not compare with other kinds of walls.\n"
+    )
     assert len(table.csv().splitlines()) == 9
     with pytest.raises(InputError, match=r"were judged by bottom:64"):
         WallTable.of({Wall.parse("top:64"): results[Wall.parse("bottom:64")]})
+    first = next(iter(results))
+    other = replace(results[first], run={**results[first].run, "wall_kind": "sink"})
+    with pytest.raises(InputError, match=r"walls of different kinds \(cut, sink\): combine one"):
+        WallTable.of({**results, first: other})
+    other = results[Wall.parse("top:64")]
+    other = replace(other, run={**other.run, "model": "curtain:mine"})
+    with pytest.raises(InputError, match=r"of walled:\w+, curtain:mine: expected one network behind all walls"):
+        WallTable.of({**results, other.wall: other})
     with pytest.raises(InputError, match="at least one wall"):
         WallTable.of({})

@@ -67,7 +67,8 @@ def test_walls_on_every_side(
     printed = json.loads(capsys.readouterr().out)
     shown = [(row["method"], row["wall"], row["mu_mean"]) for row in printed["table"]]
     assert shown == [(line["method"], line["wall"], pytest.approx(float(line["mu_mean"]))) for line in lines]
-    note, _ = printed["notes"]  # the other says that the logits are not all classes
+    kind, note, _ = printed["notes"]  # the other says that the logits are not all classes
+    assert kind.startswith("The wall is a cut: ")
     assert note.startswith("The images of stack-mix are drawn by this software")
     assert note in (tmp_path / "walls.md").read_text()
     assert note in (tmp_path / "walls.txt").read_text()

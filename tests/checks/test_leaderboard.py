@@ -87,6 +87,18 @@ def test_networks_are_ranked_apart_and_images_and_runs_are_told_apart(results: t
     assert '<a href="../results/theirs/%3Ci%3E.json">theirs/&lt;i&gt;.json</a>' in page
 
 
+def test_kinds_of_walls_are_ranked_apart(results: tuple[Results, Path]) -> None:
+    score = scores_of(results[0])[0]
+    assert score.wall_kind == "cut"
+    page = render_leaderboard([replace(score, wall_kind=kind) for kind in ("sink", "cut")])
+    assert re.findall('<p class="soft">Its wall is a (.*?):', page) == ["cut", "sink"]
+    content = {key: value for key, value in asdict(score).items() if key != "wall_kind"}  # of an earlier version
+    old = {name: Score.from_json(json.dumps(content | {"network": name})) for name in ("walled:a", "sink:a", "a")}
+    assert [score.wall_kind for score in old.values()] == ["cut", "sink", "layers"]
+    with pytest.raises(InputError, match="wall_kind"):
+        replace(score, wall_kind="fence")
+
+
 def test_a_link_of_a_score_leads_nowhere_else(results: tuple[Results, Path]) -> None:
     page = render_leaderboard([replace(scores_of(results[0])[0], run="javascript:alert(1)//.json")])
     assert 'href="./javascript%3Aalert%281%29//.json"' in page

@@ -38,6 +38,9 @@ FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
 SHELL = [command for page in PAGES for block in blocks(page, "sh") for command in commands(block)]
 CODE = [block for page in PAGES for block in blocks(page, "python")]
 
+LONG = ("docs/training.md", "docs/reproduce-the-paper.md", "docs/scale-out.md", "docs/miniature.md")
+"""Pages whose commands take long together; what they do is tested elsewhere too."""
+
 
 def follow(page: str, place: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[str]:
     """Do what a page says; what goes wrong, with its place."""
@@ -110,7 +113,7 @@ def is_there(words: list[str]) -> bool:
 
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("hub")
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.slow] * (page in LONG)) for page in PAGES])
 def test_the_page_can_be_followed(
     page: str, world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

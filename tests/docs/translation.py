@@ -10,6 +10,10 @@ PARSED_ONLY = (
     (r"^stackgen review ", "serves a page until Ctrl-C; tests/stackgen/review looks at it"),
     (r"^stackgen generate .*--compile", "compiling takes minutes on a CPU"),
     (r"^stackgen generate .*(--nouns|--classes stack-mix-own)", "needs a text-to-image model that draws anything"),
+    (r"^stackgen evaluate .*--layers", "one evaluation per layer; tests/evaluate/test_layer_evaluation.py runs two"),
+    (r"hf/openai/clip", "needs weights of the Hub; tests/model/test_zero_shot_classifiers makes a tiny CLIP"),
+    (r" --ray\b", "starts a cluster for seconds of work; tests/cluster runs what these do"),
+    (r"^stackgen judge photos", "minutes of a CPU; the page's other calls of it are run"),
     (r"^stackgen miniature", "trains for an hour; tests/stackgen/diffusion/miniature trains a smaller one"),
 )
 """(pattern, why): commands that the real parser reads and nobody runs."""
@@ -37,6 +41,7 @@ ADDED = {
     "demo": "--classes 1",
     "evaluate": "--limit 2",
     "check": "--limit 2 --method GradCAM",
+    "judge": "--limit 1 --method GradCAM --metric ConfidenceChange",
     "walls": "--walls bottom:64 --classes 2 --method GradCAM",
     "theory": "--draws 200",
     "train": "--width 0.015625 --epochs 1 --batch-size 4 --drawn-pictures 4 --device cpu",

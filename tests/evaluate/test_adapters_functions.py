@@ -18,23 +18,26 @@ from torch import nn
 
 from stackwalls.evaluate import Explainer, Subject, mu
 from stackwalls.evaluate.adapters import Configured, FunctionExplainer, as_explainer, to_maps
+from stackwalls.evaluate.checks.method_check import tiny_transformer
 from stackwalls.evaluate.classes import Matching
 from stackwalls.evaluate.run.measuring import PreparedBatch, explain_batch, measure
-from stackwalls.model import InputError
+from stackwalls.model import WALL_KINDS, InputError, WallKind
 
-RECIPES = re.search(
-    r"^```python\n(# recipes\.py\n.*?)^```$",
-    (Path(__file__).parents[2] / "docs/add-a-method.md").read_text(encoding="utf-8"),
-    re.MULTILINE | re.DOTALL,
-)
+
+def recipes_of(file: str) -> dict[str, Any]:
+    """What a file of the guide defines."""
+    text = (Path(__file__).parents[2] / "docs/add-a-method.md").read_text(encoding="utf-8")
+    found = re.search(rf"^```python\n(# {file}\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    names: dict[str, Any] = {}
+    exec(found[1], names)
+    return names
 
 
 @pytest.mark.parametrize(("name", "package"), [("rise", "torch"), ("shap_values", "shap"), ("lime", "lime")])
 def test_the_recipes_of_the_guide(name: str, package: str) -> None:
     pytest.importorskip(package)
-    assert RECIPES is not None
-    recipes: dict[str, Any] = {}
-    exec(RECIPES[1], recipes)
+    recipes = recipes_of("recipes.py")
     subject = Subject.of(walled_cnn())
     one, other = maps_of(recipes[name], subject), maps_of(recipes[name], subject, targets=[0, 1])
     assert one.maps.shape == (2, 224, 224)
@@ -44,6 +47,45 @@ def test_the_recipes_of_the_guide(name: str, package: str) -> None:
     # RISE's masks fall anywhere; LIME samples segments that cross the wall; a gradient times an input is 0 behind it
     low, high = {"rise": (chance - 0.1, chance + 0.1), "lime": (0.01, 0.99), "shap_values": (0, 0)}[name]
     assert ((low <= lit) & (lit <= high)).all()
+
+
+@pytest.mark.parametrize("kind", WALL_KINDS)
+def test_attn_lrp_of_the_guide(kind: WallKind) -> None:
+    model, recipe = tiny_transformer(kind), recipes_of("attnlrp.py")
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    inputs = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    relevance = recipe["relevance"](model, inputs, torch.tensor([1, 2])).detach()
+    assert not relevance[..., 40:, :].any()
+    seen = inputs.clone().requires_grad_(True)
+    model(seen).gather(1, torch.tensor([[1], [2]])).sum().backward()
+    assert seen.grad is not None
+    assert (relevance - seen * seen.grad).abs().max() > 0.1 * relevance.abs().max(), "it is not gradient × input"
+    found = as_explainer("mine", recipe["attn_lrp"], Subject.of(model)).explain(inputs, [1, 2], ["mine"])["mine"]
+    np.testing.assert_allclose(found.maps, relevance.sum(1).clamp_min(0), rtol=1e-5, atol=1e-7)
+    assert not any(
+        "forward" in vars(module) for module in model.modules() if isinstance(module, nn.LayerNorm | nn.GELU)
+    )
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+class _Attention(nn.Module):
+    """Values are the tokens themselves, attended to by fixed weights."""
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        none = torch.zeros_like(tokens)
+        return nn.functional.scaled_dot_product_attention(none, none, tokens)
+
+
+def test_attn_lrp_keeps_relevance() -> None:
+    """Without biases, all of a logit's relevance arrives; half of it is lost to what weighs an attention."""
+    recipe, inputs = recipes_of("attnlrp.py"), torch.randn(3, 5, 6, dtype=torch.float64)
+    first, last = nn.Linear(6, 8, bias=False), nn.Linear(8, 4, bias=False)
+    for attention, share in ((nn.Identity(), 1.0), (_Attention(), 0.5)):
+        layers = [first, nn.LayerNorm(8, elementwise_affine=False), nn.GELU(), attention, last]
+        model = nn.Sequential(*layers, nn.Flatten()).double()
+        found = recipe["relevance"](model, inputs, torch.tensor([0, 5, 19]))
+        logits = model(inputs)[[0, 1, 2], [0, 5, 19]]
+        torch.testing.assert_close(found.sum((1, 2)), share * logits)
 
 
 NEGATIVE = (

@@ -1,6 +1,7 @@
 """Methods that explain a transformer by its attention: equal to slow rewrites, and zero where they must be."""
 
 import copy
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ import pytest
 import timm
 import torch
 from PIL import Image
+from torchvision.models import VisionTransformer
 
-from stackwalls.evaluate import Subject, evaluate, mu_native
-from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer
+from stackwalls.evaluate import Results, Subject, evaluate, mu_native
+from stackwalls.evaluate.engine.attention import ATTENTION_METHODS, AttentionExplainer, by_attention
 from stackwalls.evaluate.engine.engine import explain_head
-from stackwalls.model import InputError, load_model, walled
+from stackwalls.evaluate.report.model_index import model_index
+from stackwalls.model import InputError, certify, load_model, walled
 from stackwalls.model.images.drawn import draw
 
 WALL = "bottom:16@64"
@@ -100,6 +103,16 @@ def test_in_an_evaluation_beside_cams(tmp_path: Path) -> None:
     results = evaluate(model, pictures, ["Rollout", "GradientAttention", "GradCAM", "HiResCAM"], out=tmp_path / "out")
     assert results.per_image["error"].isna().all()
     assert results.run["model"] == "sink:VisionTransformer"
+    for form in ("text", "markdown", "latex"):
+        assert "The wall is a sink: " in results.table(form)  # type: ignore[arg-type]
+    assert results.table("csv").splitlines()[1].endswith(",sink")
+    assert {entry["metric_args"].get("wall_kind") for entry in model_index(results)["results"]} == {"sink"}
+    assert "The wall is a sink: " in (tmp_path / "out/report.html").read_text()
+    assert results.certificate["wall_kind"] == results.run["wall_kind"] == "sink"
+    about = json.loads((tmp_path / "out/run.json").read_text())
+    del about["wall_kind"]  # as earlier versions wrote it
+    (tmp_path / "out/run.json").write_text(json.dumps(about))
+    assert Results.load(tmp_path / "out").wall_kind == "sink"
     native = results.per_image.groupby("method")["mu_native"].max()
     assert native["GradientAttention"] == native["HiResCAM"] == 0
     assert native["Rollout"] > 0
@@ -137,3 +150,82 @@ def test_mu_of_a_square_map_is_that_of_its_patches() -> None:
     positive = raw - raw.min((1, 2), keepdims=True)
     expected = np.sqrt((positive[:, 3] ** 2).sum(1) / (positive**2).sum((1, 2)))
     np.testing.assert_allclose(mu_native(raw, walled(network(), WALL).wall), expected, rtol=1e-5)
+
+
+TO_TORCHVISION = {
+    "cls_token": "class_token",
+    "pos_embed": "encoder.pos_embedding",
+    "patch_embed.proj": "conv_proj",
+    "blocks.": "encoder.layers.encoder_layer_",
+    "attn.qkv.": "self_attention.in_proj_",
+    "attn.proj": "self_attention.out_proj",
+    "norm1": "ln_1",
+    "norm2": "ln_2",
+    "mlp.fc1": "mlp.0",
+    "mlp.fc2": "mlp.3",
+    "head.": "heads.head.",
+}
+"""timm's names of a ViT's tensors → torchvision's."""
+
+
+def test_le_grad_is_torch_cams_on_the_same_network() -> None:
+    """torch-cam explains torchvision's ViT, ours timm's: the same one without a wall, with the same weights."""
+    torch_cam = pytest.importorskip(
+        "torchcam.methods", reason="torch-cam is not installed: pip install 'stackwalls[methods]'"
+    )
+    theirs = VisionTransformer(64, 16, num_layers=3, num_heads=3, hidden_dim=48, mlp_dim=192, num_classes=7).eval()
+    state = {}
+    for name, tensor in network().state_dict().items():
+        for ours, other in TO_TORCHVISION.items():
+            name = name.replace(ours, other)
+        state["encoder.ln" + name[4:] if name.startswith("norm.") else name] = tensor
+    theirs.load_state_dict(state)
+    model = walled(network(), WALL)
+    model.dead.zero_()
+    torch.testing.assert_close(theirs(images()), model(images()), rtol=1e-4, atol=1e-4)
+    found = AttentionExplainer(Subject.of(model), {"LeGrad": "LeGrad"}).explain(images(), TARGETS, ["LeGrad"])
+    with torch_cam.LeGrad(theirs, list(theirs.encoder.layers)) as extractor:
+        scores = theirs(images())
+        [expected] = extractor(TARGETS, scores, normalized=False)
+    np.testing.assert_allclose(found["LeGrad"].raw / 3, expected.numpy(), rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["cut", "sink"])
+def test_one_forward_pass_for_all_methods(kind: str) -> None:
+    pictures = [Image.fromarray(draw(index, 0, 64)) for index in (3, 9, 20)]
+    model: Any = walled(network(), WALL, kind=kind, layer=1)  # type: ignore[arg-type]
+    certificate, passes = certify(model), list[int]()
+    model.network.patch_embed.register_forward_pre_hook(lambda _module, given: passes.append(len(given[0])))
+    methods = [*ATTENTION_METHODS, "GradCAM", "EigenCAM", "HiResCAM", "LayerCAM"]
+
+    def mu_of(*names: str) -> Any:
+        rows = evaluate(model, pictures, list(names), certificate=certificate, progress=False).per_image
+        assert rows["error"].isna().all()
+        return rows.set_index(["method", "image_id"])["mu"].astype(float)
+
+    together = mu_of(*methods)
+    assert passes.count(3) == 1, "the others are of one image, whose content does not matter"
+    for name in methods:
+        np.testing.assert_allclose(mu_of(name)[name], together[name], atol=1e-6)
+
+
+def test_nothing_is_kept_that_a_method_does_not_need() -> None:
+    model: Any = walled(network(), WALL)
+    subject, tokens = Subject.of(model), 17
+    last, mean = (by_attention(subject, [name])[0] for name in ("LastAttention", "Rollout"))
+    assert len(last.forward(images(), ["LastAttention"]).attended.weights) == 1
+    attended = mean.forward(images(), ["Rollout"]).attended
+    assert [weights.shape for weights in attended.weights] == [(2, 1, tokens, tokens)] * 3
+    assert not attended.outputs
+    assert not attended.logits.requires_grad
+    assert (last.image_bytes(), mean.image_bytes()) == (4 * tokens**2, 3 * 4 * tokens**2)
+    kept = by_attention(subject, ["GradientAttention"])[0].image_bytes()
+    values = 3 * (3 * 48 + 4 * 48) * tokens * 4  # what queries, keys, values and the GELU's inputs take
+    assert values + 2 * 3 * 3 * 4 * tokens**2 < kept < 3 * values
+
+
+def test_they_need_one_attention_in_each_block() -> None:
+    options = {"img_size": 64, "num_classes": 7, "embed_dim": 48, "depth": 2, "num_heads": 3}
+    parallel = walled(timm.create_model("vit_small_patch16_18x2_224", **options), WALL)
+    with pytest.raises(InputError, match="has 2: leave it out"):
+        AttentionExplainer(Subject.of(parallel), {"LeGrad": "LeGrad"})

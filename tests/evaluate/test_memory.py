@@ -5,16 +5,20 @@ from typing import Any
 import captum.attr
 import numpy as np
 import pytest
+import timm
 import torch
 from in_memory_dataset import InMemoryDataset, sparse_vgg, walled_cnn
+from PIL import Image
 from torch import nn
 
 from stackwalls.evaluate import METHODS, Subject, evaluate
 from stackwalls.evaluate.adapters import Configured, as_explainer
+from stackwalls.evaluate.engine.attention import by_attention
 from stackwalls.evaluate.engine.batch_sizes import BatchSizes, pass_bytes
 from stackwalls.evaluate.engine.engine import Engine
 from stackwalls.evaluate.run.evaluation_spec import parse_bytes
-from stackwalls.model import InputError, RunError, Walled, certify, is_out_of_memory
+from stackwalls.model import InputError, RunError, Walled, certify, is_out_of_memory, walled
+from stackwalls.model.images.drawn import draw
 
 
 @pytest.mark.parametrize(
@@ -148,16 +152,14 @@ ERRORS = (torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeEr
 
 def with_room_for(count: int, error: Exception) -> tuple[Walled, list[int]]:
     """A network whose head fails on more than `count` maps at once, and the sizes of its calls."""
-    model, calls = walled_cnn(), []
-    original = model.head
+    model, calls = walled_cnn(), list[int]()
 
-    def head(activations: torch.Tensor) -> torch.Tensor:
-        calls.append(len(activations))
-        if len(activations) > count:
+    def count_maps(_head: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        calls.append(len(inputs[0]))
+        if len(inputs[0]) > count:
             raise error
-        return original(activations)
 
-    model.head = head  # type: ignore[method-assign]
+    model.pooled_head.register_forward_pre_hook(count_maps)
     return model, calls
 
 
@@ -237,3 +239,22 @@ def test_the_rows_do_not_depend_on_the_memory() -> None:
     )
     for column in ("mu", "mu_native", "energy"):
         assert little[column].to_numpy() == pytest.approx(much[column].to_numpy(), abs=1e-5, nan_ok=True)
+
+
+def test_a_budget_counts_attention_weights() -> None:
+    """Of a ViT with many tokens, most of what is kept for the backward passes are weights."""
+    options = {"img_size": 64, "patch_size": 4, "num_classes": 7, "embed_dim": 24, "depth": 2, "num_heads": 3}
+    model: Any = walled(timm.create_model("vit_tiny_patch16_224", **options), "bottom:16@64")
+    [explainer] = by_attention(Subject.of(model), ["LeGrad"])
+    each, weights = explainer.image_bytes(), 2 * 3 * 257**2 * 4
+    assert 2 * weights < each < 3 * weights
+    pictures = [Image.fromarray(draw(index, 0, 64)) for index in range(6)]
+    certificate, passes, rows = certify(model), list[int](), {}
+    model.network.patch_embed.register_forward_pre_hook(lambda _module, given: passes.append(len(given[0])))
+    for memory, most in ((None, 6), (each * 5, 4), (each, 1)):
+        passes.clear()
+        found = evaluate(model, pictures, ["LeGrad"], certificate=certificate, memory=memory, progress=False)
+        rows[memory] = found.per_image["mu"].astype(float)
+        assert max(passes) == most
+    for found in rows.values():
+        np.testing.assert_allclose(found, rows[None], atol=1e-6)

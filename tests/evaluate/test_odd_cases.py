@@ -24,13 +24,13 @@ def run(model: nn.Module, data: Any, methods: Any = tuple(METHODS), **options: A
 def nan_for_white(model: Walled) -> Walled:
     """A network whose logits are NaN for a white picture, as an overflow's would be."""
     white = to_input(np.full((1, 224, 224, 3), 255, dtype=np.uint8))
-    own, of_white = model.head, model.features(white).detach()
+    of_white = model.features(white).detach()[..., : model.map_wall.boxes[0].top, :]
 
-    def head(activations: torch.Tensor) -> torch.Tensor:
-        same = ((activations - of_white).abs() < 1e-3).flatten(1).all(1)
-        return own(activations).masked_fill(same[:, None], torch.nan)
+    def fail(_head: nn.Module, inputs: tuple[torch.Tensor], logits: torch.Tensor) -> torch.Tensor:
+        same = ((inputs[0] - of_white).abs() < 1e-3).flatten(1).all(1)
+        return logits.masked_fill(same[:, None], torch.nan)
 
-    model.head = head  # type: ignore[method-assign]
+    model.pooled_head.register_forward_hook(fail)
     return model
 
 

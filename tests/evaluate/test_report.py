@@ -123,7 +123,9 @@ def test_the_reports_numbers_are_the_tables(results: Results) -> None:
         head, *body = ([cell.strip() for cell in row] for row in tables[line["dataset"]])
         shown = next(dict(zip(head, row, strict=True)) for row in body if row[0] == line["method"])
         digits = {
-            name: "–" if value == "nan" else f"{100 * float(value):.1f}" for name, value in line.items() if "_" in name
+            name: "–" if value == "nan" else f"{100 * float(value):.1f}"
+            for name, value in line.items()
+            if "_" in name and name != "wall_kind"
         }
         assert shown["mu × 100"] == f"{digits['mu_mean']} ± {digits['mu_std']:>4}"
         assert shown["native mu"] == f"{digits['native_mu_mean']} ± {digits['native_mu_std']:>4}"
@@ -291,6 +293,7 @@ def test_what_was_left_out_is_said_once() -> None:
     options = {"limit": 2, "limits": {"HiResCAM": 1}, "target": "label"}
     results = evaluate(walled_cnn(), data, ["GradCAM", "HiResCAM"], progress=False, **options)
     assert notes(results.run) == [
+        "The wall is a cut: the two sides do not meet inside the network. Do not compare with other kinds of walls.",
         "Only the first 2 images of a and b.",
         "HiResCAM: on the first image of a and b only.",
         "The class explained is the image's label, not the class that the network predicts.",
@@ -298,9 +301,9 @@ def test_what_was_left_out_is_said_once() -> None:
     described = results.run["datasets"][0]
     mixed = {**described, "kind": "stack-mix", "spec": {"source": "drawn"}, "wall": "top:32"}
     drawn = {**results.run, "datasets": [mixed]}
-    assert notes(drawn)[0].startswith("The images of a are drawn by this software, not photographed")
-    assert "a, made for top:32: walled:small is behind bottom:64" in notes(drawn)[3]
-    assert notes(drawn)[3].endswith("the network sees a part of the second image.")
+    assert notes(drawn)[1].startswith("The images of a are drawn by this software, not photographed")
+    assert "a, made for top:32: walled:small is behind bottom:64" in notes(drawn)[4]
+    assert notes(drawn)[4].endswith("the network sees a part of the second image.")
     assert results.report_text().count("Only the first 2 images") == 1
 
 

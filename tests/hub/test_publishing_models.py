@@ -1,5 +1,6 @@
 """A model folder on the Hub: its own files and no others, and the network that others load from there."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from loopback_hub import LoopbackHub
 from publications import put
 
 from stackwalls.hub_cards import MODEL_FILES, parse_license, save_model_folder
-from stackwalls.model import InputError, MaskedVGG16, Wall, Walled, load_model, walled
+from stackwalls.model import WALL_KINDS, InputError, MaskedVGG16, Wall, Walled, WallKind, load_model, walled
 
 
 def test_a_model_is_published_and_loaded_by_its_id(hub: LoopbackHub, narrow_vgg: MaskedVGG16, tmp_path: Path) -> None:
@@ -62,4 +63,26 @@ def test_a_walled_network_with_weights_of_its_own_goes_up_with_them(hub: Loopbac
     assert torch.equal(loaded.own_weights()["fc.weight"], own.fc.weight)  # type: ignore[operator]
     (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-4] + b"abcd")
     with pytest.raises(InputError, match="is not the file that"):
+        put(folder, "user/own")
+
+
+@pytest.mark.parametrize("kind", WALL_KINDS)
+def test_a_transformer_goes_up_with_its_kind_of_wall(kind: WallKind, hub: LoopbackHub, tmp_path: Path) -> None:
+    own = timm.create_model("test_vit", num_classes=3)
+    torch.save(own.state_dict(), tmp_path / "own.pt")
+    name = f"{WALL_KINDS[kind]}timm/test_vit"
+    model = load_model(name, tmp_path / "own.pt", "left:32", class_names=("ant", "bee", "cow"))
+    folder = save_model_folder(model, tmp_path / "w", license=parse_license("mit"))
+    put(folder, "user/own")
+    assert f"| kind of wall | `{kind}`: it is a {kind}" in hub.files("user/own", kind="model")["README.md"].decode()
+    loaded = load_model("user/own")
+    assert (loaded.wall_kind, str(loaded.wall), loaded.name) == (kind, "left:32@160", model.name)
+    images = torch.randn(1, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(loaded(images), model(images))
+    certificate = json.loads((folder / "certificate.json").read_text())
+    assert certificate["wall_kind"] == kind
+    certificate["wall_kind"] = "layers"
+    (folder / "certificate.json").write_text(json.dumps(certificate))
+    with pytest.raises(InputError, match="does not certify this network"):
         put(folder, "user/own")

@@ -7,7 +7,7 @@ from torchvision.models import vgg16
 
 from stackwalls.model import InputError, MaskedVGG16, Wall, certify, load_model, to_input
 from stackwalls.model.networks.geometry.receptive_field import derive_wall
-from stackwalls.model.networks.masked_vgg import visible_rows_at
+from stackwalls.model.networks.vgg_convolutions import visible_rows_at
 
 
 def test_layers_are_torchvisions_vgg16() -> None:

@@ -1,6 +1,7 @@
 """The networks whose weights come with the package: small, blind where they say, and right about drawn animals."""
 
 import json
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from PIL import Image
 from stackwalls.model import (
     MINIATURES,
     USUAL_TRANSFORM,
+    BlindModel,
     InputError,
-    MaskedVGG16,
     Wall,
+    WalledTransformer,
     certify,
+    class_names,
     imagenet_classes,
     load_model,
     to_input,
@@ -38,33 +41,34 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def model(name: str) -> MaskedVGG16:
-    loaded = load_model(name)
-    assert isinstance(loaded, MaskedVGG16)
-    return loaded
+def model(name: str) -> BlindModel:
+    return load_model(name)
 
 
-def share_right(model: MaskedVGG16, pictures: list[np.ndarray], labels: list[int]) -> float:
+def classes_of(model: BlindModel) -> tuple[int, ...]:
+    """The ImageNet-1k index of each logit."""
+    return model.class_indices or tuple(class_names().index(name) for name in model.class_names or ())
+
+
+def share_right(model: BlindModel, pictures: list[np.ndarray], labels: list[int]) -> float:
     """Of pictures (224, 224, 3) uint8, the share whose class has the highest logit."""
-    assert model.class_indices is not None
+    classes = classes_of(model)
     with torch.inference_mode():
         images = to_input(torch.from_numpy(np.stack(pictures)))
         found = torch.cat([model(part).argmax(1) for part in images.split(50)])
-    return float(
-        np.mean([model.class_indices[position] == label for position, label in zip(found, labels, strict=True)])
-    )
+    return float(np.mean([classes[position] == label for position, label in zip(found, labels, strict=True)]))
 
 
-def fresh(model: MaskedVGG16, each: int) -> tuple[list[np.ndarray], list[int]]:
+@cache
+def fresh(classes: tuple[int, ...], each: int) -> tuple[list[np.ndarray], list[int]]:
     """Drawn animals, so many of each class, by the evaluation transform."""
-    assert model.class_indices is not None
-    labels = [index for index in model.class_indices for _ in range(each)]
+    labels = [index for index in classes for _ in range(each)]
     seeds = [FIRST_SEED + number % each for number in range(len(labels))]
     drawn = [draw(label, seed) for label, seed in zip(labels, seeds, strict=True)]
     return [USUAL_TRANSFORM(Image.fromarray(picture)) for picture in drawn], labels
 
 
-def test_it_is_small_and_says_how_it_was_made(name: str, model: MaskedVGG16) -> None:
+def test_it_is_small_and_says_how_it_was_made(name: str, model: BlindModel) -> None:
     files = {path.name: path.stat().st_size for path in folder(name).iterdir() if path.is_file()}
     assert sum(files.values()) < MOST_BYTES
     training = json.loads((folder(name) / "training.json").read_text())
@@ -78,8 +82,8 @@ def test_it_is_small_and_says_how_it_was_made(name: str, model: MaskedVGG16) -> 
     assert model.name == name
 
 
-def test_it_is_blind_as_it_says(name: str, model: MaskedVGG16, capsys: pytest.CaptureFixture[str]) -> None:
-    if name == "mini-baseline-vgg16":
+def test_it_is_blind_as_it_says(name: str, model: BlindModel, capsys: pytest.CaptureFixture[str]) -> None:
+    if name != "mini-masked-vgg16":
         assert model.wall is None
         return
     assert model.wall == Wall.parse("bottom:54")
@@ -88,11 +92,24 @@ def test_it_is_blind_as_it_says(name: str, model: MaskedVGG16, capsys: pytest.Ca
     assert f"BLIND: {name} behind bottom:54" in capsys.readouterr().out
 
 
-def test_it_knows_at_least_100_animals_and_is_right_about_nine_in_ten(model: MaskedVGG16) -> None:
-    assert model.class_indices is not None
-    assert len(model.class_indices) >= 100
-    assert all(imagenet_classes()[index].is_animal for index in model.class_indices)
-    assert share_right(model, *fresh(model, 3)) >= 0.9
+def test_it_knows_at_least_100_animals_and_is_right_about_nine_in_ten(model: BlindModel) -> None:
+    classes = classes_of(model)
+    assert len(classes) >= 100
+    assert all(imagenet_classes()[index].is_animal for index in classes)
+    assert share_right(model, *fresh(classes, 3)) >= 0.9
+
+
+@pytest.mark.parametrize("kind", ["walled", "sink"])
+def test_the_transformer_stands_behind_both_walls_with_the_weights_that_it_has(kind: str) -> None:
+    whole, behind = load_model("mini-vit"), load_model(f"{kind}:mini-vit")
+    assert isinstance(whole, WalledTransformer)
+    assert isinstance(behind, WalledTransformer)
+    assert (whole.wall, str(behind.wall), behind.name) == (None, "bottom:64", f"{kind}:mini-vit")
+    assert behind.class_names == whole.class_names
+    state = behind.state_dict()
+    assert all(torch.equal(tensor, state[key]) for key, tensor in whole.state_dict().items())
+    assert certify(behind).passed
+    assert load_model(f"{kind}:mini-vit", wall="left:32").wall == Wall.parse("left:32")
 
 
 def test_it_brings_its_weights_and_its_wall(name: str, tmp_path: Path) -> None:

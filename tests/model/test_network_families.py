@@ -18,6 +18,7 @@ COARSE = {"MobileViTV2": ("bottom:64@256", "left:64@256", "box:64:64:192:128@256
 SMALL = {"embedding_size": 8, "hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
 STAGES = {"hidden_sizes": [8, 8, 16, 16], "depths": [1, 1, 1, 1]}
 HEADS = {"hidden_sizes": [8, 16, 24, 32], "num_attention_heads": [1] * 4, "depths": [1] * 4}
+WINDOWS = {"embed_dim": 16, "depths": [1] * 4, "num_heads": [1] * 4}
 CVT = {"embed_dim": [8, 16, 32], "num_heads": [1] * 3, "depth": [1, 2, 3]}
 BLOCKS = {
     "stem_channels": [3, 8, 16],
@@ -48,6 +49,7 @@ TRANSFORMERS: dict[str, Callable[[], tf.PretrainedConfig]] = {
     "ResNet": lambda: tf.ResNetConfig(**SMALL),
     "SegFormer": lambda: tf.SegformerConfig(**HEADS),
     "SwiftFormer": lambda: tf.SwiftFormerConfig(depths=[1] * 4, embed_dims=[8, 16, 16, 32]),
+    "SwinV2": lambda: tf.Swinv2Config(**WINDOWS),
     "TextNet": lambda: tf.TextNetConfig(
         conv_layer_kernel_sizes=[[[3, 3]]] * 4,
         conv_layer_strides=[[2]] * 4,
@@ -65,7 +67,8 @@ REFUSED: dict[str, tuple[Callable[[], tf.PretrainedConfig], str]] = {
     ),
     "LeViT": (lambda: tf.LevitConfig(architectures=["LevitForImageClassification"]), "its head does not read a map"),
     "PVT": (lambda: tf.PvtConfig(**HEADS, image_size=128), "its head does not read a map"),
-    "Swin": (lambda: tf.SwinConfig(embed_dim=16, depths=[1] * 4, num_heads=[1] * 4), "its head does not read a map"),
+    "Swin": (lambda: tf.SwinConfig(**WINDOWS), "keeps the windows of the smallest part"),
+    "Hiera": (lambda: tf.HieraConfig(embed_dim=16, depths=[1] * 4, num_heads=[1] * 4), "its head does not read a map"),
 }
 """Family → a tiny configuration, and why it cannot stand behind a wall."""
 
@@ -109,6 +112,9 @@ TIMM = (
     "skresnet18",
     "starnet_s050",
     "swiftformer_xs",
+    "swin_tiny_patch4_window7_224",
+    "swinv2_cr_tiny_224",
+    "swinv2_tiny_window8_256",
     "test_byobnet",
     "test_convnext",
     "test_efficientnet",
@@ -134,17 +140,26 @@ TORCHVISION = (
     "resnet18",
     "resnext50_32x4d",
     "shufflenet_v2_x1_0",
+    "swin_t",
+    "swin_v2_t",
 )
 
 TIMM_REFUSED = {
+    "coatnet_pico_rw_224": "does not run on a part of the image",  # positions by number
     "convmixer_768_32": "multiples of",
     "efficientformer_l1": "does not read a map",
     "efficientformerv2_s0": "does not run on a part of the image",
     "gcvit_xxtiny": "does not run on a part of the image",
+    "hiera_tiny_224": "its head does not read a map",
     "inception_v3": "do not divide",
     "levit_128s": "what follows its blocks does not run on the seen tokens alone",
-    "twins_svt_small": "an attention of 49 queries and 49 keys is not a plain one of all 3136 tokens",
+    "maxvit_pico_rw_256": "does not run on a part of the image",  # it must be divisible by its windows
+    "mvitv2_tiny": "its head does not read a map",
+    "nest_tiny": "does not run on a part of the image",  # positions by number
+    "pit_ti_224": "an attention of 730 queries and 730 keys is not a plain one of all 50 tokens",
+    "twins_svt_small": "an attention of 3136 queries and 49 keys is not a plain one of all 49 tokens",
     "visformer_tiny": "does not run on a part of the image",
+    "xcit_nano_12_p16_224": "is not a plain one of all 196 tokens",
 }
 """Network → why it cannot stand behind `bottom:32@224`, or not there."""
 
@@ -224,5 +239,33 @@ def test_families_of_transformers_that_are_refused(family: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TIMM_REFUSED)
 def test_families_of_timm_that_are_refused(name: str) -> None:
-    with pytest.raises(InputError, match=TIMM_REFUSED[name]):
+    with pytest.raises(InputError, match=f"{TIMM_REFUSED[name]}.*(take bottom:35|curtain:NAME)"):
         walled(of_timm(name), "bottom:32")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["swin_tiny_patch4_window7_224", "swinv2_tiny_window8_256"])
+def test_a_swin_on_a_part_is_timms_own(name: str) -> None:
+    """What timm's code makes of the seen part, if it is told that images may have any size."""
+    narrow = {"num_classes": 7, "embed_dim": 16, "depths": (2, 2, 2, 2), "num_heads": (1, 1, 2, 2)}
+    torch.manual_seed(0)
+    network = timm.create_model(name, **narrow).eval()
+    free = timm.create_model(name, **narrow, strict_img_size=False).eval()
+    free.load_state_dict(network.state_dict())
+    model = walled(network, "bottom:64")
+    size = model.wall.image_size
+    images = torch.randn(2, 3, size, size)
+    with torch.no_grad():
+        assert torch.equal(model(images), free(images[:, :, :-64]))
+        assert torch.equal(network(images), free(images))  # the whole image: nothing has changed
+
+
+@pytest.mark.slow
+def test_a_swin_v2_on_a_part_is_transformers_own() -> None:
+    network = of_transformers(tf.Swinv2Config(**WINDOWS))
+    images = torch.randn(2, 3, 224, 224)
+    with torch.no_grad():
+        whole = network(images).logits
+        model = walled(network, "bottom:64")
+        torch.testing.assert_close(model(images), network(images[:, :, :160]).logits, rtol=1e-5, atol=1e-6)
+        assert torch.equal(network(images).logits, whole)

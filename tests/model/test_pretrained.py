@@ -28,7 +28,7 @@ from stackwalls.model import (
     load_model,
     walled,
 )
-from stackwalls.model.networks.files.weights import state_sha256
+from stackwalls.model.networks.files.weights import halved, round_to_half, state_sha256
 
 
 @pytest.fixture
@@ -265,3 +265,20 @@ def test_the_hash_of_weights_follows_the_numbers_not_the_names() -> None:
     assert known != state_sha256({"a": a, "b": b + 1})
     assert known != state_sha256({"b": b, "a": a})
     assert state_sha256({"t": a.t()}) == state_sha256({"t": a.t().contiguous()})
+
+
+def test_weights_are_stored_in_16_bits_where_nothing_is_lost() -> None:
+    layer = torch.nn.BatchNorm1d(2)
+    layer.num_batches_tracked.fill_(70_001)  # type: ignore[union-attr, operator]
+    assert {tensor.dtype for tensor in halved(layer.state_dict()).values()} == {torch.float16, torch.int64}
+    with torch.no_grad():
+        layer.weight[0] = 0.1
+    assert halved(layer.state_dict())["bias"].dtype == torch.float32
+    round_to_half(layer)
+    assert layer.weight.dtype == torch.float32
+    assert layer.weight[0] == torch.tensor(0.1).half().float()
+    assert layer.num_batches_tracked == 70_001
+    with torch.no_grad():
+        layer.bias[1] = 1e5
+    with pytest.raises(RunError, match="bias does not fit into 16-bit floats: run again with --resume and without"):
+        round_to_half(layer)

@@ -104,7 +104,6 @@ def test_the_seen_logits_are_those_of_the_cropped_image() -> None:
         ("inception_v3", "do not divide"),
         ("timm/halonet26t", r"does not run on images of 224 x 224 pixels \(AssertionError\)"),
         ("timm/nest_tiny", "does not run on a part of the image"),
-        ("timm/swin_tiny_patch4_window7_224", "does not run on a part of the image"),
         ("timm/mobilevitv2_050", r"multiples of 28, but got bottom:64: take bottom:112"),
         ("timm/levit_conv_128s", r"multiples of 56\. Use another network"),
     ],

@@ -50,10 +50,13 @@ def equal_histories(folder: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.slow
-def test_two_processes_have_the_losses_of_one_for_a_walled_network(pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("network", "rate"), [("walled:test_resnet", 0.005), ("sink:test_vit", 0.02)])
+def test_two_processes_have_the_losses_of_one_for_a_walled_network(
+    network: str, rate: float, pictures: Path, tmp_path: Path
+) -> None:
     """Batch norm's statistics are the network's own, not those of a process's share of the batch."""
-    values = {"epochs": 2, "batch_size": 8, "precision": "fp32", "optimizer": "sgd", "learning_rate": 0.005}
-    recipe, network = find_recipe("fine-tune").with_values(**values), "walled:test_resnet"
+    values = {"epochs": 2, "batch_size": 8, "precision": "fp32", "optimizer": "sgd", "learning_rate": rate}
+    recipe = find_recipe("fine-tune").with_values(**values)
     spec = TrainingSpec(recipe, network, size=64, pretrained=False)
     train(open_data(str(pictures)), spec, tmp_path / "one", Running(device="cpu", log_steps=1))
     flags = ("--recipe", "fine-tune", "--network", network, "--size", "64", "--from-scratch")

@@ -211,7 +211,12 @@ WRONG = {
     ),
     "an odd size": (["--network", CNN, "--from-scratch", "--size", "70"], "64"),
     "a small VGG": (["--masked", "--size", "128"], "Take 144 pixels or more"),
-    "halves": (["--network", CNN, "--from-scratch", "--size", "64", "--half"], "leave out --half"),
+    "a wall of none": (["--network", "vit-mini", "--wall", "left:64"], "vit-mini has no wall .* take walled:vit-mini"),
+    "vit-mini from scratch": (["--network", "vit-mini", "--from-scratch"], "and vit-mini do so anyway"),
+    "vit-mini of another size": (["--network", "vit-mini", "--size", "160"], "images of 224 pixels, not 160"),
+    "vit-mini's library weights": (["--network", "walled:vit-mini"], "no weights yet: train it, with --from-scratch"),
+    "a sink of a CNN": (["--network", "sink:test_resnet", "--from-scratch"], "a sink is for vision transformers"),
+    "compiled attention": (["--network", "vit-mini", "--compile"], "leave out --compile"),
     "no network": (["--network", "walled:resnet17"], "Unknown backbone"),
     "no checkpoint": (["--masked", "--weights", "nothing.pt"], "There is no weights file"),
 }

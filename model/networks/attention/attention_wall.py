@@ -6,22 +6,16 @@ answered here: the network's own code is neither changed nor known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from stackwalls.model.errors import InputError
-
-WallKind = Literal["cut", "sink"]
-"""cut: no attention across the wall, in either direction. sink: what the seen side finds behind the wall are keys that
-are the same for all images and values of zero, so that attention falls there and brings nothing; the dead side sees
-everything.
-"""
-
-WALL_KINDS: tuple[WallKind, ...] = get_args(WallKind)
+from stackwalls.model.networks.blind_model import WallKind
 
 _ATTENTION = F.scaled_dot_product_attention
 
@@ -40,11 +34,12 @@ class AttentionTo(TorchFunctionMode):
 
     Attributes:
         active: False lets every call through, as is needed behind the last block.
+        calls: how many were answered.
     """
 
     def __init__(self, tokens: int) -> None:
         super().__init__()
-        self.tokens, self.active = tokens, True
+        self.tokens, self.active, self.calls = tokens, True, 0
 
     def attend(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float
@@ -108,10 +103,12 @@ class AttentionWall(AttentionTo):
 
     Args:
         dead: `(tokens,)` bool.
-        kind: see `WallKind`.
+        kind: "sink", or no attention across the wall.
         keys: `(attentions, heads, dead tokens, d)` behind a sink.
-        weights: gets the attention weights `(N, heads, tokens, tokens)` of each call, differentiable, if it is a list.
-            They are all computed then, zeros across the wall included, as a network with a mask has them.
+        weights: gets the attention weights `(N, heads, tokens, tokens)` of each call, differentiable, if it is a list;
+            without gradients, their mean over the heads `(N, 1, tokens, tokens)`. All are computed then, zeros across
+            the wall included, as a network with a mask has them.
+        first: the calls before this one give no weights.
     """
 
     def __init__(
@@ -120,9 +117,11 @@ class AttentionWall(AttentionTo):
         kind: WallKind,
         keys: torch.Tensor | None = None,
         weights: list[torch.Tensor] | None = None,
+        first: int = 0,
     ) -> None:
         super().__init__(len(dead))
-        self.kind, self.keys, self.weights, self.calls = kind, keys, weights, 0
+        self.kind, self.keys, self.weights, self.first = kind, keys, weights, first
+        self._across = dead[:, None] != dead
         self.seen, self.dead = (~dead).nonzero()[:, 0], dead.nonzero()[:, 0]
         self._back = torch.cat([self.seen, self.dead]).argsort()
 
@@ -130,24 +129,57 @@ class AttentionWall(AttentionTo):
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, scale: float
     ) -> torch.Tensor:
         """See `AttentionTo`."""
+        if not len(self.dead) and self.weights is None:  # the network itself
+            return _ATTENTION(query, key, value, mask, scale=scale)
         sides = list(self._sides(key, value))
         self.calls += 1
         if mask is not None:
             mask = mask.expand(*mask.shape[:-2], self.tokens, self.tokens)
-        if self.weights is not None:
-            weights = torch.cat([self._weights(query, side, mask, scale) for side in sides], -2)[..., self._back, :]
-            self.weights.append(weights)
-            found = [weights[..., side.rows, :] @ side.values for side in sides]
-        else:
-            found = []
-            for rows, keys, values, columns in sides:
-                part = None if mask is None else mask[..., rows, :][..., columns]
-                keys, values = keys[..., columns, :], values[..., columns, :]
-                found.append(_ATTENTION(query[..., rows, :], keys, values, part, scale=scale))
+        if self.weights is None or self.calls <= self.first:
+            return self._found(query, sides, mask, scale)
+        weights = self._weights(query, key, sides[0], mask, scale)
+        with torch.no_grad():
+            found = self._found(query, sides, mask, scale)
+        if not torch.is_grad_enabled():
+            self.weights.append(weights.mean(1, keepdim=True))
+            return found
+        if not weights.requires_grad:
+            weights.requires_grad_()  # the first ones: no gradient goes on to the image
+        self.weights.append(weights)
+        by_weights = weights @ sides[0].values
+        if self.kind == "sink":  # and the values
+            own = weights[..., self.dead, :][..., self.dead] @ value[..., self.dead, :]
+            by_weights = by_weights.index_add(-2, self.dead, own)
+        # to the last bit what is found without the weights, with their gradient
+        return found + (by_weights - by_weights.detach())
+
+    def _found(
+        self, query: torch.Tensor, sides: Sequence[_Side], mask: torch.Tensor | None, scale: float
+    ) -> torch.Tensor:
+        """What all queries find, without weights of pairs."""
+        found = []
+        for rows, keys, values, columns in sides:
+            part = None if mask is None else mask[..., rows, :][..., columns]
+            keys, values = keys[..., columns, :], values[..., columns, :]
+            found.append(_ATTENTION(query[..., rows, :], keys, values, part, scale=scale))
         return torch.cat(found, -2)[..., self._back, :]
 
-    def _sides(self, key: torch.Tensor, value: torch.Tensor) -> Iterator[_Side]:
+    def _weights(
+        self, query: torch.Tensor, key: torch.Tensor, seen: _Side, mask: torch.Tensor | None, scale: float
+    ) -> torch.Tensor:
+        """Of all pairs."""
+        query = query * scale
+        scores = query @ seen.keys.transpose(-1, -2)
+        if self.kind == "sink":  # the dead tokens find the keys of their own image
+            scores = scores.index_copy(-2, self.dead, query[..., self.dead, :] @ key.transpose(-1, -2))
+        if mask is not None:
+            scores = scores + mask
         if self.kind == "cut":
+            scores = scores.masked_fill(self._across, -torch.inf)
+        return scores.softmax(-1)
+
+    def _sides(self, key: torch.Tensor, value: torch.Tensor) -> Iterator[_Side]:
+        if self.kind != "sink":
             yield _Side(self.seen, key, value, self.seen)
             yield _Side(self.dead, key, value, self.dead)
             return
@@ -157,11 +189,13 @@ class AttentionWall(AttentionTo):
         yield _Side(self.seen, keys, value.index_fill(value.ndim - 2, self.dead, 0), everything)
         yield _Side(self.dead, key, value, everything)
 
-    @staticmethod
-    def _weights(query: torch.Tensor, side: _Side, mask: torch.Tensor | None, scale: float) -> torch.Tensor:
-        scores = query[..., side.rows, :] @ side.keys.transpose(-1, -2) * scale
-        if mask is not None:
-            scores = scores + mask[..., side.rows, :]
-        hidden = torch.ones(scores.shape[-1], dtype=torch.bool, device=scores.device)
-        hidden[side.columns] = False
-        return scores.masked_fill(hidden, -torch.inf).softmax(-1)
+
+def with_torchs_attention(network: nn.Module) -> nn.Module:
+    """The network, told to call torch's attention where it has the choice."""
+    choose = getattr(network, "set_attn_implementation", None)  # transformers
+    if choose is not None:
+        choose("sdpa")
+    for module in network.modules():
+        if hasattr(module, "fused_attn"):  # timm
+            vars(module)["fused_attn"] = True
+    return network

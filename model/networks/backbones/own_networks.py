@@ -11,7 +11,14 @@ from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.images.label_space import LabelSpace
-from stackwalls.model.networks.backbones.backbone import Backbone, library_of, made, torchvision_options
+from stackwalls.model.networks.backbones.backbone import (
+    OWN_LIBRARY,
+    OWN_NETWORKS,
+    Backbone,
+    library_of,
+    made,
+    torchvision_options,
+)
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses, logit_names
 from stackwalls.model.networks.blind_model import BlindModel
 from stackwalls.model.networks.files.state_dicts import read_state_dict
@@ -66,8 +73,10 @@ def _network(library: str, name: str, classes: int) -> nn.Module:
     import torchvision
 
     try:
-        if library == "timm":
-            network: nn.Module = timm.create_model(name.partition(".")[0], num_classes=classes)
+        if library == OWN_LIBRARY:
+            network: nn.Module = timm.models.VisionTransformer(num_classes=classes, **OWN_NETWORKS[name])
+        elif library == "timm":
+            network = timm.create_model(name.partition(".")[0], num_classes=classes)
         else:
             options = torchvision_options(name)
             network = torchvision.models.get_model(name, weights=None, num_classes=classes, **options)
@@ -77,7 +86,7 @@ def _network(library: str, name: str, classes: int) -> nn.Module:
 
 
 def library_network(library: str, name: str, classes: int) -> Backbone:
-    """A network of torchvision or timm with a number of classes and random weights.
+    """A network of torchvision, timm or this package with a number of classes and random weights.
 
     Raises:
         InputError: if the library has no such network, or it cannot be split.
@@ -89,6 +98,8 @@ def library_network(library: str, name: str, classes: int) -> Backbone:
 
         usual = torchvision.models.get_model_weights(name).DEFAULT
         known = InputsAndClasses.of_torchvision(usual).with_names(None)
+    elif library == OWN_LIBRARY:
+        known = InputsAndClasses()
     else:
         known = InputsAndClasses.of_timm(name, network.pretrained_cfg, pretrained=False)
     return made(name, network, known, None, {"backbone": f"{library}/{name}", "num_classes": classes})
@@ -113,7 +124,7 @@ def load_weights(backbone: Backbone, path: Path, state: Mapping[str, torch.Tenso
 
 def reclassified(blueprint: Mapping[str, Any], class_names: Sequence[str]) -> dict[str, Any]:
     """The blueprint of the same network for other classes."""
-    if "config" not in blueprint:
+    if "num_classes" in blueprint:
         return {**blueprint, "num_classes": len(class_names)}
     names = {"id2label": dict(enumerate(class_names)), "label2id": {name: i for i, name in enumerate(class_names)}}
     return {**blueprint, "config": {**blueprint["config"], **names}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,10 +10,15 @@ import torch
 from torch import fx, nn
 
 from stackwalls.model.errors import InputError
+from stackwalls.model.networks.blind_model import OR_A_CURTAIN
+from stackwalls.model.state import preserved
 
 _POOLS = {"adaptive_avg_pool2d", "mean"}
 
-_ADVICE = "(N, C, h, w). Use a network with global average pooling, such as resnet50, or your own `Backbone`."
+_ADVICE = (
+    "(N, C, h, w). Use a network with global average pooling, such as resnet50, or your own `Backbone`, "
+    f"{OR_A_CURTAIN}."
+)
 
 Part = Callable[[Any, torch.Tensor], Any]
 """A step of a model, which it is given: images to the map, or the map to logits."""
@@ -48,6 +54,17 @@ def split(name: str, model: nn.Module, size: int) -> Split:
     return parts
 
 
+def accept_parts(model: nn.Module) -> None:
+    """Let timm's networks of windows take parts of an image, as if they were made with `strict_img_size=False`.
+
+    Windows and their relative positions stay as they are, and the masks of shifted windows follow the part's size.
+    """
+    for module in model.modules():
+        for setting, value in (("strict_img_size", False), ("dynamic_mask", True)):
+            if isinstance(getattr(module, setting, None), bool):
+                setattr(module, setting, value)
+
+
 def logits_of(output: Any) -> Any:
     """The logits in what a model gives: transformers wraps them, under another name for PP-LCNet."""
     for key in ("logits", "last_hidden_state"):
@@ -66,7 +83,7 @@ def _check_bits(name: str, model: nn.Module, parts: Split, size: int) -> None:
         raise
     except Exception as error:  # heads of other architectures fail in many ways
         raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}") from error
-    if activations.ndim != 4:
+    if not isinstance(activations, torch.Tensor) or activations.ndim != 4:
         raise InputError(f"{name} cannot be put behind a wall: its head does not read a map {_ADVICE}")
     if not torch.equal(expected, found):
         raise InputError(f"{name} cannot be put behind a wall: its head reads more than a map {_ADVICE}")
@@ -116,7 +133,7 @@ def _encoded_map(model: Any, images: torch.Tensor) -> Any:
 
 
 def _grid_of_tokens(model: Any, images: torch.Tensor) -> Any:
-    """FocalNet's tokens `(N, h · w, C)` as a map; h and w are in the proportion of the images' sides."""
+    """Tokens `(N, h · w, C)` as a map; h and w are in the proportion of the images' sides."""
     tokens = model.base_model(images).last_hidden_state.transpose(1, 2)
     rows = round((tokens.shape[2] * images.shape[2] / images.shape[3]) ** 0.5)
     return tokens.unflatten(2, (rows, -1))
@@ -170,6 +187,8 @@ _TRANSFORMERS: dict[str, tuple[Part, Part]] = {
     "pvt_v2": (_base_map, _mean_of_cells),
     "segformer": (_base_map, _mean_of_cells),
     "swiftformer": (_base_map, _distilled),
+    "swin": (_grid_of_tokens, _mean_of_tokens),
+    "swinv2": (_grid_of_tokens, _mean_of_tokens),
     "textnet": (_base_map, _flat_pool),
 }
 """`model_type` of transformers whose head is not `classifier(pooler(map))` → map and head."""
@@ -186,6 +205,13 @@ def _is_global_pool(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return name == "mean" or argument in (1, (1, 1), [1, 1])
 
 
+class _OfChildren(fx.Tracer):
+    """A trace of what a model's own forward pass calls, not of what is in that."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return True
+
+
 def split_at_pool(name: str, model: nn.Module) -> Split:
     """Split a model before its last global average pool, by a symbolic trace.
 
@@ -194,16 +220,20 @@ def split_at_pool(name: str, model: nn.Module) -> Split:
     """
     refusal = InputError(
         f"{name} cannot be put behind a wall without training: no global average pool was found before its "
-        "classifier. Use a network that has one, such as resnet50; for VGG16, train or load masked-vgg16."
+        "classifier. Use a network that has one, such as resnet50; for VGG16, train or load masked-vgg16; "
+        f"{OR_A_CURTAIN}."
     )
-    try:
-        traced = fx.symbolic_trace(model)
-    except Exception as error:  # models with data-dependent control flow fail in many ways
-        raise refusal from error
-    nodes = list(traced.graph.nodes)
-    modules = dict(traced.named_modules())
-    pools = [node for node in nodes if _is_global_pool(node, modules)]
-    if not pools:
+    # whole children first, whose own modules then run under their own names; a child may have the pool in it
+    for tracer in (_OfChildren(), fx.Tracer()):
+        try:
+            traced = fx.GraphModule(model, tracer.trace(model))
+        except Exception as error:  # models with data-dependent control flow fail in many ways
+            raise refusal from error
+        nodes = list(traced.graph.nodes)
+        modules = dict(traced.named_modules())
+        if pools := [node for node in nodes if _is_global_pool(node, modules)]:
+            break
+    else:
         raise refusal
     last_map = pools[-1].all_input_nodes[0]
     position = nodes.index(pools[-1])
@@ -226,3 +256,30 @@ def split_at_pool(name: str, model: nn.Module) -> Split:
         part.graph.eliminate_dead_code()
         part.recompile()
     return Split(*parts)
+
+
+_NO_MAPS = (nn.Dropout, nn.Softmax, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+"""Layers whose output is not a map of the image: attention weights may have its form, and pools a size of their own."""
+
+
+def last_map(model: nn.Module, size: int) -> nn.Module | None:
+    """The module of a classifier that runs once, to give the last square map `(N, C, h, w)` its logits depend on.
+
+    None if there is no map of at least 2 × 2 cells on images of `size` pixels.
+    """
+    maps: list[tuple[nn.Module, torch.Tensor]] = []
+
+    def note(module: nn.Module, _inputs: Any, output: Any) -> None:
+        is_map = isinstance(output, torch.Tensor) and output.ndim == 4 and output.shape[2] == output.shape[3] > 1
+        if is_map and len(output) == 2 and not isinstance(module, _NO_MAPS):
+            maps.append((module, output))
+
+    with preserved(model), torch.enable_grad():
+        for module in model.modules():
+            module.register_forward_hook(note)
+        logits = logits_of(model(torch.zeros(2, 3, size, size, requires_grad=True)))
+        runs = Counter(module for module, _ in maps)
+        for module, output in reversed([(module, output) for module, output in maps if runs[module] == 1]):
+            if torch.autograd.grad(logits.sum(), output, retain_graph=True, allow_unused=True)[0] is not None:
+                return module
+    return None

@@ -1,10 +1,10 @@
-"""Image classifiers of transformers, from the Hub or a folder: configuration, safetensors and image processor only."""
+"""Image classifiers of transformers, from the Hub or a folder: configurations, safetensors and tokenizers only."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
 from sys import stderr
@@ -16,7 +16,8 @@ from stackwalls.model.hub.failures import no_remote_code
 from stackwalls.model.networks.backbones.backbone import HUB_PREFIX, Backbone, made
 from stackwalls.model.networks.backbones.inputs_and_classes import InputsAndClasses
 from stackwalls.model.networks.backbones.own_networks import library_network, load_weights
-from stackwalls.model.networks.files.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles, find_pretrained
+from stackwalls.model.networks.backbones.zero_shot import ZERO_SHOT, ClassTexts, zero_shot
+from stackwalls.model.networks.files.pretrained import CONFIG_NAME, WEIGHTS_NAME, PretrainedFiles
 from stackwalls.model.networks.files.weights import read_safetensors
 from stackwalls.model.runtime.foreign import quiet_logs
 
@@ -24,28 +25,39 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-_PROCESSOR_NAME = "preprocessor_config.json"
+_PROCESSORS = "preprocessor_config.json", "processor_config.json"
 
 
-def load_transformers(source: str) -> Backbone:
-    """A classifier of transformers with its own configuration, image processor and class names, split at its last map.
+def load_transformers(files: PretrainedFiles, texts: ClassTexts | None = None) -> Backbone:
+    """A classifier of transformers with its own configuration, image processor and class names.
 
     Args:
-        source: a folder that transformers' `save_pretrained` wrote, or `user/name[@revision]` on the Hub, of
-            transformers or timm.
+        files: of a folder that transformers' `save_pretrained` wrote, or of a repository on the Hub, of transformers or
+            timm.
+        texts: the classes of a CLIP or SigLIP, which has none of its own.
 
     Raises:
-        InputError: if there is none, it has no safetensors weights or needs its own code, is not an image classifier,
-            or cannot be split.
+        InputError: if it has no safetensors weights or needs its own code, is not an image classifier, or its classes
+            are texts and there are none, or the other way round.
         RunError: if the Hub cannot be reached.
     """
-    files = find_pretrained(source)
     config = read_json(files.fetch(CONFIG_NAME))
+    heads = [str(name) for name in config.get("architectures") or ()]
+    is_zero_shot = config.get("model_type") in ZERO_SHOT and not any("ForImageClassification" in name for name in heads)
+    if is_zero_shot and texts is None:
+        raise InputError(
+            f"{files.name} has no classes of its own, because they are texts: say how a class's name becomes one "
+            '(`classes_as=`, --classes-as "a photo of a {}").'
+        )
+    if texts is not None and not is_zero_shot:
+        raise InputError(f"{files.name} is not a CLIP or SigLIP whose classes are texts: leave out --classes-as.")
     if "architecture" in config and "model_type" not in config:
         return _of_timm(files, config)
-    network = _network(files)
+    network = _network(files, is_zero_shot)
     name = f"{HUB_PREFIX}{files.name.partition('@')[0]}" if files.on_hub else type(network).__name__
     known = _inputs_and_classes(files, network)
+    if texts is not None:
+        return zero_shot(name, files, network, known, texts)
     blueprint = {"backbone": "transformers", "config": network.config.to_diff_dict()}
     return made(name, network, known, f"{HUB_PREFIX}{files.name}" if files.on_hub else None, blueprint)
 
@@ -86,8 +98,8 @@ def network_of(config: Mapping[str, Any]) -> PreTrainedModel:
     return network
 
 
-def _network(files: PretrainedFiles) -> PreTrainedModel:
-    from transformers import AutoModelForImageClassification
+def _network(files: PretrainedFiles, is_zero_shot: bool) -> PreTrainedModel:
+    from transformers import AutoModel, AutoModelForImageClassification
     from transformers.utils import logging
 
     folder = files.fetch(CONFIG_NAME).parent
@@ -95,7 +107,8 @@ def _network(files: PretrainedFiles) -> PreTrainedModel:
     _say_precision(weights)
     try:
         with no_remote_code(name), quiet_logs(logging), redirect_stdout(stderr):
-            network, found = AutoModelForImageClassification.from_pretrained(
+            kind = AutoModel if is_zero_shot else AutoModelForImageClassification
+            network, found = kind.from_pretrained(
                 folder,
                 dtype="float32",
                 use_safetensors=True,
@@ -142,10 +155,9 @@ def _inputs_and_classes(files: PretrainedFiles, network: Any) -> InputsAndClasse
     if config.model_type == "timm_wrapper":
         names = InputsAndClasses.of_transformers(name, config, None).class_names
         return InputsAndClasses.of_timm(name, network.timm_model.pretrained_cfg, pretrained=False).with_names(names)
-    try:
-        folder = files.fetch(_PROCESSOR_NAME).parent
-    except InputError:
-        warnings.warn(f"{name} has no {_PROCESSOR_NAME}: its images are normalized as ImageNet's are.", stacklevel=4)
+    folder = _processor_folder(files)
+    if folder is None:
+        warnings.warn(f"{name} has no {_PROCESSORS[0]}: its images are normalized as ImageNet's are.", stacklevel=4)
         return InputsAndClasses.of_transformers(name, config, None)
     try:
         with no_remote_code(name):
@@ -157,3 +169,10 @@ def _inputs_and_classes(files: PretrainedFiles, network: Any) -> InputsAndClasse
     except Exception as error:  # as above
         raise InputError(f"The image processor of {name} does not load: {_reason(error)}.") from error
     return InputsAndClasses.of_transformers(name, config, processor.to_dict())
+
+
+def _processor_folder(files: PretrainedFiles) -> Path | None:
+    for name in _PROCESSORS:
+        with suppress(InputError):
+            return files.fetch(name).parent
+    return None

@@ -31,7 +31,7 @@ from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import file_sha256, whole_path, write_whole
 from stackwalls.model.hub.failures import hub_failures
 from stackwalls.model.hub.ids import HubId, is_hub_url
-from stackwalls.model.networks.attention.attention_wall import WALL_KINDS
+from stackwalls.model.networks.blind_model import WALL_KINDS
 from stackwalls.model.networks.files.weights import VGG16_SCHEMA, write_safetensors
 from stackwalls.model.wall import Wall
 
@@ -50,6 +50,7 @@ _WALLED = _SHARED | {"wall": TEXT, "backbone": TEXT, "weights": nullable(TEXT)}
 _OWN_WEIGHTS = {
     "num_classes": COUNT,
     "config": OBJECT,
+    "classes_as": TEXT,
     "class_names": {"anyOf": [{"type": "null"}, each(TEXT)]},
     "transform": keys({"size": COUNT, "resize": COUNT, "interpolation": TEXT, "squash": FLAG}, closed=True),
     "mean": _CHANNELS,
@@ -59,9 +60,12 @@ CONFIG_SCHEMAS = {
     "MaskedVGG16": VGG16_SCHEMA
     | {"required": [*_SHARED, "wall", *VGG16_SCHEMA["required"]]}
     | {"properties": _SHARED | {"wall": nullable(TEXT)} | VGG16_SCHEMA["properties"]},
-    "Walled": keys(_WALLED, _OWN_WEIGHTS, closed=True),
+    "Walled": keys(_WALLED, _OWN_WEIGHTS | {"layer": TEXT}, closed=True),
+    "Curtain": keys(_WALLED, _OWN_WEIGHTS, closed=True),
     "WalledTransformer": keys(
-        _WALLED | {"kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}}, _OWN_WEIGHTS, closed=True
+        _WALLED | {"wall": nullable(TEXT), "kind": {"enum": list(WALL_KINDS)}, "layer": {"type": "integer"}},
+        _OWN_WEIGHTS,
+        closed=True,
     ),
 }
 """Architecture → the schema of its config.json."""

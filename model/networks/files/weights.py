@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from stackwalls.model.documents import COUNT, NUMBER, TEXT, each, keys
-from stackwalls.model.errors import InputError
+from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.files import regular_file
 
 VGG16_SCHEMA = keys(
@@ -21,7 +21,7 @@ VGG16_SCHEMA = keys(
         "width": NUMBER,
         "classes": {"anyOf": [{"type": "null"}, each(COUNT)]},
     },
-    {"image_size": COUNT, "class_names": each(TEXT)},
+    {"image_size": COUNT, "class_names": each(TEXT), "layer": TEXT},
     closed=True,
 )
 """The arguments of a `MaskedVGG16`, as they stand beside its weights; names only of classes that are one's own."""
@@ -66,6 +66,31 @@ def write_safetensors(state: Mapping[str, torch.Tensor], path: Path) -> None:
     mode = path.stat().st_mode
     save_file({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()}, path)
     path.chmod(mode)
+
+
+def halved(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors as 16-bit floats, if all have values that those hold (see `round_to_half`); else as they are."""
+    halves = {}
+    for key, tensor in state.items():
+        halves[key] = tensor.half() if tensor.is_floating_point() else tensor
+        if tensor.is_meta or not torch.equal(halves[key].to(tensor.dtype), tensor):
+            return dict(state)
+    return halves
+
+
+def round_to_half(model: nn.Module) -> None:
+    """Round all weights in place to values that 16-bit floats hold, to save them in half the space.
+
+    The network still computes in float32.
+
+    Raises:
+        RunError: if a weight is too large for them.
+    """
+    floats = {key: tensor for key, tensor in model.state_dict().items() if tensor.is_floating_point()}
+    state = {key: tensor.half().to(tensor.dtype) for key, tensor in floats.items()}
+    if large := [key for key, tensor in state.items() if not tensor.isfinite().all()]:
+        raise RunError(f"{large[0]} does not fit into 16-bit floats: run again with --resume and without --half.")
+    model.load_state_dict(model.state_dict() | state)
 
 
 def check_fits(

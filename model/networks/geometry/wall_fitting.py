@@ -8,8 +8,8 @@ import torch
 
 from stackwalls.model.boxes import Box
 from stackwalls.model.errors import InputError, quotable
-from stackwalls.model.networks.attention.image_tokens import tokens_of
 from stackwalls.model.networks.backbones.backbone import Backbone
+from stackwalls.model.networks.blind_model import OR_A_CURTAIN
 from stackwalls.model.state import preserved
 from stackwalls.model.wall import Wall
 
@@ -31,7 +31,7 @@ def map_shape(backbone: Backbone, size: int) -> torch.Size:
     Raises:
         InputError: if the backbone does not run on images of this size, or its features are not a map.
     """
-    advice = "Use a convolutional network with global average pooling, such as resnet50."
+    advice = f"Use a convolutional network with global average pooling, such as resnet50, {OR_A_CURTAIN}."
     try:
         activations = backbone.features(torch.zeros(2, 3, size, size))
     except Exception as error:  # networks for one size only refuse others in many ways
@@ -67,7 +67,8 @@ def wall_on_map(backbone: Backbone, wall: Wall, shape: torch.Size) -> Wall:
     if wider := _nearest(backbone, wall, shape):
         raise InputError(f"{backbone.name} {reason}, but got {wall}: take {wider}.")
     raise InputError(
-        f"{backbone.name} cannot be put behind {wall}: it {reason}. Use another network, such as resnet50."
+        f"{backbone.name} cannot be put behind {wall}: it {reason}. Use another network, such as resnet50, "
+        f"{OR_A_CURTAIN}."
     )
 
 
@@ -84,7 +85,7 @@ def _nearest_size(backbone: Backbone, size: int) -> str:
             rows = shape[-1]
             if near % rows == 0 and not _misfit(backbone, Wall.of_band("rows", near - near // rows, near, near), shape):
                 return f" Take images of {near} pixels (--size {near})."
-    return " Use a network with a map of 7 or 14 rows, such as resnet50."
+    return f" Use a network with a map of 7 or 14 rows, such as resnet50, {OR_A_CURTAIN}."
 
 
 def _nearest(backbone: Backbone, wall: Wall, shape: torch.Size, first: int | None = None) -> Wall | None:
@@ -108,7 +109,7 @@ def fitting_wall(backbone: Backbone, wall: Wall) -> Wall:
             it is.
     """
     if backbone.is_whole:
-        return wall.widened(wall.image_size // tokens_of(backbone.features, wall.image_size).grid)
+        return wall.widened(wall.image_size // backbone.tokens_at(wall.image_size).grid)
     with preserved(backbone.features), torch.no_grad():
         shape = map_shape(backbone, wall.image_size)
         fits = wall.image_size % shape[-1] == 0
@@ -117,6 +118,8 @@ def fitting_wall(backbone: Backbone, wall: Wall) -> Wall:
 
 def _misfit(backbone: Backbone, wall: Wall, shape: torch.Size) -> str:
     """Why the maps of the pieces do not make up the map of the whole image; empty if they do."""
+    if any(hasattr(module, "set_shift_and_window_size") for module in backbone.features.modules()):
+        return "is a Swin of transformers, which keeps the windows of the smallest part that it gets (timm's does not)"
     if (on_map := wall.rescaled(shape[-1])) is None:
         stride = wall.image_size // shape[-1]
         return f"has one map row for {stride} pixels, so its wall must be on multiples of {stride}"
@@ -154,5 +157,5 @@ def check_head_pools(name: str, head: Callable[[torch.Tensor], torch.Tensor], sh
         raise InputError(
             f"{name} cannot be put behind a wall without training: its head depends on positions in the map. "
             "Use a network with global average pooling, such as resnet50; for VGG16, train or load "
-            "masked-vgg16."
+            f"masked-vgg16; {OR_A_CURTAIN}."
         )

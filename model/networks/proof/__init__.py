@@ -1,1 +1,1 @@
-"""The certificate of blindness: four checks (`checks`), and what they found (`certificate`)."""
+"""The certificate of blindness: four checks, five at an inner layer (`checks`), and what they found (`certificate`)."""

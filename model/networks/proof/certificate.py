@@ -6,6 +6,7 @@ from typing import Any
 
 from stackwalls.model.documents import FLAG, NUMBER, OBJECT, TEXT, each, keys
 from stackwalls.model.errors import RunError
+from stackwalls.model.networks.blind_model import WALL_KINDS_IN_WORDS
 from stackwalls.model.wall import Wall
 
 
@@ -16,7 +17,7 @@ class NotBlindError(RunError):
 CERTIFICATE_SCHEMA = keys(
     {"model": TEXT, "wall": TEXT, "passed": FLAG, "setting": OBJECT}
     | {"checks": each(keys({"name": TEXT, "passed": FLAG, "found": TEXT}))},
-    {"chance_level": NUMBER},
+    {"chance_level": NUMBER, "wall_kind": {"enum": list(WALL_KINDS_IN_WORDS)}},
 )
 """Of certificate.json, as `Certificate.to_dict` makes it."""
 
@@ -40,6 +41,7 @@ class Certificate:
         chance_level: mu of a uniform map behind that wall.
         checks: the checks in order.
         setting: what the checks ran on: images, seed, device, dtype, torch's version.
+        wall_kind: see `BlindModel`.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Certificate:
     chance_level: float
     checks: tuple[Check, ...]
     setting: dict[str, Any]
+    wall_kind: str = "layers"
 
     @property
     def passed(self) -> bool:
@@ -72,6 +75,7 @@ class Certificate:
         verdict = "BLIND" if self.passed else "NOT CERTIFIED"
         lines = [
             f"{verdict}: {self.model} behind {self.wall}",
+            f"  wall          {WALL_KINDS_IN_WORDS[self.wall_kind]}",
             f"  dead zone     {wall.description()}; chance level of mu {self.chance_level:.3f}",
         ]
         lines += [f"  {check.name:<13} {'ok' if check.passed else 'FAILED'}: {check.found}" for check in self.checks]

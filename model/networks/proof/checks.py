@@ -3,9 +3,13 @@
 Four checks. *structure*: the wall follows from the layers. *intervention*: whatever is put into the dead zone, the
 logits stay the same to the last bit. *gradient*: the logits' gradient there is exactly zero. *contrast*: outside the
 wall the gradient is not zero, so that its absence inside means something.
+
+A fifth, *layer*, for a network that is explained at another layer than its own: which cells of that map are dead, and
+that no content of them changes a bit of the logits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,8 +18,10 @@ from torch.nn import functional as F
 
 from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.networks.backbones.splitting import logits_of
-from stackwalls.model.networks.blind_model import BlindModel
+from stackwalls.model.networks.backbones.zero_shot import class_texts
+from stackwalls.model.networks.blind_model import BlindModel, wall_kind_of
 from stackwalls.model.networks.files.weights import check_usable
+from stackwalls.model.networks.layered_model import Layer, LayeredModel, explained_at, shown_name
 from stackwalls.model.networks.proof.certificate import Certificate, Check, NotBlindError
 from stackwalls.model.networks.registry import Network, asked_wall, find_network, is_walled
 from stackwalls.model.runtime.device import is_out_of_memory, placed
@@ -68,9 +74,11 @@ def _structure(model: nn.Module, wall: Wall) -> Check:
     return Check("structure", False, f"the layers give {derived or 'no dead zone'}, not {wall}: {model.derivation()}")
 
 
-def _interventions(images: torch.Tensor, wall: Wall, generator: torch.Generator) -> Iterator[tuple[str, torch.Tensor]]:
-    """The same images with other dead zones: constants, noise of several amplitudes, each other's."""
-    dead = images[..., _zone(wall)]  # (N, 3, dead pixels)
+def _interventions(
+    images: torch.Tensor, zone: torch.Tensor, generator: torch.Generator
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Other contents of the zone of the same images: constants, noise of several amplitudes, each other's."""
+    dead = images[..., zone]  # (N, 3, dead pixels)
     for value in (0.0, -_AMPLITUDES[-1]):
         yield f"constant {value:g}", torch.full_like(dead, value)
     for amplitude in _AMPLITUDES:
@@ -78,24 +86,44 @@ def _interventions(images: torch.Tensor, wall: Wall, generator: torch.Generator)
     yield "another image's", dead.roll(1, dims=0)
 
 
-def _intervention(forward: Forward, images: torch.Tensor, wall: Wall, generator: torch.Generator) -> Check:
+def _intervention(
+    forward: Forward, images: torch.Tensor, zone: torch.Tensor, generator: torch.Generator, what: str = "dead zone"
+) -> Check:
+    """On images, or on maps, whose `zone` `(H, W)` is said to be dead."""
     with torch.no_grad():
         before = forward(images)
         if not bool(before.isfinite().all()):
             return Check("intervention", False, "the logits are not finite, so nothing can be compared")
         worst, worst_name, tried = 0.0, "", 0
-        for name, content in _interventions(images, wall, generator):
+        for name, content in _interventions(images, zone, generator):
             changed = images.clone()
-            changed[..., _zone(wall)] = content
+            changed[..., zone] = content
             after = forward(changed)
             tried += 1
             if not torch.equal(after, before):
                 difference = float((after - before).abs().nan_to_num(float("inf")).max())
                 worst, worst_name = max((worst, worst_name), (difference, name))
     if worst_name:
-        return Check("intervention", False, f"the logits move by up to {worst:.3g} (dead zone: {worst_name})")
-    found = f"{tried} other contents of the dead zone, on {len(images)} images: logits bit-identical"
+        return Check("intervention", False, f"the logits move by up to {worst:.3g} ({what}: {worst_name})")
+    found = f"{tried} other contents of the {what}, on {len(images)} images: logits bit-identical"
     return Check("intervention", True, found)
+
+
+def _layer(model: LayeredModel, images: torch.Tensor, generator: torch.Generator) -> list[Check]:
+    """Which cells of the explained map are dead: by the layers, and by what becomes of other contents of them."""
+    if (dead := model.dead_cells()) is None:
+        return []
+    with torch.no_grad():
+        maps, rest = model.parts(images)
+
+    def forward(changed: torch.Tensor) -> torch.Tensor:
+        return model.from_parts(changed.to(maps), rest)
+
+    found = _intervention(forward, maps.cpu(), dead, generator, "dead cells")
+    with torch.no_grad():
+        if torch.equal(forward(maps.cpu() * dead), forward(maps)):
+            found = Check("layer", False, "the other cells change no logit either, so nothing is shown")
+    return [replace(found, name="layer", found=f"{model.layer_derivation()}; {found.found}")]
 
 
 def _zone(wall: Wall) -> torch.Tensor:
@@ -154,7 +182,9 @@ def certify(
     *,
     weights: str | Path | None = None,
     class_names: Sequence[str] | str | Path | None = None,
+    classes_as: str | None = None,
     device: torch.device | str | None = None,
+    layer: Layer | None = None,
 ) -> Certificate:
     """Check that `model` does not see the dead zone of `wall`.
 
@@ -166,25 +196,30 @@ def certify(
         seed: of the noise.
         weights: of a named network (see `load_model`).
         class_names: of a named network (see `load_model`).
+        classes_as: see `load_model`.
         device: to check on, such as "cuda"; where the network is by default.
+        layer: whose dead cells are checked too (see `LayeredModel.explain_at`); by default the one that the network is
+            explained at, if it is not its own.
 
     Returns:
         The certificate, passed or not; `require_certificate` raises instead.
 
     Raises:
         InputError: if neither the call nor the model names a wall, `images` do not fit it, `seed` is out of range, or
-            the model is unknown, or gives no logits `(N, classes)` with a gradient.
+            the model is unknown, gives no logits `(N, classes)` with a gradient, or has no such layer.
         RunError: if the weights of a named network cannot be loaded.
     """
     # for other networks a wall is a claim, which may fail
     asked = wall if isinstance(model, str) and is_walled(model) else None
-    model = find_network(model, weights, asked, class_names=class_names)
+    model = find_network(model, weights, asked, class_names=class_texts(class_names, classes_as))
     wall = asked_wall(wall, model) if isinstance(wall, str) else wall
-    with placed(model, device):
-        return _certify(model, wall or getattr(model, "wall", None), images, seed)
+    with placed(model, device), explained_at(model, layer):
+        return _certify(model, wall or getattr(model, "wall", None), images, seed, layer is not None)
 
 
-def _certify(model: nn.Module, wall: Wall | None, images: torch.Tensor | None, seed: int) -> Certificate:
+def _certify(
+    model: nn.Module, wall: Wall | None, images: torch.Tensor | None, seed: int, layer_asked: bool
+) -> Certificate:
     if wall is None:
         raise InputError("This network has no wall, so there is no dead zone to certify: name one (`wall=`, --wall).")
     check_seed(seed)
@@ -197,7 +232,7 @@ def _certify(model: nn.Module, wall: Wall | None, images: torch.Tensor | None, s
             f"{tuple(images.shape)}."
         )
     images = images.detach().cpu()
-    name = getattr(model, "name", type(model).__name__)
+    name = shown_name(model)
     check_usable(name, model)
     parameter = next(model.parameters(), torch.empty(0))
     device, dtype = parameter.device, parameter.dtype
@@ -206,11 +241,13 @@ def _certify(model: nn.Module, wall: Wall | None, images: torch.Tensor | None, s
         return _logits(name, model, batch.to(device, dtype))
 
     with preserved(model), local_arithmetic():
-        checks = (
+        checks = [
             _structure(model, wall),
-            _intervention(forward, images, wall, generator),
+            _intervention(forward, images, _zone(wall), generator),
             *_gradient_checks(forward, images, wall, generator),
-        )
+        ]
+        if isinstance(model, LayeredModel) and (layer_asked or model.layer is not None):
+            checks += _layer(model, images.to(device, dtype), generator)
     setting = {
         "images": len(images),
         "seed": seed,
@@ -218,7 +255,7 @@ def _certify(model: nn.Module, wall: Wall | None, images: torch.Tensor | None, s
         "dtype": str(dtype).removeprefix("torch."),
         "torch": torch.__version__,
     }
-    return Certificate(name, str(wall), wall.chance, checks, setting)
+    return Certificate(name, str(wall), wall.chance, tuple(checks), setting, wall_kind_of(model))
 
 
 def require_certificate(model: nn.Module, wall: Wall | str | None = None, seed: int = 0) -> Certificate:
