@@ -22,8 +22,10 @@ def cluster() -> Iterator[Cluster]:
     if "ray" in sys.modules and os.environ.get("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER") != "0":
         pytest.skip("Ray was used on several nodes in this process: run this file by itself")
     found = Cluster()
-    with importable(), found.connected():
-        yield found
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # as this process has, and not as many as a worker has cores
+        with importable(), found.connected():
+            yield found
 
 
 @pytest.mark.parametrize("name", ["mix", pytest.param("generate", marks=pytest.mark.slow), "evaluate"])
