@@ -72,7 +72,6 @@ from .networks import (
     NotBlindError as NotBlindError,
     Pretrained as Pretrained,
     PretrainedFiles as PretrainedFiles,
-    Unwalled as Unwalled,
     Walled as Walled,
     WalledNetwork as WalledNetwork,
     WalledTransformer as WalledTransformer,
@@ -100,6 +99,7 @@ from .networks import (
     save_model as save_model,
     shown_name as shown_name,
     split_classifier as split_classifier,
+    unwalled as unwalled,
     wall_kind_of as wall_kind_of,
     walled as walled,
 )

@@ -62,10 +62,10 @@ def save_judgment(judgment: Judgment, folder: Path) -> None:
 def lines_of(judgment: Judgment) -> list[list[str]]:
     """The table's cells; the first line is the heading."""
     control = ["control", "difference", "95 %"] if "control" in judgment.findings else []
-    head = ["metric", "pairs", "prefers m′", "95 %", "p", "ties", "gain", "> opposite", "> uniform", "> random"]
-    lines = [[*head, *control, "verdict"]]
+    shares = ["prefers m′", "95 %", "p", "ties", "gain", "> opposite", "> uniform", "> random"]
+    lines = [["metric", "verdict", "pairs", *shares, *control]]
     for name, finding in judgment.findings["blind"].items():
-        lines.append([name, *_cells(finding), *_beside(judgment, finding), finding.verdict])
+        lines.append([name, finding.verdict, *_cells(finding), *_beside(judgment, finding)])
     return lines
 
 

@@ -16,10 +16,6 @@ _LONG = ("classes", "class_names", "config")
 _TAGS = ["explainability", "saliency", "class-activation-map", "stackwalls"]
 
 
-_LONG = ("classes", "class_names", "config")
-"""What the table of the configuration leaves out."""
-
-
 def render_model_card(
     model: MaskedVGG16 | WalledNetwork,
     certificate: Certificate | None = None,

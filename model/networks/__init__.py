@@ -2,9 +2,9 @@
 
 - the interface: `blind_model` (`BlindModel`: features, a head that reads the seen part, and the wall that follows),
   `layered_model` (`LayeredModel`: one that splits at any of several layers)
-- the networks: `masked_vgg` (the paper's, of `vgg_convolutions`), `walled_model` (any CNN, cut at the wall; `unwalled`:
-  without it again), `curtain` (any network, whose dead pixels are replaced), `walled_network` (what all networks behind
-  a wall without training share), `behind_a_wall` (the one that fits), `registry` (from a name to a network)
+- the networks: `masked_vgg` (the paper's, of `vgg_convolutions`), `walled_model` (any CNN, cut at the wall), `curtain`
+  (any network, whose dead pixels are replaced, or none), `walled_network` (what all networks behind a wall without
+  training share), `behind_a_wall` (the one that fits), `registry` (from a name to a network)
 - `attention/`: vision transformers behind a wall
 - `backbones/`: what stands behind a wall: torchvision, timm, transformers, and checkpoints of one's own
 - `geometry/`: which pixels a layer sees, and which walls fit

@@ -15,7 +15,7 @@ from .blind_model import (
     implied_wall_kind as implied_wall_kind,
     wall_kind_of as wall_kind_of,
 )
-from .curtain import Curtain as Curtain
+from .curtain import Curtain as Curtain, unwalled as unwalled
 from .files.checkpoints import (
     load_authors_checkpoint as load_authors_checkpoint,
     load_model_file as load_model_file,
@@ -52,6 +52,5 @@ from .registry import (
     is_walled as is_walled,
     load_model as load_model,
 )
-from .unwalled import Unwalled as Unwalled
 from .walled_model import Walled as Walled
 from .walled_network import WalledNetwork as WalledNetwork

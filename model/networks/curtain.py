@@ -4,6 +4,8 @@ Blindness is by construction, and nothing is asked of the network. But it runs o
 wall, its map shows what it makes of the constant, and what neighboring pixels and attention brought there.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import nn
 
@@ -11,6 +13,7 @@ from stackwalls.model.errors import InputError, reason_of
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.splitting import last_map, logits_of
 from stackwalls.model.networks.layered_model import LAST, Layer
+from stackwalls.model.networks.walled_model import Walled, sharing_copy
 from stackwalls.model.networks.walled_network import CURTAIN_DERIVATION, WalledNetwork, file_names
 from stackwalls.model.wall import Wall
 
@@ -23,14 +26,14 @@ class Curtain(WalledNetwork):
 
     Args:
         backbone: split, or as a whole.
-        wall: the dead zone, of any form.
+        wall: the dead zone, of any form. None: all is seen.
         layer: see `explain_at`.
 
     Raises:
         InputError: if the network does not run on images of the wall's size, or another layer is asked for.
     """
 
-    def __init__(self, backbone: Backbone, wall: Wall, layer: Layer | None = None) -> None:
+    def __init__(self, backbone: Backbone, wall: Wall | None, layer: Layer | None = None) -> None:
         super().__init__(backbone, wall, "curtain")
         self.explain_at(layer)
         self.extractor, self.rest = backbone.features, backbone.head
@@ -38,11 +41,11 @@ class Curtain(WalledNetwork):
         self._file_names = file_names(self, backbone.network)
         self.eval()
         try:
-            shown = self.stitched if self.splits else last_map(self.extractor, wall.image_size)
+            shown = self.stitched if self.splits else last_map(self.extractor, self.image_size)
             with torch.no_grad():
-                self(torch.zeros(1, 3, wall.image_size, wall.image_size))
+                self(torch.zeros(1, 3, self.image_size, self.image_size))
         except Exception as error:  # networks for one size only refuse others in many ways
-            size = f"{wall.image_size} x {wall.image_size}"
+            size = f"{self.image_size} x {self.image_size}"
             reason = f"it does not run on images of {size} pixels ({reason_of(error).rstrip('.')})"
             raise InputError(f"{backbone.name} cannot be put behind a curtain: {reason}.") from error
         self._shown = (shown,)  # in a tuple: it is a module of the extractor's already
@@ -92,4 +95,13 @@ class Curtain(WalledNetwork):
 
     def derivation(self) -> str:
         """Why the dead zone is dead, in one sentence."""
-        return CURTAIN_DERIVATION
+        return CURTAIN_DERIVATION if self.wall else "the network runs on all of the image: nothing is dead"
+
+
+def unwalled(network: Walled) -> Curtain:
+    """The same CNN without its wall, with the same parameters, for comparison: it sees the whole image."""
+    name = f"{network.name.removeprefix('walled:')} without a wall"
+    whole = Backbone(name, sharing_copy(network.extractor), network.pooled_head, network.mean, network.std)
+    made = Curtain(replace(whole, class_names=network.class_names, transform=network.transform), None)
+    made.class_indices = network.class_indices
+    return made

@@ -51,7 +51,7 @@ class WalledNetwork(LayeredModel, Pretrained):
 
     @property
     def wall(self) -> Wall | None:
-        """The dead zone in pixels; None for a transformer that sees the whole image."""
+        """The dead zone in pixels; None for a network that sees the whole image."""
         return self._wall
 
     @property

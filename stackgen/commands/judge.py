@@ -94,14 +94,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _control(name: str | None, model: nn.Module, wall: Wall | None) -> nn.Module | None:
     """The network of `--control`, on the device of the other."""
-    from stackwalls.model import InputError, Unwalled, Walled, find_network
+    from stackwalls.model import InputError, Walled, find_network, unwalled
 
     if name is None:
         return None
     if name != "unwalled":
         control = find_network(name, None, None, wall)
     elif isinstance(model, Walled):
-        control = Unwalled(model)
+        control = unwalled(model)
     else:
         raise InputError(
             "`--control unwalled` is for convolutional networks behind walled:NAME: name a network that sees the whole "

@@ -14,13 +14,13 @@ from judged_cases import ANTI, BROKEN, DRAWS, METHODS, ORACLE, ORACLE_LOWER, SAM
 from stackwalls.evaluate.judging import METRICS, Judgment, MetricSpec, judge, named_metrics
 from stackwalls.evaluate.judging.judgment_page import page_of, text_of
 from stackwalls.evaluate.run.blocks import ShareDone
-from stackwalls.model import InputError, Launch, NotBlindError, Unwalled
+from stackwalls.model import InputError, Launch, NotBlindError, unwalled
 from stackwalls.stackgen.cli import main
 
 
 @pytest.fixture(scope="module")
 def judgment() -> Judgment:
-    return judged([ORACLE, ORACLE_LOWER, ANTI, SAME, DRAWS, BROKEN], images=11, control=Unwalled(walled_cnn()))
+    return judged([ORACLE, ORACLE_LOWER, ANTI, SAME, DRAWS, BROKEN], images=11, control=unwalled(walled_cnn()))
 
 
 def test_planted_oracles_get_all_or_nothing(judgment: Judgment) -> None:
@@ -147,7 +147,7 @@ def test_random_numbers_are_the_same_for_all_maps_of_the_same_images(judgment: J
 
 def test_a_network_that_is_not_blind_is_refused() -> None:
     with pytest.raises(NotBlindError):
-        judge(Unwalled(walled_cnn()), InMemoryDataset([0]), [ORACLE], METHODS, wall=WALL, progress=False)
+        judge(unwalled(walled_cnn()), InMemoryDataset([0]), [ORACLE], METHODS, wall=WALL, progress=False)
 
 
 def test_metrics_by_name() -> None:
@@ -195,7 +195,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_an_unwalled_network_is_the_same_network_that_sees_everything() -> None:
     walled = walled_cnn()
-    whole = Unwalled(walled)
+    whole = unwalled(walled)
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected = walled.pooled_head(walled.extractor(images))
