@@ -3,8 +3,8 @@
 #
 #     benchmarks/gpu.sh OUT            # with the package and its `dev` extra installed
 #
-# Each part writes OUT/PART.log; a part that fails or takes too long is named at the end, and the next one begins. The
-# figures of benchmarks/RESULTS.md that a GPU made come from these commands.
+# Each part writes OUT/PART.log; a part that fails or takes too long is named at the end, and the next one begins.
+# benchmarks/RESULTS.md says which GPU figures are older than this script.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:?"usage: benchmarks/gpu.sh OUT"}
@@ -19,7 +19,7 @@ part() { # NAME SECONDS COMMAND…
   ((most > left)) && most=$left
   if ((most < 5)); then failed+=("$name (no time left)"); return; fi
   timeout "$most" "$@" >"$out/$name.log" 2>&1 || failed+=("$name (status $?)")
-  echo "$name: ${SECONDS} s" | tee -a "$out/times.txt"
+  echo "$name ended after $SECONDS s" | tee -a "$out/times.txt"
 }
 
 $python -c 'import json, torch; print(json.dumps({"card": torch.cuda.get_device_name(), "torch": torch.__version__}))' \

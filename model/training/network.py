@@ -116,8 +116,9 @@ def _seen_map(model: MaskedVGG16 | WalledNetwork, images: torch.Tensor) -> torch
         return seen_map(model, images)
     if isinstance(model, Walled):
         return joined([model.extractor(images[(..., *box.slices)]) for box in model.wall.seen])
-    keys = model.sink_keys() if isinstance(model, WalledTransformer) and model.wall_kind == "sink" else None
-    logits: torch.Tensor = model(images, keys)
+    if isinstance(model, WalledTransformer) and model.wall_kind == "sink":
+        return model.forward(images, model.sink_keys())
+    logits: torch.Tensor = model(images)
     return logits
 
 

@@ -220,7 +220,7 @@ class TrainingSpec:
     @property
     def is_walled(self) -> bool:
         """Whether the network is made walled here."""
-        return self.network.startswith(("walled:", "sink:"))
+        return self.network.startswith(("walled:", "sink:", "curtain:"))
 
     @property
     def is_new_vgg16(self) -> bool:

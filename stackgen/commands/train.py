@@ -80,7 +80,7 @@ def _add_network_arguments(parser: argparse.ArgumentParser) -> None:
         shown = f"as --network {name}: {what}"
         networks.add_argument(flag, dest="network", action="store_const", const=name, help=shown)
     add("--weights", type=Path, metavar="FILE", help="checkpoint to start from; a classifier of others is replaced")
-    add("--from-scratch", action="store_true", help="start walled:NAME or sink:NAME from random weights")
+    add("--from-scratch", action="store_true", help="start walled:NAME, sink:NAME or curtain:NAME from random weights")
     add("--wall", metavar="WALL", help="wall of walled:NAME (default: the paper's share at the bottom, widened to fit)")
     add("--size", type=options.image_size, metavar="N", help="image size in pixels (default: what the network takes)")
 

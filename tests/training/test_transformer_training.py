@@ -10,7 +10,7 @@ import torch
 from conftest import SYNSETS, write_folder
 
 from stackwalls.hub_cards import check_model_folder, save_model_folder
-from stackwalls.model import InputError, WalledTransformer, certify, load_model, walled
+from stackwalls.model import InputError, Wall, WalledTransformer, certify, load_model, walled
 from stackwalls.model.networks.backbones.backbone import split_classifier
 from stackwalls.model.training import Recipe, Running, TrainingNetwork, TrainingSpec, find_recipe, open_data, train
 
@@ -30,6 +30,19 @@ def tiny(kind: Any) -> WalledTransformer:
     made = walled(network, WALL, kind=kind)
     assert isinstance(made, WalledTransformer)
     return made
+
+
+def test_behind_a_curtain_the_pixels_there_do_not_matter() -> None:
+    torch.manual_seed(0)
+    model = walled(timm.create_model("test_resnet", num_classes=5), WALL, kind="curtain")
+    network = TrainingNetwork(model, 0.0).train()
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    changed = images.clone()
+    changed[:, :, torch.from_numpy(Wall.parse(WALL).mask())] = 7
+    logits = network(images)
+    assert torch.equal(network(changed), logits)
+    (gradient,) = torch.autograd.grad(logits.square().sum(), next(network.parameters()))
+    assert gradient.any()
 
 
 @pytest.mark.parametrize("kind", KINDS)
