@@ -22,7 +22,7 @@ $(LIST): FORCE
 
 $(STAMP): pyproject.toml constraints.txt $(LIST)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt \
-		--config-settings editable_mode=strict --editable '.[lite0,dev]'
+		--config-settings editable_mode=strict --editable '.[lite0,docs,dev]'
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt --no-deps quantus
 	@touch $@
 
