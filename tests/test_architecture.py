@@ -1,4 +1,4 @@
-"""The shape of the project: imports flow one way, folders list what they hold, the README's tree is the tree."""
+"""The shape of the project: imports flow one way, folders list what they hold, CONTRIBUTING's tree is the tree."""
 
 import ast
 import graphlib
@@ -291,11 +291,11 @@ def test_help_and_schema_answer_at_once_and_import_nothing_heavy() -> None:
         assert min(times) < 0.5
 
 
-def test_the_readmes_tree_is_the_tree() -> None:
-    """What the README's tree names is there, and every folder of two levels; the rest stands in each `__init__`."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    tree = re.search(r"```text\n(stackwalls/\n.*?)```", readme, re.DOTALL)
-    assert tree, "the README shows the project's files"
+def test_the_tree_is_the_tree() -> None:
+    """What CONTRIBUTING's tree names is there, and every folder of two levels; the rest is in each `__init__`."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tree = re.search(r"```text\n(stackwalls/\n.*?)```", page, re.DOTALL)
+    assert tree, "CONTRIBUTING.md shows the project's files"
     named, folder = set(), ""
     for line in tree[1].splitlines()[1:]:
         entry = re.match(r"( +)([\w./-]+)", line)
