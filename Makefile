@@ -36,6 +36,7 @@ quality: setup ## lint, format check, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typed_use.py
 
 bench: setup ## time STACK-MIX against plain PIL, and the evaluator against grad-cam and others (an hour and a half on two cores)
 	$(BIN)/python benchmarks/mix.py

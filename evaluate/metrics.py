@@ -7,7 +7,7 @@ that is zero everywhere) is NaN, never 0. `MuMetric` summarizes mu over a stream
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 
 from stackwalls.model import Box, InputError, Wall
 
+Array = TypeVar("Array", NDArray[Any], torch.Tensor)
+"""What comes in goes out: arrays for arrays, tensors for tensors."""
 
-def mu(maps: Any, wall: Wall) -> Any:
+
+def mu(maps: Array, wall: Wall) -> Array:
     """The norm of a map in the dead zone over that of the whole map: ‖Λ restricted to the dead zone‖₂ / ‖Λ‖₂.
 
     Args:
@@ -35,7 +38,7 @@ def mu(maps: Any, wall: Wall) -> Any:
     return _like(maps, lambda values: _dead_share(values, wall, power=2).sqrt(), wall)
 
 
-def energy_share(maps: Any, wall: Wall) -> Any:
+def energy_share(maps: Array, wall: Wall) -> Array:
     """The dead zone's share of a map's sum: ‖Λ restricted to the dead zone‖₁ / ‖Λ‖₁.
 
     Arguments, result and errors as for `mu`; a uniform map has `wall.share`.
@@ -43,7 +46,7 @@ def energy_share(maps: Any, wall: Wall) -> Any:
     return _like(maps, lambda values: _dead_share(values, wall, power=1), wall)
 
 
-def dead_zone_lit(maps: Any, wall: Wall) -> Any:
+def dead_zone_lit(maps: Array, wall: Wall) -> Array:
     """Whether a map has any positive value in the dead zone.
 
     Arguments and errors as for `mu`. Returns `(N,)` bool; False for a map that is zero everywhere.
@@ -51,7 +54,7 @@ def dead_zone_lit(maps: Any, wall: Wall) -> Any:
     return _like(maps, lambda values: _over(values > 0, wall.dead) > 0, wall)
 
 
-def pointing_game(maps: Any, wall: Wall) -> Any:
+def pointing_game(maps: Array, wall: Wall) -> Array:
     """Whether a map's maximum is in the dead zone: 1.0 or 0.0, or between if several pixels share the maximum.
 
     Arguments and errors as for `mu`. Returns `(N,)` float64, the dead zone's share of the pixels that have the maximum
@@ -85,7 +88,7 @@ def dead_cells(wall: Wall, height: int, width: int) -> NDArray[np.float64]:
     return np.asarray(sum(shares))
 
 
-def mu_native(raw: Any, wall: Wall, final: bool = False, dead: NDArray[Any] | None = None) -> Any:
+def mu_native(raw: Array, wall: Wall, final: bool = False, dead: NDArray[Any] | None = None) -> Array:
     """Mu at the map's own resolution, without the upsampling that spreads a map over the wall.
 
     A CAM has as few as 7 × 7 cells, and bilinear upsampling draws the last row that is seen into the dead zone. Here
@@ -190,7 +193,7 @@ class MuMetric:
         return summarise(self._values)
 
 
-def _like(maps: Any, measure: Callable[[torch.Tensor], torch.Tensor], wall: Wall | None) -> Any:
+def _like(maps: Array, measure: Callable[[torch.Tensor], torch.Tensor], wall: Wall | None) -> Array:
     """Measure maps as float64 tensors; an array for an array. Without a wall, any sign and size."""
     if wall is not None and not isinstance(wall, Wall):
         raise InputError(f"Expected `wall` to be a Wall, such as Wall.parse('bottom:54'), but got {wall!r:.80}.")

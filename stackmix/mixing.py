@@ -33,7 +33,7 @@ from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
 
 def mix(
     spec: MixSpec,
-    out: Path,
+    out: str | Path,
     *,
     workers: int | None = None,
     progress: bool = False,
@@ -65,6 +65,7 @@ def mix(
         RunError: if too few composites could be made, or the disk is full.
     """
     check_workers(workers)
+    out = Path(out)
     source = open_source(spec, progress)
     if not overwrite:
         spec = replace(spec, redone=spec.redone or redone_there(spec, source, out))

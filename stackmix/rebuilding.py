@@ -50,7 +50,9 @@ class Rebuilt:
     same_bytes: bool
 
 
-def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = None, progress: bool = False) -> Rebuilt:
+def rebuild(
+    recipe: Recipe, source: str, out: str | Path, *, workers: int | None = None, progress: bool = False
+) -> Rebuilt:
     """Make the set of a recipe from one's own copy of the images.
 
     Every source image must have the SHA-256 that the recipe gives, every image that of its file or, at least, of its
@@ -69,6 +71,7 @@ def rebuild(recipe: Recipe, source: str, out: Path, *, workers: int | None = Non
         RunError: if the source cannot be read, or the disk is full.
     """
     check_workers(workers)
+    out = Path(out)
     sources = RecipePictures(source, progress=progress)
     kept = images = recipe.manifest.counts["kept"]
     problems: list[NotRebuilt] = []

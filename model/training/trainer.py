@@ -41,7 +41,7 @@ _CALIBRATION = 64
 def train(
     data: TrainingData,
     spec: TrainingSpec,
-    out: Path,
+    out: str | Path,
     running: Running | None = None,
     *,
     resume: bool = False,
@@ -69,7 +69,7 @@ def train(
     """
     with ExitStack() as at_the_end:
         at_the_end.callback(set_random_states, random_states())
-        training = _Training(data, spec, out, running or Running(), report)
+        training = _Training(data, spec, Path(out), running or Running(), report)
         at_the_end.callback(training.accelerator.end_training)
         at_the_end.callback(training.close)
         training.start(resume)

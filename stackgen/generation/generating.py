@@ -39,7 +39,7 @@ VERSIONED = ("diffusers", "opencv-python-headless", "torch", "transformers")
 
 def generate(
     spec: GenerateSpec,
-    out: Path,
+    out: str | Path,
     *,
     frames: Callable[[], FrameMaker],
     localizer: Localizer,
@@ -73,7 +73,7 @@ def generate(
         InputError: if `out` holds something else, or the model cannot be called like that; nothing is lost.
         RunError: if memory or disk run out, or no image at all could be made.
     """
-    launch = launch or Launch.of()
+    launch, out = launch or Launch.of(), Path(out)
     items = work_items(spec)
     with ExitStack() as stack:
         if redo and not out.is_dir():
