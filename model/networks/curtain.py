@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from stackwalls.model.errors import InputError, reason_of
+from stackwalls.model.networks.attention.walled_transformer import WalledTransformer
 from stackwalls.model.networks.backbones.backbone import Backbone
 from stackwalls.model.networks.backbones.splitting import last_map, logits_of
 from stackwalls.model.networks.layered_model import LAST, Layer
@@ -98,10 +99,16 @@ class Curtain(WalledNetwork):
         return CURTAIN_DERIVATION if self.wall else "the network runs on all of the image: nothing is dead"
 
 
-def unwalled(network: Walled) -> Curtain:
-    """The same CNN without its wall, with the same parameters, for comparison: it sees the whole image."""
+def unwalled(network: WalledNetwork) -> WalledNetwork:
+    """The same network with the same weights without its wall, for comparison: it sees the whole image."""
+    if not isinstance(network, Walled):
+        whole = network.without_wall()
+        if isinstance(whole, WalledTransformer):
+            whole.dead.zero_()
+            whole.load_state_dict(whole.state_dict())  # renews the keys behind a sink: there are none
+        return whole
     name = f"{network.name.removeprefix('walled:')} without a wall"
-    whole = Backbone(name, sharing_copy(network.extractor), network.pooled_head, network.mean, network.std)
-    made = Curtain(replace(whole, class_names=network.class_names, transform=network.transform), None)
+    backbone = Backbone(name, sharing_copy(network.extractor), network.pooled_head, network.mean, network.std)
+    made = Curtain(replace(backbone, class_names=network.class_names, transform=network.transform), None)
     made.class_indices = network.class_indices
     return made

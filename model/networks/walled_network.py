@@ -1,5 +1,6 @@
 """What all networks of a library behind a wall share: how they are named, restored and saved."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
@@ -127,6 +128,12 @@ class WalledNetwork(LayeredModel, Pretrained):
         )
         made = type(self)(backbone, self._wall, **self.settings)
         made.load_state_dict(reclassified_weights(made, self))
+        return made
+
+    def without_wall(self) -> Self:
+        """A copy that sees the whole image (see `unwalled`, which takes every network)."""
+        made = copy.deepcopy(self)
+        made.name, made._wall, made.map_wall = self._backbone, None, None
         return made
 
     def _weights_sha256(self) -> str:

@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--control",
         metavar="NAME",
-        help="a network that sees the whole image, as for --model (mini-baseline-vgg16), or `unwalled`: that of "
-        "walled:NAME without its wall (default: none)",
+        help="a network that sees the whole image, as for --model (mini-baseline-vgg16), or `unwalled`: the one "
+        "of --model without its wall (default: none)",
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     options.add_shared(parser, label_space="", seed="the random maps and of what methods and metrics draw")
@@ -94,17 +94,17 @@ def run(args: argparse.Namespace) -> int:
 
 def _control(name: str | None, model: nn.Module, wall: Wall | None) -> nn.Module | None:
     """The network of `--control`, on the device of the other."""
-    from stackwalls.model import InputError, Walled, find_network, unwalled
+    from stackwalls.model import InputError, WalledNetwork, find_network, unwalled
 
     if name is None:
         return None
     if name != "unwalled":
         control = find_network(name, None, None, wall)
-    elif isinstance(model, Walled):
+    elif isinstance(model, WalledNetwork):
         control = unwalled(model)
     else:
         raise InputError(
-            "`--control unwalled` is for convolutional networks behind walled:NAME: name a network that sees the whole "
-            "image, such as mini-baseline-vgg16 or mini-vit."
+            "`--control unwalled` takes the wall from a network behind one (walled:NAME, sink:NAME, curtain:NAME): "
+            "name a network that sees the whole image instead, such as mini-baseline-vgg16."
         )
     return control.to(next(model.parameters()).device)

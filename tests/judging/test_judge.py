@@ -14,7 +14,7 @@ from judged_cases import ANTI, BROKEN, DRAWS, METHODS, ORACLE, ORACLE_LOWER, SAM
 from stackwalls.evaluate.judging import METRICS, Judgment, MetricSpec, judge, named_metrics
 from stackwalls.evaluate.judging.judgment_page import page_of, text_of
 from stackwalls.evaluate.run.blocks import ShareDone
-from stackwalls.model import InputError, Launch, NotBlindError, unwalled
+from stackwalls.model import InputError, Launch, NotBlindError, WalledNetwork, load_model, unwalled
 from stackwalls.stackgen.cli import main
 
 
@@ -186,7 +186,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     for wrong, said in (
         (["--metric", "Deletion=0"], "Cannot read --metric 'Deletion=0': expected a metric, or METRIC=N for N images"),
         (["--metric", "nothing"], "Unknown metric 'nothing'"),
-        (["--control", "unwalled"], "`--control unwalled` is for convolutional networks behind walled:NAME"),
+        (["--control", "unwalled"], "`--control unwalled` takes the wall from a network behind one"),
     ):
         assert main([*call[:-1], str(tmp_path / "other"), *wrong]) == 2
         assert said in capsys.readouterr().err
@@ -205,3 +205,16 @@ def test_an_unwalled_network_is_the_same_network_that_sees_everything() -> None:
         assert torch.equal(whole.features(images)[:, :, :5], walled.features(images)[:, :, :5])
     assert whole.wall is None
     assert math.isclose(walled.features(images).sum().item(), whole.features(images).sum().item(), rel_tol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["walled:mini-vit", "sink:mini-vit", "curtain:mini-vit"])
+def test_an_unwalled_transformer_is_the_network_itself(name: str) -> None:
+    walled, plain = load_model(name), load_model("mini-vit")
+    assert isinstance(walled, WalledNetwork)
+    whole = unwalled(walled)
+    images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(whole(images), plain(images))
+        assert not torch.equal(walled(images), plain(images))
+    assert whole.wall is None
+    assert walled.wall is not None
