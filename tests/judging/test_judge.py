@@ -191,6 +191,16 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         assert main([*call[:-1], str(tmp_path / "other"), *wrong]) == 2
         assert said in capsys.readouterr().err
         assert not (tmp_path / "other").exists()
+    report = ["report", str(tmp_path / "results"), "--judgment", str(tmp_path / "judged")]
+    assert main(["evaluate", *call[1:8], "--limit", "1", "--out", str(tmp_path / "results")]) == 0
+    assert main(report) == 0
+    page = (tmp_path / "results/report.html").read_text(encoding="utf-8")
+    assert "What faithfulness metrics say" in page
+    assert "anti-oracle" in page
+    found["certificate"]["wall"] = "top:54"
+    (tmp_path / "judged/judge.json").write_text(json.dumps(found))
+    assert main(report) == 2
+    assert "is about mini-masked-vgg16 behind top:54, but the results are about" in capsys.readouterr().err
 
 
 def test_an_unwalled_network_is_the_same_network_that_sees_everything() -> None:
