@@ -248,14 +248,14 @@ def _wall_notes(run: Mapping[str, Any], dataset: Mapping[str, Any]) -> Iterator[
         return
     of_model, of_data = Wall.parse(run["wall"]["wall"]), Wall.parse(dataset["wall"])
     if not run.get("blind", True):
-        yield f"{{}}, made for {of_data}: mu is measured by {of_model}."
+        yield f"{{}} was made for {of_data}, but mu is measured behind {of_model}."
         return
-    measured = f"{{}}, made for {of_data}: {run['model']} is behind {of_model}, by which mu is measured"
+    measured = f"{{}} was made for {of_data}, but {run['model']} is behind {of_model}. Mu is measured behind that wall"
     if of_model.covers(of_data):
         more = of_model.share - of_data.share
-        yield f"{measured}; it covers the whole second image, and {100 * more:.1f} % of the image more, of the first."
+        yield f"{measured}: it hides the second image and part of the first ({100 * more:.1f} % of the image)."
     else:
-        yield f"{measured}; the network sees a part of the second image."
+        yield f"{measured}, and the network sees part of the second image."
 
 
 def _describe_source(source: StackDataset, spec: EvaluationSpec) -> dict[str, Any]:

@@ -20,8 +20,8 @@ def add_cluster(parser: argparse._ActionsContainer) -> None:
     """Declare `--ray` and what each worker takes, which `cluster_of` reads."""
     add = parser.add_argument
     where = (
-        "use Ray: workers of the cluster at ADDRESS (host:port, or auto for the one that this machine is part of; "
-        "default: as many as fit on this machine) do the work, this process alone reads the data and writes DIR"
+        "let workers of a Ray cluster do the work; only this process reads the data and writes DIR. ADDRESS is "
+        "host:port, or auto for the cluster that this machine is part of (default: a new one, on this machine alone)"
     )
     add("--ray", nargs="?", const=_HERE, metavar="ADDRESS", help=where)
     add("--cpus-per-worker", type=float, metavar="N", help="CPU cores of each of Ray's workers (default 1)")

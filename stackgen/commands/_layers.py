@@ -24,9 +24,9 @@ _TABLE = "layers"
 def add_layer(parser: argparse._ActionsContainer) -> None:
     """Declare `--layer`."""
     text = (
-        "the map that is explained: of a vision transformer, what enters a block (its number, negative from the end, "
-        "or its name); of any other network, what the module of this name gives, such as layer3 (default: the "
-        "network's own, the last map)"
+        "the map to explain: in a vision transformer, the input of a block, by its number (negative from the end) or "
+        "its name; in any other network, the output of the module with this name, such as layer3 (default: the last "
+        "map before the head)"
     )
     parser.add_argument("--layer", type=layer, metavar="LAYER", help=text)
 

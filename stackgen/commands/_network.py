@@ -35,9 +35,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
 
 def add_class_names(parser: argparse._ActionsContainer) -> None:
     """Declare `--class-names`, the file of them, and `--classes-as`."""
-    names = "the class of each logit: a name per line, a JSON list, or a JSON object from index to name (or its own)"
+    names = "the class of each logit: a name per line, a JSON list or an object from index to name (default: its own)"
+    prompt = 'prompt for each class of a CLIP or SigLIP, such as "a photo of a {}"'
     parser.add_argument("--class-names", type=Path, metavar="FILE", help=names)
-    parser.add_argument("--classes-as", metavar="TEXT", help='a class of a CLIP or SigLIP, such as "a photo of a {}"')
+    parser.add_argument("--classes-as", metavar="TEXT", help=prompt)
 
 
 def find_model(

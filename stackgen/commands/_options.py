@@ -51,7 +51,7 @@ _SHARED: dict[str, dict[str, Any]] = {
         "grad-cam class, package.module:name, a file or folder of maps, or `references` for maps that know nothing of "
         "the network; may be repeated; ScoreCAM=20 runs it on the first 20 images only",
     },
-    "overwrite": {"action": "store_true", "help": "replace existing {} in DIR"},
+    "overwrite": {"action": "store_true", "help": "replace the {} in DIR"},
     "pdf": {"action": "store_true", "help": "write the figures as PDF too"},
     "seed": {"type": int, "default": 0, "metavar": "N", "help": "seed of {} (default 0)"},
     "wall": {
@@ -61,7 +61,7 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     "weights": {
         "metavar": "FILE",
-        "help": "weights: of a masked VGG16, or a checkpoint for walled:NAME (.safetensors, .pt, .pth, .ckpt)",
+        "help": "weights of a masked VGG16, or a checkpoint for walled:NAME (.safetensors, .pt, .pth, .ckpt)",
     },
 }
 """Options of several commands; a command's own words replace {} in the help text."""

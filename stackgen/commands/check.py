@@ -1,8 +1,9 @@
 """Check methods beyond mu: twins, the step at which a leak appears, EigenCAM's sign.
 
-Places another image behind the wall of each image, which does not change the network's output by a bit, and measures
-how much the visible part of each method's map changes. Measures mu after each step from a method's raw map to the one
-that is shown. Shows EigenCAM with either sign. Prints a table and writes findings.md, findings.csv and findings.json.
+Places another image behind the wall of each image, which does not change the network's output by a single bit, and
+measures how much the visible part of each method's map changes. Measures mu after each step from a method's raw map to
+the one that is shown. Shows EigenCAM with either sign. Prints a table and writes findings.md, findings.csv and
+findings.json.
 
 DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image folder, or user/name on the Hub.
 """

@@ -48,9 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=int, metavar="B", help="most images per forward pass (default and most: 32)")
     add("--memory", metavar="SIZE", help="memory budget for activations, such as 4GB; batches shrink to fit")
     transform = (
-        "of images that are not a finished set: auto (default): those of the network's size as they are, others "
-        "resized and cropped; resize-crop: every image, as the paper's code does; as-is: no image, all must have that "
-        "size"
+        "for images that are not a finished set: auto (default) resizes and crops those that do not have the network's "
+        "size; resize-crop does so for all, as the paper's code does; as-is for none, so that all must have that size"
     )
     add("--transform", choices=("auto", "as-is", "resize-crop"), default="auto", help=transform)
     backend = (

@@ -173,8 +173,8 @@ def test_the_report_says_what_a_reader_must_know(results: Results) -> None:
     text = " ".join(" ".join(Tags(render_report(results)).text).split())
     for said in (
         "pixel rows 160 to 223 (64 of 224), 28.6 % of the image",
-        "made for bottom:54: walled:small is behind bottom:64, by which mu is measured; it covers the whole second "
-        "image, and 4.5 % of the image more, of the first.",
+        "was made for bottom:54, but walled:small is behind bottom:64. Mu is measured behind that wall: it hides the "
+        "second image and part of the first (4.5 % of the image).",
         "EigenCAM: on the first image of ",
         "mu = 0 is necessary, not sufficient.",
         "get 0 by construction",
@@ -302,8 +302,8 @@ def test_what_was_left_out_is_said_once() -> None:
     mixed = {**described, "kind": "stack-mix", "spec": {"source": "drawn"}, "wall": "top:32"}
     drawn = {**results.run, "datasets": [mixed]}
     assert notes(drawn)[1].startswith("The images of a are drawn by this software, not photographed")
-    assert "a, made for top:32: walled:small is behind bottom:64" in notes(drawn)[4]
-    assert notes(drawn)[4].endswith("the network sees a part of the second image.")
+    assert "a was made for top:32, but walled:small is behind bottom:64" in notes(drawn)[4]
+    assert notes(drawn)[4].endswith("the network sees part of the second image.")
     assert results.report_text().count("Only the first 2 images") == 1
 
 
