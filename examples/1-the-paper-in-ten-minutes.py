@@ -32,7 +32,7 @@ import matplotlib.pyplot as plt
 
 from stackwalls.evaluate import evaluate, overlays, teaser
 from stackwalls.hub_cards import open_dataset
-from stackwalls.model import certify, load_model
+from stackwalls.model import Wall, certify, load_model
 from stackwalls.stackmix import MixSpec, mix
 
 scratch = TemporaryDirectory(prefix="stackwalls-")  # a folder of yours keeps the results
@@ -41,8 +41,8 @@ place = Path(scratch.name)
 # %% [markdown]
 # ## The wall
 #
-# `mini-masked-vgg16` is the paper's masked VGG16 at a sixteenth of its width. The last convolution gives a map of
-# 14 × 14 cells, of which the head reads the upper 5 rows. What these rows depend on follows from the layers; the pixels
+# `mini-masked-vgg16` is the paper's masked VGG16 at a sixteenth of its width. The last convolution gives a map of 14 ×
+# 14 cells, of which the head reads the upper 5 rows. What these rows depend on follows from the layers; the pixels
 # below are the *dead zone*. The certificate checks this on the weights at hand: other pixels in the dead zone must not
 # change a single bit of the logits, and the gradient there must be exactly 0.
 
@@ -59,7 +59,8 @@ print(certificate.text())
 # the first 24 of those that the network knows.
 
 # %%
-spec = MixSpec("drawn", classes=tuple(model.class_indices[:24]), wall=model.wall)
+known = model.class_indices or ()
+spec = MixSpec("drawn", classes=known[:24], wall=Wall.parse(certificate.wall))
 manifest = mix(spec, place / "stack-mix")
 print(manifest.counts)
 
@@ -68,7 +69,7 @@ batch = next(stack_mix.batches(6))
 figure, axes = plt.subplots(1, 6, figsize=(11, 2), layout="constrained")
 for panel, image, label in zip(axes, batch.images, batch.labels, strict=True):
     panel.imshow(image)
-    panel.axhline(model.wall.boxes[0].top, color="red")
+    panel.axhline(spec.wall.boxes[0].top, color="red")
     panel.set_title(stack_mix.classes.names[label], fontsize=9)
     panel.set_axis_off()
 
@@ -79,12 +80,12 @@ for panel, image, label in zip(axes, batch.images, batch.labels, strict=True):
 #
 # $$\mu = \frac{\lVert \text{map in the dead zone} \rVert_2}{\lVert \text{map} \rVert_2}.$$
 #
-# It is 0 if nothing is lit in the dead zone, and 1 if nothing is lit elsewhere. The last line is the *chance level*:
-# a uniform map, which says nothing about the image, has $\mu = \sqrt{\text{dead share of the image}}$.
+# It is 0 if nothing is lit in the dead zone, and 1 if nothing is lit elsewhere. The last line is the *chance level*: a
+# uniform map, which says nothing about the image, has $\mu = \sqrt{\text{dead share of the image}}$.
 
 # %%
 results = evaluate(model, stack_mix, progress=False)
-assert results.summary.find("stack-mix", "HiResCAM").mu.mean == 0
+assert {row.method for row in results.summary.rows if row.mu.mean == 0} == {"HiResCAM"}
 results
 
 # %% [markdown]
@@ -114,17 +115,17 @@ overlays(results.samples.at(range(3)), results.wall, results.names, across=True)
 baseline = evaluate("mini-baseline-vgg16", stack_mix, wall=results.wall, require_blind=False, progress=False)
 comparison = results.compare(baseline)
 plt.figure(figsize=(7, 2.8), layout="constrained")
+plt.axvline(0, color="0.6", linestyle="--")
+plt.gca().invert_yaxis()
+plt.xlabel("masked − baseline, mu × 100, with 95 % intervals")
 for row in comparison.rows:
     found = row.difference
     plt.plot([100 * found.low, 100 * found.high], [row.method] * 2, color="tab:blue")
     plt.plot(100 * found.mean, row.method, "o", color="tab:blue")
-plt.axvline(0, color="0.6", linestyle="--")
-plt.gca().invert_yaxis()
-plt.xlabel("masked − baseline, mu × 100, with 95 % intervals");
 
 # %% [markdown]
-# Left of the dashed line, a method lights the lower image less when the network cannot see it. An interval that
-# reaches the line does not tell the two networks apart. HiResCAM does.
+# Left of the dashed line, a method lights the lower image less when the network cannot see it. An interval that reaches
+# the line does not tell the two networks apart. HiResCAM does.
 
 # %%
 hires = next(row for row in comparison.rows if row.method == "HiResCAM")

@@ -16,11 +16,11 @@
 # <!-- A badge "Open in Colab" goes here once the project has a public address. Until then: jupytext --to ipynb FILE -->
 #
 # Any callable works as a saliency method; there is nothing to subclass or to register. This notebook evaluates a
-# function, a class with grad-cam's interface, a captum attribution and precomputed maps side by side, shows what happens
-# to a method that fails, and looks beyond mu.
+# function, a class with grad-cam's interface, a captum attribution and precomputed maps side by side, shows what
+# happens to a method that fails, and looks beyond mu.
 #
-# **Your machine.** Two CPU cores and no network access are enough. With a GPU, pass `device="cuda"`: methods get tensors
-# on that device. With access to the Hugging Face Hub, a dataset's id takes the place of the drawn set, and
+# **Your machine.** Two CPU cores and no network access are enough. With a GPU, pass `device="cuda"`: methods get
+# tensors on that device. With access to the Hugging Face Hub, a dataset's id takes the place of the drawn set, and
 # `"walled:resnet50"` that of the small network; the methods stay as they are.
 
 # %%
@@ -40,7 +40,7 @@ from stackwalls.evaluate import evaluate, mu, overlays
 from stackwalls.evaluate.adapters import Configured
 from stackwalls.evaluate.checks import REFERENCES, beyond_mu, check_method
 from stackwalls.hub_cards import open_dataset
-from stackwalls.model import load_model
+from stackwalls.model import Wall, load_model
 from stackwalls.stackmix import MixSpec, mix
 
 scratch = TemporaryDirectory(prefix="stackwalls-")
@@ -51,14 +51,16 @@ place = Path(scratch.name)
 
 # %%
 model = load_model("mini-masked-vgg16")
-mix(MixSpec("drawn", classes=tuple(model.class_indices[:12]), wall=model.wall), place / "stack-mix")
+known = model.class_indices or ()
+spec = MixSpec("drawn", classes=known[:12], wall=Wall.parse("bottom:54"))
+mix(spec, place / "stack-mix")
 data = open_dataset(place / "stack-mix")
 
 # %% [markdown]
 # ## Four forms of a method
 #
-# A **function** takes the network, the normalized images and the classes to explain. It returns a map for each image, of
-# any resolution.
+# A **function** takes the network, the normalized images and the classes to explain. It returns a map for each image,
+# of any resolution.
 
 
 # %%
@@ -92,8 +94,8 @@ class MeanCAM(BaseCAM):
 magnitude = Configured(InputXGradient, reduce="sum-abs")
 
 # %% [markdown]
-# **Precomputed maps** come from anywhere: image id → map, or an array, a `.npz`, a folder. These are a vertical gradient
-# that never looked at an image.
+# **Precomputed maps** come from anywhere: image id → map, or an array, a `.npz`, a folder. These are a vertical
+# gradient that never looked at an image.
 
 # %%
 ids = [image_id for batch in data.batches(8) for image_id in batch.image_ids]
@@ -123,8 +125,8 @@ overlays(results.samples.at(range(2)), results.wall, results.names, across=True)
 # %% [markdown]
 # Read the table with its chance level. The gradient is exactly 0 in the dead zone, so whatever is a gradient times
 # something is 0 there by construction: the gradient itself, input × gradient, and LayerCAM, which multiplies each cell
-# by its own gradient. Their mu says nothing more about them. MeanCAM weights all cells alike, dead or not. The ramp has a
-# low mu and explains nothing: **mu = 0 is necessary, not sufficient.**
+# by its own gradient. Their mu says nothing more about them. MeanCAM weights all cells alike, dead or not. The ramp has
+# a low mu and explains nothing: **mu = 0 is necessary, not sufficient.**
 
 # %%
 means = {row.method: row.mu.mean for row in results.summary.rows}
@@ -159,15 +161,15 @@ failing.errors
 
 # %%
 maps = np.stack([np.ones((224, 224)), ramp, np.zeros((224, 224))])
-print(mu(maps, model.wall).round(3), "chance:", round(model.wall.chance, 3))
+print(mu(maps, spec.wall).round(3), "chance:", round(spec.wall.chance, 3))
 
 # %% [markdown]
 # ## Beyond mu
 #
 # The *twin* of an image has the same visible part and another image behind the wall. The network gives both the same
-# logits, to the last bit. So the explanation of the visible part should be the same. `raw drift` is its median change in
-# percent; the columns before it are mu after each step from the raw map to the one that is shown. `RandomCAM` is one of
-# the reference maps: the network's own activations with random weights.
+# logits, to the last bit. So the explanation of the visible part should be the same. `raw drift` is its median change
+# in percent; the columns before it are mu after each step from the raw map to the one that is shown. `RandomCAM` is one
+# of the reference maps: the network's own activations with random weights.
 
 # %%
 chosen = {"GradCAM": "GradCAM", "XGradCAM": "XGradCAM", "MeanCAM": MeanCAM, "RandomCAM": REFERENCES["RandomCAM"]}
@@ -195,5 +197,5 @@ for wall in ("bottom:54", "top:64"):
 # ```
 #
 # On the command line, `stackgen evaluate stack-mix --model mini-masked-vgg16 --method mymethods:gradient --out results`
-# takes a method from a module. `docs/add-a-method.md` lists all forms, and has recipes for shap, lime, RISE and AttnLRP;
-# `docs/checks.md` reports what the checks found on photographs.
+# takes a method from a module. `docs/add-a-method.md` lists all forms, and has recipes for shap, lime, RISE and
+# AttnLRP; `docs/checks.md` reports what the checks found on photographs.

@@ -34,7 +34,7 @@ from PIL import Image
 
 from stackwalls.evaluate import evaluate, overlays
 from stackwalls.hub_cards import open_dataset
-from stackwalls.model import Transform, certify, find_class, load_model, to_input
+from stackwalls.model import Transform, Wall, certify, load_model, parse_class, to_input
 from stackwalls.model.images.drawn import draw
 from stackwalls.stackmix import MixSpec, mix
 
@@ -57,7 +57,7 @@ def save_photos(folder: Path, pets: list[str], seeds: range) -> None:
     for pet in pets:
         (folder / pet).mkdir(parents=True)
         for seed in seeds:
-            drawn = draw(find_class(PETS[pet]).index, seed, 120)
+            drawn = draw(parse_class(PETS[pet]).index, seed, 120)
             Image.fromarray(drawn).save(folder / pet / f"{seed}.png")
 
 
@@ -67,7 +67,7 @@ save_photos(place / "photos", list(PETS), range(24, 32))
 # %% [markdown]
 # ## A stand-in for your network
 #
-# timm's smallest ResNet, trained from random weights on 96 images of 96 × 96 pixels for a few seconds, in a plain loop
+# timm's tiny test ResNet, trained from random weights on 96 images of 96 × 96 pixels for a few seconds, in a plain loop
 # that knows nothing of walls. You have a checkpoint already.
 
 # %%
@@ -96,7 +96,8 @@ torch.save(network.state_dict(), place / "mine.pt")
 # trained.
 
 # %%
-model = load_model("walled:timm/test_resnet", place / "mine.pt", "bottom:32@96", class_names=NAMES)
+wall = Wall.parse("bottom:32@96")
+model = load_model("walled:timm/test_resnet", place / "mine.pt", wall, class_names=NAMES)
 certificate = certify(model)
 assert certificate.passed
 print(certificate.text())
@@ -108,15 +109,15 @@ print(certificate.text())
 # and resizing are the network's own.
 
 # %%
-spec = MixSpec(str(place / "photos"), per_class=4, wall=model.wall, transform=model.transform)
+spec = MixSpec(str(place / "photos"), per_class=4, wall=wall, transform=model.transform)
 manifest = mix(spec, place / "pets")
 print(manifest.counts, manifest.classes.names)
 
 # %% [markdown]
 # ## Evaluate
 #
-# The set's classes are those of its folders, in their order; the network's are in another. They are matched by name, and
-# what does not match is said: for Kiwi's images the predicted class is explained, and top-1 is not counted.
+# The set's classes are those of its folders, in their order; the network's are in another. They are matched by name,
+# and what does not match is said: for Kiwi's images the predicted class is explained, and top-1 is not counted.
 
 # %%
 results = evaluate(model, place / "pets", progress=False)
@@ -129,8 +130,8 @@ assert matched.mean() > 0.8
 overlays(results.samples.at([0, 4, 8]), results.wall, results.names, across=True)
 
 # %% [markdown]
-# HiResCAM is 0 at the map's own resolution. The cells of this map are large, so bilinear upsampling smears what is above
-# the wall into the dead zone: that is all of its mu. The other methods light the dead zone themselves.
+# HiResCAM is 0 at the map's own resolution. The cells of this map are large, so bilinear upsampling smears what is
+# above the wall into the dead zone: that is all of its mu. The other methods light the dead zone themselves.
 
 # %%
 native = {row.method: row.mu_native.mean for row in results.summary.rows}
@@ -155,9 +156,10 @@ print(*sorted(path.name for path in (place / "results").iterdir()), sep="\n")
 # behind another wall: any side, a band, a rectangle, or several of them.
 
 # %%
-corner = load_model("walled:timm/test_resnet", place / "mine.pt", "left:32+top:32@96", class_names=NAMES)
-mix(MixSpec(spec.source, wall=corner.wall, transform=corner.transform), place / "corner")
-behind = evaluate(corner, place / "corner", ["GradCAM", "EigenCAM", "HiResCAM"], progress=False)
+corner = Wall.parse("left:32+top:32@96")
+model = load_model("walled:timm/test_resnet", place / "mine.pt", corner, class_names=NAMES)
+mix(MixSpec(spec.source, wall=corner, transform=model.transform), place / "corner")
+behind = evaluate(model, place / "corner", ["GradCAM", "EigenCAM", "HiResCAM"], progress=False)
 overlays(behind.samples.at(range(3)), behind.wall, behind.names, across=True)
 
 # %% [markdown]

@@ -16,8 +16,8 @@
 # <!-- A badge "Open in Colab" goes here once the project has a public address. Until then: jupytext --to ipynb FILE -->
 #
 # A vision transformer mixes all patches by attention, so it cannot run on the pieces of an image as a convolutional
-# network can. It is made blind, without training, by what its tokens may attend to. There are two exact ways, and a third
-# for any network at all. This notebook shows what each of them can find out about a method.
+# network can. It is made blind, without training, by what its tokens may attend to. There are two exact ways, and a
+# third for any network at all. This notebook shows what each of them can find out about a method.
 #
 # **Your machine.** Two CPU cores and no network access are enough. With a GPU, networks that are named are put there.
 # With access to the Hugging Face Hub, `walled:timm/vit_tiny_patch16_224` or `sink:hf/user/name` take the place of the
@@ -39,8 +39,8 @@ scratch = TemporaryDirectory(prefix="stackwalls-")
 place = Path(scratch.name)
 
 wall = Wall.parse("bottom:64")  # four rows of patches of 16 pixels
-classes = tuple(load_model("mini-masked-vgg16").class_indices[:16])  # mini-vit knows the same ones
-mix(MixSpec("drawn", classes=classes, wall=wall), place / "stack-mix")
+known = load_model("mini-vit").class_names or ()
+mix(MixSpec("drawn", classes=known[:16], wall=wall), place / "stack-mix")
 data = open_dataset(place / "stack-mix")
 
 # %% [markdown]
@@ -61,9 +61,9 @@ for name in ("walled:mini-vit", "sink:mini-vit"):
 # %% [markdown]
 # ## Methods that read attention
 #
-# Rollout and LastAttention read where attention goes. LeGrad reads how the score depends on it. GradientAttention is the
-# product of both. GradCAM, EigenCAM and HiResCAM read the patch tokens before the last block. Each method is evaluated
-# behind both walls, and on the network without one, which sees what is measured.
+# Rollout and LastAttention read where attention goes. LeGrad reads how the score depends on it. GradientAttention is
+# the product of both. GradCAM, EigenCAM and HiResCAM read the patch tokens before the last block. Each method is
+# evaluated behind both walls, and on the network without one, which sees what is measured.
 
 # %%
 METHODS = ["Rollout", "LastAttention", "GradientAttention", "LeGrad", "GradCAM", "EigenCAM", "HiResCAM"]
@@ -84,8 +84,8 @@ Markdown(
 # %% [markdown]
 # One wall cannot judge a method that reads attention, because each wall stops one thing by construction:
 #
-# - Behind a cut there is no attention across the wall, so Rollout and LastAttention are 0 there. The sink shows what they
-#   do otherwise: they are lit, though no content comes from there.
+# - Behind a cut there is no attention across the wall, so Rollout and LastAttention are 0 there. The sink shows what
+#   they do otherwise: they are lit, though no content comes from there.
 # - GradientAttention is 0 behind either wall, because one of its two factors is.
 # - LeGrad's gradient is not 0 behind a cut, where the attention is.
 # - GradCAM and EigenCAM are lit behind both walls.
@@ -108,8 +108,8 @@ for results in (runs["cut"], runs["sink"]):
 # %% [markdown]
 # ## mu by depth
 #
-# `layer` is the block whose input is explained. Is the leak a matter of the last layer? Here behind the cut; a dead patch
-# is dead at every block.
+# `layer` is the block whose input is explained. Is the leak a matter of the last layer? Here behind the cut; a dead
+# patch is dead at every block.
 
 # %%
 layers = {}
@@ -120,8 +120,8 @@ for block in load_model("walled:mini-vit", wall=wall).layers():
 LayerTable.of(layers).figure()
 
 # %% [markdown]
-# What is left of HiResCAM is smeared across the wall by upsampling; its native mu is 0 at every block. Another layer does
-# not help the other two.
+# What is left of HiResCAM is smeared across the wall by upsampling; its native mu is 0 at every block. Another layer
+# does not help the other two.
 
 # %%
 for results in layers.values():
@@ -133,9 +133,9 @@ for results in layers.values():
 # ## A curtain, for anything else
 #
 # `curtain:NAME` takes any classifier: before the network runs, the dead pixels are replaced by the mean color. That
-# proves less. The logits do not depend on the dead *pixels*, so a pixel method that lights them is wrong. But the network
-# runs on the whole image, and the *cells* of its map behind the curtain are alive: the head reads them. A CAM that lights
-# them may be right about the cells and wrong only as an image of the pixels.
+# proves less. The logits do not depend on the dead *pixels*, so a pixel method that lights them is wrong. But the
+# network runs on the whole image, and the *cells* of its map behind the curtain are alive: the head reads them. A CAM
+# that lights them may be right about the cells and wrong only as an image of the pixels.
 
 # %%
 assert certify("curtain:mini-vit", wall).passed

@@ -19,9 +19,9 @@
 # verifies it, reads its card, turns it into a recipe without pixels and back, and looks at what an upload would do. It
 # uploads nothing.
 #
-# **Your machine.** Two CPU cores and no network access are enough; a GPU changes nothing here. With access to the Hugging
-# Face Hub and a token (`hf auth login`), the plan also compares the folder with the repository, and `--yes` carries it
-# out. That step needs the token, so it is said here, not run.
+# **Your machine.** Two CPU cores and no network access are enough; a GPU changes nothing here. With access to the
+# Hugging Face Hub and a token (`hf auth login`), the plan also compares the folder with the repository, and `--yes`
+# carries it out. That step needs the token, so it is said here, not run.
 
 # %%
 import os
@@ -31,7 +31,8 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from datasets import load_dataset
+from datasets import disable_progress_bars, load_dataset
+from huggingface_hub import DatasetCard
 from IPython.display import Markdown
 
 from stackwalls.hub_cards import open_recipe, recipe_folder, verify
@@ -39,22 +40,14 @@ from stackwalls.stackmix import MixSpec, mix, rebuild
 
 scratch = TemporaryDirectory(prefix="stackwalls-")
 place = Path(scratch.name)
+disable_progress_bars()
 
 
-def run(command: str) -> None:
-    """Run a command as a terminal in that folder would; one that fails stops the notebook."""
-    words = shlex.split(command)
-    assert words[0] == "stackgen"
-    offline = {"HF_HUB_OFFLINE": "1", "HF_TOKEN": ""}
-    done = subprocess.run(
-        [sys.executable, "-m", "stackwalls.stackgen", *words[1:]],
-        cwd=place,
-        env={**os.environ, **offline},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    print(done.stdout)
+def stackgen(arguments: str) -> None:
+    """The command `stackgen`, in that folder and offline; if it fails, so does the notebook."""
+    command = [sys.executable, "-m", "stackwalls.stackgen", *shlex.split(arguments)]
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    print(subprocess.run(command, cwd=place, env=offline, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 # %% [markdown]
@@ -69,7 +62,7 @@ print(*sorted(str(path.relative_to(place)) for path in place.rglob("*") if path.
 assert verify(place / "stack-mix") == []
 
 # %% [markdown]
-# A folder that was changed is told:
+# A change is found:
 
 # %%
 card = place / "stack-mix/README.md"
@@ -82,21 +75,23 @@ assert verify(place / "stack-mix") == []
 # %% [markdown]
 # ## The card
 #
-# It is rendered from the manifest, with the license, the counts and the command that makes the set again. What is between
-# the dashes is for the Hub.
+# It is rendered from the manifest. Its metadata are for the Hub and for `datasets`:
 
 # %%
-metadata, text = original.removeprefix("---\n").split("\n---\n", 1)
-print(metadata)
+metadata = DatasetCard(original).data.to_dict()
+{name: metadata[name] for name in ("license", "configs", "task_categories", "tags")}
+
+# %% [markdown]
+# Its text is for readers. One of its sections:
 
 # %%
-Markdown(text.replace("\n# ", "\n## "))
+Markdown(next(part for part in original.split("\n## ") if part.startswith("What is in it")))
 
 # %% [markdown]
 # ## Reading it
 #
-# `datasets` reads the folder as it is. Of a published set, `load_dataset("user/stack-mix", split="test")` gives the same
-# rows.
+# `datasets` reads the folder as it is. Of a published set, `load_dataset("user/stack-mix", split="test")` gives the
+# same rows.
 
 # %%
 rows = load_dataset(str(place / "stack-mix"), split="test", cache_dir=str(place / "cache"))
@@ -107,9 +102,9 @@ first["image"]
 # %% [markdown]
 # ## A recipe without pixels
 #
-# ImageNet's terms forbid giving its images to people who have not accepted them, so STACK-MIX of ImageNet is published as
-# a recipe: ids, crops and hashes. Whoever has the images rebuilds the set from it. (Drawings may be published as they
-# are; the recipe works the same way.)
+# ImageNet's terms forbid giving its images to people who have not accepted them, so STACK-MIX of ImageNet is published
+# as a recipe: ids, crops and hashes. Whoever has the images rebuilds the set from it. (Drawings may be published as
+# they are; the recipe works the same way.)
 
 # %%
 recipe = open_recipe(recipe_folder(place / "stack-mix", place / "recipe"))
@@ -125,17 +120,17 @@ print(f"{rebuilt.kept} of {rebuilt.images} images rebuilt; every file is the ori
 # %% [markdown]
 # ## The plan
 #
-# Without `--yes`, `stackgen publish` only shows what it would do. It has read every file, searched it for access tokens,
-# and checked the card. Here the Hub is out of reach, so the plan is of the folder alone.
+# Without `--yes`, `stackgen publish` only shows what it would do. It has read every file, searched it for access
+# tokens, and checked the card. Here the Hub is out of reach, so the plan is of the folder alone.
 
 # %%
-run("stackgen publish stack-mix user/stack-mix --tag v1.0")
+stackgen("publish stack-mix user/stack-mix --tag v1.0")
 
 # %% [markdown]
 # The recipe of the same set, without keeping a folder of it:
 
 # %%
-run("stackgen publish stack-mix user/stack-mix-recipe --recipe")
+stackgen("publish stack-mix user/stack-mix-recipe --recipe")
 
 # %% [markdown]
 # ## What would need a token
@@ -150,8 +145,9 @@ run("stackgen publish stack-mix user/stack-mix-recipe --recipe")
 #
 # ```sh
 # stackgen evaluate user/stack-mix@v1.0 --model walled:tf_efficientnet_lite0 --out results
-# stackgen mix --recipe user/stack-mix-recipe --source /data/imagenet/val --out stack-mix
+# stackgen mix --recipe user/stack-mix-recipe --source drawn --out stack-mix
 # ```
 #
-# `docs/publish-a-set.md` has the rest: sets on request (`--gated`), licenses, networks, and what you are told if the Hub
-# refuses. Publishing is tested against a server on the same machine that speaks the Hub's protocol, not against the Hub.
+# `docs/publish-a-set.md` has the rest: sets on request (`--gated`), licenses, networks, and what you are told if the
+# Hub refuses. Publishing is tested against a server on the same machine that speaks the Hub's protocol, not against the
+# Hub.
