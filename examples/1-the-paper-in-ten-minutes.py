@@ -22,7 +22,8 @@
 #
 # **Your machine.** Two CPU cores and no network access are enough. With a GPU, `load_model(…).to("cuda")` is the only
 # change. With access to the Hugging Face Hub and to ImageNet, the same calls take `source="ILSVRC/imagenet-1k"` and
-# `load_model("masked-vgg16", "params_vgg16_masked.pt")`, the paper's network: see `docs/reproduce-the-paper.md`.
+# `load_model("masked-vgg16", "params_vgg16_masked.pt")`, the paper's network: see
+# [docs/reproduce-the-paper.md](../docs/reproduce-the-paper.md).
 
 # %%
 from pathlib import Path
@@ -78,10 +79,10 @@ for panel, image, label in zip(axes, batch.images, batch.labels, strict=True):
 #
 # `evaluate` explains the predicted class of every image by the paper's seven methods and measures
 #
-# $$\mu = \frac{\lVert \text{map in the dead zone} \rVert_2}{\lVert \text{map} \rVert_2}.$$
+#     mu = ‖map in the dead zone‖₂ / ‖map‖₂
 #
-# It is 0 if nothing is lit in the dead zone, and 1 if nothing is lit elsewhere. The last line is the *chance level*: a
-# uniform map, which says nothing about the image, has $\mu = \sqrt{\text{dead share of the image}}$.
+# It is 0 if nothing is lit in the dead zone, and 1 if nothing is lit elsewhere. The last line is a uniform map, which
+# says nothing about the image: its mu, √(dead share of the image), is the *chance level*.
 
 # %%
 results = evaluate(model, stack_mix, progress=False)
@@ -94,7 +95,7 @@ results
 #
 # ## The maps
 #
-# One image, chosen by GradCAM's median $\mu$: neither the best nor the worst.
+# One image, chosen by GradCAM's median mu: neither the best nor the worst.
 
 # %%
 teaser(results.samples, results.wall, "GradCAM", names=results.names)
@@ -122,16 +123,12 @@ for row in comparison.rows:
     found = row.difference
     plt.plot([100 * found.low, 100 * found.high], [row.method] * 2, color="tab:blue")
     plt.plot(100 * found.mean, row.method, "o", color="tab:blue")
+    assert row.method != "HiResCAM" or found.high < 0
 
 # %% [markdown]
 # Left of the dashed line, a method lights the lower image less when the network cannot see it. An interval that reaches
 # the line does not tell the two networks apart. HiResCAM does.
-
-# %%
-hires = next(row for row in comparison.rows if row.method == "HiResCAM")
-assert hires.difference.high < 0
-
-# %% [markdown]
+#
 # ## Why: one convolution, before any training
 #
 # For a network of one convolution and one dense layer, the expected GradCAM map at initialization is a closed form: in
@@ -155,7 +152,7 @@ share = expected[shape.dead_start :].norm() / expected.norm()
 print(f"Share of the expected map's norm in the dead zone, mu: {share:.2f}")
 
 # %% [markdown]
-# `docs/theory.md` has the proofs, with the paper's theorem as a special case.
+# [docs/theory.md](../docs/theory.md) has the proofs, with the paper's theorem as a special case.
 #
 # **Drawings are not photographs**, and this network is not a VGG16: the effect is the paper's, its size is not.
-# `docs/reproduce-the-paper.md` continues with the paper's images and weights.
+# [docs/reproduce-the-paper.md](../docs/reproduce-the-paper.md) continues with the paper's images and weights.

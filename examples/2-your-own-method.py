@@ -197,5 +197,5 @@ for wall in ("bottom:54", "top:64"):
 # ```
 #
 # On the command line, `stackgen evaluate stack-mix --model mini-masked-vgg16 --method mymethods:gradient --out results`
-# takes a method from a module. `docs/add-a-method.md` lists all forms, and has recipes for shap, lime, RISE and
-# AttnLRP; `docs/checks.md` reports what the checks found on photographs.
+# takes a method from a module. [docs/add-a-method.md](../docs/add-a-method.md) lists all forms, and has recipes for
+# shap, lime, RISE and AttnLRP; [docs/checks.md](../docs/checks.md) reports what the checks found on photographs.

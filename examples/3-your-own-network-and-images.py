@@ -73,11 +73,11 @@ save_photos(place / "photos", list(PETS), range(24, 32))
 # %%
 torch.manual_seed(0)
 network = timm.create_model("test_resnet", num_classes=len(NAMES))
-mean, std = network.pretrained_cfg["mean"], network.pretrained_cfg["std"]
+config = timm.data.resolve_model_data_config(network)
 
 train = open_dataset(place / "train")
 batch = next(train.batches(96, transform=Transform.of_size(96)))
-inputs = to_input(batch.images, mean, std)  # (96, 3, 96, 96) float32
+inputs = to_input(batch.images, config["mean"], config["std"])  # (96, 3, 96, 96) float32
 targets = torch.tensor([NAMES.index(train.classes.names[label]) for label in batch.labels])
 
 optimizer = torch.optim.AdamW(network.parameters(), 2e-3)
@@ -170,5 +170,6 @@ overlays(behind.samples.at(range(3)), behind.wall, behind.names, across=True)
 # stackgen evaluate pets --model walled:timm/test_resnet --weights mine.pt --class-names names.txt --out results
 # ```
 #
-# `docs/explain-your-own-classifier.md` says what happens if something does not fit, `docs/add-a-backbone.md` which
-# networks can stand behind a wall, and `docs/training.md` how to fine-tune one there.
+# [docs/explain-your-own-classifier.md](../docs/explain-your-own-classifier.md) says what happens if something does not
+# fit, [docs/add-a-backbone.md](../docs/add-a-backbone.md) which networks can stand behind a wall, and
+# [docs/training.md](../docs/training.md) how to fine-tune one there.

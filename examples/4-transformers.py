@@ -149,5 +149,6 @@ curtain
 # | sink | the same; attention may still go there | wrong, also if it shows attention |
 # | curtain | the pixels | wrong about the pixels, maybe not about the cells |
 #
-# Kinds are never mixed in one table; each results folder, card and leaderboard says which it is. `docs/transformers.md`
-# has the figures for 100 images, the families of networks that are certified, and zero-shot classifiers such as CLIP.
+# Kinds are never mixed in one table; each results folder, card and leaderboard says which it is.
+# [docs/transformers.md](../docs/transformers.md) has the figures for 100 images, the families of networks that are
+# certified, and zero-shot classifiers such as CLIP.

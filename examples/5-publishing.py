@@ -148,6 +148,6 @@ stackgen("publish stack-mix user/stack-mix-recipe --recipe")
 # stackgen mix --recipe user/stack-mix-recipe --source drawn --out stack-mix
 # ```
 #
-# `docs/publish-a-set.md` has the rest: sets on request (`--gated`), licenses, networks, and what you are told if the
-# Hub refuses. Publishing is tested against a server on the same machine that speaks the Hub's protocol, not against the
-# Hub.
+# [docs/publish-a-set.md](../docs/publish-a-set.md) has the rest: sets on request (`--gated`), licenses, networks, and
+# what you are told if the Hub refuses. Publishing is tested against a server on the same machine that speaks the Hub's
+# protocol, not against the Hub.
