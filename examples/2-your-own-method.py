@@ -19,7 +19,7 @@
 # function, a class with grad-cam's interface, a captum attribution and precomputed maps side by side, shows what
 # happens to a method that fails, and looks beyond mu.
 #
-# **Your machine.** Two CPU cores and no network access are enough. With a GPU, pass `device="cuda"`: methods get
+# **Your machine.** Two CPU cores and no network access are enough. With a GPU, `load_model(…).to("cuda")`: methods get
 # tensors on that device. With access to the Hugging Face Hub, a dataset's id takes the place of the drawn set, and
 # `"walled:resnet50"` that of the small network; the methods stay as they are.
 
@@ -94,8 +94,8 @@ class MeanCAM(BaseCAM):
 magnitude = Configured(InputXGradient, reduce="sum-abs")
 
 # %% [markdown]
-# **Precomputed maps** come from anywhere: image id → map, or an array, a `.npz`, a folder. These are a vertical
-# gradient that never looked at an image.
+# **Precomputed maps** come from anywhere: image id → map, or an array, a `.npz`, a folder. These are a ramp from top to
+# bottom, the same for every image.
 
 # %%
 ids = [image_id for batch in data.batches(8) for image_id in batch.image_ids]
@@ -187,8 +187,12 @@ Markdown(findings.markdown())
 for wall in ("bottom:54", "top:64"):
     for verdict in check_method(MeanCAM, wall):
         print(f"{wall:<10} {verdict.aspect:<9} {'ok' if verdict.passed else 'FAILED':<7} {verdict.found}")
+        assert verdict.passed == (verdict.aspect not in ("blind", "twins"))
 
 # %% [markdown]
+# MeanCAM's maps are valid and repeatable, but they light what the networks cannot see, and their visible part depends
+# on it.
+#
 # The package has a pytest plug-in that makes a test of each of these, behind walls on several sides and on a vision
 # transformer. In the tests of `mylib`:
 #

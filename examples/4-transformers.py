@@ -27,12 +27,13 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from IPython.display import Markdown, display
+import pandas as pd
+from IPython.display import display
 
 from stackwalls.evaluate import evaluate, overlays
 from stackwalls.evaluate.checks import LayerTable
 from stackwalls.hub_cards import open_dataset
-from stackwalls.model import Wall, certify, load_model
+from stackwalls.model import Wall, certify, layer_name, load_model
 from stackwalls.stackmix import MixSpec, mix
 
 scratch = TemporaryDirectory(prefix="stackwalls-")
@@ -63,7 +64,8 @@ for name in ("walled:mini-vit", "sink:mini-vit"):
 #
 # Rollout and LastAttention read where attention goes. LeGrad reads how the score depends on it. GradientAttention is
 # the product of both. GradCAM, EigenCAM and HiResCAM read the patch tokens before the last block. Each method is
-# evaluated behind both walls, and on the network without one, which sees what is measured.
+# evaluated behind both walls, and on the network without one, which sees what is measured. The table has mean mu × 100
+# at the map's own resolution, 14 × 14 cells, without what upsampling smears across the wall.
 
 # %%
 METHODS = ["Rollout", "LastAttention", "GradientAttention", "LeGrad", "GradCAM", "EigenCAM", "HiResCAM"]
@@ -72,14 +74,10 @@ runs = {
     "sink": evaluate("sink:mini-vit", data, METHODS, progress=False),
     "no wall": evaluate("mini-vit", data, METHODS, wall=wall, require_blind=False, progress=False),
 }
-native = {
-    kind: {row.method: 100 * row.mu_native.mean for row in results.summary.rows} for kind, results in runs.items()
-}
-lines = [f"| {method} | " + " | ".join(f"{native[kind][method]:.1f}" for kind in runs) + " |" for method in METHODS]
-Markdown(
-    "Native mu × 100 (at the map's own resolution); "
-    f"chance {100 * wall.chance:.1f}\n\n| method | {' | '.join(runs)} |\n|---|---:|---:|---:|\n" + "\n".join(lines)
+native = pd.DataFrame(
+    {kind: {row.method: 100 * row.mu_native.mean for row in results.summary.rows} for kind, results in runs.items()}
 )
+native.round(1)
 
 # %% [markdown]
 # One wall cannot judge a method that reads attention, because each wall stops one thing by construction:
@@ -87,7 +85,7 @@ Markdown(
 # - Behind a cut there is no attention across the wall, so Rollout and LastAttention are 0 there. The sink shows what
 #   they do otherwise: they are lit, though no content comes from there.
 # - GradientAttention is 0 behind either wall, because one of its two factors is.
-# - LeGrad's gradient is not 0 behind a cut, where the attention is.
+# - Behind a cut, attention across the wall is 0, but the gradient with respect to it, LeGrad's, is not.
 # - GradCAM and EigenCAM are lit behind both walls.
 # - HiResCAM is 0 behind both. But at this layer its map is little more than rounding everywhere, because the head reads
 #   a class token. The section on depth has earlier layers.
@@ -114,7 +112,7 @@ for results in (runs["cut"], runs["sink"]):
 # %%
 layers = {}
 for block in load_model("walled:mini-vit", wall=wall).layers():
-    layers[f"block {block}"] = evaluate(
+    layers[layer_name(block)] = evaluate(
         "walled:mini-vit", data, ["GradCAM", "EigenCAM", "HiResCAM"], layer=block, progress=False
     )
 LayerTable.of(layers).figure()
@@ -145,10 +143,10 @@ curtain
 # %% [markdown]
 # | wall | the network cannot see | a map that is lit there is |
 # |---|---|---|
-# | cut | the pixels, and no cell of the map behind the wall reaches the head | wrong, at any resolution |
-# | sink | the same; attention may still go there | wrong, also if it shows attention |
+# | cut | the pixels and the cells behind it; no attention crosses it | wrong, at any resolution |
+# | sink | the same, but attention lands there | wrong, even if attention is what it shows |
 # | curtain | the pixels | wrong about the pixels, maybe not about the cells |
 #
-# Kinds are never mixed in one table; each results folder, card and leaderboard says which it is.
+# Kinds are never mixed without saying so; each results folder, card and leaderboard says which it is.
 # [docs/transformers.md](../docs/transformers.md) has the figures for 100 images, the families of networks that are
 # certified, and zero-shot classifiers such as CLIP.
