@@ -34,6 +34,15 @@ _MAP_WEIGHT = 0.6
 """Share of the map's color in an overlay; the rest is the image in gray."""
 
 
+class ShownFigure(Figure):
+    """A figure that a notebook shows, also where pyplot, which would see to that, is not imported."""
+
+    def _repr_png_(self) -> bytes:
+        file = io.BytesIO()
+        self.savefig(file, format="png")
+        return file.getvalue()
+
+
 def results_figures(results: Measurements, method: str | None = None) -> Iterator[tuple[str, Figure]]:
     """(file name without suffix, figure): the teaser, and one or two pages of overlays per dataset.
 
@@ -76,7 +85,7 @@ def overlays(
     """
     shape = 1 + len(samples.method), max(len(samples), 1)
     lines, columns = shape[::-1] if across else shape
-    figure = Figure(figsize=(_CELL * columns + 0.2, (_CELL + 0.27) * lines + 0.4), layout="constrained")
+    figure = ShownFigure(figsize=(_CELL * columns + 0.2, (_CELL + 0.27) * lines + 0.4), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.05, wspace=0.02, hspace=0.02, rect=(0, 0, 1, 0.985))  # type: ignore[union-attr,call-arg]
     grid: NDArray[Any] = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat:
@@ -120,7 +129,7 @@ def teaser(
     image, mu = samples.images[middle], samples.mu[middle, column]
     cells = samples.cells[middle, column]
     low = cells if cells.any() else samples.maps[middle, column]  # made at the image's resolution
-    figure = Figure(figsize=(3 * _PANEL + 0.2, _PANEL + 0.6), layout="constrained")
+    figure = ShownFigure(figsize=(3 * _PANEL + 0.2, _PANEL + 0.6), layout="constrained")
     panels: NDArray[Any] = figure.subplots(1, 3)
     _draw_image(panels[0], image, wall, hatched=False)
     _draw_image(panels[1], mpl.colormaps[COLORS](low), wall, hatched=False)
@@ -153,7 +162,7 @@ def mu_by_depth(layers: Sequence[str], means: Mapping[str, Sequence[float]], cha
         means: method → one mean in [0, 1] per layer; NaN where there is none.
         chance: mu of a uniform map.
     """
-    figure = Figure(figsize=(5 + 0.06 * len(layers), 3.4), layout="constrained")
+    figure = ShownFigure(figsize=(5 + 0.06 * len(layers), 3.4), layout="constrained")
     axes = figure.subplots()
     axes.axhline(100 * chance, color="0.45", linestyle="--", linewidth=1)
     colors = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from in_memory_dataset import InMemoryDataset, walled_cnn
+from IPython.core.formatters import DisplayFormatter
 
 from stackwalls.evaluate import Results, evaluate, teaser
 from stackwalls.evaluate.report.figures import file_name
@@ -63,6 +64,12 @@ def test_the_teaser_is_the_median_image_with_its_map_before_upsampling(folder: P
     (band,) = figure.axes[1].patches
     assert band.get_path().get_extents().extents.tolist() == [0, 160, 224, 224]
     assert "SEES what is outlined" in teaser(samples, wall, "GradCAM", blind=False).axes[1].texts[0].get_text()
+
+
+def test_a_notebook_shows_figures_without_pyplot(folder: Path) -> None:
+    results = Results.load(folder)
+    for figure in (results.plot(), teaser(results.samples, results.wall, "GradCAM")):
+        assert DisplayFormatter().format(figure)[0]["image/png"].startswith(b"\x89PNG")
 
 
 def test_no_teaser_of_maps_without_mu(folder: Path) -> None:
