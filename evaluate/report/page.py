@@ -127,9 +127,9 @@ def render_summary(results: Measurements) -> str:
 
 
 def html_environment(templates: Path) -> Environment:
-    """Templates that escape every value, and fail on one that is missing."""
+    """Templates that escape every value and fail on a missing one; they may include the report's `sortable.js`."""
     blocks: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
-    return Environment(loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, **blocks)
+    return Environment(loader=FileSystemLoader([templates, TEMPLATES]), autoescape=True, undefined=StrictUndefined, **blocks)
 
 
 def _result(shown: Shown) -> dict[str, Any]:
