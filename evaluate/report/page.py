@@ -1,4 +1,4 @@
-"""The report: one HTML file that contains everything it shows and loads nothing from outside.
+"""The report: one HTML file that loads nothing from outside; thumbnails of many images are in a folder next to it.
 
 To add a section, write a function from `Shown` to the values of its template, add it to `SECTIONS` under the template's
 name, and write the template, `templates/NAME.html.jinja`.
@@ -25,7 +25,17 @@ from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
 from stackwalls.evaluate.report.figures import outline, results_figures, write_figure
 from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
-from stackwalls.evaluate.report.gallery import Gallery, color_scale, galleries, typical
+from stackwalls.evaluate.report.gallery import (
+    SEEN,
+    THUMBNAILS,
+    Gallery,
+    GalleryImage,
+    GalleryMap,
+    color_scale,
+    galleries,
+    tile_styles,
+    typical,
+)
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.run.provenance import notes
@@ -35,12 +45,13 @@ from stackwalls.model import Wall, disk_errors, write_whole
 TABLE_NAMES = ("table.txt", "table.md", "table.csv", "table.tex")
 COMPARISON_NAMES = ("comparison.md", "comparison.csv")
 REPORT_NAME, FIGURES = "report.html", "figures"
-RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES})
+RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES, THUMBNAILS})
 """What `render` writes into a results folder; it follows from the other files."""
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 _FIGURE = re.compile(r"(teaser|overlays|more-overlays)-.*\.(png|pdf)")
+_THUMBNAIL = re.compile(r"\d+-\d+\.webp")
 
 BINS, MOST_POINTS, MOST_LISTED = 40, 300, 6
 """Of the histograms over [0, 1]; of the images shown one by one below one; of the listed values of a setting."""
@@ -78,10 +89,12 @@ def render(
     texts = dict(zip(TABLE_NAMES, (table.text(), table.markdown(), table.csv(), table.latex()), strict=True))
     if comparison is not None:
         texts |= zip(COMPARISON_NAMES, (comparison.markdown(), comparison.csv()), strict=True)
-    texts[REPORT_NAME] = render_report(results, comparison, sections)
+    shown = Shown(results, comparison, sections or {}, _galleries(results))
+    texts[REPORT_NAME] = _html(shown)
     with disk_errors(folder, resumes=False):
         for name, text in texts.items():
             write_whole(folder / name, text.encode())
+        _write_thumbnails(shown.galleries, folder / THUMBNAILS)
         (folder / FIGURES).mkdir(exist_ok=True)
         old = {path for path in (folder / FIGURES).iterdir() if _FIGURE.fullmatch(path.name)}
         pdf = pdf or any(path.suffix == ".pdf" for path in old)
@@ -94,19 +107,41 @@ def render(
             path.unlink(missing_ok=True)  # several processes may render the same results
 
 
+def _write_thumbnails(shown: list[Gallery], folder: Path) -> None:
+    """The sprites that the page does not contain, in place of older ones."""
+    files = {f"{image.key}.webp": image.sprite for gallery in shown for image in gallery.images if not image.inline}
+    if files:
+        folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        write_whole(folder / name, content)
+    for path in folder.glob("*.webp"):
+        if _THUMBNAIL.fullmatch(path.name) and path.name not in files:
+            path.unlink(missing_ok=True)
+
+
 def render_report(
     results: Measurements, comparison: BaselineComparison | None = None, sections: Mapping[str, str] | None = None
 ) -> str:
     """The report as HTML text; the same text for the same results.
+
+    Of many images the page contains only some thumbnails; `render` writes the others next to it.
 
     Args:
         results: of one evaluation.
         comparison: with another network on the same images.
         sections: more sections, title → text, shown as it is before the certificate.
     """
-    shown_images = galleries(results.samples, results.summary.datasets, results.wall, results.names)
-    shown = Shown(results, comparison, sections or {}, shown_images)
+    return _html(Shown(results, comparison, sections or {}, _galleries(results)))
+
+
+def _galleries(results: Measurements) -> list[Gallery]:
+    return galleries(results.per_image, results.samples, results.wall, results.names)
+
+
+def _html(shown: Shown) -> str:
+    results = shown.results
     environment = html_environment(TEMPLATES)
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     environment.globals |= {"zone": _svg_path(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
     parts = {}
@@ -114,7 +149,10 @@ def render_report(
         if (values := values_of(shown)) is not None:
             parts[name] = Markup(environment.get_template(f"{name}.html.jinja").render(values))  # noqa: S704 - escaped
     return environment.get_template("report.html.jinja").render(
-        sections=parts, titles=TITLES, galleries=shown.galleries
+        sections=parts,
+        titles=TITLES,
+        tile_styles=tile_styles(len(results.samples.method)),
+        self_contained=all(image.inline for gallery in shown.galleries for image in gallery.images),
     )
 
 
@@ -128,8 +166,9 @@ def render_summary(results: Measurements) -> str:
 
 def html_environment(templates: Path) -> Environment:
     """Templates that escape every value and fail on a missing one; they may include the report's `sortable.js`."""
+    loader = FileSystemLoader([templates, TEMPLATES])
     blocks: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
-    return Environment(loader=FileSystemLoader([templates, TEMPLATES]), autoescape=True, undefined=StrictUndefined, **blocks)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **blocks)
 
 
 def _result(shown: Shown) -> dict[str, Any]:
@@ -221,6 +260,13 @@ def _meaning(shown: Shown) -> dict[str, Any]:
     return {"by_construction": [name for name in methods if name in METHODS and METHODS[name].zero_by_construction]}
 
 
+def _maps(shown: Shown) -> dict[str, Any]:
+    methods = shown.results.samples.method.tolist()
+    blank = GalleryImage("", "", "", "", "", b"", tuple(GalleryMap(name, None, 0) for name in methods), inline=False)
+    listing = {"seen": SEEN, "datasets": [gallery.listing for gallery in shown.galleries]}
+    return {"galleries": shown.galleries, "listing": listing, "blank": blank, "folder": THUMBNAILS}
+
+
 def _run(shown: Shown) -> dict[str, Any]:
     run, spec = shown.results.run, shown.results.run["spec"]
     facts = {
@@ -252,7 +298,7 @@ SECTIONS: dict[str, Callable[[Shown], dict[str, Any] | None]] = {
     "distributions": _distributions,
     "baseline": lambda shown: {"comparison": shown.comparison} if shown.comparison else None,
     "statistics": _statistics,
-    "maps": lambda shown: {"galleries": shown.galleries},
+    "maps": _maps,
     "texts": lambda shown: {"texts": shown.texts} if shown.texts else None,
     "certificate": lambda shown: {"certificate": shown.results.certificate},
     "meaning": _meaning,
