@@ -1,7 +1,7 @@
 """The report's gallery: every image with its mu, and those with stored maps as thumbnails.
 
-An image and its maps are one sprite: a WebP sheet with the photo on the left and the maps in two rows on its right. The
-page contains as many sprites as its budget allows, evenly spaced; the others are files that it loads when they are shown.
+An image and its maps are one sprite: a WebP sheet with the photo on the left and the maps in two rows on its right.
+The page contains as many sprites as its budget allows, evenly spaced. The others are files, loaded when shown.
 """
 
 from __future__ import annotations
@@ -181,9 +181,7 @@ def _within(share: float, gallery: Gallery) -> Gallery:
     return Gallery(gallery.dataset, images, {**gallery.listing, "stored": stored})
 
 
-def _images(
-    samples: Samples, ids: list[str], number: int, wall: Wall, names: ClassNames
-) -> Iterator[GalleryImage]:
+def _images(samples: Samples, ids: list[str], number: int, wall: Wall, names: ClassNames) -> Iterator[GalleryImage]:
     place = -1
     dead, methods = wall.mask(), samples.method.tolist()
     for index, image_id in enumerate(samples.image_id.tolist()):
