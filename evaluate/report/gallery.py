@@ -177,7 +177,7 @@ def _within(share: float, gallery: Gallery) -> Gallery:
     count = max(1, int(share * len(gallery.images))) if gallery.images else 0
     inside = {index * len(gallery.images) // count for index in range(count)}
     images = tuple(replace(image, inline=index in inside) for index, image in enumerate(gallery.images))
-    stored = {image.key.partition("-")[2]: _stored(image) for image in images}
+    stored = {image.key.partition("-")[2]: _letters(image) for image in images}
     return Gallery(gallery.dataset, images, {**gallery.listing, "stored": stored})
 
 
@@ -225,10 +225,9 @@ def _listing(name: str, rows: pd.DataFrame, most: pd.DataFrame, names: ClassName
     }
 
 
-def _stored(image: GalleryImage) -> list[Any]:
-    """The sprite's URL, "" if a figure in the page has it, and a letter for each map: which of SEEN, - for no map."""
-    letters = ("-" if each.seen is None else chr(ord("a") + each.seen) for each in image.maps)
-    return ["" if image.inline else image.source, "".join(letters)]
+def _letters(image: GalleryImage) -> str:
+    """A letter for each map: which of SEEN, or - for no map."""
+    return "".join("-" if each.seen is None else chr(ord("a") + each.seen) for each in image.maps)
 
 
 def _brightest(values: NDArray[np.uint8], dead: NDArray[np.bool_]) -> int:

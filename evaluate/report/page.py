@@ -263,7 +263,7 @@ def _meaning(shown: Shown) -> dict[str, Any]:
 def _maps(shown: Shown) -> dict[str, Any]:
     methods = shown.results.samples.method.tolist()
     blank = GalleryImage("", "", "", "", "", b"", tuple(GalleryMap(name, None, 0) for name in methods), inline=False)
-    listing = {"seen": SEEN, "datasets": [gallery.listing for gallery in shown.galleries]}
+    listing = {"seen": SEEN, "folder": THUMBNAILS, "datasets": [gallery.listing for gallery in shown.galleries]}
     return {"galleries": shown.galleries, "listing": listing, "blank": blank, "folder": THUMBNAILS}
 
 

@@ -3,7 +3,7 @@
 (() => {
   const at = (name) => document.getElementById("gallery-" + name);
   const gallery = document.getElementById("gallery");
-  const { seen, datasets } = JSON.parse(at("data").textContent);
+  const { seen, folder, datasets } = JSON.parse(at("data").textContent);
   const [dataset, images, label, method, order] = ["dataset", "images", "class", "method", "order"].map(at);
   const page = matchMedia("(max-width: 40rem)").matches ? 3 : 8;
   const contained = new Map([...gallery.children].map((figure) => [figure.dataset.key, figure]));
@@ -11,7 +11,7 @@
 
   const set = () => datasets[dataset.selectedIndex];
   const room = () => method.value === "" ? page : 3 * page;
-  const storedOf = (place) => set().stored[place];
+  const storedOf = (place) => set().stored[place];  // a letter for each map
   const keyOf = (place) => dataset.selectedIndex + "-" + place;
 
   // the classes of the chosen dataset only; the choice is kept if it is among them
@@ -40,12 +40,12 @@
   function figureOf(place) {
     const inPage = contained.get(keyOf(place));
     if (inPage) return inPage;
-    const { ids, captions, caption, mu } = set(), [source, letters] = storedOf(place) ?? ["", ""];
+    const { ids, captions, caption, mu } = set(), letters = storedOf(place) ?? "";
     const figure = at("sample").content.firstElementChild.cloneNode(true);
     const [name, where, link] = figure.querySelector("figcaption").children;
     const said = name.textContent = captions[caption[place]];
     where.textContent = "(" + set().dataset + ", " + ids[place] + (letters ? ")" : "; its maps are not stored)");
-    link.hash = encodeURIComponent(set().dataset) + "/" + encodeURIComponent(ids[place]);
+    link.setAttribute("href", "#" + [set().dataset, ids[place]].map(encodeURIComponent).join("/"));
     link.ariaLabel = "Link to " + ids[place];
     figure.dataset.key = keyOf(place);
     figure.classList.toggle("bare", !letters);
@@ -60,7 +60,7 @@
         + (value === null ? "" : "; mu × 100 is " + value.toFixed(1));
       if (letter === "-") tile.firstElementChild.replaceChildren();
     });
-    if (source) load(figure, source);
+    if (letters) load(figure, folder + "/" + keyOf(place) + ".webp");
     return figure;
   }
 
