@@ -266,7 +266,7 @@ def test_it_fits_the_screen_and_can_be_read(browser: Any, report: Path, scheme: 
     page = opened(browser, report, viewport={"width": width, "height": 800}, color_scheme=scheme)
     first = page.locator("#result .tile .map").bounding_box()
     assert first["y"] + first["height"] < 800, "a map is on the first screen"
-    assert page.evaluate("document.documentElement.scrollHeight") < (8000 if width == 390 else 5000)
+    assert page.evaluate("document.documentElement.scrollHeight") < (4500 if width == 390 else 4000)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "nothing makes the page scroll sideways"
     ink, paper = page.evaluate(
