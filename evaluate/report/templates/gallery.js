@@ -9,6 +9,7 @@
   const contained = new Map([...gallery.children].map((figure) => [figure.dataset.key, figure]));
   let places = [], first = 0;
 
+  const written = (number) => number.toLocaleString("en");
   const set = () => datasets[dataset.selectedIndex];
   const room = () => method.value === "" ? page : 3 * page;
   const storedOf = (place) => set().stored[place];  // a letter for each map
@@ -20,8 +21,8 @@
     label.length = 1;
     for (const name of classes.filter(Boolean).sort()) label.add(new Option(name, name));
     label.value = classes.includes(chosen) ? chosen : "";
-    images.options[0].text = "with maps (" + Object.keys(stored).length + ")";
-    images.options[1].text = "all (" + ids.length + ")";
+    images.options[0].text = "with maps (" + written(Object.keys(stored).length) + ")";
+    images.options[1].text = "all (" + written(ids.length) + ")";
     images.parentElement.hidden = Object.keys(stored).length === ids.length;
   }
 
@@ -80,8 +81,7 @@
     gallery.classList.toggle("one-method", one);
     at("back").hidden = first === 0;
     at("next").hidden = first + room() >= places.length;
-    const numbers = new Intl.NumberFormat("en");
-    const [from, to, all] = [first + 1, first + shown.length, places.length].map((number) => numbers.format(number));
+    const [from, to, all] = [first + 1, first + shown.length, places.length].map(written);
     at("count").textContent = places.length ? from + "–" + to + " of " + all + (all === "1" ? " image" : " images") : "no image";
   }
 
