@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -27,7 +29,7 @@ from stackwalls.evaluate.classes import IMAGENET_NAMES, ClassNames
 from stackwalls.evaluate.report.figures import COLORS
 from stackwalls.evaluate.report.table import paired_values
 from stackwalls.evaluate.run.samples import Samples
-from stackwalls.model import InputError, Wall
+from stackwalls.model import InputError, Wall, write_whole
 
 BUDGET = 6_500_000
 """Characters of the sprites in a page that contains all of them, about 250 photographs; otherwise a sixth of it."""
@@ -135,6 +137,26 @@ def galleries(
         found.append(Gallery(str(name), images, _listing(str(name), rows, most, own)))
     size = sum(len(image.sprite) * 4 / 3 for gallery in found for image in gallery.images)
     return [_within(1.0 if size <= budget else budget / 6 / size, gallery) for gallery in found]
+
+
+def gallery_values(found: Sequence[Gallery], samples: Samples) -> dict[str, Any]:
+    """What the section's template draws from: the figures in the page, the list of all images, and a blank figure."""
+    maps = tuple(GalleryMap(name, None, 0) for name in samples.method.tolist())
+    listing = {"seen": SEEN, "folder": THUMBNAILS, "datasets": [gallery.listing for gallery in found]}
+    blank = GalleryImage("", "", "", "", "", b"", maps, inline=False)
+    return {"galleries": found, "listing": listing, "blank": blank, "folder": THUMBNAILS}
+
+
+def write_thumbnails(found: Sequence[Gallery], folder: Path) -> None:
+    """Write the sprites that the page does not contain, in place of older ones."""
+    files = {f"{image.key}.webp": image.sprite for gallery in found for image in gallery.images if not image.inline}
+    if files:
+        folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        write_whole(folder / name, content)
+    for path in folder.glob("*.webp"):
+        if re.fullmatch(r"\d+-\d+\.webp", path.name) and path.name not in files:
+            path.unlink(missing_ok=True)  # several processes may render the same results
 
 
 def anchor(dataset: str, image_id: str) -> str:

@@ -23,24 +23,23 @@ from markupsafe import Markup
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
-from stackwalls.evaluate.report.figures import outline, results_figures, write_figure
+from stackwalls.evaluate.report.figures import results_figures, svg_path, write_figure
 from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
 from stackwalls.evaluate.report.gallery import (
-    SEEN,
     THUMBNAILS,
     Gallery,
-    GalleryImage,
-    GalleryMap,
     color_scale,
     galleries,
+    gallery_values,
     tile_styles,
     typical,
+    write_thumbnails,
 )
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.run.provenance import notes
 from stackwalls.evaluate.statistics import RankAgreement
-from stackwalls.model import Wall, disk_errors, write_whole
+from stackwalls.model import disk_errors, write_whole
 
 TABLE_NAMES = ("table.txt", "table.md", "table.csv", "table.tex")
 COMPARISON_NAMES = ("comparison.md", "comparison.csv")
@@ -51,7 +50,6 @@ RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES, THU
 TEMPLATES = Path(__file__).parent / "templates"
 
 _FIGURE = re.compile(r"(teaser|overlays|more-overlays)-.*\.(png|pdf)")
-_THUMBNAIL = re.compile(r"\d+-\d+\.webp")
 
 BINS, MOST_POINTS, MOST_LISTED = 40, 300, 6
 """Of the histograms over [0, 1]; of the images shown one by one below one; of the listed values of a setting."""
@@ -94,7 +92,7 @@ def render(
     with disk_errors(folder, resumes=False):
         for name, text in texts.items():
             write_whole(folder / name, text.encode())
-        _write_thumbnails(shown.galleries, folder / THUMBNAILS)
+        write_thumbnails(shown.galleries, folder / THUMBNAILS)
         (folder / FIGURES).mkdir(exist_ok=True)
         old = {path for path in (folder / FIGURES).iterdir() if _FIGURE.fullmatch(path.name)}
         pdf = pdf or any(path.suffix == ".pdf" for path in old)
@@ -105,18 +103,6 @@ def render(
                 old.discard(path)
         for path in old:
             path.unlink(missing_ok=True)  # several processes may render the same results
-
-
-def _write_thumbnails(shown: list[Gallery], folder: Path) -> None:
-    """The sprites that the page does not contain, in place of older ones."""
-    files = {f"{image.key}.webp": image.sprite for gallery in shown for image in gallery.images if not image.inline}
-    if files:
-        folder.mkdir(exist_ok=True)
-    for name, content in files.items():
-        write_whole(folder / name, content)
-    for path in folder.glob("*.webp"):
-        if _THUMBNAIL.fullmatch(path.name) and path.name not in files:
-            path.unlink(missing_ok=True)
 
 
 def render_report(
@@ -142,7 +128,7 @@ def _html(shown: Shown) -> str:
     results = shown.results
     environment = html_environment(TEMPLATES)
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
-    environment.globals |= {"zone": _svg_path(results.wall), "color_scale": color_scale()}
+    environment.globals |= {"zone": svg_path(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
     parts = {}
     for name, values_of in SECTIONS.items():
@@ -250,21 +236,9 @@ def _enough(found: list[RankAgreement]) -> int | None:
     return sure[-1].images if sure else None
 
 
-def _svg_path(wall: Wall) -> str:
-    """The outline of the dead zone as an SVG path, in pixels of the image."""
-    return "".join(f"M{'L'.join(f'{x},{y}' for x, y in corners)}Z" for corners in outline(wall))
-
-
 def _meaning(shown: Shown) -> dict[str, Any]:
     methods = shown.results.summary.methods
     return {"by_construction": [name for name in methods if name in METHODS and METHODS[name].zero_by_construction]}
-
-
-def _maps(shown: Shown) -> dict[str, Any]:
-    methods = shown.results.samples.method.tolist()
-    blank = GalleryImage("", "", "", "", "", b"", tuple(GalleryMap(name, None, 0) for name in methods), inline=False)
-    listing = {"seen": SEEN, "folder": THUMBNAILS, "datasets": [gallery.listing for gallery in shown.galleries]}
-    return {"galleries": shown.galleries, "listing": listing, "blank": blank, "folder": THUMBNAILS}
 
 
 def _run(shown: Shown) -> dict[str, Any]:
@@ -298,7 +272,7 @@ SECTIONS: dict[str, Callable[[Shown], dict[str, Any] | None]] = {
     "distributions": _distributions,
     "baseline": lambda shown: {"comparison": shown.comparison} if shown.comparison else None,
     "statistics": _statistics,
-    "maps": _maps,
+    "maps": lambda shown: gallery_values(shown.galleries, shown.results.samples),
     "texts": lambda shown: {"texts": shown.texts} if shown.texts else None,
     "certificate": lambda shown: {"certificate": shown.results.certificate},
     "meaning": _meaning,

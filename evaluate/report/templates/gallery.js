@@ -1,5 +1,6 @@
-// The gallery: one page of figures at a time, filtered and sorted from the list of all images. A thumbnail that is a file
-// is loaded when its figure is shown. Without scripts the page shows the figures that it contains, in a frame that scrolls.
+// The gallery: one page of figures at a time, filtered and sorted from the list of all images. A thumbnail that is a
+// file is loaded when its figure is shown. Without scripts the page shows the figures that it contains, in a frame that
+// scrolls.
 (() => {
   const at = (name) => document.getElementById("gallery-" + name);
   const gallery = document.getElementById("gallery");
@@ -82,7 +83,8 @@
     at("back").hidden = first === 0;
     at("next").hidden = first + room() >= places.length;
     const [from, to, all] = [first + 1, first + shown.length, places.length].map(written);
-    at("count").textContent = places.length ? from + "–" + to + " of " + all + (all === "1" ? " image" : " images") : "no image";
+    const counted = from + "–" + to + " of " + all + (all === "1" ? " image" : " images");
+    at("count").textContent = places.length ? counted : "no images";
   }
 
   function restart() {

@@ -1,6 +1,7 @@
 "use strict";
-// Tables of the class "sortable": each heading becomes a button that sorts, and a long table gets a field that filters.
-// Without scripts they are plain tables. A cell sorts by its `data-value`, or by its text; what is undefined stays last.
+// Tables of the class "sortable": each heading becomes a button that sorts, and a long table gets a field that filters
+// its rows. Without scripts they are plain tables. A cell sorts by its `data-value`, or by its text; what is undefined
+// stays last.
 (() => {
   const FEWEST = 5;  // rows that need a filter
   const NUMBER = /^[<>]?\s*([+-]?\d+(\.\d+)?|[+-]?∞)/;
