@@ -100,11 +100,19 @@
     at("controls").scrollIntoView();
   }
 
+  function decoded(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
+  }
+
   /** Show the image that the address names, #dataset/image_id, and all its maps. */
   function follow() {
     const [name, ...id] = location.hash.slice(1).split("/");
     if (!id.length) return;
-    const [wanted, imageId] = [name, id.join("/")].map(decodeURIComponent);
+    const [wanted, imageId] = [name, id.join("/")].map(decoded);
     const number = datasets.findIndex((each) => each.dataset === wanted);
     const place = number < 0 ? -1 : datasets[number].ids.indexOf(imageId);
     if (place < 0) return;
