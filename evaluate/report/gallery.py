@@ -32,7 +32,7 @@ from stackwalls.evaluate.run.samples import Samples
 from stackwalls.model import InputError, Wall, write_whole
 
 BUDGET = 6_500_000
-"""Characters of the sprites in a page that contains all of them, about 250 photographs; otherwise a sixth of it."""
+"""Characters of the sprites in a page that contains all: 300 photographs with 7 maps; otherwise a sixth of it."""
 
 THUMBNAILS = "report-images"
 """The folder of the other sprites, next to the page."""
