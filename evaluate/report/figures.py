@@ -254,6 +254,11 @@ def outline(wall: Wall) -> list[list[tuple[int, int]]]:
     return found
 
 
+def svg_path(wall: Wall) -> str:
+    """The outline of the dead zone as an SVG path, in pixels of the image."""
+    return "".join(f"M{'L'.join(f'{x},{y}' for x, y in corners)}Z" for corners in outline(wall))
+
+
 def _draw_overlay(axes: Axes, image: NDArray[np.uint8], values: NDArray[np.float32] | None, wall: Wall) -> None:
     if values is None:
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")

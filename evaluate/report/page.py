@@ -1,4 +1,4 @@
-"""The report: one HTML file that contains everything it shows and loads nothing from outside.
+"""The report: one HTML file that loads nothing from outside; thumbnails of many images are in a folder next to it.
 
 To add a section, write a function from `Shown` to the values of its template, add it to `SECTIONS` under the template's
 name, and write the template, `templates/NAME.html.jinja`.
@@ -23,19 +23,28 @@ from markupsafe import Markup
 from stackwalls.evaluate.measurements import Measurements
 from stackwalls.evaluate.methods import METHODS
 from stackwalls.evaluate.report.comparison import BaselineComparison, compare_methods, rank_stability
-from stackwalls.evaluate.report.figures import outline, results_figures, write_figure
+from stackwalls.evaluate.report.figures import results_figures, svg_path, write_figure
 from stackwalls.evaluate.report.formatting import difference_cells, p_cell, percent, ratio
-from stackwalls.evaluate.report.gallery import Gallery, color_scale, galleries, typical
+from stackwalls.evaluate.report.gallery import (
+    THUMBNAILS,
+    Gallery,
+    color_scale,
+    galleries,
+    gallery_values,
+    tile_styles,
+    typical,
+    write_thumbnails,
+)
 from stackwalls.evaluate.report.headline import headline
 from stackwalls.evaluate.report.table import TableRow
 from stackwalls.evaluate.run.provenance import notes
 from stackwalls.evaluate.statistics import RankAgreement
-from stackwalls.model import Wall, disk_errors, write_whole
+from stackwalls.model import disk_errors, write_whole
 
 TABLE_NAMES = ("table.txt", "table.md", "table.csv", "table.tex")
 COMPARISON_NAMES = ("comparison.md", "comparison.csv")
 REPORT_NAME, FIGURES = "report.html", "figures"
-RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES})
+RENDERED = frozenset({*TABLE_NAMES, *COMPARISON_NAMES, REPORT_NAME, FIGURES, THUMBNAILS})
 """What `render` writes into a results folder; it follows from the other files."""
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -78,10 +87,12 @@ def render(
     texts = dict(zip(TABLE_NAMES, (table.text(), table.markdown(), table.csv(), table.latex()), strict=True))
     if comparison is not None:
         texts |= zip(COMPARISON_NAMES, (comparison.markdown(), comparison.csv()), strict=True)
-    texts[REPORT_NAME] = render_report(results, comparison, sections)
+    shown = Shown(results, comparison, sections or {}, _galleries(results))
+    texts[REPORT_NAME] = _html(shown)
     with disk_errors(folder, resumes=False):
         for name, text in texts.items():
             write_whole(folder / name, text.encode())
+        write_thumbnails(shown.galleries, folder / THUMBNAILS)
         (folder / FIGURES).mkdir(exist_ok=True)
         old = {path for path in (folder / FIGURES).iterdir() if _FIGURE.fullmatch(path.name)}
         pdf = pdf or any(path.suffix == ".pdf" for path in old)
@@ -99,22 +110,35 @@ def render_report(
 ) -> str:
     """The report as HTML text; the same text for the same results.
 
+    Of many images the page contains only some thumbnails; `render` writes the others next to it.
+
     Args:
         results: of one evaluation.
         comparison: with another network on the same images.
         sections: more sections, title → text, shown as it is before the certificate.
     """
-    shown_images = galleries(results.samples, results.summary.datasets, results.wall, results.names)
-    shown = Shown(results, comparison, sections or {}, shown_images)
+    return _html(Shown(results, comparison, sections or {}, _galleries(results)))
+
+
+def _galleries(results: Measurements) -> list[Gallery]:
+    return galleries(results.per_image, results.samples, results.wall, results.names)
+
+
+def _html(shown: Shown) -> str:
+    results = shown.results
     environment = html_environment(TEMPLATES)
-    environment.globals |= {"zone": _svg_path(results.wall), "color_scale": color_scale()}
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
+    environment.globals |= {"zone": svg_path(results.wall), "color_scale": color_scale()}
     environment.globals |= {"run": results.run, "wall": results.wall, "blind": results.blind, "table": results.summary}
     parts = {}
     for name, values_of in SECTIONS.items():
         if (values := values_of(shown)) is not None:
             parts[name] = Markup(environment.get_template(f"{name}.html.jinja").render(values))  # noqa: S704 - escaped
     return environment.get_template("report.html.jinja").render(
-        sections=parts, titles=TITLES, galleries=shown.galleries
+        sections=parts,
+        titles=TITLES,
+        tile_styles=tile_styles(len(results.samples.method)),
+        self_contained=all(image.inline for gallery in shown.galleries for image in gallery.images),
     )
 
 
@@ -127,9 +151,10 @@ def render_summary(results: Measurements) -> str:
 
 
 def html_environment(templates: Path) -> Environment:
-    """Templates that escape every value, and fail on one that is missing."""
+    """Templates that escape every value and fail on a missing one; they may include the report's `sortable.js`."""
+    loader = FileSystemLoader([templates, TEMPLATES])
     blocks: dict[str, Any] = {"trim_blocks": True, "lstrip_blocks": True}
-    return Environment(loader=FileSystemLoader(templates), autoescape=True, undefined=StrictUndefined, **blocks)
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, **blocks)
 
 
 def _result(shown: Shown) -> dict[str, Any]:
@@ -211,11 +236,6 @@ def _enough(found: list[RankAgreement]) -> int | None:
     return sure[-1].images if sure else None
 
 
-def _svg_path(wall: Wall) -> str:
-    """The outline of the dead zone as an SVG path, in pixels of the image."""
-    return "".join(f"M{'L'.join(f'{x},{y}' for x, y in corners)}Z" for corners in outline(wall))
-
-
 def _meaning(shown: Shown) -> dict[str, Any]:
     methods = shown.results.summary.methods
     return {"by_construction": [name for name in methods if name in METHODS and METHODS[name].zero_by_construction]}
@@ -252,7 +272,7 @@ SECTIONS: dict[str, Callable[[Shown], dict[str, Any] | None]] = {
     "distributions": _distributions,
     "baseline": lambda shown: {"comparison": shown.comparison} if shown.comparison else None,
     "statistics": _statistics,
-    "maps": lambda shown: {"galleries": shown.galleries},
+    "maps": lambda shown: gallery_values(shown.galleries, shown.results.samples),
     "texts": lambda shown: {"texts": shown.texts} if shown.texts else None,
     "certificate": lambda shown: {"certificate": shown.results.certificate},
     "meaning": _meaning,

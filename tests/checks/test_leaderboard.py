@@ -1,7 +1,6 @@
 """Scores as JSON by their schema, and the page made of them, in a real browser."""
 
 import json
-import os
 import re
 import shutil
 from dataclasses import asdict, replace
@@ -10,6 +9,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from browsing import chromium
 from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import Results, evaluate
@@ -78,8 +78,9 @@ def test_networks_are_ranked_apart_and_images_and_runs_are_told_apart(results: t
     photos = replace(one, images_are="photographs", mu=0.3, mu_low=0.2, mu_high=0.4, run="a run/1")
     drawn = replace(photos, images_are="drawings", run="theirs/<i>.json")
     page = render_leaderboard([photos, drawn, replace(other, network="another")], "../results")
-    tables = page.split("<table>")[1:]
-    assert [re.findall("<h3>(.*)</h3>", part) for part in page.split("<table>")[:-1]] == [["another"], ["walled:small"]]
+    *before, _ = parts = page.split('<table class="sortable">')
+    tables = parts[1:]
+    assert [re.findall("<h3>(.*)</h3>", part) for part in before] == [["another"], ["walled:small"]]
     assert [table.count('scope="row"') for table in tables] == [1, 2]
     assert tables[1].index("drawings") < tables[1].index("photographs")
     assert tables[1].count("20.0–40.0") == 2
@@ -119,21 +120,12 @@ def test_what_a_name_holds_does_not_become_markup(results: tuple[Results, Path])
 
 
 def test_the_page_sorts_in_a_browser(results: tuple[Results, Path], tmp_path: Path) -> None:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None and os.environ.get("STACKWALLS_BROWSER"):
-        pytest.fail("STACKWALLS_BROWSER is set, but there is no Chromium on the PATH: install one")
-    if chromium is None:
-        pytest.skip("no Chromium on the PATH (with STACKWALLS_BROWSER=1 that is a failure)")
-    from playwright.sync_api import sync_playwright
-
     scores = scores_of(results[0])
     scores += [replace(scores[0], method="unknown", mu=None, native_mu=None), replace(scores[1], method="a", mu=0.999)]
     scores += [replace(scores[0], method="seeing", blind=False)]
     page_file = tmp_path / "leaderboard.html"
     page_file.write_text(render_leaderboard(scores), encoding="utf-8")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with chromium() as browser:
         page = browser.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
@@ -160,4 +152,3 @@ def test_the_page_sorts_in_a_browser(results: tuple[Results, Path], tmp_path: Pa
             page.set_viewport_size({"width": width, "height": 900})
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert all(cell.is_visible() for cell in first.locator("tbody tr").first.locator("td").all())
-        browser.close()

@@ -120,7 +120,7 @@ def test_a_run_with_own_classes(tmp_path: Path) -> None:
     caption = results.names["pets"].caption(0, int(rows["prediction"][0]))
     assert caption == f"breed 0,\nseen as breed {9 - rows['prediction'][0]}"
     page = (tmp_path / "out" / "report.html").read_text()
-    assert 'data-class="of no breed"' in page
+    assert '"classes":["breed 0","breed 1","breed 2","of no breed"]' in page
     assert "tench" not in page
     assert Results.load(tmp_path / "out").names == results.names
     labels = evaluate(model, data, target="label", **GRAD).per_image

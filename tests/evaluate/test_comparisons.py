@@ -120,7 +120,7 @@ def test_the_comparisons_forms(results: Results) -> None:
     report = render_report(results, comparison)
     assert "Masked − baseline" in report
     for row in comparison.rows:
-        assert f"<td>{row.method}</td>" + "".join(
+        assert f'<th scope="row">{row.method}</th>' + "".join(
             f"<td>{cell}</td>" for cell in comparison.cells(row)
         ) in report.replace("&lt;", "<")
     assert "Masked − baseline" not in render_report(results)

@@ -18,6 +18,7 @@ from PIL import Image
 from stackwalls.evaluate import Results, evaluate, overlay, overlays, render_report, write_figure
 from stackwalls.evaluate.classes import IMAGENET_NAMES, ClassNames
 from stackwalls.evaluate.report.figures import outline
+from stackwalls.evaluate.report.gallery import anchor
 from stackwalls.evaluate.report.page import TITLES
 from stackwalls.evaluate.run.provenance import images_are, notes
 from stackwalls.model import VGG16_WALL, InputError, Wall
@@ -64,14 +65,19 @@ def test_nothing_comes_from_outside(results: Results) -> None:
     assert not page.open
     kinds = {tag for tag, _ in page.tags}
     assert not kinds & {"link", "iframe", "object", "embed", "base", "form", "video", "audio"}
-    assert [attributes for tag, attributes in page.tags if tag == "script"] == [{}], "one script, inside the page"
-    sources = [attributes["src"] for tag, attributes in page.tags if "src" in attributes]
-    assert len(sources) == 1 + 3 * 3 - 1, "three images of three maps each, one map not made, and one on top"
-    assert all(source and source.startswith("data:image/") for source in sources)
-    assert len(re.findall(r"url\(data:image/webp;base64,", text)) == len(re.findall(r"url\(", text)) == 3
+    scripts = [attributes for tag, attributes in page.tags if tag == "script"]
+    assert scripts == [{"type": "application/json", "id": "gallery-data"}, {}], "data and code, inside the page"
+    assert not [attributes["src"] for _, attributes in page.tags if "src" in attributes]
+    assert len(re.findall(r"--sprite:url\(data:image/webp;base64,", text)) == 1 + 3, "one on top, and three images"
+    assert "img-src data:;" in text
     links = [attributes["href"] for _, attributes in page.tags if "href" in attributes]
     sections = [name for name in TITLES if name not in ("baseline", "texts")]
-    assert links == [*(f"#{name}" for name in sections), "#certificate", "https://arxiv.org/abs/2404.01964"]
+    images = [f"#{anchor(EVIL, f'{EVIL}-{index}')}" for index in (0, 1)]
+    assert links == [
+        *("#result", *(f"#{name}" for name in sections), "#certificate", "#table", "#maps", "#meaning"),
+        *(*images, "#b/b-0", "#"),
+        "https://arxiv.org/abs/2404.01964",
+    ]
     assert not re.search(r"@import|srcset|fetch\(|XMLHttpRequest|import\(|innerHTML", text)
     assert "default-src 'none'" in text
     anchors = {attributes.get("id") for _, attributes in page.tags}

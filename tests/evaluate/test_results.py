@@ -189,7 +189,7 @@ def test_a_notebook_shows_the_table_and_not_the_data(saved: Path) -> None:
     assert repr(loaded) == "<Results: walled:small behind bottom:64, 2 methods on a (3 images), b (1 image)>"
     shown = loaded._repr_html_()
     assert "<b>walled:small behind bottom:64</b>" in shown
-    assert [shown.count(f"<td>{name}</td>") for name in ("GradCAM", "HiResCAM", "uniform map")] == [2, 2, 2]
+    assert [shown.count(f'<th scope="row">{name}</th>') for name in ("GradCAM", "HiResCAM", "uniform map")] == [2, 2, 2]
     assert loaded.summary.cells("a", "GradCAM")[0] in shown
     assert len(shown) < 10_000
 

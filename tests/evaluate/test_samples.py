@@ -1,20 +1,21 @@
 """Which images are kept, how small their maps are, and what the report's gallery makes of them."""
 
-import base64
 import io
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 from in_memory_dataset import InMemoryDataset, walled_cnn
 from PIL import Image
 
 from stackwalls.evaluate import SAMPLES_PER_DATASET, Samples, evaluate
-from stackwalls.evaluate.report.gallery import _brightest, galleries
+from stackwalls.evaluate.report.gallery import SEEN, _brightest, _sprite, anchor, galleries, tile_styles
 from stackwalls.evaluate.run.samples import MAP_SIZE, Sample, gather, in_cells, sample_positions, shrink
-from stackwalls.model import Wall
+from stackwalls.model import InputError, Wall
 
 WALL = Wall.parse("bottom:54")
 
@@ -73,33 +74,68 @@ def test_they_are_written_without_a_loss(tmp_path: Path) -> None:
     assert len(Samples.read(tmp_path / "none.npz")) == 0
 
 
+def rows_of(samples: Samples, others: int = 0) -> pd.DataFrame:
+    """Per-image rows of the samples, with `others` of one method after each."""
+    ids = [name for each in samples.image_id for name in (each, *(f"{each}-{index}" for index in range(others)))]
+    rows = [("a", name, index % 398, 1, method, 0.25) for method in samples.method for index, name in enumerate(ids)]
+    return pd.DataFrame(rows, columns=["dataset", "image_id", "label", "prediction", "method", "mu"])
+
+
 def test_the_gallery_shows_the_images_and_maps() -> None:
     samples = of(2)
-    (gallery,) = galleries(samples, ["a"], WALL)
+    (gallery,) = galleries(rows_of(samples, others=2), samples, WALL)
     assert [each.label for each in gallery.images] == ["tench", "goldfish"]
     assert [each.below for each in gallery.images[0].maps] == ["mu 50.0", "no map"]
-    assert gallery.images[0].maps[1].seen == "two: no map"
-    for uri, size in ((gallery.images[0].uri, 224), (gallery.images[0].maps[0].uri, MAP_SIZE)):
-        assert uri is not None
-        with Image.open(io.BytesIO(base64.b64decode(uri.removeprefix("data:image/webp;base64,")))) as picture:
-            assert (picture.format, picture.size) == ("WEBP", (size, size))
+    assert gallery.images[0].maps[1].said == "two: no map"
+    listing = gallery.listing
+    assert listing["ids"] == ["x0", "x0-0", "x0-1", "x1", "x1-0", "x1-1"], "all, whether their maps are stored or not"
+    assert {place: letters[1:] for place, letters in listing["stored"].items()} == {"0": "-", "3": "-"}
+    assert listing["mu"] == {"one": [25.0] * 6, "two": [25.0] * 6}
+    assert [listing["captions"][at] for at in listing["caption"]][:2] == ["tench, seen as goldfish", "goldfish"]
+    assert [listing["classes"][at] for at in listing["class"]][:2] == ["tench", "goldfish"]
 
 
-def test_a_gallery_keeps_to_its_budget_evenly() -> None:
-    """Noise is the worst of pictures: 30 of them do not fit into a fifth of what they take."""
+def test_a_sprite_holds_the_image_and_its_maps_where_the_page_looks_for_them() -> None:
+    """The CSS of each part, computed back to pixels: a gray photo, a map that is 0, and one that is at its maximum."""
+    photo, maps = np.full((224, 224, 3), 128, np.uint8), np.zeros((2, MAP_SIZE, MAP_SIZE), np.uint8)
+    maps[1] = 255
+    sheet = np.asarray(Image.open(io.BytesIO(_sprite(photo, maps)))).astype(int)
+    height, width = sheet.shape[:2]
+    for style, color in zip(tile_styles(2), [(128, 128, 128), (68, 1, 84), (253, 231, 37)], strict=True):
+        large_x, large_y, x, y = (float(found) / 100 for found in re.findall(r"([\d.]+)%", style))
+        side_x, side_y = width / large_x, height / large_y
+        left, top = round(x * (width - side_x)), round(y * (height - side_y))
+        part = sheet[top : top + round(side_y), left : left + round(side_x)]
+        assert part.shape[0] == part.shape[1] == (224 if color[0] == 128 else MAP_SIZE)
+        assert np.abs(part - color).max() <= 4
+
+
+def test_a_page_keeps_to_its_budget_evenly() -> None:
+    """All are in the page, or a sixth of what would fit is, and the others are files."""
     samples = of(30)
-    whole = galleries(samples, ["a"], WALL, budget=10**9)[0]
-    total = sum(image.size for image in whole.images)
-    (some,) = galleries(samples, ["a"], WALL, budget=total // 5 + 1)
-    assert [image.image_id for image in some.images] == [f"x{index}" for index in range(0, 30, 5)]
-    assert sum(image.size for image in some.images) <= 1.1 * total / 5
-    assert (some.kept, whole.kept) == (30, 30)
+    (whole,) = galleries(rows_of(samples), samples, WALL, budget=10**9)
+    assert whole.inline == list(whole.images)
+    total = sum(len(image.sprite) for image in whole.images) * 4 / 3
+    (some,) = galleries(rows_of(samples), samples, WALL, budget=int(total) - 1)
+    assert [image.image_id for image in some.inline] == ["x0", "x7", "x15", "x22"]
+    assert some.images[1].source == "report-images/0-1.webp"
+    assert some.listing == whole.listing
 
 
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_gallery_of_little(count: int) -> None:
-    (gallery,) = galleries(of(count), ["a"], WALL, budget=1)
-    assert len(gallery.images) == count
+    """Without stored maps there is still a list of the images."""
+    (gallery,) = galleries(rows_of(of(1)), of(count), WALL, budget=1)
+    assert (len(gallery.images), len(gallery.inline), gallery.count) == (count, count, 1)
+
+
+def test_samples_of_other_images_are_refused() -> None:
+    with pytest.raises(InputError, match="samples have the image x1, but the per-image rows do not"):
+        galleries(rows_of(of(1)), of(2), WALL)
+
+
+def test_the_address_of_an_image_is_as_a_browser_writes_it() -> None:
+    assert anchor("a b/c", "x'%é(1)") == "a%20b%2Fc/x'%25%C3%A9(1)"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +149,6 @@ def test_a_gallery_of_little(count: int) -> None:
 )
 def test_a_map_is_told_to_those_who_do_not_see_it(row: int, column: int, wall: str, said: str) -> None:
     values = np.zeros((14, 14), dtype=np.uint8)
-    assert _brightest(values, Wall.parse(wall)) == "zero everywhere"
+    assert SEEN[_brightest(values, Wall.parse(wall).mask())] == "zero everywhere"
     values[row, column] = 255
-    assert _brightest(values, Wall.parse(wall)) == said
+    assert SEEN[_brightest(values, Wall.parse(wall).mask())] == said

@@ -69,7 +69,7 @@ def test_text_and_page_say_what_was_found(judgment: Judgment) -> None:
     page = page_of(judgment, b"a figure")
     for said in ("anti-oracle", "data:image/png;base64,", "GradCAM", "passed"):
         assert said in page
-    assert "<script" not in page
+    assert page.count("<script") == 1, "its own, which sorts the tables"
 
 
 def folder_bytes(folder: Path) -> dict[str, bytes]:

@@ -1,7 +1,6 @@
 """The page in a real headless Chromium: keys, what lands on the disk, and that nothing leaves this machine."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -10,29 +9,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from browsing import axe_findings, chromium
 
 from stackwalls.hub_cards import read_decisions
 from stackwalls.stackgen.review.review_server import ReviewServer
 
 Serve = Callable[[Path], AbstractContextManager[ReviewServer]]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = (
-    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
-    "--disable-sync --no-default-browser-check"
-)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if CHROMIUM is None and os.environ.get("STACKWALLS_BROWSER"):
-        pytest.fail("STACKWALLS_BROWSER is set, but there is no Chromium on the PATH: install one")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on the PATH (with STACKWALLS_BROWSER=1 that is a failure)")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS.split())
-        yield chromium
-        chromium.close()
+    with chromium() as found:
+        yield found
 
 
 class Visit:
@@ -300,6 +288,8 @@ def test_nothing_is_cut_off_and_words_stand_out(
                 visit.press(view)
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
             assert visit.page.evaluate(contrast) == []
+            if (scheme, width) in (("light", 1280), ("dark", 390)):
+                assert axe_findings(visit.page) == []
             if folder := os.environ.get("STACKWALLS_SHOTS"):
                 visit.page.screenshot(path=f"{folder}/{scheme}-{width}-{view.replace('?', 'help')}.png")
         visit.context.close()  # before the server: pictures of the grid may still be on their way
