@@ -13,7 +13,7 @@ import pytest
 from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import Results, evaluate
-from stackwalls.evaluate.checks import Score, read_scores, render_leaderboard, score_schema, scores_of
+from stackwalls.evaluate.leaderboard import Score, read_scores, render_leaderboard, score_schema, scores_of
 from stackwalls.model import InputError
 
 
