@@ -53,7 +53,7 @@ SPEC_SCHEMAS = {
     "stack-gen": keys(
         {"wall": TEXT}, {"model": _NAMED, "localizer": {"type": ["object", "string", "null"]}} | _CLASSES
     ),
-    RESULTS_KIND: keys({"wall": TEXT, "run": OBJECT}),
+    RESULTS_KIND: keys({"wall": TEXT, "run": OBJECT, "notes": each(TEXT)}),
     BOARD_KIND: keys({"results": nullable(TEXT)}),
 }
 """What the spec of each kind must be, because the card and the readers use it."""

@@ -60,7 +60,7 @@ def publish_results(results: Results, out: str | Path, license: License | None =
     run = {key: value for key, value in results.run.items() if key not in _PRIVATE} | {"wall_kind": results.wall_kind}
     inputs = {"certificate_sha256": results.certificate_sha256} | ({"licence": str(license)} if license else {})
     counts = {"requested": rows.num_rows, "kept": rows.num_rows, "rejected": 0}
-    spec = {"wall": str(results.wall), "run": run}
+    spec = {"wall": str(results.wall), "run": run, "notes": list(results.summary.notes)}
     draft = Manifest(MANIFEST_FORMAT, RESULTS_KIND, spec, dict(results.run["versions"]), inputs, counts, {})
     check_output_folder(folder, _OURS, "the published results")
     with disk_errors(folder, resumes=False):

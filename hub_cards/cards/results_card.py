@@ -35,6 +35,7 @@ def render_results_card(manifest: Manifest, scores: Sequence[Mapping[str, Any]])
         scores=scores,
         settings=dict(flat(shown)),
         datasets=run["datasets"],
+        notes=manifest.spec["notes"],
         license=license,
     )
 

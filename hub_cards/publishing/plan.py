@@ -238,9 +238,7 @@ def _validate(card: RepoCard, folder: PublishableFolder) -> None:
 
 def _check_terms(spec: PublishSpec, folder: PublishableFolder) -> None:
     if spec.gated and folder.repository_kind == "space":
-        raise InputError(
-            "A Space has no access requests: leave out --gated, or make it visible to you only (--private)."
-        )
+        raise InputError("A Space has no access requests: leave out --gated, or restrict it to its owners (--private).")
     if folder.manifest is None or not folder.holds_foreign_pixels or spec.gated:
         return
     if folder.manifest.inputs.get("licence") and not folder.holds_imagenet:

@@ -66,13 +66,13 @@ def make(root: Path) -> None:
 
 def make_quick(root: Path) -> None:
     """A score, and a set of one drawn pair with a review."""
-    from stackwalls.evaluate.checks import Score
+    from stackwalls.evaluate.leaderboard import Score, scores_json
 
     numbers = dict.fromkeys(("mu", "mu_std", "native_mu", "lit", "energy", "pointing", "top1"), 0.5)
     numbers |= {"chance": 0.49, "blind": True, "images": 3, "n": 2, "nan": 1, "failed": 0}
     names = {"method": "GradCAM", "dataset": "set", "dataset_sha256": "", "network": "vgg", "wall": "bottom:54"}
     (root / "scores").mkdir(parents=True)
-    (root / "scores/a.json").write_text(Score(1, **names, **numbers, versions={"torch": "2"}).to_json())
+    (root / "scores/a.json").write_text(scores_json([Score(1, **names, **numbers, versions={"torch": "2"})]))
     mix(MixSpec("drawn", classes=("goldfish",)), root / "reviewed")
     row = RowReader(root / "reviewed")[0]
     with DecisionLog.open(root / "reviewed") as log:
