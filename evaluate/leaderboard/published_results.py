@@ -83,6 +83,11 @@ def read_published(folder: str | Path) -> Measurements:
         InputError: if it is something else, or a file was changed.
     """
     folder = Path(folder)
+    if not (folder / MANIFEST_NAME).is_file():
+        raise InputError(
+            f"{folder} does not hold published results (no {MANIFEST_NAME}): write them with `stackgen publish RESULTS "
+            "--out DIR`."
+        )
     manifest = Manifest.read(folder, [RESULTS_KIND])
     check_present(folder, manifest)
     if changed := [name for name, entry in manifest.files.items() if file_sha256(folder / name) != entry["sha256"]]:

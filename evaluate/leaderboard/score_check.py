@@ -36,9 +36,10 @@ def check_scores(paths: Sequence[str | Path]) -> dict[str, list[str]]:
     faults: dict[str, list[str]] = {str(path): [] for path in paths}
     for path in faults:
         try:
-            read[path] = read_score_file(Path(path) / SCORES_NAME if Path(path).is_dir() else Path(path))
+            rows = scores_of(read_published(path)) if Path(path).is_dir() else None
+            read[path] = read_score_file(Path(path) if rows is None else Path(path) / SCORES_NAME)
             faults[path] += [f"{_name(score)}: {fault}" for score in read[path] for fault in score_faults(score)]
-            faults[path] += _row_faults(Path(path), read[path]) if Path(path).is_dir() else ()
+            faults[path] += [] if rows is None else _row_faults(rows, read[path])
         except InputError as error:
             faults[path].append(str(error))
     subjects = Counter(score.subject for scores in read.values() for score in scores)
@@ -85,9 +86,9 @@ def _number_faults(score: Score) -> Iterator[str]:
         yield f"mu_std is {std:.4g}, but {n} numbers from 0 to 1 with the mean {mu:.4g} have {most:.4g} at most."
 
 
-def _row_faults(folder: Path, scores: Sequence[Score]) -> Iterator[str]:
-    """Where the scores of published results are not what their rows give."""
-    computed = {score.subject: asdict(score) for score in scores_of(read_published(folder))}
+def _row_faults(found: Sequence[Score], scores: Sequence[Score]) -> Iterator[str]:
+    """Where the scores of published results are not those that their rows give."""
+    computed = {score.subject: asdict(score) for score in found}
     for score in scores:
         mine, rows = asdict(score), computed.pop(score.subject, None)
         if rows is None:

@@ -13,14 +13,13 @@ from stackwalls.model.files import read_bounded
 
 
 def scores_json(scores: Sequence[Score]) -> str:
-    """The text of a score file: one score, or a list of them; `score_schema` describes each."""
+    """The text of a score file: a list of scores; `score_schema` describes each."""
     content = [asdict(score) for score in scores]
-    value = content[0] if len(content) == 1 else content
-    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_score_file(path: Path) -> list[Score]:
-    """The scores of a file: one, or a list of them.
+    """The scores of a file: a list of them, or one.
 
     Raises:
         InputError: if it cannot be read, or a score does not fit the schema; the message names the file.

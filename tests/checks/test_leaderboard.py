@@ -31,8 +31,9 @@ def test_scores_are_what_the_table_says(results: tuple[Results, Path]) -> None:
         assert score.mu == record["mu_mean"]
         assert score.native_mu == record["native_mu_mean"]
         assert score.blind
-        jsonschema.validate(json.loads(scores_json([score])), score_schema())
-        assert Score.of(json.loads(scores_json([score]))) == score
+        [content] = json.loads(scores_json([score]))
+        jsonschema.validate(content, score_schema())
+        assert Score.of(content) == score
         assert score.certificate_sha256 == file_sha256(results[1] / "certificate.json")
 
 
