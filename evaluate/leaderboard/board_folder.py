@@ -38,9 +38,13 @@ def write_board(source: str | Path, out: str | Path, results: str = "", license:
         InputError: if there are no scores, one is damaged, or the folder holds other files.
         RunError: if the disk refuses.
     """
-    folder = Path(out)
+    source, folder = Path(source), Path(out)
     check_output_folder(folder, _OURS, "the leaderboard")
-    files = _score_files(read_scores(source), Path(source))
+    found, place = read_scores(source), folder.resolve()
+    if source.resolve() in place.parents:  # a leaderboard in the folder of its results is none of them
+        inside = place.relative_to(source.resolve()).as_posix()
+        found = [score for score in found if not score.run.startswith(f"{inside}/")]
+    files = _score_files(found, source)
     if any((folder / SCORES_FOLDER).rglob("*.json")):
         files = dict(sorted((_score_files(read_scores(folder), folder) | files).items()))
     scores = [replace(score, run=name) for name, own in files.items() for score in own]

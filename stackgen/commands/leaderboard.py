@@ -18,9 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", type=Path, nargs="?", metavar="FOLDER", help="has results folders or score files")
     add("--out", type=Path, metavar="FILE|DIR", help="page.html, or a folder (default FOLDER/leaderboard.html)")
-    results = (
-        "results on the Hub (`stackgen publish`) whose latest scores the page adds when it is there; with --out DIR"
-    )
+    results = "published results whose latest scores the page adds when it is on the Hub; with --out DIR"
     add("--results", metavar="USER/NAME", help=results)
     add("--license", metavar="ID", help="license of the scores for the Hub, such as cc-by-4.0; with --out DIR")
     check = "check score files and folders of published results, and say what is wrong; the exit status is 1 then"

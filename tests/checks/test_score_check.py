@@ -171,6 +171,13 @@ def test_what_must_not_be_published(results: Results, tmp_path: Path) -> None:
         publish_results(results, tmp_path / "full")
 
 
+def test_a_board_in_the_folder_of_its_results_does_not_grow(score: Score, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(scores_json([score]))
+    for _ in range(3):
+        assert write_board(tmp_path, tmp_path / "public/board") == 1
+    assert [path.name for path in (tmp_path / "public/board/scores").rglob("*")] == ["a.json"]
+
+
 def test_a_board_keeps_what_others_submitted(score: Score, tmp_path: Path) -> None:
     source, board = tmp_path / "mine", tmp_path / "board"
     source.mkdir()

@@ -157,7 +157,6 @@ def test_what_is_refused_in_a_sentence(
     assert not (tmp_path / "y").exists()
 
 
-@pytest.mark.slow
 def test_two_kinds_do_not_share_a_repository(
     hub: LoopbackHub, results: Path, board: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
