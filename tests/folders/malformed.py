@@ -287,7 +287,7 @@ def json_spoilers() -> dict[str, Spoil]:
         "bad UTF-8": lambda data, _: data.replace(b"{", b'{"\xff\xfe": 1,', 1),
         "UTF-16": lambda data, _: data.decode().encode("utf-16"),
         "null": lambda *_: b"null",
-        "a list": lambda data, _: b"[" + data + b"]",
+        "a list": lambda data, _: b"[[" + data + b"]]",  # in one list, scores are what they were
         "text": lambda *_: b'"text"',
         "a number": lambda *_: b"1",
     }
