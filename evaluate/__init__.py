@@ -6,6 +6,7 @@
   any other form, which need no registration), `engine/` (grad-cam's maps, faster)
 - measures: `metrics` (pure functions of maps and a wall), `statistics` (intervals and tests), `checks/`,
   `judging/` (faithfulness metrics on maps that are known to be wrong)
+- `leaderboard/`: scores, a page of them, and results as a dataset, for the Hub
 - `measurements` (what was measured, pure data), `results` (its folder), `report/` (tables, figures, the page)
 
 To add a CAM method, add it to `methods.METHODS`; any other callable needs no registration (docs/add-a-method.md).

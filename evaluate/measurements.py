@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +21,11 @@ from stackwalls.model import InputError, Wall
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+def json_bytes(value: Any) -> bytes:
+    """A JSON file of a results folder."""
+    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 class Errors(pd.DataFrame):
@@ -64,6 +71,11 @@ class Measurements:
     def wall_kind(self) -> str:
         """The kind of the network's wall, a key of `WALL_KINDS_IN_WORDS`."""
         return kind_of_wall(self.run)
+
+    @property
+    def certificate_sha256(self) -> str:
+        """SHA-256 of certificate.json, as `Results.save` writes it."""
+        return hashlib.sha256(json_bytes(self.certificate)).hexdigest()
 
     @cached_property
     def summary(self) -> Table:

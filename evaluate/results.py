@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stackwalls.evaluate.classes import ClassNames
-from stackwalls.evaluate.measurements import Measurements
+from stackwalls.evaluate.measurements import Measurements, json_bytes
 from stackwalls.evaluate.report.comparison import BaselineComparison
 from stackwalls.evaluate.report.figures import overlays
 from stackwalls.evaluate.report.headline import headline
@@ -19,6 +17,7 @@ from stackwalls.evaluate.report.page import COMPARISON_NAMES, RENDERED, render, 
 from stackwalls.evaluate.run.measuring import ROW_SCHEMA, TIMINGS, check_rows
 from stackwalls.evaluate.run.provenance import RUN_FORMAT, RUN_SCHEMA
 from stackwalls.evaluate.run.samples import Samples
+from stackwalls.hub_cards.layout import CERTIFICATE_NAME
 from stackwalls.model import (
     InputError,
     Wall,
@@ -38,9 +37,8 @@ if TYPE_CHECKING:
 RUN_NAME = "run.json"
 """Removed first, written last: a folder that has it is complete."""
 
-_ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME = "per_image.parquet", "timings.parquet", "samples.npz"
-_CERTIFICATE_NAME = "certificate.json"
-_OURS = {RUN_NAME, _ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, _CERTIFICATE_NAME, *RENDERED, "leaderboard.html"}
+ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME = "per_image.parquet", "timings.parquet", "samples.npz"
+_OURS = {RUN_NAME, ROWS_NAME, _TIMINGS_NAME, _SAMPLES_NAME, CERTIFICATE_NAME, *RENDERED, "leaderboard.html"}
 """Including the page that `stackgen leaderboard` writes next to results by default."""
 
 
@@ -104,14 +102,14 @@ class Results(Measurements):
             for name in (RUN_NAME, *COMPARISON_NAMES):  # an old comparison does not describe these results
                 (folder / name).unlink(missing_ok=True)
             timings = self.rows.select(["dataset", "image_id", "method", TIMINGS])
-            for name, table in ((_ROWS_NAME, self.rows.drop_columns(TIMINGS)), (_TIMINGS_NAME, timings)):
+            for name, table in ((ROWS_NAME, self.rows.drop_columns(TIMINGS)), (_TIMINGS_NAME, timings)):
                 with whole_file(folder / name) as file:
                     pq.write_table(table, file)
             with whole_file(folder / _SAMPLES_NAME) as file:
                 self.samples.write(file)
-            write_whole(folder / _CERTIFICATE_NAME, _json(self.certificate))
+            write_whole(folder / CERTIFICATE_NAME, json_bytes(self.certificate))
             self.render(folder, pdf)
-            write_whole(folder / RUN_NAME, _json(self.run))
+            write_whole(folder / RUN_NAME, json_bytes(self.run))
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -133,7 +131,7 @@ class Results(Measurements):
                     "version that wrote them."
                 )
             run = read_json(folder / RUN_NAME, RUN_SCHEMA)
-            certificate = read_json(folder / _CERTIFICATE_NAME, CERTIFICATE_SCHEMA)
+            certificate = read_json(folder / CERTIFICATE_NAME, CERTIFICATE_SCHEMA)
             walls = [run["wall"]["wall"], *(dataset["wall"] for dataset in run["datasets"] if dataset["wall"])]
             for wall in walls:
                 Wall.parse(wall, run["wall"]["image_size"])
@@ -148,12 +146,12 @@ class Results(Measurements):
 def _rows(folder: Path) -> pa.Table:
     """The per-image rows with their timings."""
     try:
-        rows, timings = (pq.read_table(regular_file(folder / name)) for name in (_ROWS_NAME, _TIMINGS_NAME))
+        rows, timings = (pq.read_table(regular_file(folder / name)) for name in (ROWS_NAME, _TIMINGS_NAME))
         if not rows.select(_KEYS).equals(timings.select(_KEYS)):
             raise ValueError("they are of different rows")
         return rows.append_column(TIMINGS, timings[TIMINGS]).select(ROW_SCHEMA.names).cast(ROW_SCHEMA)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-        raise InputError(f"{_ROWS_NAME} or {_TIMINGS_NAME} cannot be read: {first_line(error)}.") from error
+        raise InputError(f"{ROWS_NAME} or {_TIMINGS_NAME} cannot be read: {first_line(error)}.") from error
 
 
 def check_folder(folder: Path, overwrite: bool = False) -> None:
@@ -179,7 +177,3 @@ def fingerprint_in(folder: Path) -> str | None:
     """The fingerprint of the run whose finished results are in a folder (see `SharedRun`); None if there are none."""
     found = (run_in(folder) or {}).get("fingerprint")
     return str(found) if found else None
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()

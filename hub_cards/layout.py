@@ -19,6 +19,7 @@ from stackwalls.model.files import is_temporary, regular_file
 
 CARD_NAME = "README.md"
 REJECTED_NAME = "rejected.parquet"
+SCORES_NAME, CERTIFICATE_NAME = "scores.json", "certificate.json"
 DATA_FOLDER = "data"
 SHARD = re.compile(rf"{DATA_FOLDER}/test-\d{{5}}-of-\d{{5}}\.parquet")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -34,6 +34,10 @@ KINDS = ("stack-mix", "stack-mix-recipe", "stack-gen")
 RECIPE_KIND = "stack-mix-recipe"
 """STACK-MIX without pixels."""
 
+RESULTS_KIND, BOARD_KIND = "results", "leaderboard"
+FOLDER_KINDS = (*KINDS, RESULTS_KIND, BOARD_KIND)
+"""Every kind of folder that has a manifest: the sets (`KINDS`), results of evaluations, and leaderboards."""
+
 COUNTS = ("requested", "kept", "rejected")
 
 _NAMED = keys({"name": TEXT}, {"preset": nullable(TEXT), "revision": nullable(TEXT), "licence": nullable(TEXT)})
@@ -49,6 +53,8 @@ SPEC_SCHEMAS = {
     "stack-gen": keys(
         {"wall": TEXT}, {"model": _NAMED, "localizer": {"type": ["object", "string", "null"]}} | _CLASSES
     ),
+    RESULTS_KIND: keys({"wall": TEXT, "run": OBJECT, "notes": each(TEXT)}),
+    BOARD_KIND: keys({"results": nullable(TEXT)}),
 }
 """What the spec of each kind must be, because the card and the readers use it."""
 
@@ -70,18 +76,19 @@ _ABSOLUTE = re.compile(r"/|~/|file:|[A-Za-z]:[\\/]|\\\\")
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a dataset folder was made from and contains, without dates, timings or paths: every run gives the same one.
+    """What a folder was made from and contains, without dates, timings or paths: every run gives the same one.
 
     Attributes:
         format: version of this layout.
-        kind: one of `KINDS`.
+        kind: one of `FOLDER_KINDS`.
         spec: the settings; the same spec gives the same folder. Classes that are not ImageNet-1k's are in it as
             `class_names`.
         versions: of the packages that the bytes depend on.
         inputs: hashes of the sources, revisions of models.
         counts: "requested", "kept" (rows) and "rejected" (entries of rejected.parquet). STACK-MIX counts draws:
             requested = kept + rejected. STACK-GEN counts images, each with any number of rejected attempts:
-            kept <= requested <= kept + rejected, so that every missing image has a reason.
+            kept <= requested <= kept + rejected, so that every missing image has a reason. Results count rows, and a
+            leaderboard scores: none is rejected.
         files: path inside the folder (POSIX) → {"sha256", "bytes"} and, for Parquet files, "rows".
 
     Raises:
@@ -100,14 +107,15 @@ class Manifest:
         if self.format != MANIFEST_FORMAT:
             found = f"The manifest has format {self.format!r}, but this version of stackwalls reads {MANIFEST_FORMAT}"
             raise InputError(f"{found}: use the version that wrote it.")
-        if self.kind not in KINDS:
-            raise InputError(f"Expected the manifest's kind to be one of {', '.join(KINDS)}, but got {self.kind!r}.")
+        if self.kind not in FOLDER_KINDS:
+            known = ", ".join(FOLDER_KINDS)
+            raise InputError(f"Expected the manifest's kind to be one of {known}, but got {self.kind!r}.")
         try:
             checked(asdict(self), _SCHEMA | {"properties": _SCHEMA["properties"] | {"spec": SPEC_SCHEMAS[self.kind]}})
         except ValueError as error:
             raise InputError(f"This does not describe a {self.kind} folder: {error}.") from error
-        size = Wall.parse(self.spec["wall"]).image_size
-        if self.transform.size != size or ("transform" in self.spec and self.transform.is_usual):
+        size = self.wall.image_size if "wall" in self.spec else 0
+        if size and (self.transform.size != size or ("transform" in self.spec and self.transform.is_usual)):
             raise InputError(
                 f"Expected the manifest's transform to be one to {size} × {size} pixels, and none if that is the usual "
                 f"one, but got {self.transform}."
@@ -141,15 +149,15 @@ class Manifest:
         return manifest
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest:
-        """Read the manifest of a dataset folder.
+    def read(cls, folder: Path, kinds: Collection[str] = KINDS) -> Manifest:
+        """Read the manifest of a folder of one of these kinds: a set, unless others are asked for.
 
         Raises:
-            InputError: if it is missing, damaged or changed; the message names the file.
+            InputError: if it is missing, damaged, changed or of another kind; the message names the file.
         """
         path = folder / MANIFEST_NAME
         try:
-            return cls.from_json(read_bounded(path, MOST_BYTES).decode())
+            manifest = cls.from_json(read_bounded(path, MOST_BYTES).decode())
         except FileNotFoundError as error:
             missing = f"There is no finished dataset folder {folder} (no {MANIFEST_NAME} in it)"
             advice = "name one on this disk that `stackgen mix` or `generate` made"
@@ -157,6 +165,9 @@ class Manifest:
         except (InputError, OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"Cannot read {path}: {reason}") from error
+        if manifest.kind not in kinds:
+            raise InputError(f"{folder} is a folder of kind {manifest.kind}: expected {' or '.join(kinds)}.")
+        return manifest
 
     @property
     def wall(self) -> Wall:

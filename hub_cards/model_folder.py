@@ -9,7 +9,7 @@ from stackwalls.hub_cards.cards.assets import draw_wall
 from stackwalls.hub_cards.cards.card_check import card_metadata, read_card
 from stackwalls.hub_cards.cards.license import License
 from stackwalls.hub_cards.cards.model_card import render_model_card
-from stackwalls.hub_cards.layout import ASSET_NAMES, CARD_NAME
+from stackwalls.hub_cards.layout import ASSET_NAMES, CARD_NAME, CERTIFICATE_NAME
 from stackwalls.hub_cards.manifest import canonical_json, check_publishable
 from stackwalls.model import (
     CONFIG_NAME,
@@ -29,7 +29,7 @@ from stackwalls.model.files import disk_errors, write_whole
 from stackwalls.model.networks.files.weights import read_safetensors
 from stackwalls.model.networks.proof.certificate import CERTIFICATE_SCHEMA
 
-CERTIFICATE_NAME, TRAINING_NAME, RESULTS_NAME = "certificate.json", "training.json", "results.json"
+TRAINING_NAME, RESULTS_NAME = "training.json", "results.json"
 _WALL_NAME = ASSET_NAMES[0]
 
 _EVAL_RESULT = dict.fromkeys(("task_type", "dataset_type", "dataset_name", "metric_type"), TEXT)

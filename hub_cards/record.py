@@ -1,4 +1,4 @@
-"""The columns of a dataset: of STACK-MIX, of STACK-GEN, and of the rejected samples.
+"""The columns of a dataset: of STACK-MIX, of STACK-GEN, of the rejected samples, and of published results.
 
 To add a column, add it to the features of its kind below and its meaning to `MEANINGS`; the writer, `verify` and the
 card take both from here. The code that makes the rows (`stackmix` or `stackgen/generation`) must then fill it.
@@ -49,6 +49,24 @@ def meanings(classes: LabelSpace, size: int) -> dict[str, str]:
     general = {name: text.replace("animal", "object") for name, text in sized.items()}
     return general | {"label": f"the class, 0 to {len(classes) - 1}, one of the source's own"}
 
+
+RESULT_MEANINGS: dict[str, str] = {
+    "dataset": "name of the dataset",
+    "image_id": "the image's id in the dataset",
+    "label": "index of the image's class in the dataset's classes; -1 if unknown",
+    "transform": "what was done to the image: as-is or resize-crop; null if that is not known",
+    "prediction": "number of the class that the network predicts; -1 if its logits are not finite",
+    "correct": "whether the prediction is the label; null if that is not known",
+    "target": "number of the class whose logit was explained; -1 if there was none",
+    "method": "name of the saliency method",
+    "mu": "norm of the map in the dead zone over the norm of the whole map, 0 to 1; NaN for an all-zero map",
+    "mu_native": "the same at the map's own resolution, before upsampling, 0 to 1",
+    "lit": "whether the map has a positive value in the dead zone",
+    "energy": "share of the map's sum that is in the dead zone, 0 to 1",
+    "pointing": "1 if the map's maximum is in the dead zone, otherwise 0; the share of the maxima if there are several",
+    "error": "why there is no map, in which case the measures are null; null if there is one",
+}
+"""The meaning of each column of published results: a row for each image and method."""
 
 REJECTED_SCHEMA = pa.schema([("item", pa.string()), ("reason", pa.string())])
 """Columns of `rejected.parquet`: what was rejected, and why."""
@@ -133,10 +151,18 @@ def stack_gen_features(classes: LabelSpace | None = None) -> Features:
     )
 
 
+def results_features() -> Features:
+    """The columns of published results; `RESULT_MEANINGS` says what each one holds."""
+    kinds = dict.fromkeys(("label", "prediction", "target"), "int32") | dict.fromkeys(("correct", "lit"), "bool")
+    kinds |= dict.fromkeys(("mu", "mu_native", "energy", "pointing"), "float64")
+    return Features({name: Value(kinds.get(name, "string")) for name in RESULT_MEANINGS})
+
+
 RECORDS: dict[str, Callable[[LabelSpace], Features]] = {
     "stack-mix": stack_mix_features,
     "stack-mix-recipe": stack_mix_recipe_features,
     "stack-gen": stack_gen_features,
+    "results": lambda classes: results_features(),
 }
 """The columns of each kind of dataset with given classes."""
 

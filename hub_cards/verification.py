@@ -9,7 +9,7 @@ from datasets import DatasetInfo
 
 from stackwalls.hub_cards.cards.card_check import card_metadata, read_card
 from stackwalls.hub_cards.layout import CARD_NAME, REJECTED_NAME, open_parquet, read_groups, shard_name, unknown_files
-from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
+from stackwalls.hub_cards.manifest import BOARD_KIND, FOLDER_KINDS, KINDS, MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.record import RECORDS, REJECTED_SCHEMA, row_fault
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import InputError, RunError, file_sha256, first_line
@@ -23,7 +23,7 @@ FORMATS = {"png": "PNG", "webp": "WEBP"}
 
 
 def verify(path: str | Path) -> list[str]:
-    """Check a dataset folder: hashes, sizes, shards, row counts, columns, images, and that there is no unknown file.
+    """Check a folder that has a manifest: hashes, sizes, shards, row counts, columns, images, and unknown files.
 
     Returns:
         The problems, one sentence each; empty if there are none.
@@ -39,9 +39,11 @@ def verify(path: str | Path) -> list[str]:
             return [f"The folder is unfinished (it has {WORK_NAME}): repeat the command that makes it."]
         return [f"{MANIFEST_NAME} is missing: this is not a finished dataset folder."]
     try:
-        manifest = Manifest.read(folder)
+        manifest = Manifest.read(folder, FOLDER_KINDS)
     except InputError as error:
         return [str(error)]
+    if manifest.kind == BOARD_KIND:  # it has no rows
+        return list(_file_problems(folder, manifest))
     return [*_file_problems(folder, manifest), *_row_problems(folder, manifest), *_card_problems(folder, manifest)]
 
 
@@ -58,7 +60,8 @@ def _file_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
     for name in unknown_files(folder, {MANIFEST_NAME, *manifest.files}):
         yield f"{name} is not in the manifest."
     shards = manifest.shards()
-    if shards != [shard_name(number, len(shards)) for number in range(len(shards))] or not shards:
+    series = [shard_name(number, len(shards)) for number in range(len(shards))]
+    if manifest.kind != BOARD_KIND and (shards != series or not shards):
         yield f"The manifest's shards are not a complete series: {', '.join(shards) or 'there are none'}."
 
 
@@ -71,6 +74,7 @@ def _row_problems(folder: Path, manifest: Manifest) -> Iterator[str]:
         count = yield from _table_problems(folder, name, manifest.files[name].get("rows"), columns)
         if count is not None:
             counts.append(count)
+        if count is not None and manifest.kind in KINDS:
             yield from _image_problems(folder / name, name, manifest, ids)
     if len(counts) == len(shards) and sum(counts) != manifest.counts["kept"]:
         yield f"The shards have {sum(counts)} rows, but by the manifest {manifest.counts['kept']} were kept."

@@ -4,7 +4,6 @@
   batch) and pure functions in `leak_diagnostics`; `references` (maps that know nothing of the network); `wall_table`
   (behind several walls), `sweep_table` (of several evaluations; at several layers)
 - for authors of methods: `method_check` (verdicts on one method, on small networks), `pytest_plugin`
-- `leaderboard`: scores as JSON with a schema, and one page from a folder of them (from `templates/`)
 - `map_maker`: maps of any methods for a batch
 """
 

@@ -1,11 +1,4 @@
 from .findings import Findings as Findings, beyond_mu as beyond_mu
-from .leaderboard import (
-    Score as Score,
-    read_scores as read_scores,
-    render_leaderboard as render_leaderboard,
-    score_schema as score_schema,
-    scores_of as scores_of,
-)
 from .leak_diagnostics import (
     eigen_maps as eigen_maps,
     mu_by_stage as mu_by_stage,

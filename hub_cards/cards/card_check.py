@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from huggingface_hub import DatasetCard, ModelCard
+from huggingface_hub import DatasetCard, ModelCard, SpaceCard
 
 from stackwalls.hub_cards.cards.license import HUB_LICENSES
 from stackwalls.model import InputError, first_line
 from stackwalls.model.files import read_bounded
 from stackwalls.model.hub.failures import RepositoryKind
 
+_CARDS = {"dataset": DatasetCard, "model": ModelCard, "space": SpaceCard}
 _SIZES = re.compile(r"n<1K|1K<n<10K|10K<n<100K|100K<n<1M|1M<n<10M|n>1M|.*[BT]")
 _BLANKS = re.compile(r"More Information Needed|\{\{\s*\w+(\.\w+)*\s*\}\}|\{%")
 """What a card must not contain: the Hub's placeholder, or marks of a template."""
@@ -22,6 +23,10 @@ _MOST_BYTES, _MOST_LEVELS = 1 << 20, 32
 """Of a card, and of its metadata; those of this package have 40 kB and 6 levels."""
 
 _EMPTY_LINES, _YAML_BLOCK = re.compile(r"[\r\n]{1000}"), re.compile(r"\s*---[\r\n]+([\S\s]*?)[\r\n]+---")
+
+_COLORS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
+_SPACE = {"sdk": ("static",), "colorFrom": _COLORS, "colorTo": _COLORS}
+"""Values of a Space's metadata (https://huggingface.co/docs/hub/spaces-config-reference); ours has no server."""
 
 _ADVICE = "state it with --license: one of the Hub's identifiers (such as cc-by-4.0) or NAME=URL"
 
@@ -67,8 +72,7 @@ def card_metadata(card: str, repo_type: RepositoryKind = "dataset", where: str =
             raise ValueError("it has more than 1000 empty lines in a row")
         if match := _YAML_BLOCK.match(card):
             _check_plain(match[1])
-        kind = DatasetCard if repo_type == "dataset" else ModelCard
-        data: dict[str, Any] = kind(card).data.to_dict()  # type: ignore[no-untyped-call]
+        data: dict[str, Any] = _CARDS[repo_type](card).data.to_dict()  # type: ignore[no-untyped-call]
         repr(data)  # a number of 5,000 digits has no text
     except Exception as error:  # the client and its YAML reader raise several kinds, without a common base
         raise InputError(f"Cannot read the metadata of {where}: {first_line(error)}.") from error
@@ -106,6 +110,9 @@ def _problems(card: str, data: dict[str, Any], repo_type: str) -> Iterator[str]:
         yield f"its license is 'other', without a name and a link; {_ADVICE}"
     if repo_type == "dataset":
         yield from _dataset_problems(data)
+    for key, allowed in _SPACE.items() if repo_type == "space" else ():
+        if data.get(key) not in allowed:
+            yield f"its {key} must be {' or '.join(allowed)}, not {data.get(key)!r:.80}"
     if blank := _BLANKS.search(card):
         yield f"it has a placeholder ({blank[0]!r})"
 

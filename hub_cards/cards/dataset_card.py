@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,13 +10,11 @@ from huggingface_hub import DatasetCardData
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from stackwalls.hub_cards.cards.facts import CardFacts, read_facts, regenerate_command
+from stackwalls.hub_cards.cards.facts import CardFacts, regenerate_command
 from stackwalls.hub_cards.cards.license import License, license_of
-from stackwalls.hub_cards.layout import CARD_NAME, check_present, file_entry
-from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
+from stackwalls.hub_cards.manifest import Manifest
 from stackwalls.hub_cards.record import RECORDS, meanings
 from stackwalls.model import NUM_ANIMALS, Transform
-from stackwalls.model.files import disk_errors, write_whole
 
 PAPER_URL = "https://arxiv.org/abs/2404.01964"
 
@@ -39,7 +35,7 @@ _MARKUP = re.compile(r"<(?=[A-Za-z/!?])|(?<=!)\[")
 _LOST = "\x85\xa0"
 """Characters that YAML readers take for the end of a line or a space unless they are escaped."""
 
-_TAGS = ["explainability", "saliency", "class-activation-map", "benchmark", "stackwalls"]
+TAGS = ["explainability", "saliency", "class-activation-map", "benchmark", "stackwalls"]
 
 
 def render_dataset_card(facts: CardFacts) -> str:
@@ -58,7 +54,7 @@ def render_dataset_card(facts: CardFacts) -> str:
         manifest=manifest,
         wall=manifest.wall,
         transform=_steps(manifest.transform),
-        fields=[(name, _type_name(feature), meaning[name]) for name, feature in features.items()],
+        fields=[(name, type_name(feature), meaning[name]) for name, feature in features.items()],
         example={name: _shown(value) for name, value in row.items() if name not in ("image", "label")},
         example_class=manifest.classes.names[row["label"]],
         classes=_named_classes(manifest),
@@ -75,28 +71,6 @@ def render_dataset_card(facts: CardFacts) -> str:
     )
 
 
-def state_license(folder: Path, license: License) -> Manifest:
-    """Write a license into the manifest and the card of a finished dataset folder.
-
-    The rows stay as they are. A kill between the two files leaves a card that `verify` reports; the same call again
-    repairs it.
-
-    Raises:
-        InputError: if the folder is not finished.
-        RunError: if the disk refuses.
-    """
-    manifest = Manifest.read(folder)
-    others = {name: entry for name, entry in manifest.files.items() if name != CARD_NAME}
-    draft = replace(manifest, inputs=manifest.inputs | {"licence": str(license)}, files=others)
-    check_present(folder, draft)
-    facts = read_facts(folder, draft)
-    with disk_errors(folder):
-        write_whole(folder / CARD_NAME, render_dataset_card(facts).encode())
-        stated = replace(draft, files=others | {CARD_NAME: file_entry(folder / CARD_NAME)})
-        write_whole(folder / MANIFEST_NAME, stated.to_json().encode())
-    return stated
-
-
 def render(template: str, **values: Any) -> str:
     """Render a template of `hub_cards/templates/`; jinja2.UndefinedError if it uses a value that is not given."""
     environment = Environment(
@@ -110,6 +84,7 @@ def render(template: str, **values: Any) -> str:
     )
     # text that cannot break out of a table's cell of code
     environment.filters["cell"] = lambda text: str(text).replace("|", "\\|").replace("`", "'").replace("\n", " ")
+    environment.filters["times_100"] = lambda value: "–" if value is None else f"{100 * value:.1f}"
     return environment.get_template(template).render(paper_url=PAPER_URL, **values)
 
 
@@ -133,17 +108,22 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
 def _front_matter(facts: CardFacts, license: License | None) -> str:
     """The YAML without its fences; without a license if none is known, which `check_card` rejects."""
     manifest = facts.manifest
+    original = manifest.kind == "stack-gen" or facts.drawn
+    return dataset_metadata(manifest, NAMES[manifest.kind], license, "original" if original else "extended")
+
+
+def dataset_metadata(manifest: Manifest, name: str, license: License | None, source: str) -> str:
+    """The YAML of a dataset's card without its fences; `source` is "original", or "extended" if made from others."""
     features, rows = RECORDS[manifest.kind](manifest.classes), manifest.counts["kept"]
     stored = sum(manifest.files[path]["bytes"] for path in manifest.shards())
-    original = manifest.kind == "stack-gen" or facts.drawn
     fields: dict[str, Any] = {
-        "pretty_name": NAMES[manifest.kind],
+        "pretty_name": name,
         **(license.to_dict() if license else {}),
         "task_categories": ["image-classification"],
         "size_categories": [next((text for bound, text in _SIZE_CATEGORIES if rows < bound), "n>1M")],
         "annotations_creators": ["machine-generated"],
-        "source_datasets": ["original" if original else "extended"],
-        "tags": [*_TAGS, manifest.kind],
+        "source_datasets": [source],
+        "tags": [*TAGS, manifest.kind],
         "configs": [{"config_name": "default", "data_files": [{"split": "test", "path": "data/test-*.parquet"}]}],
         "dataset_info": {
             "features": features._to_yaml_list(),
@@ -158,11 +138,12 @@ def _front_matter(facts: CardFacts, license: License | None) -> str:
     return data.to_yaml()
 
 
-def _type_name(feature: Any) -> str:
+def type_name(feature: Any) -> str:
+    """The type of a column, for a card."""
     if isinstance(feature, ClassLabel):
         return f"ClassLabel ({feature.num_classes} names)"
     if isinstance(feature, List):
-        return f"{feature.length} × {_type_name(feature.feature)}"
+        return f"{feature.length} × {type_name(feature.feature)}"
     return str(feature.dtype) if isinstance(feature, Value) else type(feature).__name__
 
 

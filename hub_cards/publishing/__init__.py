@@ -1,4 +1,4 @@
-"""A dataset or model folder on the Hugging Face Hub: compare both, show what would change, upload in one commit.
+"""A finished folder on the Hugging Face Hub: compare both, show what would change, upload in one commit.
 
 - `publishable`: the files of a folder that may be uploaded, hashed and searched for access tokens
 - `repository`: what the Hub holds now, what the folder would change there (`compare`), and whether the token may do it

@@ -13,6 +13,7 @@ from huggingface_hub import HfApi, RepoCard
 
 from stackwalls.hub_cards.cards.card_check import check_card
 from stackwalls.hub_cards.layout import CARD_NAME, listed
+from stackwalls.hub_cards.manifest import RESULTS_KIND
 from stackwalls.hub_cards.publishing.publishable import PublishableFolder, read_publishable
 from stackwalls.hub_cards.publishing.repository import (
     Account,
@@ -28,6 +29,7 @@ from stackwalls.hub_cards.publishing.repository import (
 from stackwalls.model import LOG_IN, HubId, InputError, first_line, hub_failures, quiet_client, retried, status_of
 
 _REVISION = re.compile(r"[\w][\w./-]*")
+_NO_PIXELS = "none: the report, the figures and the sample images show pixels, and stay on this machine"
 _SLUG = re.compile(r"[^/\s]+/[^/\s]+")
 
 
@@ -36,7 +38,7 @@ class PublishSpec:
     """What is to be published, and how.
 
     Attributes:
-        folder: a finished dataset or model folder.
+        folder: a finished folder of a dataset, a model, published results or a leaderboard.
         repository: `user/name`.
         gated: put the files behind an access request; you grant each request by hand.
         private: make the repository visible to its owners only.
@@ -100,8 +102,8 @@ class Plan:
     @property
     def url(self) -> str:
         """The repository's page."""
-        prefix = "datasets/" if self.folder.repository_kind == "dataset" else ""
-        return f"{self.endpoint}/{prefix}{self.spec.repository}"
+        kind = self.folder.repository_kind
+        return f"{self.endpoint}/{'' if kind == 'model' else f'{kind}s/'}{self.spec.repository}"
 
     @property
     def visibility(self) -> str:
@@ -130,6 +132,7 @@ class Plan:
             "Collection": self.spec.collection,
             "Account": account or f"none: {LOG_IN}, before you publish",
             "Untouched": changes.untouched and untouched,
+            "Pixels": _NO_PIXELS if folder.kind == RESULTS_KIND else "",
             "Left out": folder.left_out and left_out,
         }
         lines = [f"{folder.path} → {self.url} ({folder.kind}, branch {self.spec.revision})", ""]
@@ -234,6 +237,8 @@ def _validate(card: RepoCard, folder: PublishableFolder) -> None:
 
 
 def _check_terms(spec: PublishSpec, folder: PublishableFolder) -> None:
+    if spec.gated and folder.repository_kind == "space":
+        raise InputError("A Space has no access requests: leave out --gated, or restrict it to its owners (--private).")
     if folder.manifest is None or not folder.holds_foreign_pixels or spec.gated:
         return
     if folder.manifest.inputs.get("licence") and not folder.holds_imagenet:

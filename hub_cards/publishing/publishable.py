@@ -12,7 +12,7 @@ from stackwalls.hub_cards.cards.card_check import read_card
 from stackwalls.hub_cards.cards.facts import DRAWN
 from stackwalls.hub_cards.cards.license import IMAGENET_FILE
 from stackwalls.hub_cards.layout import CARD_NAME, open_parquet, record_batches, unknown_files
-from stackwalls.hub_cards.manifest import MANIFEST_NAME, Manifest
+from stackwalls.hub_cards.manifest import BOARD_KIND, FOLDER_KINDS, MANIFEST_NAME, Manifest
 from stackwalls.hub_cards.writing.run_store import WORK_NAME
 from stackwalls.model import InputError, RunError
 from stackwalls.model.files import regular_file
@@ -52,7 +52,7 @@ class PublishableFolder:
     """A finished folder, with every file as it was made.
 
     Attributes:
-        manifest: of a dataset folder.
+        manifest: of a dataset, of results or of a leaderboard; None for a model.
         files: to upload, by name.
         left_out: names of other files in the folder, which are not uploaded.
         card: the text of README.md.
@@ -76,7 +76,7 @@ class PublishableFolder:
 
 
 def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> PublishableFolder:
-    """Read a dataset or model folder and every byte of its files, searched for `secrets` and tokens of the Hub's form.
+    """Read a finished folder and every byte of its files, searched for `secrets` and tokens of the Hub's form.
 
     Raises:
         InputError: if the folder is none of these, unfinished or changed, holds a token, or a file of it is a link
@@ -84,10 +84,10 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
     """
     path = Path(folder)
     if not path.is_dir():
-        raise InputError(f"There is no folder {path}: name a finished dataset or model folder.")
+        raise InputError(f"There is no folder {path}: name a finished folder of a dataset, a model, results or scores.")
     if (path / WORK_NAME).is_dir():
         raise InputError(f"{path} is unfinished: repeat the command that makes it; it resumes where it stopped.")
-    manifest = Manifest.read(path) if (path / MANIFEST_NAME).is_file() else None
+    manifest = Manifest.read(path, FOLDER_KINDS) if (path / MANIFEST_NAME).is_file() else None
     names = sorted({MANIFEST_NAME, *manifest.files}) if manifest else _model_names(path)
     if CARD_NAME not in names:
         raise InputError(f"{path} has no {CARD_NAME}, and nothing is published without a card: make the folder again.")
@@ -99,7 +99,7 @@ def read_publishable(folder: str | Path, secrets: Iterable[str] = ()) -> Publish
     # every image of a drawn set has an id that says so; a folder of photos may be called "drawn" too
     foreign = source != DRAWN or not all(map(_DRAWN_ID.fullmatch, ids))
     imagenet = foreign and ("imagenet" in source.lower() or any(map(IMAGENET_FILE.fullmatch, ids)))
-    kind: RepositoryKind = "dataset" if manifest else "model"
+    kind: RepositoryKind = "model" if manifest is None else "space" if manifest.kind == BOARD_KIND else "dataset"
     return PublishableFolder(path, kind, manifest, files, left_out, card, foreign, imagenet)
 
 
@@ -139,8 +139,8 @@ def _model_names(path: Path) -> list[str]:
 
     if not (path / "config.json").is_file():
         raise InputError(
-            f"{path} is neither a dataset folder (no {MANIFEST_NAME}) nor a model folder (no config.json): name a "
-            "finished folder that this package made."
+            f"{path} is neither a dataset folder nor a leaderboard (no {MANIFEST_NAME}), nor a model folder (no "
+            "config.json), nor results (no run.json): name a finished folder that this package made."
         )
     check_model_folder(path)
     return sorted(name for name in MODEL_FILES if (path / name).is_file())

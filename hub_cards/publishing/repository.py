@@ -48,6 +48,7 @@ class Repository:
         tags: name → commit.
         manifest_kind: the kind that the manifest in that commit states; empty if there is no manifest.
         manifest_files: the files that it lists, and itself.
+        sdk: of a Space.
     """
 
     kind: RepositoryKind
@@ -60,6 +61,7 @@ class Repository:
     tags: Mapping[str, str] = field(default_factory=dict)
     manifest_kind: str = ""
     manifest_files: frozenset[str] = frozenset()
+    sdk: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,12 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
     """Read a branch of a repository; nothing is changed.
 
     Raises:
+        InputError: if a Space is looked for and a dataset has its name, which is a mix-up of the two.
         Exception: whatever the client raises, except for a repository that does not exist.
     """
     if not retried(api.repo_exists, name, repo_type=kind):
+        if kind == "space" and retried(api.repo_exists, name, repo_type="dataset"):
+            raise InputError(f"{name} is a dataset on the Hub, and a leaderboard is a Space: choose another name.")
         return Repository(kind, name)
     info = retried(api.repo_info, name, repo_type=kind)
     refs = retried(api.list_repo_refs, name, repo_type=kind)
@@ -96,6 +101,7 @@ def look(api: HfApi, kind: RepositoryKind, name: str, branch: str) -> Repository
         tags={_text(ref.name): _text(ref.target_commit) for ref in refs.tags},
         manifest_kind=quotable(str(manifest.get("kind", ""))),
         manifest_files=frozenset([MANIFEST_NAME, *manifest["files"]]) if manifest else frozenset(),
+        sdk=quotable(str(getattr(info, "sdk", None) or "")),
     )
 
 
@@ -195,6 +201,8 @@ def compare(folder: PublishableFolder, there: Repository) -> Changes:
 
 
 def _check_kind(folder: PublishableFolder, there: Repository) -> None:
+    if there.sdk not in ("", "static"):
+        raise InputError(f"{there.name} is a {there.sdk} Space, and a leaderboard a static one: choose another name.")
     if there.manifest_kind in ("", folder.kind) or (there.manifest_kind, folder.kind) == RECIPE_TO_PIXELS:
         return
     if (folder.kind, there.manifest_kind) == RECIPE_TO_PIXELS:

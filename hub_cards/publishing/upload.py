@@ -43,7 +43,8 @@ def _prepare(api: HfApi, plan: Plan) -> None:
     where: dict[str, Any] = {"repo_id": spec.repository, "repo_type": plan.folder.repository_kind}
     if not there.exists:
         private = spec.private or None  # None: as the namespace's settings say
-        retried(api.create_repo, exist_ok=True, private=private, **where)
+        sdk = "static" if plan.folder.repository_kind == "space" else None
+        retried(api.create_repo, exist_ok=True, private=private, space_sdk=sdk, **where)
     if spec.private and there.exists and not there.private:
         retried(api.update_repo_settings, private=True, **where)
     if spec.gated and not there.gated:

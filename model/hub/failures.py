@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from stackwalls.model.errors import InputError, RunError, StackwallsError, quotable
 
-RepositoryKind = Literal["dataset", "model"]
+RepositoryKind = Literal["dataset", "model", "space"]
 
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 

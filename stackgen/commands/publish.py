@@ -1,4 +1,7 @@
-"""Publish a dataset or model folder on the Hugging Face Hub; shows what would be uploaded until you add --yes.
+"""Publish a folder on the Hugging Face Hub; shows what would be uploaded until you add --yes.
+
+FOLDER is a dataset, a model, results of `stackgen evaluate` (which become a dataset of per-image rows) or a leaderboard
+(which becomes a static Space).
 
 The files are uploaded as they are on disk, in one commit: the branch shows the old files until all the new ones are
 there. An existing repository is updated, never wiped. Publishing the same folder again sends nothing, and repeating the
@@ -6,7 +9,8 @@ command resumes a run that was stopped. Files that the folder's manifest does no
 
 STACK-MIX holds pixels of its source, and ImageNet's terms forbid giving its images to people who have not accepted
 them. Such a set is published as a recipe (ids, crops and hashes, from which others rebuild the same bytes with their
-own copy) or behind an access request. A set of other images needs their license (--license).
+own copy) or behind an access request. A set of other images needs their license (--license). Of results only numbers
+are published: the report, the figures and the samples show pixels.
 
 The access token is the one of `hf auth login`, or HF_TOKEN. It is not an option, because others can read options.
 """
@@ -14,8 +18,10 @@ The access token is the one of `hf auth login`, or HF_TOKEN. It is not an option
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -30,12 +36,16 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add = parser.add_argument
-    add("folder", metavar="FOLDER", help="a finished dataset folder, or a model folder")
+    add("folder", metavar="FOLDER", help="a finished folder: a dataset, a model, results, or a leaderboard")
     add("repository", metavar="USER/NAME", nargs="?", help="the repository; created if it does not exist")
     add("--yes", action="store_true", help="do it (default: show what would be done)")
     pixels = parser.add_mutually_exclusive_group()
     pixels.add_argument("--recipe", action="store_true", help="publish STACK-MIX without pixels: ids, crops and hashes")
-    add("--out", metavar="DIR", help="keep the recipe in this folder; without USER/NAME, only write it")
+    add(
+        "--out",
+        metavar="DIR",
+        help="keep the recipe, or what is published of results, in DIR; without USER/NAME only that",
+    )
     pixels.add_argument("--gated", action="store_true", help="publish behind an access request; you grant each one")
     add("--private", action="store_true", help="make the repository visible to its owners only")
     license = "first write this license into FOLDER's card, also if only the plan is shown: cc-by-4.0, or NAME=URL"
@@ -49,24 +59,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the plan; with --yes, carry it out."""
-    from stackwalls.hub_cards import parse_license, recipe_folder
+    from stackwalls.hub_cards import parse_license
     from stackwalls.model import InputError
 
     license = parse_license(args.license) if args.license else None
-    if args.out and not args.recipe:
-        raise InputError("--out is where a recipe is written: add --recipe, or leave it out.")
-    if args.out:
-        folder = recipe_folder(args.folder, args.out, license)
+    made = _derived(args, license)
+    if args.out and made is None:
+        raise InputError("--out is where a recipe or results are written: add --recipe, or leave it out.")
+    if args.out and made:
+        folder, kind = made.write(args.out), made.kind
         if args.repository:
             return _publish(args, str(folder), str(folder))
-        options.print_result(args, {"folder": str(folder), "kind": "stack-mix-recipe"}, f"{folder} holds the recipe.")
+        what = "the recipe" if args.recipe else "what may be published of the results"
+        options.print_result(args, {"folder": str(folder), "kind": kind}, f"{folder} holds {what}.")
         return 0
     if not args.repository:
-        raise InputError("USER/NAME is missing: name the repository, or write a recipe with --recipe --out DIR.")
-    if args.recipe:
-        return _publish_scratch(args, license)
+        only = " --recipe --out DIR" if made is None or args.recipe else " --out DIR"
+        what = "a recipe" if made is None or args.recipe else "what would be published"
+        raise InputError(f"USER/NAME is missing: name the repository, or write {what} with{only}.")
+    if made:
+        return _publish_scratch(args, made)
     with _restored_if_refused(Path(args.folder)):
         return _publish(args, str(_prepared(args, license)), args.folder)
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """A folder that is published in place of the one that was named: its kind, its name in messages, and its writer."""
+
+    kind: str
+    name: str
+    write: Callable[[str], Path]
+
+
+def _derived(args: argparse.Namespace, license: License | None) -> _Derived | None:
+    """What is made of FOLDER to be published; None if FOLDER itself is."""
+    from stackwalls.hub_cards import MANIFEST_NAME, RECIPE_KIND, RESULTS_KIND, recipe_folder
+    from stackwalls.model import CONFIG_NAME, InputError
+
+    if args.recipe:
+        write = partial(recipe_folder, args.folder, license=license)
+        return _Derived(RECIPE_KIND, f"recipe of {args.folder}", write)
+    if any((Path(args.folder) / name).is_file() for name in (MANIFEST_NAME, CONFIG_NAME)):
+        return None
+    from stackwalls.evaluate.results import ROWS_NAME, RUN_NAME, Results  # only here, because it imports torch
+
+    if not any((Path(args.folder) / name).is_file() for name in (RUN_NAME, ROWS_NAME)):
+        return None
+    if args.results:
+        raise InputError(f"--results needs a model folder, but {args.folder} holds results itself.")
+
+    def published(out: str) -> Path:
+        from stackwalls.evaluate.leaderboard import publish_results
+
+        return publish_results(Results.load(args.folder), out, license)
+
+    return _Derived(RESULTS_KIND, f"results in {args.folder}", published)
 
 
 @contextmanager
@@ -92,22 +140,20 @@ def _restored_if_refused(folder: Path) -> Iterator[None]:
         raise
 
 
-def _publish_scratch(args: argparse.Namespace, license: License | None) -> int:
-    """Publish the recipe of a folder without keeping it."""
+def _publish_scratch(args: argparse.Namespace, made: _Derived) -> int:
+    """Publish what is made of a folder without keeping it."""
     import re
     import tempfile
 
-    from stackwalls.hub_cards import recipe_folder
     from stackwalls.model import StackwallsError
 
-    name = f"recipe of {args.folder}"
-    with tempfile.TemporaryDirectory(prefix="stackwalls-recipe-") as scratch:
-        folder = f"{scratch}/recipe"
+    with tempfile.TemporaryDirectory(prefix="stackwalls-publish-") as scratch:
+        folder = f"{scratch}/made"
         try:
-            recipe_folder(args.folder, folder, license)
-            return _publish(args, folder, name)
+            made.write(folder)
+            return _publish(args, folder, made.name)
         except StackwallsError as error:  # the scratch folder is gone when the message is read
-            files, the = rf"{re.escape(folder)}/([\w./-]*\w)", f"the {name}"
+            files, the = rf"{re.escape(folder)}/([\w./-]*\w)", f"the {made.name}"
             message = re.sub(files, lambda found: f"{found[1]} of {the}", str(error)).replace(folder, the)
             raise type(error)(message) from error
 
@@ -178,8 +224,12 @@ def _report(plan: Plan, commit: str) -> str:
     revision = plan.spec.tag or (plan.spec.revision if plan.spec.revision != "main" else None)
     name = f"{plan.spec.repository}@{revision}" if revision else plan.spec.repository
     uses = {
+        "results": "Load it:  datasets.load_dataset('{}', split='test')",
+        "leaderboard": f"Look at it:  {plan.url}",
         "model": "Look at it:  stackgen certify {}",
         "stack-mix-recipe": "Rebuild it:  stackgen mix --recipe {} --source … --out stack-mix",
     }
     other = "Look at it:  stackgen evaluate {} --model walled:tf_efficientnet_lite0 --out results"
-    return "\n".join([*lines, uses.get(plan.folder.kind, other).format(quote(name))])
+    return "\n".join(
+        [*lines, uses.get(plan.folder.kind, other).format(name if plan.folder.kind == "results" else quote(name))]
+    )

@@ -115,8 +115,11 @@ def test_folders_of_something_else_are_left_alone(
     # the leaderboard's page may lie beside the results, and is in nobody's way
     assert main(["leaderboard", str(two_walls[0])]) == 0
     check_folder(two_walls[0], overwrite=True)
-    assert main(["leaderboard", str(two_walls[0]), "--out", str(tmp_path)]) == 2
+    (tmp_path / "page.html").mkdir()
+    assert main(["leaderboard", str(two_walls[0]), "--out", str(tmp_path / "page.html")]) == 2
     assert "is a folder: name the page in it" in capsys.readouterr().err
+    assert main(["leaderboard", str(two_walls[0]), "--out", str(tmp_path)]) == 2
+    assert "contains other files (page.html)" in capsys.readouterr().err
 
 
 def test_walls_from_results(two_walls: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,8 @@ from browsing import chromium
 from in_memory_dataset import InMemoryDataset, walled_cnn
 
 from stackwalls.evaluate import Results, evaluate
-from stackwalls.evaluate.checks import Score, read_scores, render_leaderboard, score_schema, scores_of
-from stackwalls.model import InputError
+from stackwalls.evaluate.leaderboard import Score, read_scores, render_leaderboard, score_schema, scores_json, scores_of
+from stackwalls.model import InputError, file_sha256
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,10 @@ def test_scores_are_what_the_table_says(results: tuple[Results, Path]) -> None:
         assert score.mu == record["mu_mean"]
         assert score.native_mu == record["native_mu_mean"]
         assert score.blind
-        jsonschema.validate(json.loads(score.to_json()), score_schema())
-        assert Score.from_json(score.to_json()) == score
+        [content] = json.loads(scores_json([score]))
+        jsonschema.validate(content, score_schema())
+        assert Score.of(content) == score
+        assert score.certificate_sha256 == file_sha256(results[1] / "certificate.json")
 
 
 FAULTS: dict[str, Any] = {
@@ -59,12 +61,12 @@ def test_counts_must_agree(results: tuple[Results, Path]) -> None:
 def test_a_folder_of_both_kinds(results: tuple[Results, Path], tmp_path: Path) -> None:
     shutil.copytree(results[1], tmp_path / "board/run")
     other = replace(scores_of(results[0])[0], method="theirs")
-    (tmp_path / "board/theirs.json").write_text(other.to_json())
+    (tmp_path / "board/theirs.json").write_text(scores_json([other]))
     (tmp_path / "board/unrelated.json").write_text("{}")
     read = read_scores(tmp_path / "board")
     assert {score.method for score in read} == {"GradCAM", "HiResCAM", "EigenCAM", "theirs"}
     assert {score.run for score in read} == {"run", "theirs.json"}
-    (tmp_path / "board/bad.json").write_text(other.to_json().replace('"n": 3', '"n": "3"'))
+    (tmp_path / "board/bad.json").write_text(scores_json([other]).replace('"n": 3', '"n": "3"'))
     with pytest.raises(InputError, match=r"bad\.json"):
         read_scores(tmp_path / "board")
     with pytest.raises(InputError, match="has no scores"):
@@ -78,7 +80,7 @@ def test_networks_are_ranked_apart_and_images_and_runs_are_told_apart(results: t
     photos = replace(one, images_are="photographs", mu=0.3, mu_low=0.2, mu_high=0.4, run="a run/1")
     drawn = replace(photos, images_are="drawings", run="theirs/<i>.json")
     page = render_leaderboard([photos, drawn, replace(other, network="another")], "../results")
-    *before, _ = parts = page.split('<table class="sortable">')
+    *before, _ = parts = page.split('<table class="sortable filtered">')
     tables = parts[1:]
     assert [re.findall("<h3>(.*)</h3>", part) for part in before] == [["another"], ["walled:small"]]
     assert [table.count('scope="row"') for table in tables] == [1, 2]
@@ -94,7 +96,7 @@ def test_kinds_of_walls_are_ranked_apart(results: tuple[Results, Path]) -> None:
     page = render_leaderboard([replace(score, wall_kind=kind) for kind in ("sink", "cut")])
     assert re.findall('<p class="soft">Its wall is a (.*?):', page) == ["cut", "sink"]
     content = {key: value for key, value in asdict(score).items() if key != "wall_kind"}  # of an earlier version
-    old = {name: Score.from_json(json.dumps(content | {"network": name})) for name in ("walled:a", "sink:a", "a")}
+    old = {name: Score.of(content | {"network": name}) for name in ("walled:a", "sink:a", "a")}
     assert [score.wall_kind for score in old.values()] == ["cut", "sink", "layers"]
     with pytest.raises(InputError, match="wall_kind"):
         replace(score, wall_kind="fence")

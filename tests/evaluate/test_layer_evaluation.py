@@ -16,8 +16,9 @@ from torch import nn
 
 from stackwalls.evaluate import Results, ShareDone, Subject, evaluate, mu_native
 from stackwalls.evaluate.adapters import as_explainer, named_methods
-from stackwalls.evaluate.checks import LayerTable, WallTable, beyond_mu, scores_of
+from stackwalls.evaluate.checks import LayerTable, WallTable, beyond_mu
 from stackwalls.evaluate.engine.engine import ENGINE_METHODS, EngineExplainer
+from stackwalls.evaluate.leaderboard import scores_of
 from stackwalls.evaluate.report.figures import mu_by_depth
 from stackwalls.evaluate.target_layer import split_at
 from stackwalls.model import Backbone, InputError, LayeredModel, MaskedVGG16, Wall, Walled, walled

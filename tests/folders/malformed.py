@@ -8,7 +8,7 @@ import shutil
 import socket
 import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,9 @@ def make(root: Path) -> None:
     recipe_folder(root / "set", root / "recipe")
     make_quick(root)
     assert main(evaluation(root / "set", root / "results", "--limit", "3")) == 0
+    license = ["--license", "cc-by-4.0"]
+    assert main(["publish", str(root / "results"), "--out", str(root / "published"), *license]) == 0
+    assert main(["leaderboard", str(root / "results"), "--out", str(root / "board"), *license]) == 0
     torch.manual_seed(0)
     save_model_folder(MaskedVGG16(num_classes=2, width=1 / 64, classes=[0, 1]).eval(), root / "network")
     assert main(training(root, root / "trained")) == 0
@@ -66,13 +69,14 @@ def make(root: Path) -> None:
 
 def make_quick(root: Path) -> None:
     """A score, and a set of one drawn pair with a review."""
-    from stackwalls.evaluate.checks import Score
+    from stackwalls.evaluate.leaderboard import Score
 
     numbers = dict.fromkeys(("mu", "mu_std", "native_mu", "lit", "energy", "pointing", "top1"), 0.5)
     numbers |= {"chance": 0.49, "blind": True, "images": 3, "n": 2, "nan": 1, "failed": 0}
     names = {"method": "GradCAM", "dataset": "set", "dataset_sha256": "", "network": "vgg", "wall": "bottom:54"}
     (root / "scores").mkdir(parents=True)
-    (root / "scores/a.json").write_text(Score(1, **names, **numbers, versions={"torch": "2"}).to_json())
+    score = Score(1, **names, **numbers, versions={"torch": "2"})
+    (root / "scores/a.json").write_text(json.dumps(asdict(score)))
     mix(MixSpec("drawn", classes=("goldfish",)), root / "reviewed")
     row = RowReader(root / "reviewed")[0]
     with DecisionLog.open(root / "reviewed") as log:
@@ -133,6 +137,18 @@ def kinds(root: Path) -> list[Kind]:
             (["report", "{}"], ["leaderboard", "{}"], ["report", str(root / "results"), "{}"]),
         ),
         Kind("scores", ("a.json",), (["leaderboard", "{}"],)),
+        Kind(
+            "published",
+            ("manifest.json", shard, "certificate.json", "scores.json", "README.md"),
+            (verify, ["leaderboard", "--check", "{}"], publish),
+            True,
+        ),
+        Kind(
+            "board",
+            ("manifest.json", "scores/results.json", "README.md"),
+            (verify, ["leaderboard", "{}", "--out", "{}"], publish),
+            True,
+        ),
         Kind(
             "network",
             ("config.json", "model.safetensors", "certificate.json", "README.md"),
@@ -236,6 +252,10 @@ def other_value(value: Any, chance: random.Random, drop: bool = False) -> Any:
     return value
 
 
+def with_key(value: Any) -> Any:
+    return [with_key(value[0]), *value[1:]] if isinstance(value, list) else {**value, "x" * 50: 1}
+
+
 def as_text(value: Any) -> bytes:
     return json.dumps(value, indent=2, sort_keys=True).encode()
 
@@ -255,7 +275,7 @@ def json_spoilers() -> dict[str, Spoil]:
     texts: dict[str, Callable[[bytes, random.Random], bytes]] = {
         "another value": partial(changed, drop=False),
         "a missing key": partial(changed, drop=True),
-        "another key": lambda data, _: as_text({**json.loads(data), "x" * 50: 1}),
+        "another key": lambda data, _: as_text(with_key(json.loads(data))),
         "5000 digits": lambda data, _: first_number(data, b"9" * 5000),
         "4000 digits": lambda data, _: first_number(data, b"9" * 4000),
         "NaN": lambda data, _: first_number(data, b"NaN"),
@@ -267,7 +287,7 @@ def json_spoilers() -> dict[str, Spoil]:
         "bad UTF-8": lambda data, _: data.replace(b"{", b'{"\xff\xfe": 1,', 1),
         "UTF-16": lambda data, _: data.decode().encode("utf-16"),
         "null": lambda *_: b"null",
-        "a list": lambda data, _: b"[" + data + b"]",
+        "a list": lambda data, _: b"[[" + data + b"]]",  # in one list, scores are what they were
         "text": lambda *_: b'"text"',
         "a number": lambda *_: b"1",
     }

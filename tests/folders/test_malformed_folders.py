@@ -45,7 +45,7 @@ def outcomes(case: Case, root: Path, place: Path, seed: int, capsys: pytest.Capt
         said = capsys.readouterr()
         assert status in (0, 1, 2), (str(case), words, status)
         assert time.monotonic() - started < 60, (str(case), words)
-        if status and command[0] != "verify":
+        if status and command[0] != "verify" and "--check" not in command:  # which print what they find
             *_, last = said.err.strip().splitlines()
             assert last.startswith("stackgen: "), (str(case), words, said.err)
             assert len(last) < 2000, (str(case), words, last)
@@ -68,6 +68,7 @@ def unlocked(snapshot: dict[str, str]) -> dict[str, str]:
 HARMLESS = re.compile(
     r"(another value|a missing key|another key|another column|nulls)$"  # of what need not be there, or may be anything
     r"|items/|review/lock|: (empty|half of it)$"  # made again; a log whose last line was cut short
+    r"|published/.*: (sealed: other|too large|odd text|other text)$"  # classes by number and texts may be any
 )
 
 

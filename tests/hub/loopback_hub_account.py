@@ -36,6 +36,8 @@ class AccountRoutes(HubHandler):
         user, asked = self.user(required=True), self.json_body()
         assert user is not None
         kind = asked.get("type") or "model"
+        if kind == "space" and asked.get("sdk") not in ("gradio", "streamlit", "docker", "static"):
+            raise HubError(400, '"sdk" is required for a Space')
         name = f"{asked.get('organization') or user.name}/{asked['name']}"
         if not user.owns(name) or user.role != "write":
             raise HubError(403, f"You don't have the rights to create a {kind} under the namespace {name}")
@@ -45,7 +47,7 @@ class AccountRoutes(HubHandler):
                 told = f"You already created this {kind} repo"
                 raise HubError(409, told, body={"error": told, "url": self.state.repository_url(found)})
             private = bool(asked.get("private")) or asked.get("visibility") == "private"
-            made = self.state.repositories[kind, name] = Repository(kind, name, private)
+            made = self.state.repositories[kind, name] = Repository(kind, name, private, asked.get("sdk") or "")
         if not self.answer_is_lost():
             url = self.state.repository_url(made)
             self.send(200, {"url": url, "name": name, "id": name, "private": private})
@@ -55,6 +57,8 @@ class AccountRoutes(HubHandler):
         repository, asked = self.repository(kind, name, write=True), self.json_body()
         if "private" in asked or "visibility" in asked:
             repository.private = bool(asked.get("private")) or asked.get("visibility") == "private"
+        if kind == "space" and "gated" in asked:
+            raise HubError(400, "A Space cannot be gated")
         repository.gated = asked.get("gated", repository.gated)
         self.send(200, {"private": repository.private, "gated": repository.gated})
 
@@ -71,6 +75,7 @@ class AccountRoutes(HubHandler):
         card = metadata(tree["README.md"].data.decode()) if "README.md" in tree else None
         about = {"_id": "0" * 24, "id": name, "modelId": name, "author": name.split("/")[0], "sha": oid}
         about |= {"private": repository.private, "gated": repository.gated, "disabled": False, "cardData": card}
+        about |= {"sdk": repository.sdk} if kind == "space" else {}
         about |= {"createdAt": NOW, "lastModified": NOW, "downloads": 0, "likes": 0}
         tags = list((card or {}).get("tags") or [])
         files = [_sibling(path, entry, "blobs" in self.query) for path, entry in sorted(tree.items())]
@@ -83,7 +88,8 @@ class AccountRoutes(HubHandler):
         def listed(where: str, refs: dict[str, str]) -> list[dict[str, str]]:
             return [{"name": ref, "ref": f"refs/{where}/{ref}", "targetCommit": oid} for ref, oid in refs.items()]
 
-        branches, tags = listed("heads", repository.branches), listed("tags", repository.tags)
+        heads = {ref: oid for ref, oid in repository.branches.items() if not ref.startswith("refs/")}
+        branches, tags = listed("heads", heads), listed("tags", repository.tags)
         self.send(200, {"branches": branches, "tags": tags, "converts": [], "pullRequests": []})
 
     @route("GET", rf"/api/{KIND}/{NAME}/commits/{REVISION}")

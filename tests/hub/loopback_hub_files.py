@@ -61,7 +61,7 @@ class FileRoutes(HubHandler):
 
     @route("POST", rf"/api/{KIND}/{NAME}/preupload/{REVISION}")
     def preupload(self, kind: str, name: str, revision: str) -> None:
-        files = self.repository(kind, name, write=True).tree(revision)
+        files = self.repository(kind, name, write="create_pr" not in self.query).tree(revision)
         told = []
         for file in self.json_body()["files"]:
             path, there = file["path"], files.get(file["path"])
@@ -120,7 +120,8 @@ class FileRoutes(HubHandler):
 
     @route("POST", rf"/api/{KIND}/{NAME}/commit/{REVISION}")
     def commit(self, kind: str, name: str, revision: str) -> None:
-        repository = self.repository(kind, name, write=True)
+        as_request = self.query.get("create_pr") == ["1"]  # which whoever may read may make
+        repository = self.repository(kind, name, write=not as_request)
         lines = [json.loads(line) for line in self.body().splitlines() if line.strip()]
         header = next(line["value"] for line in lines if line["key"] == "header")
         with self.state.lock:
@@ -134,10 +135,12 @@ class FileRoutes(HubHandler):
                 self.state.xet.materialise({sha256: self.state.object_path(sha256) for sha256 in named})
             for line in lines:
                 self._apply(line["key"], line["value"], tree)
-            oid = repository.commit(branch, parent, tree, header["summary"])
+            request = sum(ref.startswith("refs/pr/") for ref in repository.branches) + 1 if as_request else 0
+            oid = repository.commit(f"refs/pr/{request}" if request else branch, parent, tree, header["summary"])
         if not self.answer_is_lost():
-            url = f"{self.state.repository_url(repository)}/commit/{oid}"
-            self.send(200, {"success": True, "commitOid": oid, "commitUrl": url, "hookOutput": ""})
+            url = self.state.repository_url(repository)
+            told = {"success": True, "commitOid": oid, "commitUrl": f"{url}/commit/{oid}", "hookOutput": ""}
+            self.send(200, told | ({"pullRequestUrl": f"{url}/discussions/{request}"} if request else {}))
 
     def _apply(self, key: str, value: Any, tree: Tree) -> None:
         """One operation of a commit."""
@@ -165,6 +168,9 @@ class FileRoutes(HubHandler):
         size = entry.size if entry.sha256 else len(entry.data)
         etag = f'"{entry.sha256 or entry.oid}"'
         headers |= {"ETag": etag, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
+        if kind == "space" and path.endswith(".html"):  # as the Space itself serves its page, from a host of its own
+            headers["Content-Type"] = "text/html; charset=utf-8"
+        headers["Access-Control-Allow-Origin"] = "*"
         if entry.sha256:
             headers |= {"X-Linked-Size": str(size), "X-Linked-Etag": etag}
         start, stop, status = 0, size, 200

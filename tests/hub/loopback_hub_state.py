@@ -67,6 +67,13 @@ class Entry:
 
 Tree = dict[str, Entry]
 
+EXAMPLE_SPACE: Tree = {
+    "README.md": Entry(b"---\ntitle: Space\nsdk: static\n---\n"),
+    "index.html": Entry(b"<link rel=stylesheet href=style.css>Welcome to your static Space!"),
+    "style.css": Entry(b"body {}"),
+}
+"""What the Hub puts into a new static Space."""
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -80,8 +87,8 @@ class Commit:
 class Repository:
     """Commits, branches and tags of one repository."""
 
-    def __init__(self, kind: str, name: str, private: bool) -> None:
-        self.kind, self.name, self.private = kind, name, private
+    def __init__(self, kind: str, name: str, private: bool, sdk: str = "") -> None:
+        self.kind, self.name, self.private, self.sdk = kind, name, private, sdk
         self.gated: str | bool = False
         self.allowed: set[str] = set()
         self.commits: dict[str, Commit] = {}
@@ -89,7 +96,8 @@ class Repository:
         self.tags: dict[str, str] = {}
         self.states: list[tuple[str, Tree, str | bool]] = []
         """The watcher: every state that a branch ever had: its name, the files, and who could read them then."""
-        self.commit("main", None, {".gitattributes": Entry(GITATTRIBUTES)}, "initial commit")
+        example = EXAMPLE_SPACE if sdk == "static" else {}
+        self.commit("main", None, {".gitattributes": Entry(GITATTRIBUTES), **example}, "initial commit")
 
     def commit(self, branch: str, parent: str | None, tree: Tree, title: str) -> str:
         text = repr(

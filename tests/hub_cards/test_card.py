@@ -29,6 +29,7 @@ from stackwalls.hub_cards import (
 )
 from stackwalls.hub_cards.cards.dataset_card import flat, render
 from stackwalls.hub_cards.cards.facts import reason_kind
+from stackwalls.hub_cards.cards.results_card import render_board_card
 from stackwalls.hub_cards.record import RECORDS
 from stackwalls.model import InputError, LabelSpace, Transform, Wall, imagenet, imagenet_classes
 from stackwalls.stackgen.commands import mix
@@ -387,6 +388,24 @@ def test_a_card_that_the_hub_would_not_take_is_refused(old: str, new: str, messa
     assert old in GOOD
     with pytest.raises(InputError, match=message):
         check_card(GOOD.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("sdk: static", "sdk: gradio", "its sdk must be static, not 'gradio'"),
+        ("sdk: static\n", "", "its sdk must be static, not None"),
+        ("colorTo: red", "colorTo: teal", "its colorTo must be red or yellow .* not 'teal'"),
+        ("license: mit", "license: unknown", "does not state a license"),
+    ],
+)
+def test_the_card_of_a_space_without_a_server(old: str, new: str, message: str) -> None:
+    counts = {"requested": 2, "kept": 2, "rejected": 0}
+    board = Manifest(1, "leaderboard", {"results": None}, {"stackwalls": "1"}, {"licence": "mit"}, counts, {})
+    card = render_board_card(board)
+    check_card(card, "space")
+    with pytest.raises(InputError, match=message):
+        check_card(card.replace(old, new, 1), "space")
 
 
 def test_a_card_that_is_not_there(tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 "use strict";
 // Tables of the class "sortable": each heading becomes a button that sorts, and a long table gets a field that filters
-// its rows. Without scripts they are plain tables. A cell sorts by its `data-value`, or by its text; what is undefined
-// stays last.
-(() => {
+// its rows, unless it is "filtered" by the page's own fields. Without scripts they are plain tables. A cell sorts by its
+// `data-value`, or by its text; what is undefined stays last. Returns what does this to a table that is added later.
+const makeSortable = (() => {
   const FEWEST = 5;  // rows that need a filter
-  const NUMBER = /^[<>]?\s*([+-]?\d+(\.\d+)?|[+-]?∞)/;
+  const NUMBER = /^[<>]?\s*([+-]?\d+(\.\d+)?(e[+-]?\d+)?|[+-]?∞)/;
   const UNDEFINED = /^(–|n < \d+)?$/;
   const rowsOf = (table) => [...table.tBodies[0].rows];
   const valueOf = (cell) => (cell.dataset.value ?? cell.textContent).trim().replace("−", "-");
@@ -42,7 +42,7 @@
     (table.closest(".scroll") ?? table).before(label);
   }
 
-  for (const table of document.querySelectorAll("table.sortable")) {
+  function makeSortable(table) {
     const heads = [...table.tHead.rows[0].cells];
     for (const head of heads) {
       const button = document.createElement("button");
@@ -51,6 +51,9 @@
       button.addEventListener("click", () => sort(table, head, heads));
       head.append(button);
     }
-    if (rowsOf(table).length > FEWEST) addFilter(table);
+    if (rowsOf(table).length > FEWEST && !table.classList.contains("filtered")) addFilter(table);
   }
+
+  document.querySelectorAll("table.sortable").forEach(makeSortable);
+  return makeSortable;
 })();

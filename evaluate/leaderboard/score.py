@@ -1,4 +1,4 @@
-"""A leaderboard: scores as JSON with a schema, and one sortable page made of a folder of them.
+"""A score: one method's result on one dataset and network, as JSON with a schema.
 
 For the schema alone nothing heavy is imported.
 """
@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import groupby
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from stackwalls.model import InputError
-from stackwalls.model.documents import MOST_BYTES, checked, parse_json
-from stackwalls.model.files import read_bounded
+from stackwalls.model.documents import checked
 
 if TYPE_CHECKING:
     from stackwalls.evaluate.measurements import Measurements
@@ -62,6 +59,7 @@ class Score:
     mu_high: float | None = None
     run: str = ""
     wall_kind: str = ""
+    certificate_sha256: str = ""
 
     def __post_init__(self) -> None:
         if not self.wall_kind:  # of an earlier version
@@ -89,19 +87,19 @@ class Score:
         native, mu = (math.inf if value is None else value / self.chance for value in (self.native_mu, self.mu))
         return mu if self.native_mu is None else native, mu, self.method, self.network, self.dataset
 
-    def to_json(self) -> str:
-        """As indented JSON text that `score_schema` describes."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    @property
+    def subject(self) -> tuple[str, ...]:
+        """What was measured on what: two scores with the same are rivals, or one that is there twice."""
+        return self.method, self.dataset, self.dataset_sha256, self.network, self.wall, self.wall_kind
 
     @classmethod
-    def from_json(cls, text: str) -> Score:
-        """Read what `to_json` wrote, or what someone else wrote by the schema.
+    def of(cls, content: Any) -> Score:
+        """Read what `asdict` gives, or what someone else wrote by the schema.
 
         Raises:
             InputError: if it is not what the schema describes.
         """
         try:
-            content = parse_json(text)
             if not isinstance(content, dict) or content.get("format") == SCORE_FORMAT:
                 checked(content, score_schema())
             return cls(**content)
@@ -145,74 +143,5 @@ def _score(results: Measurements, row: TableRow, dataset: Mapping[str, Any]) -> 
     values |= {"images": row.images, "n": row.mu.n, "nan": row.mu.nan, "failed": row.failed}
     values["top1"] = accuracy.correct / accuracy.labelled if accuracy.labelled else None
     values |= {"versions": dict(run["versions"]), "note": run["method_notes"].get(row.method, "")}
+    values["certificate_sha256"] = results.certificate_sha256
     return Score(SCORE_FORMAT, **values)
-
-
-def read_scores(folder: str | Path) -> list[Score]:
-    """Every score in a folder and below: `*.json` files by the schema, and results folders of `stackgen evaluate`.
-
-    Other JSON files, such as a certificate, are skipped; one with `"format"`, `"method"` and `"mu"` must be a score.
-
-    Raises:
-        InputError: if there is none, or one is damaged; the message names the file.
-    """
-    from stackwalls.evaluate.results import RUN_NAME, Results
-
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder} is not a folder: expected one with scores (*.json) or results folders.")
-    runs = {path.parent for path in folder.rglob(RUN_NAME)}
-    found = [(run, scores_of(Results.load(run))) for run in sorted(runs)]
-    found += [(path, _read(path)) for path in sorted(folder.rglob("*.json")) if not runs.intersection(path.parents)]
-    scores = [replace(score, run=path.relative_to(folder).as_posix()) for path, own in found for score in own]
-    if not scores:
-        raise InputError(
-            f"{folder} has no scores: expected *.json files by the schema, or folders that `stackgen evaluate` wrote."
-        )
-    return scores
-
-
-def _read(path: Path) -> list[Score]:
-    try:
-        text = read_bounded(path, MOST_BYTES).decode("utf-8-sig")
-        return [Score.from_json(text)] if all(f'"{key}"' in text for key in ("format", "method", "mu")) else []
-    except (OSError, UnicodeDecodeError, InputError) as error:
-        raise InputError(f"Cannot read the score {path}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def render_leaderboard(scores: Sequence[Score], folder: str = ".") -> str:
-    """The page as HTML text, the same for the same scores: a table per network and kind of wall, best first.
-
-    See `Score.rank`. Scores of the same images, wall and run stand together. Networks that did not pass their
-    certificate are listed separately: they may have used what their maps show. `folder` is the scores' folder as seen
-    from the page.
-
-    Raises:
-        InputError: if there are no scores.
-    """
-    from stackwalls.evaluate.report.formatting import UNDEFINED
-    from stackwalls.evaluate.report.page import REPORT_NAME, html_environment
-    from stackwalls.model import WALL_KINDS_IN_WORDS
-
-    if not scores:
-        raise InputError("There are no scores to list.")
-    ranked = sorted(
-        scores, key=lambda one: (one.network, one.wall_kind, one.images_are, one.dataset, one.wall, one.run, one.rank)
-    )
-    boards = {
-        blind: [list(own) for _, own in groupby((s for s in ranked if s.blind == blind), _board)]
-        for blind in (True, False)
-    }
-    template = html_environment(Path(__file__).parent / "templates").get_template("leaderboard.html.jinja")
-    return template.render(
-        boards=boards,
-        kinds=WALL_KINDS_IN_WORDS,
-        link=lambda run: quote(f"{folder}/{run}" if run.endswith(".json") else f"{folder}/{run}/{REPORT_NAME}"),
-        number=lambda value, factor=100, digits=1: UNDEFINED if value is None else f"{factor * value:.{digits}f}",
-        percent=lambda value: UNDEFINED if value is None else f"{100 * value:.0f} %",
-    )
-
-
-def _board(score: Score) -> tuple[str, str]:
-    """Which table a score is in."""
-    return score.network, score.wall_kind
