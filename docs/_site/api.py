@@ -1,0 +1,93 @@
+"""Pages of the public packages: a table of what `__all__` lists, then mkdocstrings' text on each name.
+
+A name that several packages export is described once, on the page of the innermost; the others link there.
+"""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from functools import cache
+from pathlib import Path
+
+import stackwalls
+
+_SOURCES = shutil.ignore_patterns("*.json*", "*.tsv", "*.txt", "*.safetensors", "*.png", "templates", "__pycache__")
+
+
+def copy_sources(root: Path, place: Path) -> None:
+    """Lay out the sources as they are installed: the repository has the packages side by side, without `stackwalls`."""
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(root / "stackwalls", place / "stackwalls", ignore=_SOURCES)
+    for folder in stackwalls._PACKAGES:
+        shutil.copytree(root / folder, place / "stackwalls" / folder, ignore=_SOURCES)
+
+
+def packages(root: Path) -> dict[str, Path]:
+    """Every public package, outer before inner: `stackwalls`, and those that list their names in a stub."""
+    stubs = sorted(path for folder in stackwalls._PACKAGES for path in (root / folder).rglob("__init__.pyi"))
+    return {"stackwalls": root / "stackwalls/__init__.py"} | {
+        ".".join(("stackwalls", *path.parent.relative_to(root).parts)): path for path in stubs
+    }
+
+
+def exports(root: Path, package: str) -> dict[str, str]:
+    """Name → the module that defines it, for every `import name as name` of a package."""
+    known, found = packages(root), {}
+    for node in ast.walk(ast.parse(known[package].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            home = f"{package}.{node.module}" if node.level else str(node.module)
+            inner = exports(root, home) if home in known else {}
+            found |= {each.name: inner.get(each.name, home) for each in node.names if each.asname == each.name}
+    return found | ({"__version__": package} if package == "stackwalls" else {})
+
+
+def docstring(root: Path, module: str, name: str) -> str | None:
+    """The docstring of a class, a function or a constant, as the file has it."""
+    parts = module.split(".")[1:] or ["stackwalls"]
+    path = root.joinpath(*parts)
+    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(text)):
+        body = getattr(node, "body", None)
+        for each, following in zip(body, [*body[1:], None], strict=True) if isinstance(body, list) else ():
+            if getattr(each, "name", None) == name:
+                return ast.get_docstring(each)
+            targets = getattr(each, "targets", [getattr(each, "target", None)])
+            if any(getattr(target, "id", None) == name for target in targets):
+                value = getattr(following, "value", None)
+                return value.value if isinstance(following, ast.Expr) and isinstance(value, ast.Constant) else None
+    return None
+
+
+@cache
+def public(root: Path) -> dict[str, str]:
+    """Dotted public name or package → the page that describes it."""
+    found, first = {}, {}
+    for package in reversed(packages(root)):  # inner before outer
+        found[package] = page = f"api/{package}.md"
+        for name, home in exports(root, package).items():
+            found[f"{package}.{name}"] = first.setdefault((home, name), page)
+    return found
+
+
+@cache
+def pages(root: Path) -> dict[str, str]:
+    """Page → Markdown.
+
+    Raises:
+        ValueError: if a public name has no docstring.
+    """
+    return {f"api/{package}.md": _page(root, package) for package in packages(root)}
+
+
+def _page(root: Path, package: str) -> str:
+    rows, described = [], []
+    for name, home in sorted(exports(root, package).items(), key=lambda each: each[0].lower()):
+        text = docstring(root, home, name)
+        if not text:
+            raise ValueError(f"{home}.{name} is public, but has no docstring.")
+        rows.append(f"| [`{name}`][{package}.{name}] | {text.splitlines()[0].replace('|', chr(92) + '|')} |")
+        if public(root)[f"{package}.{name}"] == f"api/{package}.md":
+            described.append(f"::: {package}.{name}")
+    intro = f"::: {package}\n    options:\n        members: false\n        show_root_heading: false\n        show_root_toc_entry: false"
+    return "\n\n".join((f"# {package} {{ #{package} }}", intro, "\n".join(("| name | |", "|---|---|", *rows)), *described)) + "\n"
