@@ -90,4 +90,4 @@ def _page(root: Path, package: str) -> str:
         if public(root)[f"{package}.{name}"] == f"api/{package}.md":
             described.append(f"::: {package}.{name}")
     intro = f"::: {package}\n    options:\n        members: false\n        show_root_heading: false\n        show_root_toc_entry: false"
-    return "\n\n".join((f"# {package} {{ #{package} }}", intro, "\n".join(("| name | |", "|---|---|", *rows)), *described)) + "\n"
+    return "\n\n".join((f"# {package} {{ #{package} }}", intro, "\n".join(("| name | what it is |", "|---|---|", *rows)), *described)) + "\n"

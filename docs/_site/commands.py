@@ -53,7 +53,7 @@ def _resumes(name: str) -> str:
 
 
 def _page(name: str, command: argparse.ArgumentParser) -> str:
-    command.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=88)
+    command.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=76)
     usage = command.format_usage().removeprefix("usage: ").rstrip()
     lines = [f"# stackgen {name}", _prose(inspect.cleandoc(command.description or "")), f"```text\n{usage}\n```"]
     for group in command._action_groups:
@@ -73,7 +73,7 @@ def _option(command: argparse.ArgumentParser, action: argparse.Action) -> str:
         text += " (required)"
     elif action.default not in (None, False, argparse.SUPPRESS) and "default" not in text:
         text += f" (default {action.default})"
-    return f"`{formatter._format_action_invocation(action)}`{{ #{anchor} }}\n\n:   {_prose(text)}"
+    return f"`{formatter._format_action_invocation(action)}`{{ #{anchor} }}\n:   {_prose(text)}"
 
 
 def _prose(text: str) -> str:

@@ -64,8 +64,9 @@ def _expanded(entries: list[Any], known: list[str]) -> Iterator[Any]:
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is not in docs/."""
     elsewhere = {uri: (ROOT / path).read_bytes() for path, uri in FROM_ELSEWHERE.items() if path != "README.md"}
+    styles = {"assets/site.css": (ROOT / "docs/_site/site.css").read_bytes()}
     for uri, content in (
-        elsewhere | commands.pages() | api.pages(ROOT) | notebooks.executed(ROOT) | live.pages(ROOT)
+        styles | elsewhere | commands.pages() | api.pages(ROOT) | notebooks.executed(ROOT) | live.pages(ROOT)
     ).items():
         # a page in an iframe is no page of the navigation
         inclusion = InclusionLevel.NOT_IN_NAV if uri.endswith(".html") else InclusionLevel.INCLUDED
@@ -78,6 +79,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     origins = {site: path for path, site in FROM_ELSEWHERE.items() if path != "README.md"}
     return linked(markdown, uri, origins.get(uri, f"docs/{uri}"))
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Give the theme's search dialog the name that screen readers need."""
+    return output.replace('data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"')
 
 
 def linked(markdown: str, uri: str, origin: str) -> str:
