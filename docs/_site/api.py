@@ -23,6 +23,7 @@ def copy_sources(root: Path, place: Path) -> None:
         shutil.copytree(root / folder, place / "stackwalls" / folder, ignore=_SOURCES)
 
 
+@cache
 def packages(root: Path) -> dict[str, Path]:
     """Every public package, outer before inner: `stackwalls`, and those that list their names in a stub."""
     stubs = sorted(path for folder in stackwalls._PACKAGES for path in (root / folder).rglob("__init__.pyi"))
@@ -31,9 +32,11 @@ def packages(root: Path) -> dict[str, Path]:
     }
 
 
+@cache
 def exports(root: Path, package: str) -> dict[str, str]:
     """Name → the module that defines it, for every `import name as name` of a package."""
-    known, found = packages(root), {}
+    known = packages(root)
+    found: dict[str, str] = {}
     for node in ast.walk(ast.parse(known[package].read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             home = f"{package}.{node.module}" if node.level else str(node.module)
@@ -42,27 +45,29 @@ def exports(root: Path, package: str) -> dict[str, str]:
     return found | ({"__version__": package} if package == "stackwalls" else {})
 
 
-def docstring(root: Path, module: str, name: str) -> str | None:
-    """The docstring of a class, a function or a constant, as the file has it."""
-    parts = module.split(".")[1:] or ["stackwalls"]
-    path = root.joinpath(*parts)
-    text = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
-    for node in ast.walk(ast.parse(text)):
-        body = getattr(node, "body", None)
-        for each, following in zip(body, [*body[1:], None], strict=True) if isinstance(body, list) else ():
-            if getattr(each, "name", None) == name:
-                return ast.get_docstring(each)
-            targets = getattr(each, "targets", [getattr(each, "target", None)])
-            if any(getattr(target, "id", None) == name for target in targets):
+@cache
+def docstrings(root: Path, module: str) -> dict[str, str | None]:
+    """Class, function or constant of a module → its docstring, as the file has it."""
+    path = root.joinpath(*(module.split(".")[1:] or ["stackwalls"]))
+    source = (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).read_text(encoding="utf-8")
+    found: dict[str, str | None] = {}
+    for body in [node.body for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Module | ast.If)]:
+        for each, following in zip(body, [*body[1:], None], strict=True):
+            if isinstance(each, ast.ClassDef | ast.FunctionDef):
+                found[each.name] = ast.get_docstring(each)
+            elif isinstance(each, ast.Assign | ast.AnnAssign):
+                targets = each.targets if isinstance(each, ast.Assign) else [each.target]
                 value = getattr(following, "value", None)
-                return value.value if isinstance(following, ast.Expr) and isinstance(value, ast.Constant) else None
-    return None
+                text = value.value if isinstance(following, ast.Expr) and isinstance(value, ast.Constant) else None
+                found |= {ast.unparse(target): text if isinstance(text, str) else None for target in targets}
+    return found
 
 
 @cache
 def public(root: Path) -> dict[str, str]:
     """Dotted public name or package → the page that describes it."""
-    found, first = {}, {}
+    found: dict[str, str] = {}
+    first: dict[tuple[str, str], str] = {}
     for package in reversed(packages(root)):  # inner before outer
         found[package] = page = f"api/{package}.md"
         for name, home in exports(root, package).items():
@@ -83,11 +88,22 @@ def pages(root: Path) -> dict[str, str]:
 def _page(root: Path, package: str) -> str:
     rows, described = [], []
     for name, home in sorted(exports(root, package).items(), key=lambda each: each[0].lower()):
-        text = docstring(root, home, name)
+        text = docstrings(root, home).get(name)
         if not text:
             raise ValueError(f"{home}.{name} is public, but has no docstring.")
         rows.append(f"| [`{name}`][{package}.{name}] | {text.splitlines()[0].replace('|', chr(92) + '|')} |")
         if public(root)[f"{package}.{name}"] == f"api/{package}.md":
             described.append(f"::: {package}.{name}")
-    intro = f"::: {package}\n    options:\n        members: false\n        show_root_heading: false\n        show_root_toc_entry: false"
-    return "\n\n".join((f"# {package} {{ #{package} }}", intro, "\n".join(("| name | what it is |", "|---|---|", *rows)), *described)) + "\n"
+    options = ("options:", "    members: false", "    show_root_heading: false", "    show_root_toc_entry: false")
+    intro = "\n    ".join((f"::: {package}", *options))
+    return (
+        "\n\n".join(
+            (
+                f"# {package} {{ #{package} }}",
+                intro,
+                "\n".join(("| name | what it is |", "|---|---|", *rows)),
+                *described,
+            )
+        )
+        + "\n"
+    )

@@ -25,15 +25,13 @@ def pages() -> dict[str, str]:
 
 
 def _overview(parser: argparse.ArgumentParser) -> str:
-    rows = [
-        f"| [`{name}`]({name}.md) | {_about(name).splitlines()[0]} | {_resumes(name)} |" for name in cli.COMMANDS
-    ]
+    rows = [f"| [`{name}`]({name}.md) | {_about(name).splitlines()[0]} | {_resumes(name)} |" for name in cli.COMMANDS]
     conventions = (inspect.getdoc(cli) or "").partition("\n\n")[2]
     return "\n".join(
         (
             "# Commands",
             f"\n{parser.description} Every page lists what `stackgen COMMAND --help` prints.\n",
-            "| command | what it does | if it is stopped, the same command |",
+            "| command | what it does | the same command resumes a stopped run |",
             "|---|---|---|",
             *rows,
             f"\n## Exit codes and output\n\n{conventions}\n",
@@ -48,8 +46,8 @@ def _about(name: str) -> str:
 
 def _resumes(name: str) -> str:
     if name == "train":
-        return "with `--resume` resumes"
-    return "resumes the run" if name in cli.RESUMED else "starts over"
+        return "with `--resume`"
+    return "yes" if name in cli.RESUMED else ""
 
 
 def _page(name: str, command: argparse.ArgumentParser) -> str:

@@ -4,15 +4,11 @@
 - `api`: a page per public package, from what its `__all__` lists
 - `notebooks`: examples/, executed
 - `live`: the demo's report and a leaderboard, as the commands write them
-
-The Markdown files in docs/, README.md and CONTRIBUTING.md are written for GitHub; `linked` turns their links into the
-site's.
+- `links`: those of the Markdown files, which are GitHub's, as the site's
 """
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from importlib.metadata import version
@@ -23,24 +19,12 @@ import api
 import commands
 import live
 import notebooks
+from links import FROM_ELSEWHERE, linked
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
-
-FROM_ELSEWHERE = {
-    "CHANGELOG.md": "changelog.md",
-    "CONTRIBUTING.md": "contributing.md",
-    "README.md": "index.md",
-    "benchmarks/RESULTS.md": "benchmarks.md",
-}
-"""File of the repository → page of the site; the README is GitHub's front page, and the site has its own."""
-
-_FENCE = re.compile(r"^(```.*?^```)$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"(!?)\[([^\[\]]*)\]\((?!\w+:|#)([^()\s#]+)(#[^()\s]*)?\)")
-_COMMAND = re.compile(r"(?<!\[)`stackgen\s+([a-z]+)`")
-_NAME = re.compile(r"(?<!\[)`((?:stackwalls|hub_cards)(?:\.\w+)+)`")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -78,50 +62,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Point the links of a page, which are those of GitHub, to the site's pages."""
     uri = page.file.src_uri
     origins = {site: path for path, site in FROM_ELSEWHERE.items() if path != "README.md"}
-    return linked(markdown, uri, origins.get(uri, f"docs/{uri}"))
+    return linked(markdown, uri, origins.get(uri, uri if uri.startswith("examples/") else f"docs/{uri}"))
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     """Give the theme's search dialog the name that screen readers need."""
-    return output.replace('data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"')
-
-
-def linked(markdown: str, uri: str, origin: str) -> str:
-    """Markdown of the file `origin` of the repository as the page `uri` of the site.
-
-    Links to files that are no pages become text: the project has no public address that they could lead to. The first
-    mention of each command, and each public name, becomes a link to the reference.
-    """
-    names, seen = api.public(ROOT), {Path(uri).stem if uri.startswith("commands/") else ""}
-
-    def of_site(found: re.Match[str]) -> str:
-        image, label, path, anchor = found.groups(default="")
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(origin), path))
-        if target in FROM_ELSEWHERE:
-            target = f"docs/{FROM_ELSEWHERE[target]}"
-        if not target.startswith("docs/"):
-            return label if (ROOT / target).exists() else found[0]  # of the latter, MkDocs warns
-        there = posixpath.relpath(target.removeprefix("docs/"), posixpath.dirname(uri) or ".")
-        return f"{image}[{label}]({there}{anchor})"
-
-    def of_command(found: re.Match[str]) -> str:
-        name = found[1]
-        if name in seen or name not in commands.COMMANDS:
-            return found[0]
-        seen.add(name)
-        return f"[{found[0]}]({posixpath.relpath(f'commands/{name}.md', posixpath.dirname(uri) or '.')})"
-
-    def of_name(found: re.Match[str]) -> str:
-        dotted = found[1] if found[1].startswith("stackwalls") else f"stackwalls.{found[1]}"
-        return f"[{found[0]}][{dotted}]" if dotted in names else found[0]
-
-    parts = _FENCE.split(markdown)
-    for number in range(0, len(parts), 2):
-        text = _LINK.sub(of_site, parts[number])
-        if not uri.startswith("api/"):
-            text = "".join(
-                line if line.startswith(("#", "    ")) else _NAME.sub(of_name, _COMMAND.sub(of_command, line))
-                for line in text.splitlines(keepends=True)
-            )
-        parts[number] = text
-    return "".join(parts)
+    return output.replace(
+        'data-md-component="search" role="dialog"', 'data-md-component="search" role="dialog" aria-label="Search"'
+    )

@@ -8,16 +8,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
 
 import jupytext
 import nbformat
-import stackwalls
 from mkdocs.plugins import get_plugin_logger
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
+
+import stackwalls
 
 _LOG = get_plugin_logger("notebooks")
 _SECONDS = 600
@@ -43,8 +45,9 @@ def executed(root: Path) -> dict[str, bytes]:
             for stale in cached.parent.glob(f"{path.stem}-*.ipynb"):
                 stale.unlink()
             nbformat.write(_run(jupytext.read(path)), cached)
-        text, resources = MarkdownExporter().from_notebook_node(nbformat.read(cached, 4), {"unique_key": path.stem})
-        found[f"examples/{path.stem}.md"] = text.encode()
+        notebook = _quiet(nbformat.read(cached, 4))
+        text, resources = MarkdownExporter().from_notebook_node(notebook, {"unique_key": path.stem})
+        found[f"examples/{path.stem}.md"] = _in_style(text).encode()
         found |= {f"examples/{name}": content for name, content in resources["outputs"].items()}
     return found
 
@@ -52,8 +55,24 @@ def executed(root: Path) -> dict[str, bytes]:
 def _run(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     with tempfile.TemporaryDirectory(prefix="stackwalls-example-") as place:
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-        client = NotebookClient(notebook, timeout=_SECONDS, resources={"metadata": {"path": place}})
+        client = NotebookClient(
+            notebook, kernel_name="python3", timeout=_SECONDS, resources={"metadata": {"path": place}}
+        )
         return client.execute(env=environment)
+
+
+def _quiet(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Without what went to stderr: progress bars."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return notebook
+
+
+def _in_style(text: str) -> str:
+    """Tables of pandas as the site's own, and what a screen reader says of a figure."""
+    text = re.sub(r"<style scoped>.*?</style>\n", "", text, flags=re.DOTALL)
+    return text.replace('<table border="1" class="dataframe">', "<table>").replace("![png](", "![Figure of this cell](")
 
 
 def _key(root: Path, script: Path) -> str:
