@@ -8,6 +8,8 @@ import inspect
 import re
 from functools import cache, partial
 from importlib import import_module
+from itertools import groupby
+from textwrap import dedent
 
 from stackwalls.stackgen import cli
 
@@ -53,13 +55,21 @@ def _resumes(name: str) -> str:
 def _page(name: str, command: argparse.ArgumentParser) -> str:
     command.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=76)
     usage = command.format_usage().removeprefix("usage: ").rstrip()
-    lines = [f"# stackgen {name}", _prose(inspect.cleandoc(command.description or "")), f"```text\n{usage}\n```"]
+    lines = [f"# stackgen {name}", _description(inspect.cleandoc(command.description or "")), f"```text\n{usage}\n```"]
     for group in command._action_groups:
         if actions := [action for action in group._group_actions if action.help != argparse.SUPPRESS]:
             title = group.title or "options"
             lines.append(f"## {title[0].upper()}{title[1:]}")
             lines += [_option(command, action) for action in actions]
     return "\n\n".join(lines) + "\n"
+
+
+def _description(text: str) -> str:
+    """A description as Markdown; indented lines are lists and examples, whose columns are kept."""
+    runs = [
+        (indented, "\n".join(run)) for indented, run in groupby(text.splitlines(), lambda line: line.startswith("  "))
+    ]
+    return "\n".join(f"\n```text\n{dedent(run)}\n```\n" if indented else _prose(run) for indented, run in runs)
 
 
 def _option(command: argparse.ArgumentParser, action: argparse.Action) -> str:

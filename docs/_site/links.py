@@ -36,6 +36,8 @@ def linked(markdown: str, uri: str, origin: str) -> str:
     def of_site(found: re.Match[str]) -> str:
         image, label, path, anchor = found.groups(default="")
         target = posixpath.normpath(posixpath.join(posixpath.dirname(origin), path))
+        if label.endswith(".md") and (ROOT / target).is_file():  # a name on GitHub, a title here
+            label = (ROOT / target).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
         if target in FROM_ELSEWHERE:
             target = f"docs/{FROM_ELSEWHERE[target]}"
         if not target.startswith("docs/"):
