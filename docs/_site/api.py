@@ -96,14 +96,5 @@ def _page(root: Path, package: str) -> str:
             described.append(f"::: {package}.{name}")
     options = ("options:", "    members: false", "    show_root_heading: false", "    show_root_toc_entry: false")
     intro = "\n    ".join((f"::: {package}", *options))
-    return (
-        "\n\n".join(
-            (
-                f"# {package} {{ #{package} }}",
-                intro,
-                "\n".join(("| name | what it is |", "|---|---|", *rows)),
-                *described,
-            )
-        )
-        + "\n"
-    )
+    table = "\n".join(("| name | what it is |", "|---|---|", *rows))
+    return "\n\n".join((f"# {package} {{ #{package} }}", intro, table, *described)) + "\n"

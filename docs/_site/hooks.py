@@ -47,10 +47,10 @@ def _expanded(entries: list[Any], known: list[str]) -> Iterator[Any]:
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what is not in docs/."""
-    elsewhere = {uri: (ROOT / path).read_bytes() for path, uri in FROM_ELSEWHERE.items() if path != "README.md"}
-    styles = {"assets/site.css": (ROOT / "docs/_site/site.css").read_bytes()}
+    elsewhere = {uri: (ROOT / path).read_bytes() for path, uri in FROM_ELSEWHERE.items()}
+    assets = {f"assets/{name}": (ROOT / "docs/_site" / name).read_bytes() for name in ("site.css", "site.js")}
     for uri, content in (
-        styles | elsewhere | commands.pages() | api.pages(ROOT) | notebooks.executed(ROOT) | live.pages(ROOT)
+        assets | elsewhere | commands.pages() | api.pages(ROOT) | notebooks.executed(ROOT) | live.pages(ROOT)
     ).items():
         # a page in an iframe is no page of the navigation
         inclusion = InclusionLevel.NOT_IN_NAV if uri.endswith(".html") else InclusionLevel.INCLUDED
@@ -61,7 +61,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Point the links of a page, which are those of GitHub, to the site's pages."""
     uri = page.file.src_uri
-    origins = {site: path for path, site in FROM_ELSEWHERE.items() if path != "README.md"}
+    if uri.startswith("api/") or uri in FROM_ELSEWHERE.values():
+        page.meta.setdefault("search", {"boost": 0.5})  # guides and commands come first
+    origins = {site: path for path, site in FROM_ELSEWHERE.items()}
     return linked(markdown, uri, origins.get(uri, uri if uri.startswith("examples/") else f"docs/{uri}"))
 
 

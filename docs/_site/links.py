@@ -14,10 +14,12 @@ ROOT = Path(__file__).parents[2]
 FROM_ELSEWHERE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
-    "README.md": "index.md",
     "benchmarks/RESULTS.md": "benchmarks.md",
 }
-"""File of the repository → page of the site; the README is GitHub's front page, and the site has its own."""
+"""File of the repository outside docs/ → page of the site."""
+
+_FRONT_PAGES = {"README.md": "index.md"}
+"""GitHub's front page → the site's."""
 
 _FENCE = re.compile(r"^(```.*?^```)$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(!?)\[([^\[\]]*)\]\((?!\w+:|#)([^()\s#]+)(#[^()\s]*)?\)")
@@ -38,8 +40,8 @@ def linked(markdown: str, uri: str, origin: str) -> str:
         target = posixpath.normpath(posixpath.join(posixpath.dirname(origin), path))
         if label.endswith(".md") and (ROOT / target).is_file():  # a name on GitHub, a title here
             label = (ROOT / target).read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
-        if target in FROM_ELSEWHERE:
-            target = f"docs/{FROM_ELSEWHERE[target]}"
+        if page := (FROM_ELSEWHERE | _FRONT_PAGES).get(target):
+            target = f"docs/{page}"
         if not target.startswith("docs/"):
             return label if (ROOT / target).exists() else found[0]  # of the latter, MkDocs warns
         there = posixpath.relpath(target.removeprefix("docs/"), posixpath.dirname(uri) or ".")
