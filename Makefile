@@ -41,10 +41,10 @@ demo/results/report.html: | setup
 	$(BIN)/stackgen demo --out demo
 
 docs: setup demo/results/report.html ## build the documentation site, serve it on http://127.0.0.1:8000, and follow changes
-	$(BIN)/mkdocs serve --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict
 
 site: setup demo/results/report.html ## build the documentation site into site/; a broken link or a missing docstring is an error
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## time STACK-MIX against plain PIL, and the evaluator against grad-cam and others (an hour and a half on two cores)
 	$(BIN)/python benchmarks/mix.py

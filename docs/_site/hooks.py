@@ -32,6 +32,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.site_name = f"stackwalls {version('stackwalls')}"
     api.copy_sources(ROOT, Path(config.config_file_path).parent / "build/site/api")
     known = [*commands.pages(), *api.pages(ROOT), *notebooks.names(ROOT)]
+    config.watch += [str(folder) for folder in ROOT.glob("examples")]
     config.nav = [*_expanded(config.nav or [], known)]
     return config
 

@@ -96,8 +96,8 @@ def test_the_columns_of_a_row_of_results_are_described() -> None:
 @pytest.mark.timeout(1200)
 def test_the_site_is_built_strictly(tmp_path: Path) -> None:
     """No broken link or anchor; and nothing in it is loaded from another host."""
-    pytest.importorskip("mkdocs")
-    assert (ROOT / "demo/results/report.html").is_file(), "the site shows the demo: run `make demo` first"
+    if not (ROOT / "demo/results/report.html").is_file():
+        pytest.skip("the site shows the demo: run `make demo` first")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | {"NO_MKDOCS_2_WARNING": "1"}, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()[-3000:]
