@@ -73,9 +73,9 @@ def _description(text: str) -> str:
 
 
 def _option(command: argparse.ArgumentParser, action: argparse.Action) -> str:
-    """An entry of a definition list, which can be linked to by its longest name."""
+    """An entry of a definition list; its anchor is the longest name."""
     formatter = command._get_formatter()
-    anchor = max(action.option_strings, key=len, default=action.dest).lstrip("-")
+    anchor = max(action.option_strings, key=len, default=action.dest)
     text = formatter._expand_help(action) if action.help else ""
     if action.required and action.option_strings:
         text += " (required)"
