@@ -21,12 +21,14 @@ import live
 import notebooks
 from links import FROM_ELSEWHERE, linked
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[2]
 
 
+@event_priority(100)  # mkdocstrings looks for the copied sources in its turn
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Name the package's version, and list the generated pages where the navigation has a pattern."""
     config.site_name = f"stackwalls {version('stackwalls')}"
