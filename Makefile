@@ -1,4 +1,4 @@
-# help | setup | demo | test | quality | bench: everything starts from here, CI too.
+# help | setup | demo | test | quality | docs | site | bench: everything starts from here, CI too.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ FILES := $(shell git ls-files -co --exclude-standard -- evaluate hub_cards model
 LIST := $(VENV)/.files
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test quality bench FORCE
+.PHONY: help setup demo test quality docs site bench FORCE
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -37,6 +37,15 @@ quality: setup ## lint, format check, types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy tests/typed_use.py
+
+demo/results/report.html: | setup
+	$(BIN)/stackgen demo --out demo
+
+docs: setup demo/results/report.html ## build the documentation site, serve it on http://127.0.0.1:8000, and follow changes
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve --strict
+
+site: setup demo/results/report.html ## build the documentation site into site/; a broken link or a missing docstring is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: setup ## time STACK-MIX against plain PIL, and the evaluator against grad-cam and others (an hour and a half on two cores)
 	$(BIN)/python benchmarks/mix.py

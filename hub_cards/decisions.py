@@ -21,7 +21,15 @@ from stackwalls.model import InputError
 from stackwalls.model.documents import TEXT, keys, read_lines
 from stackwalls.model.files import disk_errors, regular_file, sync_folder, take_lock
 
-KEPT, REJECTED, UNDECIDED = "keep", "turned down", "undecided"
+KEPT = "keep"
+"""The verdict of an image that stays."""
+
+REJECTED = "turned down"
+"""The verdict of an image that is rejected."""
+
+UNDECIDED = "undecided"
+"""The verdict that takes an earlier one back."""
+
 VERDICTS = (KEPT, REJECTED, UNDECIDED)
 """What a reviewer can decide, in the words of the file."""
 

@@ -29,8 +29,14 @@ from stackwalls.model.documents import (
 from stackwalls.model.files import read_bounded
 
 MANIFEST_NAME = "manifest.json"
+"""The file of a dataset folder that says how the set was made, with the hash of every other file."""
+
 MANIFEST_FORMAT = 1
+"""Version of the manifest's format."""
+
 KINDS = ("stack-mix", "stack-mix-recipe", "stack-gen")
+"""What a dataset folder can hold."""
+
 RECIPE_KIND = "stack-mix-recipe"
 """STACK-MIX without pixels."""
 

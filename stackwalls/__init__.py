@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     )
 
     __version__: str
+    """Version of the installed package."""
 
 # in a source checkout this folder holds this file only; the others are found where they are installed
 __path__ = extend_path(__path__, __name__)

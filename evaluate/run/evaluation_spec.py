@@ -14,6 +14,7 @@ from stackwalls.hub_cards import Resizing
 from stackwalls.model import InputError, check_seed
 
 Target = Literal["predicted", "label"]
+"""The class that is explained: the predicted one, or the label."""
 
 Backend = Literal["auto", "grad-cam"]
 

@@ -17,6 +17,7 @@ from stackwalls.model.errors import InputError, RunError, StackwallsError, quota
 RepositoryKind = Literal["dataset", "model", "space"]
 
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
+"""What to do if the Hub refuses access; the end of a message."""
 
 PASSING = (408, 409, 412, 425, 429, 500, 502, 503, 504)
 """Statuses after which the same request may succeed; 409 and 412: another client committed first."""

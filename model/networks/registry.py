@@ -31,6 +31,7 @@ from stackwalls.model.state import preserved
 from stackwalls.model.wall import IMAGE_SIZE, Wall
 
 WALLED_PREFIX = WALL_KINDS["cut"]
+"""What the names of networks behind a cut start with."""
 
 Network: TypeAlias = nn.Module | str | Path | Callable[[], nn.Module]
 """Whatever `find_network` takes."""

@@ -26,8 +26,10 @@ from stackwalls.model.errors import InputError
 from stackwalls.model.theory.one_convolution import OneConvolution
 
 Inequality = Literal["moments", "chebyshev"]
+"""What a lower bound of a rectified Gaussian vector's norm rests on: Hölder's inequality, or Chebyshev's."""
 
 INEQUALITIES: tuple[Inequality, ...] = get_args(Inequality)
+"""Every `Inequality`."""
 
 CHEBYSHEV_THRESHOLD = 20
 """The most filters for which the bound by Chebyshev's inequality is 0: Var S_n / (n/4)² = 20/n, as Var S_1 = 5/4."""

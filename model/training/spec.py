@@ -161,6 +161,7 @@ RECIPES: dict[str, Recipe] = {
         colour=0.1,
     ),
 }
+"""Recipes of `stackgen train` by name."""
 
 
 def find_recipe(name: str) -> Recipe:

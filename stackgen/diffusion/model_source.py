@@ -8,9 +8,13 @@ from pathlib import Path
 from stackwalls.model import InputError, RunError, commit_of, hub_failures, model_revision, status_of
 from stackwalls.model.hub.failures import PASSING
 
-AUTO = "auto"  # `DEFAULT` if it can run, else `MINIATURE`
+AUTO = "auto"
+"""The preset that is `klein` if it can run here, else `MINIATURE`."""
+
 DEFAULT = "klein"
-MINIATURE = "mini"  # its weights are included in this package (see `miniature/`)
+
+MINIATURE = "mini"
+"""The preset whose weights are included in this package (see `miniature/`)."""
 
 
 @dataclass(frozen=True)

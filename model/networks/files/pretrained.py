@@ -39,6 +39,8 @@ CONFIG_NAME = "config.json"
 """Says what network it is; written last, so a folder that has it is complete."""
 
 WEIGHTS_NAME = "model.safetensors"
+"""Weights that no library and no Hub repository has; written before `CONFIG_NAME`."""
+
 CONFIG_FORMAT = 1
 
 TRAINED_FOLDER = "model"
