@@ -1,4 +1,4 @@
-# help | setup | demo | test | quality | docs | site | bench: everything starts from here, CI too.
+# help | setup | demo | test | quality | docs | site | dist | bench: everything starts from here, CI too.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ FILES := $(shell git ls-files -co --exclude-standard -- evaluate hub_cards model
 LIST := $(VENV)/.files
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test quality docs site bench FORCE
+.PHONY: help setup demo test quality docs site dist bench FORCE
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -29,8 +29,9 @@ $(STAMP): pyproject.toml constraints.txt $(LIST)
 demo: setup ## run the whole check offline, print the table, write demo/results/report.html (a minute)
 	$(BIN)/stackgen demo --out demo
 
-test: setup ## run the tests (minutes, CPU, no network); python -m pytest -m slow runs those that take longer
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow"
+test: setup ## run the tests, and say what part of the code they cover (minutes, CPU, no network)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not slow" --cov --cov-report=
+	@echo "Line coverage: $$($(BIN)/coverage report --format=total) %"
 
 quality: setup ## lint, format check, types
 	$(BIN)/ruff check .
@@ -46,6 +47,10 @@ docs: setup demo/results/report.html ## build the documentation site, serve it o
 
 site: setup demo/results/report.html ## build the documentation site into site/; a broken link or a missing docstring is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+dist: quality ## build the wheel and the source archive into dist/, and check them
+	$(BIN)/python -m build --outdir dist
+	$(BIN)/twine check --strict dist/*
 
 bench: setup ## time STACK-MIX against plain PIL, and the evaluator against grad-cam and others (an hour and a half on two cores)
 	$(BIN)/python benchmarks/mix.py

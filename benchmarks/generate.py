@@ -28,8 +28,8 @@ from stackwalls.model import Launch, animals
 from stackwalls.stackgen.diffusion import Call, Flaw, FrameMaker, ModelSource, TextToImage
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 from stackwalls.stackgen.generation.generating import generate
-from stackwalls.stackgen.localising.localizer import Detections, Localizer
-from stackwalls.stackgen.localising.zero_shot import load_localizer
+from stackwalls.stackgen.localizing.localizer import Detections, Localizer
+from stackwalls.stackgen.localizing.zero_shot import load_localizer
 
 WIDTH, HEIGHT = 832, 1216
 SOURCE = ModelSource("benchmark", "random", "Flux2KleinPipeline")
@@ -42,9 +42,9 @@ def still_frames(count: int = 4) -> list[Image.Image]:
     for seed in range(count):
         random = np.random.default_rng(seed)
         canvas = np.full((HEIGHT, WIDTH, 3), (186, 205, 222), np.float32)
-        for centre, colour in (((400, 416), (150, 90, 40)), ((860, 416), (60, 60, 70))):
-            inside = ((rows - centre[0]) / 230) ** 2 + ((columns - centre[1]) / 330) ** 2 < 1
-            canvas[inside] = colour + random.normal(0, 25, (int(inside.sum()), 3))
+        for center, color in (((400, 416), (150, 90, 40)), ((860, 416), (60, 60, 70))):
+            inside = ((rows - center[0]) / 230) ** 2 + ((columns - center[1]) / 330) ** 2 < 1
+            canvas[inside] = color + random.normal(0, 25, (int(inside.sum()), 3))
         canvas += random.normal(0, 3, canvas.shape)
         frames.append(Image.fromarray(canvas.clip(0, 255).astype(np.uint8)))
     return frames
@@ -161,7 +161,7 @@ def made(images: int, frames: FrameMaker, localizer: Localizer, size: tuple[int,
 
 
 def beside_the_model(args: argparse.Namespace) -> None:
-    """Milliseconds an image of prompts, localiser plumbing, crop, encoding, records and the finished folder."""
+    """Milliseconds an image of prompts, localizer plumbing, crop, encoding, records and the finished folder."""
     torch.set_num_threads(1)
     localizer = Planted() if args.localizer == "planted" else load_localizer(args.localizer)
     made(4, StillFrames(), localizer, (WIDTH, HEIGHT), warm=True)

@@ -27,8 +27,8 @@ from stackwalls.stackgen.diffusion import Call, Flaw, TextToImage, complete_call
 from stackwalls.stackgen.diffusion.miniature.spec import DESCRIPTION
 from stackwalls.stackgen.generation.attempts import inspect_frame
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, frame_seed, work_items
-from stackwalls.stackgen.localising.localizer import Rejection
-from stackwalls.stackgen.localising.zero_shot import load_localizer
+from stackwalls.stackgen.localizing.localizer import Rejection
+from stackwalls.stackgen.localizing.zero_shot import load_localizer
 from stackwalls.stackgen.prompts.prompt import prompt_for
 
 ATTEMPTS = 8

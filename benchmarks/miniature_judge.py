@@ -5,7 +5,7 @@
 
 It begins with the miniature baseline VGG16, which knows single animals, and goes on with the upper and the lower animal
 of drawn stacks, each cut out by its box, made a square by repeating the edges, and enlarged to 224 pixels: softer,
-recoloured, its box a little off. It never sees a generated picture. At the end it says how often it is right about both
+recolored, its box a little off. It never sees a generated picture. At the end it says how often it is right about both
 animals of drawn stacks that it has not seen: no generated set can do better than drawn ones.
 """
 
@@ -118,7 +118,7 @@ def _batch(labels: list[int], rng: np.random.Generator) -> tuple[np.ndarray, lis
 
 
 def _changed(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Softer, recoloured."""
+    """Softer, recolored."""
     small = int(rng.uniform(70, 224))
     image = Image.fromarray(picture).resize((small, small), Image.Resampling.BILINEAR)
     pixels = np.asarray(image.resize((224, 224), Image.Resampling.BICUBIC)).astype(np.float32)

@@ -72,7 +72,7 @@ def _sheet(folder: Path) -> NDArray[np.uint8]:
 
 
 def _save(pixels: NDArray[np.uint8], name: str) -> None:
-    """As a PNG of 256 colours: a third of the bytes, and nothing to be seen."""
+    """As a PNG of 256 colors: a third of the bytes, and nothing to be seen."""
     Image.fromarray(pixels).quantize(256).save(DOCS / name, optimize=True)
 
 

@@ -8,9 +8,9 @@
 
 Both sides of a pair run in one process, alternating, and do the same: the same network, the same batch, SGD with
 momentum and weight decay, autocast where 16 bits are asked for. The plain step is what one writes first:
-`model(images)`, `cross_entropy`, `backward`, `step`, contiguous tensors, normalised before the clock starts (ours
-normalises inside). The plain loader is ImageFolder with torchvision's transforms, which normalises in its workers; ours
-hands over uint8, which the device normalises.
+`model(images)`, `cross_entropy`, `backward`, `step`, contiguous tensors, normalized before the clock starts (ours
+normalizes inside). The plain loader is ImageFolder with torchvision's transforms, which normalizes in its workers; ours
+hands over uint8, which the device normalizes.
 """
 
 from __future__ import annotations
@@ -47,23 +47,23 @@ from stackwalls.model.training.trainer import build_optimizer
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-def synchronise(device: torch.device) -> None:
+def synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def timed(run: Callable[[], object], device: torch.device) -> float:
-    synchronise(device)
+    synchronize(device)
     started = time.perf_counter()
     run()
-    synchronise(device)
+    synchronize(device)
     return time.perf_counter() - started
 
 
 def plain_step(
     model: MaskedVGG16, images: torch.Tensor, labels: torch.Tensor, dtype: torch.dtype
 ) -> Callable[[], object]:
-    """The loop of a tutorial: normalised float images as torchvision's transforms give them."""
+    """The loop of a tutorial: normalized float images as torchvision's transforms give them."""
     optimizer = torch.optim.SGD(model.parameters(), lr=0.03, momentum=0.9, weight_decay=1e-4)
 
     def step() -> None:

@@ -18,7 +18,7 @@ from .metrics import (
     mu as mu,
     mu_native as mu_native,
     pointing_game as pointing_game,
-    summarise as summarise,
+    summarize as summarize,
 )
 from .report.comparison import (
     BaselineComparison as BaselineComparison,

@@ -157,7 +157,7 @@ class Summary:
     nan: int
 
 
-def summarise(values: Iterable[float]) -> Summary:
+def summarize(values: Iterable[float]) -> Summary:
     """The `Summary` of numbers, in float64."""
     numbers = np.asarray(list(values), dtype=np.float64)
     known = numbers[~np.isnan(numbers)]
@@ -190,7 +190,7 @@ class MuMetric:
 
     def compute(self) -> Summary:
         """Summarize every map since the last reset."""
-        return summarise(self._values)
+        return summarize(self._values)
 
 
 def _like(maps: Array, measure: Callable[[torch.Tensor], torch.Tensor], wall: Wall | None) -> Array:

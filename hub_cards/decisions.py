@@ -24,7 +24,7 @@ from stackwalls.model.files import disk_errors, regular_file, sync_folder, take_
 KEPT = "keep"
 """The verdict of an image that stays."""
 
-REJECTED = "turned down"
+REJECTED = "rejected"
 """The verdict of an image that is rejected."""
 
 UNDECIDED = "undecided"
@@ -33,7 +33,7 @@ UNDECIDED = "undecided"
 VERDICTS = (KEPT, REJECTED, UNDECIDED)
 """What a reviewer can decide, in the words of the file."""
 
-REVIEWED = "turned down in review"
+REVIEWED = "rejected in review"
 """Start of the reason in rejected.parquet for an image that a reviewer rejected."""
 
 MOST_COMMENT = 1000

@@ -30,7 +30,7 @@ from stackwalls.model import (
     hub_failures,
 )
 from stackwalls.model.files import as_text
-from stackwalls.model.images import ImageRow, LabelledImages, MapStyle, open_images
+from stackwalls.model.images import ImageRow, LabeledImages, MapStyle, open_images
 from stackwalls.model.images.hub import download_hub, opening, stream_hub
 from stackwalls.model.images.opening import also_not_here, find_hub_id
 
@@ -70,7 +70,7 @@ def open_dataset(source: str | Path | datasets.Dataset | MapStyle, *, label_spac
         if (folder / MANIFEST_NAME).is_file():
             return _open_finished(folder, label_space)
         _check_is_no_part(folder)
-    images = open_images(source, unlabelled=True, label_space=label_space)
+    images = open_images(source, unlabeled=True, label_space=label_space)
     return _of_images(images.name, images)
 
 
@@ -156,7 +156,7 @@ def _on_disk(name: str, folder: Path, manifest: Manifest) -> StackDataset:
     return dataset
 
 
-def _of_images(name: str, images: LabelledImages) -> StackDataset:
+def _of_images(name: str, images: LabeledImages) -> StackDataset:
     dataset = StackDataset(name, images.rows, len(images.labels), contents=images.contents, classes=images.classes)
     _check_rows(dataset, zip(images.ids, images.labels.tolist(), strict=True))
     return dataset
@@ -200,10 +200,10 @@ def _open_hub(hub: HubId, label_space: LabelChoice) -> StackDataset:
             str(hub), rows, manifest.counts["kept"], manifest.wall, manifest, contents=manifest.to_json()
         )
     pinned = HubId(hub.repository, commit, hub.split)
-    stream = stream_hub(pinned, SPLIT, unlabelled=True, label_space=label_space)
+    stream = stream_hub(pinned, SPLIT, unlabeled=True, label_space=label_space)
     if stream.size:
         return StackDataset(str(hub), stream.rows, stream.size, contents=stream.contents, classes=stream.classes)
-    images = download_hub(pinned, SPLIT, unlabelled=True, label_space=label_space)  # the card does not say the length
+    images = download_hub(pinned, SPLIT, unlabeled=True, label_space=label_space)  # the card does not say the length
     return _of_images(str(hub), images)
 
 
@@ -284,7 +284,7 @@ def _open_cached(hub: HubId, label_space: LabelChoice) -> StackDataset:
         _check_is_set(str(hub), manifest, label_space)
         return _on_disk(str(hub), folder, manifest)
     try:
-        return _of_images(str(hub), download_hub(hub, SPLIT, unlabelled=True, label_space=label_space))
+        return _of_images(str(hub), download_hub(hub, SPLIT, unlabeled=True, label_space=label_space))
     except StackwallsError as error:
         raise RunError(
             f"Cannot read {hub}: HF_HUB_OFFLINE is set and no whole copy is in the cache; unset it, or run "

@@ -105,18 +105,18 @@ def check_rows(batch: pa.RecordBatch, classes: LabelSpace | None = None) -> None
             raise ValueError(f"expected labels 0 to {len(classes) - 1}, but found {ends['min']} to {ends['max']}")
 
 
-def row_fault(image_id: object, label: object, classes: LabelSpace, ids: set[str], *, unlabelled: bool = False) -> str:
+def row_fault(image_id: object, label: object, classes: LabelSpace, ids: set[str], *, unlabeled: bool = False) -> str:
     """What is wrong with the id or the label of a row; empty if nothing is.
 
-    `ids` are those of the rows before it, and get this one. With `unlabelled`, a label may be -1.
+    `ids` are those of the rows before it, and get this one. With `unlabeled`, a label may be -1.
     """
     if not isinstance(image_id, str) or not image_id.strip():
         return f"the image_id {image_id!r:.60}: expected text that is not empty"
     if image_id in ids:
         return f"the image_id {image_id!r:.60}, which another row has too: expected a different one for each image"
     ids.add(image_id)
-    if type(label) is not int or not -unlabelled <= label < len(classes):
-        unknown = ", or -1 where unknown" if unlabelled else ""
+    if type(label) is not int or not -unlabeled <= label < len(classes):
+        unknown = ", or -1 where unknown" if unlabeled else ""
         return f"the label {label!r:.60}: expected a class index, 0 to {len(classes) - 1}{unknown}"
     return ""
 

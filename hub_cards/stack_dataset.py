@@ -183,7 +183,7 @@ class StackDataset:
         Raises:
             InputError: if the id is not text, is empty or was there before, or the label is not a class and not -1.
         """
-        if fault := row_fault(image_id, label, self.classes, ids, unlabelled=True):
+        if fault := row_fault(image_id, label, self.classes, ids, unlabeled=True):
             raise InputError(f"Row {number} of {self.name} has {fault}.")
 
     def _read(self, row: ImageRow, number: int) -> bytes:

@@ -53,7 +53,7 @@ class _Grid:
 
 
 def _runs(bits: int) -> Iterator[int]:
-    """The runs of neighbouring ones, each as a number of its own."""
+    """The runs of neighboring ones, each as a number of its own."""
     while bits:
         low = bits & -bits
         run = bits & ~(bits + low)

@@ -105,7 +105,7 @@ class Transform:
         orientation is not applied, as in torchvision's `ImageFolder` and so in the paper's pipeline.
 
         Args:
-            image: any mode that PIL converts to RGB; greyscale, palette and CMYK are converted first.
+            image: any mode that PIL converts to RGB; grayscale, palette and CMYK are converted first.
 
         Returns:
             `(size, size, 3)` uint8 RGB.

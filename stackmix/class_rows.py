@@ -23,7 +23,7 @@ HELD = 64
 
 
 class Files(Protocol):
-    """The encoded images of a class by id, as `LabelledImages` has them."""
+    """The encoded images of a class by id, as `LabeledImages` has them."""
 
     def read(self, image_id: str) -> bytes:
         """The file; raises BrokenImageError or OSError if there is none."""

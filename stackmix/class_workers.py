@@ -13,7 +13,7 @@ from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stackwalls.model.images import LabelledImages
+    from stackwalls.model.images import LabeledImages
     from stackwalls.stackmix.mix_plan import MixPlan
 
 
@@ -30,7 +30,7 @@ class _Class:
     files: Mapping[str, bytes | Exception]
 
     def read(self, image_id: str) -> bytes:
-        """As `LabelledImages.read`."""
+        """As `LabeledImages.read`."""
         if image_id not in self.files:
             raise _NotSent
         found = self.files[image_id]
@@ -57,7 +57,7 @@ class _MakeClasses:
 
 
 def rows_from(
-    cluster: Cluster, plan: MixPlan, source: LabelledImages, classes: Iterable[int]
+    cluster: Cluster, plan: MixPlan, source: LabeledImages, classes: Iterable[int]
 ) -> Iterator[tuple[int, ClassRows]]:
     """The rows of each class, in the order in which they come; every file is read by this process.
 
@@ -74,7 +74,7 @@ def rows_from(
             yield task.index, found if isinstance(found, ClassRows) else _unmade(plan, task.index, found)
 
 
-def _task(plan: MixPlan, source: LabelledImages, index: int, count: int) -> _Class:
+def _task(plan: MixPlan, source: LabeledImages, index: int, count: int) -> _Class:
     files: dict[str, bytes | Exception] = {}
     for image_id in plan.images(index)[:count]:
         try:

@@ -24,7 +24,7 @@ from stackwalls.hub_cards import (
     unfinished_spec,
 )
 from stackwalls.model import Cluster, InputError, RunError, parse_label_space
-from stackwalls.model.images import LabelledImages, open_images
+from stackwalls.model.images import LabeledImages, open_images
 from stackwalls.stackmix.class_rows import ClassRows, make_class_rows
 from stackwalls.stackmix.class_workers import rows_from
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
@@ -77,7 +77,7 @@ def mix(
         return make_set(ClassMaker(plan, source, writer), workers, progress, cluster)
 
 
-def open_source(spec: MixSpec, progress: bool) -> LabelledImages:
+def open_source(spec: MixSpec, progress: bool) -> LabeledImages:
     """The images that a spec names; raises as `open_images`."""
     choice = None if spec.label_space is None else parse_label_space(spec.label_space)
     return open_images(spec.source, labels=spec.labels, label_space=choice, progress=progress)
@@ -92,7 +92,7 @@ def _replacing(out: Path) -> Succession:
 class ClassMaker:
     """Makes the classes of a plan from its source and stores them, each as an item."""
 
-    def __init__(self, plan: MixPlan, source: LabelledImages, writer: FolderWriter) -> None:
+    def __init__(self, plan: MixPlan, source: LabeledImages, writer: FolderWriter) -> None:
         self.plan, self.writer, self._source = plan, writer, source
 
     def fetch(self, classes: Iterable[int]) -> None:
@@ -192,7 +192,7 @@ def _shortfall(plan: MixPlan, records: Sequence[ItemRecord], out: Path) -> str:
     )
 
 
-def redone_there(spec: MixSpec, source: LabelledImages, out: Path) -> tuple[RejectedPair, ...]:
+def redone_there(spec: MixSpec, source: LabeledImages, out: Path) -> tuple[RejectedPair, ...]:
     """The pairs that were replaced after a review in the finished or unfinished set in `out`, if it is this one.
 
     Raises:

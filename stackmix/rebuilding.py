@@ -12,7 +12,7 @@ from typing import Any
 
 from stackwalls.hub_cards import MANIFEST_NAME, FolderWriter, Manifest, Recipe
 from stackwalls.model.files import file_sha256, read_bounded
-from stackwalls.model.images import LabelledImages, open_images
+from stackwalls.model.images import LabeledImages, open_images
 from stackwalls.model.images.decoding import MAX_BYTES, BrokenImageError, decode_and_crop
 from stackwalls.model.images.image_folder import files_below
 from stackwalls.model.images.opening import files_in
@@ -111,12 +111,12 @@ class RecipePictures:
 
     def __init__(self, source: str, *, progress: bool = False) -> None:
         self._root = Path(source)
-        self._source: LabelledImages | None = None  # a folder of images needs none: files are found by name
+        self._source: LabeledImages | None = None  # a folder of images needs none: files are found by name
         if not self._root.is_dir() or files_in(self._root) or source == "drawn":
             self._source = open_images(source, progress=progress)
 
     def fetch(self, image_ids: Iterable[str]) -> None:
-        """Announce which images will be read; see `LabelledImages.fetch`.
+        """Announce which images will be read; see `LabeledImages.fetch`.
 
         Raises:
             RunError: if the source cannot be read.

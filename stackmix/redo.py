@@ -17,7 +17,7 @@ from stackwalls.hub_cards import (
     rejected_images,
 )
 from stackwalls.model import InputError, RunError
-from stackwalls.model.images import LabelledImages
+from stackwalls.model.images import LabeledImages
 from stackwalls.stackmix.class_rows import ClassRows
 from stackwalls.stackmix.mix_plan import MixPlan, plan_mix
 from stackwalls.stackmix.mix_spec import MixSpec, RejectedPair
@@ -108,7 +108,7 @@ class _Replacing(ClassMaker):
     """Makes classes with a newly rejected pair from the source, and takes every other row from the former set."""
 
     def __init__(
-        self, plan: MixPlan, source: LabelledImages, writer: FolderWriter, old: RowReader, new: Iterable[RejectedPair]
+        self, plan: MixPlan, source: LabeledImages, writer: FolderWriter, old: RowReader, new: Iterable[RejectedPair]
     ) -> None:
         super().__init__(plan, source, writer)
         self._former = old

@@ -26,11 +26,11 @@ def narrow_vgg() -> MaskedVGG16:
 
 @pytest.fixture(scope="session")
 def real_images() -> Path:
-    """An image folder of labelled ImageNet photos: STACKWALLS_IMAGES, or shared/data beside the repository."""
+    """An image folder of labeled ImageNet photos: STACKWALLS_IMAGES, or shared/data beside the repository."""
     default = Path(__file__).resolve().parents[2] / "shared/data/imagenet-sample/val"
     folder = Path(os.environ.get("STACKWALLS_IMAGES", default))
     if not folder.is_dir():
-        pytest.skip(f"no labelled photos: {folder} is no folder (set STACKWALLS_IMAGES)")
+        pytest.skip(f"no labeled photos: {folder} is no folder (set STACKWALLS_IMAGES)")
     return folder
 
 

@@ -13,7 +13,7 @@ def pages(root: Path) -> dict[str, str]:
     Raises:
         PluginError: if the demo has not run.
     """
-    from stackwalls.evaluate.checks import read_scores, render_leaderboard
+    from stackwalls.evaluate.leaderboard import read_scores, render_leaderboard
 
     demo = root / "demo"
     if not (demo / "results/report.html").is_file():

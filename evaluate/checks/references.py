@@ -13,7 +13,7 @@ def uniform(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> to
     return inputs.new_ones(inputs.shape[0], *inputs.shape[2:])
 
 
-def centre(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def center(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """A Gaussian in the middle of the image, `(N, H, W)` in (0, 1]: photographers center their subjects.
 
     Its standard deviation is a quarter of the image's side.
@@ -44,7 +44,7 @@ def edges(model: nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> torc
 
 REFERENCES: dict[str, str | Callable[[nn.Module, torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "uniform": uniform,
-    "centre": centre,
+    "center": center,
     "edges": edges,
     "RandomCAM": "RandomCAM",  # grad-cam's: a random weight between -1 and 1 per channel and image
 }

@@ -86,9 +86,9 @@ def _blas() -> ThreadpoolController:
 
 def _projection(vectors: NDArray[Any]) -> NDArray[Any]:
     """Vectors `(positions, C)` projected onto their first principal component, `(positions,)`."""
-    centred = vectors - vectors.mean(axis=0)
-    *_, components = np.linalg.svd(centred, full_matrices=False)
-    projection: NDArray[Any] = centred @ components[0]
+    centered = vectors - vectors.mean(axis=0)
+    *_, components = np.linalg.svd(centered, full_matrices=False)
+    projection: NDArray[Any] = centered @ components[0]
     return projection
 
 

@@ -141,7 +141,7 @@ def _score(results: Measurements, row: TableRow, dataset: Mapping[str, Any]) -> 
         "blind": bool(results.certificate["passed"]),
     }
     values |= {"images": row.images, "n": row.mu.n, "nan": row.mu.nan, "failed": row.failed}
-    values["top1"] = accuracy.correct / accuracy.labelled if accuracy.labelled else None
+    values["top1"] = accuracy.correct / accuracy.labeled if accuracy.labeled else None
     values |= {"versions": dict(run["versions"]), "note": run["method_notes"].get(row.method, "")}
     values["certificate_sha256"] = results.certificate_sha256
     return Score(SCORE_FORMAT, **values)

@@ -24,8 +24,8 @@ def model_index(results: Measurements) -> dict[str, Any]:
             name = f"mu of {row.method} (lower is better)"
             entries.append(_entry(row.dataset, "mu", name, row.mu.mean, args | std))
     for dataset, accuracy in results.summary.accuracy.items():
-        if accuracy.labelled:
-            share, counts = accuracy.correct / accuracy.labelled, {"images": accuracy.labelled}
+        if accuracy.labeled:
+            share, counts = accuracy.correct / accuracy.labeled, {"images": accuracy.labeled}
             entries.append(_entry(dataset, "accuracy", "Top-1 accuracy", share, counts))
     return {"results": entries, "table": results.summary.markdown()}
 

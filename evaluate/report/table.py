@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from stackwalls.evaluate.metrics import Summary, summarise
+from stackwalls.evaluate.metrics import Summary, summarize
 from stackwalls.evaluate.report.formatting import (
     UNDEFINED,
     aligned,
@@ -52,7 +52,7 @@ class TableRow:
     def of(cls, dataset: str, method: str, rows: pd.DataFrame, interval: Interval) -> TableRow:
         """From the per-image rows of one method on one dataset."""
         measured = rows[rows["error"].isna()]
-        mu, native, energy, pointing = (summarise(measured[key]) for key in ("mu", "mu_native", "energy", "pointing"))
+        mu, native, energy, pointing = (summarize(measured[key]) for key in ("mu", "mu_native", "energy", "pointing"))
         lit = float(measured["lit"].mean()) if len(measured) else math.nan
         seconds = float(measured["seconds"].median()) if len(measured) else math.nan
         counts = len(rows), len(rows) - len(measured)
@@ -65,13 +65,13 @@ class TableRow:
 class Accuracy:
     """How many of a dataset's labeled images the network classifies as labeled."""
 
-    labelled: int
+    labeled: int
     correct: int
 
     def __str__(self) -> str:
-        if not self.labelled:
+        if not self.labeled:
             return "no labels"
-        return f"top-1 {percent(self.correct / self.labelled, 1)} of {self.labelled}"
+        return f"top-1 {percent(self.correct / self.labeled, 1)} of {self.labeled}"
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Accuracy:

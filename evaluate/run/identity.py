@@ -64,7 +64,7 @@ def what_is_asked(
         "code of the network": network_code(subject.model),
         "wall": str(subject.wall),
         "target_layer": subject.layer_name,
-        "normalisation": [list(subject.mean), list(subject.std)],
+        "normalization": [list(subject.mean), list(subject.std)],
         "transform of images": subject.transform.to_dict(),
         "datasets": dict(data),
         "classes": [subject.classes.to_json(), *(matching.identity for matching in matchings)],

@@ -141,7 +141,7 @@ class PreparedBatch:
             targets = predictions
             if target == "label":
                 pairs = zip(batch.labels.tolist(), predictions.tolist(), strict=True)
-                targets = np.array([_labelled_logit(matching, *pair) for pair in pairs], dtype=np.int64)
+                targets = np.array([_labeled_logit(matching, *pair) for pair in pairs], dtype=np.int64)
                 if engine is not None and shared is not None:
                     # rows without a class are left out later; they need some class until then
                     shared = engine.explaining(shared, targets.clip(0).tolist())
@@ -276,7 +276,7 @@ def measure(maps: Maps, wall: Wall, count: int, dead: NDArray[np.bool_] | None =
     return outcomes
 
 
-def _labelled_logit(matching: Matching, label: int, prediction: int) -> int:
+def _labeled_logit(matching: Matching, label: int, prediction: int) -> int:
     """The logit to explain for a label: the predicted one if the class has none; `UNKNOWN` without a label."""
     if UNKNOWN in (label, prediction):
         return UNKNOWN

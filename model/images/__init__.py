@@ -1,7 +1,7 @@
 """Labeled images: from what a user types to pixels and classes, the same way for every command.
 
 - `opening`: `open_images`, from text to images
-- `labelled`: what all of them can do (`LabelledImages`)
+- `labeled`: what all of them can do (`LabeledImages`)
 - the sources: `image_folder` (class folders, and a flat folder with a list of labels: `labels_file`), `parquet` (files
   here or on the Hub), `tables` (`datasets`, also streamed; which columns hold the image and the label), `tar_shards`
   (WebDataset), `hub` (the Hugging Face Hub), `drawn_images` (the drawn world), `in_memory` (PIL images, torch's
@@ -11,7 +11,7 @@
 - `decoding`: from encoded bytes to pixels
 - `drawn/`: a world of procedural animals
 
-To add an image source, write a `LabelledImages` subclass in a new module and open it in `opening.open_images`.
+To add an image source, write a `LabeledImages` subclass in a new module and open it in `opening.open_images`.
 
 Names are loaded at first use (PEP 562); `__init__.pyi` lists them.
 """

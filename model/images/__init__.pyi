@@ -6,7 +6,7 @@ from .label_space import (
     imagenet as imagenet,
     parse_label_space as parse_label_space,
 )
-from .labelled import ImageRow as ImageRow, LabelledImages as LabelledImages
+from .labeled import ImageRow as ImageRow, LabeledImages as LabeledImages
 from .labels import (
     NUM_ANIMALS as NUM_ANIMALS,
     ImageNetClass as ImageNetClass,

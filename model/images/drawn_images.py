@@ -1,4 +1,4 @@
-"""The drawn world as labelled images: no files, no network."""
+"""The drawn world as labeled images: no files, no network."""
 
 import mmap
 import tempfile
@@ -9,7 +9,7 @@ import numpy as np
 from stackwalls.model.images.drawn import draw, drawn_classes
 from stackwalls.model.images.label_reader import LabelReader
 from stackwalls.model.images.label_space import LabelChoice
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labeled import LabeledImages
 from stackwalls.model.images.labels import class_names, imagenet_classes, parse_class
 
 PER_CLASS = 50
@@ -22,7 +22,7 @@ _HEADER = b"P6 %d %d 255\n" % (SIZE, SIZE)
 _BYTES = len(_HEADER) + SIZE * SIZE * 3
 
 
-class DrawnImages(LabelledImages):
+class DrawnImages(LabeledImages):
     """`draw(class, seed)` for a number of seeds of each class; ids `drawn/n01443537/000001` have the seed.
 
     An image is a binary PPM file: the pixels behind a short header, the same with every encoder.

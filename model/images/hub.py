@@ -33,7 +33,7 @@ def opening(hub: HubId) -> Iterator[None]:
 
 
 def open_hub(
-    hub: HubId, split: str, *, unlabelled: bool = False, label_space: LabelChoice = None, progress: bool = False
+    hub: HubId, split: str, *, unlabeled: bool = False, label_space: LabelChoice = None, progress: bool = False
 ) -> ParquetImages:
     """A split to read some images of: the label column alone, then the row groups that are asked for.
 
@@ -66,13 +66,13 @@ def open_hub(
         f"{hub.repository}@{found[0][2]}:{split}",
         {path[3]: partial(system.open, path[1], "rb", cache_type="none") for path in found},
         label_names={column: list(kind.names) for column, kind in features if isinstance(kind, datasets.ClassLabel)},
-        unlabelled=unlabelled,
+        unlabeled=unlabeled,
         label_space=label_space,
         progress=progress,
     )
 
 
-def download_hub(hub: HubId, split: str, *, unlabelled: bool = False, label_space: LabelChoice = None) -> TableImages:
+def download_hub(hub: HubId, split: str, *, unlabeled: bool = False, label_space: LabelChoice = None) -> TableImages:
     """A split to read all images of, again and again: `datasets` downloads it. See `open_hub`."""
     import datasets
     from huggingface_hub import constants
@@ -83,11 +83,11 @@ def download_hub(hub: HubId, split: str, *, unlabelled: bool = False, label_spac
         table = builder.as_dataset(split=hub.split or split)
     own = Path(constants.HF_HUB_CACHE, f"datasets--{hub.repository.replace('/', '--')}")
     unpacked = Path(datasets.config.DOWNLOADED_DATASETS_PATH)
-    return TableImages(table, str(hub), unlabelled=unlabelled, label_space=label_space, inside=[own, unpacked])
+    return TableImages(table, str(hub), unlabeled=unlabeled, label_space=label_space, inside=[own, unpacked])
 
 
 def stream_hub(
-    hub: HubId, split: str, size: int | None = None, *, unlabelled: bool = False, label_space: LabelChoice = None
+    hub: HubId, split: str, size: int | None = None, *, unlabeled: bool = False, label_space: LabelChoice = None
 ) -> TableStream:
     """A split to read in order: `datasets` streams it. `size` counts where the card does not. See `open_hub`."""
     split, builder = hub.split or split, _builder(hub)
@@ -96,7 +96,7 @@ def stream_hub(
     known = getattr(table.info, "splits", None) or {}
     size = known[split].num_examples if split in known else size
     with opening(hub):  # it may read a row
-        return TableStream(table, str(hub), size, f"{hub}:{split}", unlabelled=unlabelled, label_space=label_space)
+        return TableStream(table, str(hub), size, f"{hub}:{split}", unlabeled=unlabeled, label_space=label_space)
 
 
 def split_names(hub: HubId) -> list[str]:

@@ -11,7 +11,7 @@ from stackwalls.model.files import as_text, read_bounded
 from stackwalls.model.images.decoding import MAX_BYTES, SUFFIXES
 from stackwalls.model.images.label_reader import LabelReader, shortened, warn_left_out
 from stackwalls.model.images.label_space import LabelChoice, LabelSpace
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labeled import LabeledImages
 from stackwalls.model.images.labels import check_numbering, class_of
 from stackwalls.model.images.labels_file import read_labels_file
 
@@ -20,7 +20,7 @@ SPLITS = {"train": "train", "training": "train", "val": "validation", "valid": "
 """Words at the start of a file's name that say its split, and names of folders of a split, as `datasets` reads them."""
 
 
-class ImageFolder(LabelledImages):
+class ImageFolder(LabeledImages):
     """Images in class sub-folders.
 
     Those of ImageNet-1k are named by synset (`n01443537`), class name (`goldfish`) or index (`1`). Classes of its own
@@ -30,7 +30,7 @@ class ImageFolder(LabelledImages):
 
     Args:
         labels: the list of labels of a flat folder, which has images directly in it (see `read_labels_file`).
-        unlabelled: whether to keep images that are directly in the folder and so have no label.
+        unlabeled: whether to keep images that are directly in the folder and so have no label.
         label_space: see `LabelReader`.
     """
 
@@ -39,13 +39,13 @@ class ImageFolder(LabelledImages):
         root: Path,
         labels: Path | None = None,
         *,
-        unlabelled: bool = False,
+        unlabeled: bool = False,
         label_space: LabelChoice = None,
         progress: bool = False,
     ) -> None:
         self.root = root
         self.name = as_text(root.resolve().name)
-        self._list, self._unlabelled, self._label_space, self._progress = labels, unlabelled, label_space, progress
+        self._list, self._unlabeled, self._label_space, self._progress = labels, unlabeled, label_space, progress
 
     def _add_labels(self, reader: LabelReader) -> None:
         found, names = (self._classes(reader), None) if self._list is None else self._flat(self._list, reader)
@@ -67,7 +67,7 @@ class ImageFolder(LabelledImages):
                 "need none."
             )
         found, classes = read_labels_file(labels, names, reader)
-        warn_left_out("image", set(names) - found.keys(), f"not labelled by {labels.name}")
+        warn_left_out("image", set(names) - found.keys(), f"not labeled by {labels.name}")
         return found, classes.names
 
     def _classes(self, reader: LabelReader) -> dict[str, str | None]:
@@ -76,12 +76,12 @@ class ImageFolder(LabelledImages):
         direct = [name for name in visible(self.root, folders=False) if is_image(name)]
         classes = self._folder_classes(reader, folders, direct)
         unknown = [name for name in folders if classes.of_text(as_text(name)) is None]
-        found: dict[str, str | None] = dict.fromkeys(direct) if self._unlabelled else {}
+        found: dict[str, str | None] = dict.fromkeys(direct) if self._unlabeled else {}
         if len(unknown) == len(folders) and not found:
             raise InputError(_no_class_folder(self.root, folders, direct, classes))
         what = "not an ImageNet-1k class by synset, name or index" if classes.is_imagenet else f"not {classes.one_of}"
         warn_left_out("folder", unknown, what)
-        if not self._unlabelled:
+        if not self._unlabeled:
             warn_left_out("image", direct, "not in a class folder")
         others: list[str] = []
         empty: list[str] = []

@@ -13,7 +13,7 @@ from stackwalls.model.errors import InputError, RunError
 from stackwalls.model.hub.failures import first_line
 from stackwalls.model.images.label_reader import LabelReader
 from stackwalls.model.images.label_space import LabelChoice
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labeled import LabeledImages
 
 _IN_PNG = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I")
 """PIL modes that a PNG file keeps, so that `decode` sees the image as it is; others are converted to RGB."""
@@ -28,21 +28,21 @@ class MapStyle(Protocol):
     def __getitem__(self, number: int, /) -> Any: ...
 
 
-class InMemoryImages(LabelledImages):
+class InMemoryImages(LabeledImages):
     """A list of PIL images, or a map-style dataset of PIL images or of (PIL image, label); ids are the numbers.
 
     A dataset's `wnids` or `classes`, as torchvision's have them, say what its label numbers mean.
 
     Args:
         items: the dataset.
-        unlabelled: whether to keep images without a label.
+        unlabeled: whether to keep images without a label.
         label_space: see `LabelReader`.
     """
 
-    def __init__(self, items: MapStyle, *, unlabelled: bool = False, label_space: LabelChoice = None) -> None:
+    def __init__(self, items: MapStyle, *, unlabeled: bool = False, label_space: LabelChoice = None) -> None:
         root = getattr(items, "root", None)
         self.name = Path(root).resolve().name if isinstance(root, str | Path) else "images"
-        self._items, self._unlabelled, self._label_space = items, unlabelled, label_space
+        self._items, self._unlabeled, self._label_space = items, unlabeled, label_space
 
     def _add_labels(self, reader: LabelReader) -> None:
         targets = getattr(self._items, "targets", None)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LABEL_NAMES = ("synset", "wnid", "label", "labels", "class", "cls", "class_name", "target", "fine_label")
 """Names of the label column, tried in this order: a synset says more than a number."""
 
-UNLABELLED = -1
+UNLABELED = -1
 """The label of an image whose class is not known."""
 
 _LEFT_OUT = -2
@@ -50,19 +50,19 @@ class LabelReader:
     | value | becomes |
     |---|---|
     | an index; a position in the column's own names; a name or (of ImageNet-1k) a synset | its class |
-    | None, -1 | unlabelled: left out with a warning, or kept as -1 where unlabelled images are useful |
+    | None, -1 | unlabeled: left out with a warning, or kept as -1 where unlabeled images are useful |
     | the name of another class | left out with a warning |
     | a number out of range, an ambiguous name, anything else | InputError |
 
     Args:
         where: the source, for messages.
-        unlabelled: whether images without a label are kept.
+        unlabeled: whether images without a label are kept.
         label_space: the classes; "imagenet"; "own" for the source's own names; None for the rule above.
     """
 
-    def __init__(self, where: str, *, unlabelled: bool = False, label_space: LabelChoice = None) -> None:
+    def __init__(self, where: str, *, unlabeled: bool = False, label_space: LabelChoice = None) -> None:
         check_label_choice(label_space)
-        self._where, self._unlabelled, self._choice = where, unlabelled, label_space
+        self._where, self._unlabeled, self._choice = where, unlabeled, label_space
         self._lists: dict[tuple[str, ...], None] = {}  # as a set in order
         self._codes: dict[tuple[Any, tuple[str, ...] | None], int] = {}
         self._first_rows: list[int] = []
@@ -109,7 +109,7 @@ class LabelReader:
         Raises:
             InputError: if the names cannot be those of a label space.
         """
-        texts = {value for value, _ in self._codes if isinstance(value, str) and value != str(UNLABELLED)}
+        texts = {value for value, _ in self._codes if isinstance(value, str) and value != str(UNLABELED)}
         lists = [*self._lists, *([tuple(sorted(texts))] if texts else [])]
         if self._numbers and self._choice is None:
             return imagenet()
@@ -130,7 +130,7 @@ class LabelReader:
     @property
     def _numbers(self) -> set[int]:
         """The labels that are numbers without names."""
-        return {value for value, names in self._codes if isinstance(value, int) and names is None} - {UNLABELLED}
+        return {value for value, names in self._codes if isinstance(value, int) and names is None} - {UNLABELED}
 
     def space_of(self, lists: Sequence[tuple[str, ...]]) -> LabelSpace:
         """The classes of a source with these lists of names; ImageNet-1k's if there are none."""
@@ -152,13 +152,13 @@ class LabelReader:
         table = [self._class(*key, row) for key, row in zip(self._codes, self._first_rows, strict=True)]
         codes = np.concatenate([np.empty(0, dtype=np.int64), *self._parts])
         labels = np.array(table, dtype=np.int64)[codes]
-        rows = np.flatnonzero(labels >= (UNLABELLED if self._unlabelled else 0))
+        rows = np.flatnonzero(labels >= (UNLABELED if self._unlabeled else 0))
         times = np.bincount(codes, minlength=len(table)).tolist()
         unknown: Counter[str] = Counter()
         for (value, names), label, count in zip(self._codes, table, times, strict=True):
             if label == _LEFT_OUT:
                 unknown[str(value) if names is None or isinstance(value, str) else names[value]] += count
-        self._warn(rows, unknown, int((labels == UNLABELLED).sum()))
+        self._warn(rows, unknown, int((labels == UNLABELED).sum()))
         return rows, labels[rows]
 
     def read_one(self, value: Any, names: Sequence[str] | None = None) -> int:
@@ -169,7 +169,7 @@ class LabelReader:
         """
         label = self._class(value, None if names is None else self._list(names), self._rows)
         self._rows += 1
-        if label == _LEFT_OUT or (label == UNLABELLED and not self._unlabelled):
+        if label == _LEFT_OUT or (label == UNLABELED and not self._unlabeled):
             ways = "remove it, or use a copy on this disk"
             if self._choice is None and names is None:
                 ways = "name your own classes with --label-space FILE, one per line, or use a copy on this disk"
@@ -180,8 +180,8 @@ class LabelReader:
         return label
 
     def _class(self, value: Any, names: tuple[str, ...] | None, row: int) -> int:
-        if value is None or value == UNLABELLED or value == str(UNLABELLED):
-            return UNLABELLED
+        if value is None or value == UNLABELED or value == str(UNLABELED):
+            return UNLABELED
         if isinstance(value, str):
             found = self.classes.of_text(value)
             return _LEFT_OUT if found is None else found
@@ -200,11 +200,11 @@ class LabelReader:
         """Say what is left out, and what the classes are where that may surprise."""
         if not rows.size:
             shown = ", ".join(f"{name:.{_SHOWN}}" for name in sorted(unknown)[:3]) or (
-                "no row is labelled" if hidden else "there are no rows"
+                "no row is labeled" if hidden else "there are no rows"
             )
             raise InputError(f"No row of {self._where} has {self.classes.one_of} as its label ({shown}).")
         warn_left_out("label", unknown, f"not {self.classes.one_of}; {unknown.total()} rows")
-        if hidden and not self._unlabelled:
+        if hidden and not self._unlabeled:
             warnings.warn(f"Left out {hidden} rows of {self._where} without a label.", stacklevel=4)
         if self._choice is None and self.classes.is_imagenet:
             if self._numbers:

@@ -56,9 +56,9 @@ def read_labels_file(path: Path, names: Sequence[str], reader: LabelReader) -> t
         raise InputError(f"The labels file {path} is empty: {FORMS}.")
     if all(len(cells) == 1 for _, cells in rows):
         return _in_order(path, [cells[0] for _, cells in rows], names), imagenet()
-    labelled = [(n, divider.join(cells[file]), _label(divider.join(cells[label]))) for n, cells in rows]
-    classes = reader.space_of([tuple(sorted({label for _, _, label in labelled} - {""}))])
-    return _by_name(path, labelled, names, classes), classes
+    labeled = [(n, divider.join(cells[file]), _label(divider.join(cells[label]))) for n, cells in rows]
+    classes = reader.space_of([tuple(sorted({label for _, _, label in labeled} - {""}))])
+    return _by_name(path, labeled, names, classes), classes
 
 
 def _label(cell: str) -> str:
@@ -131,7 +131,7 @@ def _by_name(path: Path, rows: list[tuple[int, str, str]], names: Sequence[str],
             raise InputError(f"{path}, line {number}: {error}") from error
         name = by_key.get(PureWindowsPath(cell).name)  # after the last / or \\
         if name is not None and labels.setdefault(name, index) != index:
-            raise InputError(f"{path}, line {number}: {cell!r:.80} was labelled as another class before.")
+            raise InputError(f"{path}, line {number}: {cell!r:.80} was labeled as another class before.")
     if not labels:
         raise InputError(f"The labels file {path} names none of the images, but for example {rows[0][1]!r:.80}.")
     return labels

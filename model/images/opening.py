@@ -1,4 +1,4 @@
-"""From what a user types to labelled images: `open_images`."""
+"""From what a user types to labeled images: `open_images`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stackwalls.model.hub.ids import HubId, is_hub_url
 from stackwalls.model.images.image_folder import SPLITS, ImageFolder, is_image, visible
 from stackwalls.model.images.in_memory import InMemoryImages, MapStyle
 from stackwalls.model.images.label_space import LabelChoice, check_label_choice
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labeled import LabeledImages
 from stackwalls.model.images.labels import find_class
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def open_images(
     *,
     labels: Path | None = None,
     split: str = "validation",
-    unlabelled: bool = False,
+    unlabeled: bool = False,
     label_space: LabelChoice = None,
     progress: bool = False,
-) -> LabelledImages:
-    """Open labelled images; of local ones, only names are read before the labels are asked for.
+) -> LabeledImages:
+    """Open labeled images; of local ones, only names are read before the labels are asked for.
 
     Args:
         what: one of
@@ -58,7 +58,7 @@ def open_images(
             - a list of PIL images, or a map-style dataset of (PIL image, label), such as torchvision's.
         labels: the list of labels of a flat folder (see `read_labels_file`).
         split: of a dataset on the Hub, if `what` names none; its Parquet files are read in place (see `open_hub`).
-        unlabelled: whether to keep images without a label (-1) instead of leaving them out with a warning.
+        unlabeled: whether to keep images without a label (-1) instead of leaving them out with a warning.
         label_space: whose classes the labels are: "imagenet", "own" for the names that the source has, or a
             `LabelSpace`; by default ImageNet-1k's if the names are, and its own otherwise (see `LabelReader`).
         progress: show progress bars on stderr where reading takes long.
@@ -74,7 +74,7 @@ def open_images(
         from stackwalls.model.images.tables import TableImages
 
         if isinstance(what, MapStyle) and not isinstance(what, datasets.Dataset | Mapping | bytes) and len(what):
-            return InMemoryImages(what, unlabelled=unlabelled, label_space=label_space)
+            return InMemoryImages(what, unlabeled=unlabeled, label_space=label_space)
         if not isinstance(what, datasets.Dataset):
             raise InputError(
                 "Expected a folder, a Hub id (owner/name), a datasets.Dataset (one split of a DatasetDict; "
@@ -82,7 +82,7 @@ def open_images(
                 f"images, or a map-style dataset of (PIL image, label), but got {type(what).__name__}."
             )
         name = what.info.dataset_name or "dataset"
-        return TableImages(what, name, unlabelled=unlabelled, label_space=label_space)
+        return TableImages(what, name, unlabeled=unlabeled, label_space=label_space)
     text, path = str(what), Path(what)
     if labels is not None:
         if not path.is_dir():
@@ -93,14 +93,14 @@ def open_images(
         from stackwalls.model.images.hub import open_hub
 
         with also_not_here(text):
-            return open_hub(hub, split, unlabelled=unlabelled, label_space=label_space, progress=progress)
+            return open_hub(hub, split, unlabeled=unlabeled, label_space=label_space, progress=progress)
     if text == DRAWN:
         from stackwalls.model.images.drawn_images import DrawnImages
 
         return DrawnImages(label_space=label_space)
     files = files_in(path) if path.is_dir() else _matching(path)
     if not files:
-        return ImageFolder(path, unlabelled=unlabelled, label_space=label_space, progress=progress)
+        return ImageFolder(path, unlabeled=unlabeled, label_space=label_space, progress=progress)
     folder, first = path if path.is_dir() else path.parent, next(iter(files.values()))
     if len({split_of(name) for name in files}) > 1:
         raise InputError(
@@ -108,7 +108,7 @@ def open_images(
             f"split by a quoted pattern such as '{folder}/val*{first.suffix}'."
         )
     name = as_text(first.name if len(files) == 1 else folder.resolve().name)
-    return open_files(files, name, unlabelled=unlabelled, label_space=label_space, progress=progress)
+    return open_files(files, name, unlabeled=unlabeled, label_space=label_space, progress=progress)
 
 
 def find_hub_id(what: str | Path) -> HubId | None:
@@ -149,18 +149,18 @@ def open_files(
     files: Mapping[str, Path],
     name: str,
     *,
-    unlabelled: bool = False,
+    unlabeled: bool = False,
     label_space: LabelChoice = None,
     progress: bool = False,
-) -> LabelledImages:
+) -> LabeledImages:
     """Parquet files or tar shards, by the name that ids start with, as one source called `name`."""
     if next(iter(files)).lower().endswith(".tar"):
         from stackwalls.model.images.tar_shards import TarImages
 
-        return TarImages(name, files, unlabelled=unlabelled, label_space=label_space)
+        return TarImages(name, files, unlabeled=unlabeled, label_space=label_space)
     from stackwalls.model.images.parquet import ParquetImages
 
-    return ParquetImages(name, files, unlabelled=unlabelled, label_space=label_space, progress=progress)
+    return ParquetImages(name, files, unlabeled=unlabeled, label_space=label_space, progress=progress)
 
 
 def files_in(folder: Path) -> dict[str, Path]:

@@ -23,7 +23,7 @@ from stackwalls.model.files import regular_file
 from stackwalls.model.hub.failures import first_line, is_connection_failure
 from stackwalls.model.images.label_reader import LabelReader
 from stackwalls.model.images.label_space import LabelChoice
-from stackwalls.model.images.labelled import ImageRow, LabelledImages
+from stackwalls.model.images.labeled import ImageRow, LabeledImages
 from stackwalls.model.images.tables import Columns, cell_content, content_bytes, find_columns
 
 CONNECTIONS = 8
@@ -36,13 +36,13 @@ MEMORY = 1 << 30
 """Bytes that rows decoded at a time may take if each is as large as all of its row group: a dictionary repeats one."""
 
 
-class ParquetImages(LabelledImages):
+class ParquetImages(LabeledImages):
     """Parquet files with an image column and a label column; ids are `file.parquet#row`.
 
     Args:
         files: by the name that an id starts with: the file's path, or a call that opens it as a binary file.
         label_names: see `find_columns`.
-        unlabelled: whether to keep rows without a label.
+        unlabeled: whether to keep rows without a label.
         label_space: see `LabelReader`.
     """
 
@@ -52,13 +52,13 @@ class ParquetImages(LabelledImages):
         files: Mapping[str, Path | Callable[[], Any]],
         *,
         label_names: Mapping[str, Sequence[str]] | None = None,
-        unlabelled: bool = False,
+        unlabeled: bool = False,
         label_space: LabelChoice = None,
         progress: bool = False,
     ) -> None:
         self.name = name
         self._files, self._names = files, list(files)
-        self._label_names, self._unlabelled, self._label_space = label_names or {}, unlabelled, label_space
+        self._label_names, self._unlabeled, self._label_space = label_names or {}, unlabeled, label_space
         self._progress = progress
         self._spool = _Spool()
         self._linked: dict[str, Path] = {}  # images that are files of their own
@@ -136,7 +136,7 @@ class ParquetImages(LabelledImages):
                 closing(_on_disk(source) if isinstance(source, Path) else source()) as opened,
                 pq.ParquetFile(opened, pre_buffer=False) as parquet,
             ):
-                columns = find_columns(parquet.schema_arrow, file, self._label_names, unlabelled=self._unlabelled)
+                columns = find_columns(parquet.schema_arrow, file, self._label_names, unlabeled=self._unlabeled)
                 yield parquet, columns
         except StackwallsError:
             raise

@@ -17,7 +17,7 @@ from stackwalls.model.files import read_bounded
 from stackwalls.model.images.decoding import MAX_BYTES
 from stackwalls.model.images.label_reader import LABEL_NAMES, LabelReader
 from stackwalls.model.images.label_space import LabelChoice, LabelSpace
-from stackwalls.model.images.labelled import ImageRow, LabelledImages
+from stackwalls.model.images.labeled import ImageRow, LabeledImages
 
 if TYPE_CHECKING:
     import datasets
@@ -38,12 +38,12 @@ class Columns(NamedTuple):
 
 
 def find_columns(
-    schema: pa.Schema, where: str, label_names: Mapping[str, Sequence[str]] | None = None, *, unlabelled: bool = False
+    schema: pa.Schema, where: str, label_names: Mapping[str, Sequence[str]] | None = None, *, unlabeled: bool = False
 ) -> Columns:
     """Find the image column (bytes, or a struct with `bytes`) and the label column of the table called `where`.
 
     `label_names` has the names of label numbers by column, where known from elsewhere (a dataset's card). Without a
-    label column, the table will do if `unlabelled`.
+    label column, the table will do if `unlabeled`.
 
     Raises:
         InputError: if there is no such column, or there are several and none has a usual name.
@@ -59,7 +59,7 @@ def find_columns(
     known = {**_class_labels(schema), **(label_names or {})}
     named = [name for name in known if name in schema.names]
     label = _first(schema.names, LABEL_NAMES) or (named[0] if len(named) == 1 else None)
-    if label is None and not unlabelled:
+    if label is None and not unlabeled:
         raise InputError(
             f"{where} has no label column: expected one named {', '.join(LABEL_NAMES)}, but its columns are {listed}."
         )
@@ -90,7 +90,7 @@ def content_bytes(content: bytes | Path) -> bytes:
     return read_bounded(content, MAX_BYTES) if isinstance(content, Path) else content
 
 
-class TableImages(LabelledImages):
+class TableImages(LabeledImages):
     """The rows of a `datasets.Dataset`, memory-mapped; ids are the column `image_id`, or else row numbers.
 
     `inside`: see `cell_bytes`.
@@ -104,13 +104,13 @@ class TableImages(LabelledImages):
         table: datasets.Dataset,
         name: str,
         *,
-        unlabelled: bool = False,
+        unlabeled: bool = False,
         label_space: LabelChoice = None,
         inside: Sequence[Path] = (),
     ) -> None:
         self._inside = [folder.resolve() for folder in inside]
-        self.name, self._unlabelled, self._label_space = name, unlabelled, label_space
-        self._table, self._columns = _undecoded(table.with_format(None), name, unlabelled)
+        self.name, self._unlabeled, self._label_space = name, unlabeled, label_space
+        self._table, self._columns = _undecoded(table.with_format(None), name, unlabeled)
 
     def _add_labels(self, reader: LabelReader) -> None:
         _, label, names = self._columns
@@ -163,12 +163,12 @@ class TableStream:
         size: int | None,
         contents: str,
         *,
-        unlabelled: bool = False,
+        unlabeled: bool = False,
         label_space: LabelChoice = None,
     ) -> None:
         known = table if table.features is not None else table._resolve_features()
         self.name, self.size, self.contents, self._label_space = name, size, contents, label_space
-        self._table, self._columns = _undecoded(known, name, unlabelled)
+        self._table, self._columns = _undecoded(known, name, unlabeled)
         if label_space == "own" and self._columns.names is None:
             raise InputError(
                 f"The labels of {name} have no list of names, and a stream cannot be looked through for them: name the "
@@ -180,8 +180,8 @@ class TableStream:
         """The classes that labels are indices of."""
         return self._reader().classes
 
-    def _reader(self, *, unlabelled: bool = False) -> LabelReader:
-        reader = LabelReader(self.name, unlabelled=unlabelled, label_space=self._label_space)
+    def _reader(self, *, unlabeled: bool = False) -> LabelReader:
+        reader = LabelReader(self.name, unlabeled=unlabeled, label_space=self._label_space)
         reader.add([], self._columns.names)
         return reader
 
@@ -196,7 +196,7 @@ class TableStream:
 
     def rows(self, start: int = 0) -> Iterator[ImageRow]:
         """The images in order, from number `start` on."""
-        reader = self._reader(unlabelled=True)
+        reader = self._reader(unlabeled=True)
         image, column, names = self._columns
         wanted = [name for name in (image, column, "image_id") if name in self._table.features]
         for number, row in enumerate(self._table.select_columns(wanted).skip(start), start):
@@ -209,11 +209,11 @@ def _streamed(cell: Any) -> bytes:
     return content_bytes(cell_content(cell, None))
 
 
-def _undecoded(table: Any, name: str, unlabelled: bool) -> tuple[Any, Columns]:
+def _undecoded(table: Any, name: str, unlabeled: bool) -> tuple[Any, Columns]:
     """A dataset that returns its images encoded, and its columns."""
     import datasets
 
-    columns = find_columns(table.features.arrow_schema, name, unlabelled=unlabelled)
+    columns = find_columns(table.features.arrow_schema, name, unlabeled=unlabeled)
     if isinstance(table.features[columns.image], datasets.Image):
         table = table.cast_column(columns.image, datasets.Image(decode=False))
     return table, columns

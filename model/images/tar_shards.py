@@ -13,7 +13,7 @@ from stackwalls.model.files import as_text, regular_file
 from stackwalls.model.images.decoding import MAX_BYTES, SUFFIXES
 from stackwalls.model.images.label_reader import LABEL_NAMES, LabelReader
 from stackwalls.model.images.label_space import LabelChoice
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labeled import LabeledImages
 
 _LABEL_SUFFIXES = (".cls", ".txt", ".json")
 
@@ -21,7 +21,7 @@ _LABEL_BYTES = 1 << 20
 """Bytes of a label that are read."""
 
 
-class TarImages(LabelledImages):
+class TarImages(LabeledImages):
     """The images of local shards by number; ids are `shard.tar#key`. The shards are listed once, and not copied.
 
     A sample is an image and its label: `.cls` (an index, a synset or a name), `.txt` (the same), or `.json` with one
@@ -29,9 +29,9 @@ class TarImages(LabelledImages):
     """
 
     def __init__(
-        self, name: str, files: Mapping[str, Path], *, unlabelled: bool = False, label_space: LabelChoice = None
+        self, name: str, files: Mapping[str, Path], *, unlabeled: bool = False, label_space: LabelChoice = None
     ) -> None:
-        self.name, self._files, self._unlabelled, self._label_space = name, files, unlabelled, label_space
+        self.name, self._files, self._unlabeled, self._label_space = name, files, unlabeled, label_space
 
     def _add_labels(self, reader: LabelReader) -> None:
         reader.add([label for *_, label in self._members.values()])

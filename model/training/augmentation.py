@@ -60,8 +60,8 @@ def random_crop(height: int, width: int, recipe: Recipe, seed: tuple[int, ...]) 
     if recipe.softening != (1.0, 1.0):
         low, high = map(math.log, recipe.softening)
         softening = math.exp(rng.uniform(low, high))
-    if recipe.colour:
-        red, green, blue, shift = (recipe.colour * rng.uniform(-1, 1, 4)).tolist()
+    if recipe.color:
+        red, green, blue, shift = (recipe.color * rng.uniform(-1, 1, 4)).tolist()
         gains = (1 + red, 1 + green, 1 + blue)
     return Crop(top, left, h, w, flip, softening, gains, shift)
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from stackwalls.model.errors import RunError
 from stackwalls.model.images import decoding
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labeled import LabeledImages
 from stackwalls.model.images.tables import TableStream
 from stackwalls.model.preprocessing import USUAL_TRANSFORM, Transform
 from stackwalls.model.runtime.signals import ignore_signals
@@ -70,7 +70,7 @@ class Loader:
         self._shape = (size if rows is None else rows, size)
         prepare = Preparation(recipe, order.seed, *self._shape, gpu_decode and decoding.gpu_decodes(self._device))
         pin = {"pin_memory": self._device.type == "cuda"}
-        if isinstance(data.train, LabelledImages):
+        if isinstance(data.train, LabeledImages):
             pieces = order.pieces(steps.start, steps.stop)
             images = _Images(data, data.train, prepare)
             loader = _loader(images, workers, batch_sampler=pieces, collate_fn=collate, **pin)
@@ -190,7 +190,7 @@ class Preparation:
 class _Images(Dataset[Sample]):
     """The images of a set, by their turn."""
 
-    def __init__(self, data: TrainingData, images: LabelledImages, prepare: Callable[[bytes, Place], Prepared]) -> None:
+    def __init__(self, data: TrainingData, images: LabeledImages, prepare: Callable[[bytes, Place], Prepared]) -> None:
         self._images, self._prepare = images, prepare
         self._positions = data.positions()[images.labels]
 

@@ -70,7 +70,7 @@ class Recipe:
     label_smoothing: float = value(0.0, "label smoothing of the cross-entropy", 0, 0.99)
     dropout: float = value(0.5, "share of the units of a VGG16's dense layers that is dropped", 0, 0.99)
     # calibrated: without it a narrow VGG hardly starts to learn (see `first_weights.calibrate`)
-    initialisation: str = value(
+    initialization: str = value(
         "torchvision",
         "random weights of a VGG16: torchvision; authors, PyTorch's default in the two layers that the paper's authors "
         "replaced in torchvision's VGG16; or calibrated on training images",
@@ -95,7 +95,7 @@ class Recipe:
     softening: tuple[float, float] = value(
         (1.0, 1.0), "range of the factor by which a crop is shrunk before it is enlarged", 0, 1
     )
-    colour: float = value(0.0, "largest relative change of each color channel, and of all together", 0, 0.9)
+    color: float = value(0.0, "largest relative change of each color channel, and of all together", 0, 0.9)
 
     def __post_init__(self) -> None:
         check_values(self)
@@ -130,7 +130,7 @@ _TINY = Recipe(
     warm_up=0.15,
     clip_norm=1.0,
     dropout=0.2,
-    initialisation="calibrated",
+    initialization="calibrated",
     crop_area=(0.6, 1.0),
     crop_ratio=(0.9, 1.1),
 )
@@ -143,10 +143,10 @@ RECIPES: dict[str, Recipe] = {
     # section 3.1 of Taimeskhanov, Sicre, Garreau 2024 has no numbers: they are those of the authors' training script
     "paper": Recipe(),
     # as the script does it, to compare with the paper's accuracy
-    "authors": Recipe(initialisation="authors", validation_resize=IMAGE_SIZE),
+    "authors": Recipe(initialization="authors", validation_resize=IMAGE_SIZE),
     "tiny": _TINY,
     # for the networks of the package, which also see animals of other sizes and lighting, and enlarged small images
-    "mini": replace(_TINY, epochs=6, dropout=0.1, crop_area=(0.5, 1.8), softening=(0.4, 1.0), colour=0.15),
+    "mini": replace(_TINY, epochs=6, dropout=0.1, crop_area=(0.5, 1.8), softening=(0.4, 1.0), color=0.15),
     # for networks that are trained already, or small enough to learn some classes in minutes on a CPU
     "fine-tune": replace(
         _TINY,
@@ -158,7 +158,7 @@ RECIPES: dict[str, Recipe] = {
         validation_resize=None,
         crop_area=(0.5, 1.0),
         crop_ratio=(0.8, 1.25),
-        colour=0.1,
+        color=0.1,
     ),
 }
 """Recipes of `stackgen train` by name."""

@@ -11,7 +11,7 @@ from stackwalls.model.hub.ids import HubId
 from stackwalls.model.images.hub import download_hub, split_names, stream_hub
 from stackwalls.model.images.image_folder import SPLITS, ImageFolder, visible
 from stackwalls.model.images.label_space import LabelChoice
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labeled import LabeledImages
 from stackwalls.model.images.labels import find_class
 from stackwalls.model.images.opening import also_not_here, files_in, find_hub_id, open_files, open_images, split_of
 from stackwalls.model.images.tables import TableStream
@@ -19,10 +19,10 @@ from stackwalls.model.images.tables import TableStream
 VAL_SPLITS = ("validation", "val", "valid", "test")
 """Names of a validation split, in the order in which they are tried."""
 
-Opened: TypeAlias = Callable[[LabelChoice], LabelledImages]
+Opened: TypeAlias = Callable[[LabelChoice], LabeledImages]
 """A split that is read as these classes."""
 
-Splits: TypeAlias = tuple[LabelledImages | TableStream, Opened | None]
+Splits: TypeAlias = tuple[LabeledImages | TableStream, Opened | None]
 """Training and validation."""
 
 
@@ -40,14 +40,14 @@ def _open_hub(text: str, hub: HubId, streaming: bool, size: int | None, label_sp
         splits = [] if hub.split else split_names(hub)
         if splits and "train" not in splits:
             raise InputError(f"The dataset {hub} has no split 'train': it has {', '.join(splits)}.")
-        train: LabelledImages | TableStream
+        train: LabeledImages | TableStream
         if streaming:
             train = stream_hub(hub, "train", size, label_space=label_space)
         else:
             train = download_hub(hub, "train", label_space=label_space)
     val = next((name for name in VAL_SPLITS if name in splits), None)
 
-    def open_val(choice: LabelChoice) -> LabelledImages:
+    def open_val(choice: LabelChoice) -> LabeledImages:
         with also_not_here(text):
             return download_hub(hub, str(val), label_space=choice)
 
@@ -68,7 +68,7 @@ def _open_local(path: Path, label_space: LabelChoice) -> Splits:
         return open_images(path, label_space=label_space), None
     val = splits.get("validation", splits.get("test"))
 
-    def opened(folder: str, choice: LabelChoice) -> LabelledImages:
+    def opened(folder: str, choice: LabelChoice) -> LabeledImages:
         images = ImageFolder(path / folder, label_space=choice)
         images.name = as_text(path.resolve().name)
         return images
@@ -89,7 +89,7 @@ def _open_files(folder: Path, files: Mapping[str, Path], label_space: LabelChoic
         )
     name, val = as_text(folder.resolve().name), found.get("validation", found.get("test"))
 
-    def opened(part: Mapping[str, Path], choice: LabelChoice) -> LabelledImages:
+    def opened(part: Mapping[str, Path], choice: LabelChoice) -> LabeledImages:
         return open_files(part, name, label_space=choice)
 
     return opened(train, label_space), None if val is None else partial(opened, val)

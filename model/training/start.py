@@ -57,7 +57,7 @@ def _new_vgg16(spec: TrainingSpec, data: TrainingData) -> tuple[MaskedVGG16, dic
     rows = visible_rows_at(size) if masked else size // STRIDE
     shape = (rows, len(data.classes), spec.recipe.width)
     model = MaskedVGG16(*shape, image_size=size, **_classes(data))
-    if spec.recipe.initialisation == "authors":
+    if spec.recipe.initialization == "authors":
         initialize_as_authors(model)
     return model, {"masked": masked} | _size(size)
 

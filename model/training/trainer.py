@@ -146,7 +146,7 @@ class _Training(StepLoop):
         """Whether the first weights are fitted to training images."""
         if isinstance(model, Walled):  # its statistics, which training keeps, say nothing yet
             return not self.spec.pretrained
-        return isinstance(model, MaskedVGG16) and self.spec.is_new_vgg16 and self.recipe.initialisation == "calibrated"
+        return isinstance(model, MaskedVGG16) and self.spec.is_new_vgg16 and self.recipe.initialization == "calibrated"
 
     def _network_of(self, model: MaskedVGG16 | WalledNetwork, calibrated: bool) -> TrainingNetwork:
         """The network on its device, with first weights that follow from the seed and the data."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stackwalls.model.errors import InputError
 from stackwalls.model.images.label_reader import shortened
 from stackwalls.model.images.label_space import LabelChoice, LabelSpace, imagenet
-from stackwalls.model.images.labelled import LabelledImages
+from stackwalls.model.images.labeled import LabeledImages
 from stackwalls.model.images.opening import DRAWN
 from stackwalls.model.images.tables import TableStream
 from stackwalls.model.sampling import class_order
@@ -42,15 +42,15 @@ class TrainingData:
 
     name: str
     classes: tuple[int, ...]
-    train: LabelledImages | TableStream
-    val: LabelledImages
+    train: LabeledImages | TableStream
+    val: LabeledImages
     details: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.classes) < 2:
             raise InputError(f"{self.name} has {len(self.classes)} class: expected at least two to tell apart.")
         for split, images in (("training", self.train), ("validation", self.val)):
-            held = set(images.labels.tolist() if isinstance(images, LabelledImages) else self.classes)
+            held = set(images.labels.tolist() if isinstance(images, LabeledImages) else self.classes)
             for index in (*sorted(set(self.classes) - held), *sorted(held - set(self.classes))):
                 which = _named(self.space, index)
                 if index in held:
@@ -73,7 +73,7 @@ class TrainingData:
     @property
     def size(self) -> int | None:
         """Training images in one pass; None for a stream that does not say it."""
-        return len(self.train.labels) if isinstance(self.train, LabelledImages) else self.train.size
+        return len(self.train.labels) if isinstance(self.train, LabeledImages) else self.train.size
 
     def positions(self) -> NDArray[np.int64]:
         """`(len(space),)`: the logit of each class, -1 for classes that are not told apart here."""
@@ -101,7 +101,7 @@ def open_data(
     drawn_fresh: bool = False,
     size: int | None = None,
 ) -> TrainingData:
-    """Open labelled images for training.
+    """Open labeled images for training.
 
     Args:
         text: what `open_images` opens. A folder may have train/ and val/ inside; names of Parquet files and tar shards
@@ -125,7 +125,7 @@ def open_data(
         return _drawn(classes, seed, drawn_per_class, drawn_fresh, label_space)
     train, open_val = open_splits(text, labels, streaming, size, label_space)
     held, hint, val = None, "", None
-    if isinstance(train, LabelledImages):
+    if isinstance(train, LabeledImages):
         held = np.unique(train.labels)  # a fault in the labels comes first
         hint = ", or hold out a share of the images (--val-share 0.1)"
         if open_val is None and val_share is not None:
@@ -138,16 +138,16 @@ def open_data(
     if val is None:
         raise InputError(f"{text} has no validation split ({', '.join(VAL_SPLITS)}): add one{hint}.")
     chosen = _chosen(classes, train.classes, (np.unique(val.labels) if held is None else held).tolist(), seed)
-    if isinstance(train, LabelledImages) and classes is not None:  # else a class of one split alone is an error
+    if isinstance(train, LabeledImages) and classes is not None:  # else a class of one split alone is an error
         train, val = (images.only(np.flatnonzero(np.isin(images.labels, chosen))) for images in (train, val))
     data = TrainingData(train.name, chosen, train, val, {"val_share": val_share})
     for images in (train, val):
-        if isinstance(images, LabelledImages):
+        if isinstance(images, LabeledImages):
             images.fetch(images.ids)
     return data
 
 
-def _of_the_same_classes(name: str, space: LabelSpace, open_val: Opened) -> LabelledImages:
+def _of_the_same_classes(name: str, space: LabelSpace, open_val: Opened) -> LabeledImages:
     """The validation split, read as the classes of the training split.
 
     Raises:
@@ -164,7 +164,7 @@ def _of_the_same_classes(name: str, space: LabelSpace, open_val: Opened) -> Labe
     return open_val(space)
 
 
-def split_by_seed(images: LabelledImages, share: float, seed: int) -> tuple[LabelledImages, LabelledImages]:
+def split_by_seed(images: LabeledImages, share: float, seed: int) -> tuple[LabeledImages, LabeledImages]:
     """Training and validation images: of each class, this share (at least one image) is held out.
 
     Raises:

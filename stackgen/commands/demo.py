@@ -114,7 +114,7 @@ def _make_sets(args: argparse.Namespace) -> list[Path]:
     from stackwalls.stackgen.diffusion import Call, TextToImage, complete_call, find_model, place
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec, drawable
     from stackwalls.stackgen.generation.generating import generate
-    from stackwalls.stackgen.localising.zero_shot import load_localizer
+    from stackwalls.stackgen.localizing.zero_shot import load_localizer
     from stackwalls.stackmix import MixSpec, mix
 
     source, placement, finder = find_model("mini", None, None, "cpu"), place("cpu"), load_localizer("foreground")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from stackwalls.stackgen.diffusion import Placement, TextToImage
     from stackwalls.stackgen.generation.generate_spec import GenerateSpec
     from stackwalls.stackgen.generation.image_workers import Tools
-    from stackwalls.stackgen.localising.localizer import Localizer
+    from stackwalls.stackgen.localizing.localizer import Localizer
 
 _CLASSES = 100
 """As in the paper; all classes of a model that draws fewer."""
@@ -159,7 +159,7 @@ class _WorkersTools:
     def __call__(self) -> Tools:
         from stackwalls.stackgen.diffusion import TextToImage
         from stackwalls.stackgen.generation.image_workers import Tools
-        from stackwalls.stackgen.localising.zero_shot import load_localizer
+        from stackwalls.stackgen.localizing.zero_shot import load_localizer
 
         spec, placement = self.spec, _placed(self.device, None, self.spec.dtype)
         how: dict[str, Any] = {"offload": self.offload, "compiled": spec.compiled, "attention": spec.attention}
@@ -182,7 +182,7 @@ def _found(
     from dataclasses import replace
 
     from stackwalls.stackgen.diffusion import complete_call, find_model
-    from stackwalls.stackgen.localising.zero_shot import load_localizer
+    from stackwalls.stackgen.localizing.zero_shot import load_localizer
 
     source = find_model(args.preset, args.model, args.revision, cluster.device if cluster else device)
     preset, synsets = source.preset, source.synsets
@@ -216,7 +216,7 @@ def _warn(spec: GenerateSpec, asked: int | tuple[str | int, ...]) -> None:
     """Warn about a miniature in place of the default model, classes that are not animals, and crops to be enlarged."""
     from stackwalls.hub_cards.layout import listed
     from stackwalls.model import imagenet_classes
-    from stackwalls.stackgen.localising.crop_search import Limits
+    from stackwalls.stackgen.localizing.crop_search import Limits
 
     classes, size, call = spec.labels(), spec.wall.image_size, spec.call
     if spec.model.instead is not None:

@@ -145,5 +145,5 @@ def _as_frame(image: Any) -> Image.Image | Flaw:
     if brightest < FLAT:
         return Flaw("the frame is black")
     if brightest - darkest < FLAT:
-        return Flaw("the frame is of one colour")
+        return Flaw("the frame is of one color")
     return Image.fromarray(pixels, "RGB")

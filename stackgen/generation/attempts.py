@@ -14,9 +14,9 @@ from stackwalls.hub_cards import REVIEWED, Decision, ItemRecord, image_sha256, r
 from stackwalls.model import Band, memory_errors
 from stackwalls.stackgen.diffusion import Flaw, FrameMaker, memory_advice
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, frame_seed
-from stackwalls.stackgen.localising.cropping import best_crop, cut
-from stackwalls.stackgen.localising.localizer import Detections, Localizer, Rejection
-from stackwalls.stackgen.localising.pairing import pick_pair
+from stackwalls.stackgen.localizing.cropping import best_crop, cut
+from stackwalls.stackgen.localizing.localizer import Detections, Localizer, Rejection
+from stackwalls.stackgen.localizing.pairing import pick_pair
 from stackwalls.stackgen.prompts.prompt import Prompt, prompt_for
 
 # batches that wait to be inspected while the next is drawn: one keeps the GPU busy, more would only hold memory

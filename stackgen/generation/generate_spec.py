@@ -18,7 +18,7 @@ from stackwalls.model import (
 )
 from stackwalls.model.training.spec import check_values, value
 from stackwalls.stackgen.diffusion import Call, ModelSource
-from stackwalls.stackgen.localising.cropping import check_band
+from stackwalls.stackgen.localizing.cropping import check_band
 from stackwalls.stackgen.prompts.noun import IMAGENET_NOUNS, Nouns, noun_of
 from stackwalls.stackgen.prompts.prompt import band_of, check_template
 

@@ -31,7 +31,7 @@ from stackwalls.stackgen.generation.attempts import (
 )
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem, grows, work_items
 from stackwalls.stackgen.generation.image_workers import Tools, made_on
-from stackwalls.stackgen.localising.localizer import Localizer
+from stackwalls.stackgen.localizing.localizer import Localizer
 
 # packages that a set's images depend on, besides those of every folder
 VERSIONED = ("diffusers", "opencv-python-headless", "torch", "transformers")

@@ -11,7 +11,7 @@ from stackwalls.model import Cluster, Failure
 from stackwalls.stackgen.diffusion import FrameMaker
 from stackwalls.stackgen.generation.attempts import Attempts, Row, is_done, with_rejected
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec, WorkItem
-from stackwalls.stackgen.localising.localizer import Localizer
+from stackwalls.stackgen.localizing.localizer import Localizer
 
 Group: TypeAlias = Sequence[tuple[WorkItem, ItemRecord]]
 """Images that one worker makes side by side, with what is known of each; `batch_size` of them at most."""

@@ -17,7 +17,7 @@ FIVE = ["GradCAM", "GradCAM++", "XGradCAM", "EigenCAM", "HiResCAM"]
 
 
 def test_twins_on_masked_vgg() -> None:
-    """HiResCAM's seen part is the same to the last bit before normalisation; GradCAM++'s is not."""
+    """HiResCAM's seen part is the same to the last bit before normalization; GradCAM++'s is not."""
     findings = beyond_mu(sparse_vgg(), InMemoryDataset([0, 1, 2, 3, 4]), FIVE, batch_size=2, progress=False)
     frame = findings.per_image.set_index(["method", "image_id"])
     assert frame["same_logits"].all()

@@ -176,7 +176,7 @@ def test_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "HiResCAM" in json.dumps(found)
     table = (tmp_path / "findings/findings.csv").read_text()
     lines = {line["method"]: line for line in csv.DictReader(table.splitlines())}
-    assert {"HiResCAM", "uniform", "centre", "edges", "RandomCAM"} <= set(lines)
+    assert {"HiResCAM", "uniform", "center", "edges", "RandomCAM"} <= set(lines)
     before = (tmp_path / "findings/findings.json").read_bytes()
     assert main([*call, "--out", str(tmp_path / "findings")]) == 2
     assert "already contains findings" in capsys.readouterr().err
@@ -224,8 +224,8 @@ def test_a_map_that_is_signed_later_is_a_row() -> None:
 def test_references_are_methods_wherever_methods_are_named() -> None:
     methods, limits = parse_methods(["GradCAM", "references=5"])
     named = named_methods(methods)
-    assert list(named) == ["GradCAM", "uniform", "centre", "edges", "RandomCAM"]
-    assert limits == {"uniform": 5, "centre": 5, "edges": 5, "RandomCAM": 5}
+    assert list(named) == ["GradCAM", "uniform", "center", "edges", "RandomCAM"]
+    assert limits == {"uniform": 5, "center": 5, "edges": 5, "RandomCAM": 5}
     found = evaluate(walled_cnn(), InMemoryDataset([0, 1]), named, progress=False)
     assert [row.mu.mean for row in found.summary.rows if row.method == "uniform"] == [pytest.approx(found.wall.chance)]
 

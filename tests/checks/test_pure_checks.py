@@ -37,7 +37,7 @@ def test_reference_maps_have_the_mu_that_they_must_have(wall: Wall) -> None:
     # closed form: the Gaussian's other axis cancels, and its squares have half its variance
     squares = [math.exp(-(((i + 0.5) / 224 - 0.5) ** 2) / 0.25**2) for i in range(224)]
     expected = math.sqrt(sum(squares[wall.band.start : wall.band.stop]) / sum(squares))
-    assert mu(reference("centre", images), wall) == pytest.approx([expected] * 2, abs=1e-6)
+    assert mu(reference("center", images), wall) == pytest.approx([expected] * 2, abs=1e-6)
 
 
 def test_edges_are_sobels() -> None:

@@ -37,8 +37,8 @@ from stackwalls.evaluate.adapters import Configured
 from stackwalls.model import MaskedVGG16, Wall
 
 def my_method(model, inputs, targets):
-    import own_neighbour  # at call time
-    return own_neighbour.ones(inputs)
+    import own_neighbor  # at call time
+    return own_neighbor.ones(inputs)
 
 class Attribution:
     def __init__(self, model):
@@ -98,7 +98,7 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (tmp_path / "own_package").mkdir()
     (tmp_path / "own_package/__init__.py").touch()
     (tmp_path / "own_package/explain.py").write_text(MODULE)
-    (tmp_path / "own_neighbour.py").write_text("def ones(x):\n    return x.new_ones(len(x), 224, 224)\n")
+    (tmp_path / "own_neighbor.py").write_text("def ones(x):\n    return x.new_ones(len(x), 224, 224)\n")
     (tmp_path / "own_broken.py").write_text("1 / 0\n")
     (tmp_path / "own_needy.py").write_text("import a_package_that_is_not_there\n")
     monkeypatch.chdir(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from stackwalls.evaluate import MuMetric, mu, summarise
+from stackwalls.evaluate import MuMetric, mu, summarize
 from stackwalls.model import InputError, Wall
 
 WALL = Wall.of_band("rows", 3, 4, image_size=4)
@@ -57,7 +57,7 @@ def test_a_refused_batch_adds_nothing() -> None:
 
 
 def test_summary_of_a_list() -> None:
-    found = summarise([0.1, math.nan, 0.3])
+    found = summarize([0.1, math.nan, 0.3])
     assert (found.n, found.nan) == (2, 1)
     assert found.mean == pytest.approx(0.2)
     assert found.std == pytest.approx(math.sqrt(0.02))

@@ -61,24 +61,24 @@ def test_a_network_with_one_class() -> None:
     assert (rows["prediction"] == 0).all()
     grad_cam = rows.query("method == 'GradCAM'")["correct"]
     assert (grad_cam.iloc[0], grad_cam.isna().tolist()) == (True, [False, True, True])
-    labelled = run(model, InMemoryDataset([0, 1]), ["GradCAM"], target="label")
-    assert labelled.per_image["target"].tolist() == [0, 0]
+    labeled = run(model, InMemoryDataset([0, 1]), ["GradCAM"], target="label")
+    assert labeled.per_image["target"].tolist() == [0, 0]
     said = "1 of 2 classes of noise is not among the network's ('goldfish'); for their images the predicted class is "
-    assert f"{said}explained and top-1 is not counted." in labelled.report_text()
+    assert f"{said}explained and top-1 is not counted." in labeled.report_text()
 
 
-def test_a_grey_picture_is_its_three_equal_channels(tmp_path: Path) -> None:
-    grey = InMemoryDataset([0]).images[0, :, :, 0]
+def test_a_gray_picture_is_its_three_equal_channels(tmp_path: Path) -> None:
+    gray = InMemoryDataset([0]).images[0, :, :, 0]
     (tmp_path / "n01440764").mkdir()
-    Image.fromarray(grey).save(tmp_path / "n01440764" / "grey.png")
+    Image.fromarray(gray).save(tmp_path / "n01440764" / "gray.png")
     same = InMemoryDataset([0])
-    same.images = np.repeat(grey[None, :, :, None], 3, axis=3)
+    same.images = np.repeat(gray[None, :, :, None], 3, axis=3)
     found, expected = (run(sparse_vgg(), data).per_image for data in (open_dataset(tmp_path), same))
     assert found["mu"].tolist() == expected["mu"].tolist()
     assert found["error"].isna().all()
 
 
-def test_a_flat_grey_picture_is_as_with_grad_cam() -> None:
+def test_a_flat_gray_picture_is_as_with_grad_cam() -> None:
     """Its map is zero everywhere: no mu, and no AblationCAM, which divides by a score of 0."""
     data = InMemoryDataset([0, 1])
     data.images[0] = 128

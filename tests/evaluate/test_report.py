@@ -235,7 +235,7 @@ def rows_with_red(pixels: np.ndarray) -> np.ndarray:
 
 
 def test_the_wall_is_drawn_at_its_true_row() -> None:
-    """On a grey picture all that is red is the wall: it begins at row 170 of 224 and ends at the bottom."""
+    """On a gray picture all that is red is the wall: it begins at row 170 of 224 and ends at the bottom."""
     data = InMemoryDataset([0])
     data.images[:] = 128
     results = evaluate(sparse_vgg(), data, ["HiResCAM"], progress=False)
@@ -251,7 +251,7 @@ def test_the_wall_is_drawn_at_its_true_row() -> None:
     assert (red[-1] + 1 - top) / height * 224 == pytest.approx(224, abs=1.5)
 
 
-def test_an_overlay_mixes_grey_and_colour() -> None:
+def test_an_overlay_mixes_gray_and_color() -> None:
     image = np.zeros((2, 2, 3), dtype=np.uint8)
     image[0] = 255
     found = overlay(image, np.array([[0.0, 1.0], [0.0, 1.0]]))

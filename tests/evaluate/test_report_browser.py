@@ -289,15 +289,15 @@ def test_it_fits_the_screen_and_can_be_read(browser: Any, report: Path, scheme: 
     page.close()
 
 
-def numbers(colour: str) -> list[int]:
-    return [int(part) for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+def numbers(color: str) -> list[int]:
+    return [int(part) for part in color[color.index("(") + 1 : -1].split(",")[:3]]
 
 
 def contrast(one: str, other: str) -> float:
     """The ratio of luminances as WCAG 2.1 defines it; 4.5 is asked of text, 7 of good text."""
 
-    def luminance(colour: str) -> float:
-        shares = [value / 255 for value in numbers(colour)]
+    def luminance(color: str) -> float:
+        shares = [value / 255 for value in numbers(color)]
         linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 

@@ -178,7 +178,7 @@ def test_a_method_missing_on_one_dataset_is_a_dash() -> None:
     assert table.markdown()
 
 
-def test_unlabelled_images_have_no_accuracy() -> None:
+def test_unlabeled_images_have_no_accuracy() -> None:
     frame = rows({("mix", "GradCAM"): [0.1, 0.2]})
     frame["correct"] = pd.array([None, None], dtype="boolean")
     assert str(Table.of(frame, CHANCE).accuracy["mix"]) == "no labels"

@@ -80,7 +80,7 @@ def make_quick(root: Path) -> None:
     mix(MixSpec("drawn", classes=("goldfish",)), root / "reviewed")
     row = RowReader(root / "reviewed")[0]
     with DecisionLog.open(root / "reviewed") as log:
-        log.record(Decision(row["image_id"], image_sha256(row["image"]["bytes"]), "turned down", "why"))
+        log.record(Decision(row["image_id"], image_sha256(row["image"]["bytes"]), "rejected", "why"))
 
 
 def begun(root: Path) -> None:

@@ -149,7 +149,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "no id": ({"image_id": ""}, "image_id"),
     "another type": ({"image_id": 3}, "image_id"),
     "no hash": ({"picture_sha256": "A" * 64}, "SHA-256"),
-    "unknown verdict": ({"verdict": "maybe"}, "keep, turned down, undecided"),
+    "unknown verdict": ({"verdict": "maybe"}, "keep, rejected, undecided"),
     "long comment": ({"comment": "x" * 1001}, "at most 1000"),
     "half a character": ({"comment": "\ud800"}, "whole characters"),
     "a token": ({"comment": "mine is hf_" + "a" * 30}, "access token"),

@@ -115,7 +115,7 @@ def test_several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert table["image_id"][:] == [f"row{n:04d}" for n in range(230)]
 
 
-def test_a_finished_folder_is_recognised_and_left_alone(tmp_path: Path) -> None:
+def test_a_finished_folder_is_recognized_and_left_alone(tmp_path: Path) -> None:
     manifest = write_folder(tmp_path / "a")
     before = contents(tmp_path / "a")
     with open_writer(tmp_path / "a") as writer:

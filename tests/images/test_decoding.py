@@ -45,12 +45,12 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "JPEG": lambda: saved(Image.fromarray(noise()), "JPEG"),
     "progressive JPEG": lambda: saved(Image.fromarray(noise()), "JPEG", progressive=True),
     "CMYK JPEG": lambda: saved(Image.fromarray(noise(channels=4), "CMYK"), "JPEG"),
-    "greyscale JPEG": lambda: saved(Image.fromarray(noise(channels=1)), "JPEG"),
-    "greyscale PNG": lambda: saved(Image.fromarray(noise(channels=1)), "PNG"),
+    "grayscale JPEG": lambda: saved(Image.fromarray(noise(channels=1)), "JPEG"),
+    "grayscale PNG": lambda: saved(Image.fromarray(noise(channels=1)), "PNG"),
     "1-bit PNG": lambda: saved(Image.fromarray(noise(channels=1)).convert("1"), "PNG"),
     "palette PNG": lambda: saved(palette(), "PNG"),
-    "palette PNG with one transparent colour": lambda: saved(palette(), "PNG", transparency=3),
-    "palette PNG with transparent colours": lambda: saved(palette(), "PNG", transparency=bytes(range(64))),
+    "palette PNG with one transparent color": lambda: saved(palette(), "PNG", transparency=3),
+    "palette PNG with transparent colors": lambda: saved(palette(), "PNG", transparency=bytes(range(64))),
     "RGBA PNG": lambda: saved(transparent("RGBA"), "PNG"),
     "LA PNG": lambda: saved(transparent("LA"), "PNG"),
     "RGBA WebP": lambda: saved(transparent("RGBA"), "WEBP", lossless=True, exact=True),
@@ -61,7 +61,7 @@ GOOD: dict[str, Callable[[], bytes]] = {
     "smallest": lambda: saved(Image.fromarray(noise(32, 32)), "PNG"),
     "longest": lambda: saved(Image.fromarray(noise(3200, 32)), "PNG"),
     "tallest": lambda: saved(Image.fromarray(noise(32, 3200)), "PNG"),
-    "16-bit colour PNG": lambda: png_16_bit(noise().astype(np.uint16) * 257),
+    "16-bit color PNG": lambda: png_16_bit(noise().astype(np.uint16) * 257),
 }
 
 
@@ -108,11 +108,11 @@ def test_of_an_animation_the_first_frame_counts(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
-def test_16_bit_greyscale_is_scaled_not_clipped(format: str) -> None:
-    grey = noise(channels=1)
-    deep = grey.astype(np.uint16) * 256 + 77
+def test_16_bit_grayscale_is_scaled_not_clipped(format: str) -> None:
+    gray = noise(channels=1)
+    deep = gray.astype(np.uint16) * 256 + 77
     data = png_16_bit(deep) if format == "PNG" else saved(Image.fromarray(deep), "TIFF")
-    np.testing.assert_array_equal(decode_and_crop(data), as_torchvision(saved(Image.fromarray(grey), "PNG")))
+    np.testing.assert_array_equal(decode_and_crop(data), as_torchvision(saved(Image.fromarray(gray), "PNG")))
 
 
 def with_size(width: int, height: int) -> bytes:

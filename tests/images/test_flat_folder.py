@@ -82,8 +82,8 @@ def test_two_images_of_one_stem_are_told_apart(flat: Path) -> None:
     assert index == {0: NAMES[1:]}
 
 
-def test_unlabelled_pictures_are_left_out_with_a_warning(flat: Path) -> None:
-    with pytest.warns(UserWarning, match=r"Left out 3 images \(.*\): not labelled by labels.txt"):
+def test_unlabeled_pictures_are_left_out_with_a_warning(flat: Path) -> None:
+    with pytest.warns(UserWarning, match=r"Left out 3 images \(.*\): not labeled by labels.txt"):
         assert open_images(str(flat), labels=labels(flat, f"{NAMES[0]},tench")).index() == {0: [NAMES[0]]}
 
 
@@ -99,7 +99,7 @@ BAD = {
     ),
     "an ILSVRC id": (f"{NAMES[0]},1000", "line 1: Unknown class '1000'"),
     "no label": (f"{NAMES[0]},n01443537\n{NAMES[1]},", "line 2: no label beside"),
-    "two labels": (f"{NAMES[0]},tench\n{NAMES[0]},goldfish", "line 2: .* was labelled as another class"),
+    "two labels": (f"{NAMES[0]},tench\n{NAMES[0]},goldfish", "line 2: .* was labeled as another class"),
     "other pictures": ("a.JPEG,tench\nb.JPEG,goldfish", "names none of the images, but for example 'a.JPEG'"),
     "three columns, one known": (
         "file,shows,by\na.JPEG,tench,me\n",

@@ -27,7 +27,7 @@ from stackwalls.model import (
     imagenet_classes,
     parse_label_space,
 )
-from stackwalls.model.images import LabelledImages, open_images
+from stackwalls.model.images import LabeledImages, open_images
 from stackwalls.model.images.label_reader import LabelReader
 from stackwalls.model.images.tables import TableStream
 
@@ -179,7 +179,7 @@ SOURCES: dict[str, Callable[[Path, Sequence[str]], Any]] = {
 }
 
 
-def read(what: Any, choice: LabelChoice = None) -> tuple[LabelledImages, list[str]]:
+def read(what: Any, choice: LabelChoice = None) -> tuple[LabeledImages, list[str]]:
     """The source, and what it warns of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -270,7 +270,7 @@ def test_labels_that_cannot_be_used(values: list[Any], names: Any, said: str) ->
 
 @given(st.lists(st.one_of(st.none(), st.sampled_from(["c", "b", "a", "-1"])), max_size=20), st.integers(1, 5))
 def test_parts_against_a_slow_rewrite(values: list[str | None], size: int) -> None:
-    reader = LabelReader("x", unlabelled=True)
+    reader = LabelReader("x", unlabeled=True)
     for start in range(0, len(values), size):
         reader.add(values[start : start + size])
     there = sorted({value for value in values if value not in (None, "-1")})

@@ -179,7 +179,7 @@ def test_names_that_are_no_text(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "a.parquet").rename(odd / os.fsdecode(b"tables/\xff.parquet"))
     odd_shard(tmp_path / "b.tar", 39)
     for source, names in (
-        (open_images(odd / "tench", unlabelled=True), 2),
+        (open_images(odd / "tench", unlabeled=True), 2),
         (open_images(odd / "tables"), 1),
         (open_images(tmp_path / "b.tar"), 5),
     ):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stackwalls.model import InputError
-from stackwalls.model.images import BrokenImageError, LabelledImages, decode_and_crop, open_images
+from stackwalls.model.images import BrokenImageError, LabeledImages, decode_and_crop, open_images
 from stackwalls.stackgen.cli import main
 
 PATIENCE = 60
@@ -47,7 +47,7 @@ def run(command: str, *arguments: object) -> tuple[int, str]:
     return status, said.getvalue()
 
 
-def reasons(images: LabelledImages) -> dict[str, str]:
+def reasons(images: LabeledImages) -> dict[str, str]:
     """Why each image that cannot be used cannot."""
     found = {}
     for image_id in images.ids:
@@ -81,7 +81,7 @@ def check_tree(place: Path, seed: int) -> tuple[int, int, int]:
         statuses.append(status)
         wrong: dict[str, str] = {}
         with suppress(InputError):  # of which there are none
-            wrong = reasons(open_images(str(source), unlabelled=command == "evaluate"))
+            wrong = reasons(open_images(str(source), unlabeled=command == "evaluate"))
         if command == "mix" and status == 0:
             rejected = pq.read_table(place / "mix/rejected.parquet").to_pylist()
             rejected = [row for row in rejected if "byte for byte" not in row["reason"] and " (" not in row["item"]]

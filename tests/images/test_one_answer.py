@@ -100,7 +100,7 @@ def flipped(data: bytes) -> bytes:
     return bytes(damaged)
 
 
-grey = np.asarray(photo(3, "L"))
+gray = np.asarray(photo(3, "L"))
 animation = {"save_all": True, "append_images": [photo(8)]}
 FILES: dict[str, tuple[int, bytes, np.ndarray | str]] = {
     # id: the class, the file, what is expected: pixels before the crop, or the beginning of a reason
@@ -111,10 +111,10 @@ FILES: dict[str, tuple[int, bytes, np.ndarray | str]] = {
         decode(encoded(photo(1), "JPEG", progressive=True)),
     ),
     "n01440764/deep/plain.Png": (0, encoded(photo(2), "PNG"), np.asarray(photo(2))),
-    "n01440764/grey16.png": (
+    "n01440764/gray16.png": (
         0,
-        encoded(Image.fromarray(grey.astype(np.uint16) * 257), "PNG"),
-        np.stack([grey] * 3, axis=2),
+        encoded(Image.fromarray(gray.astype(np.uint16) * 257), "PNG"),
+        np.stack([gray] * 3, axis=2),
     ),
     "goldfish/cmyk.jpg": (
         1,

@@ -143,7 +143,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_files_without_labelled_pictures_are_refused(tmp_path: Path, kind: str) -> None:
+def test_files_without_labeled_pictures_are_refused(tmp_path: Path, kind: str) -> None:
     columns, message = BAD[kind]
     with pytest.raises(InputError, match=message):
         open_images(str(write(tmp_path / "a.parquet", columns))).index()

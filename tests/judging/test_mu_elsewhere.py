@@ -39,7 +39,7 @@ def quantus_scores(metrics: dict[str, Any], maps: np.ndarray, wall: Wall) -> dic
 
 
 @pytest.mark.parametrize("wall", WALLS, ids=str)
-def test_quantus_evaluate_gives_our_mu_and_its_localisation_metrics_our_others(wall: Wall) -> None:
+def test_quantus_evaluate_gives_our_mu_and_its_localization_metrics_our_others(wall: Wall) -> None:
     maps = some_maps()
     maps[1] *= ~wall.mask()  # correct
     maps[2, wall.mask()] = 0.5 * maps[2].max()

@@ -68,18 +68,6 @@ def test_authors_layout_gives_the_same_logits(authors: tuple[nn.Sequential, Path
         torch.testing.assert_close(load_model("baseline-vgg16", baseline)(images), network(images), rtol=0, atol=1e-5)
 
 
-def test_a_masked_checkpoint_with_a_hidden_weight_is_refused(
-    authors: tuple[nn.Sequential, Path, Path], tmp_path: Path
-) -> None:
-    state = torch.load(authors[1], weights_only=True)
-    state["31.0.weight"].view(4096, 256, 14, 14)[7, 3, 11, 2] = -0.25
-    torch.save(state, tmp_path / "leaky.pt")
-    with pytest.raises(InputError, match=r"0\.25, on row 11"):
-        load_authors_checkpoint(tmp_path / "leaky.pt")
-    with pytest.raises(InputError, match="baseline"):
-        load_model("masked-vgg16", authors[2])
-
-
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save({"fc.weight": torch.zeros(2, 2)}, tmp_path / "other.pt")
     with pytest.raises(InputError, match=r"another network.*missing.*unknown"):
@@ -96,6 +84,17 @@ def plain() -> dict[str, torch.Tensor]:
         full = MaskedVGG16(visible_rows=14)
     names = {key: key.removeprefix("convolutions.").replace("classifier.", "31.") for key in full.state_dict()}
     return {names[key]: torch.zeros(1).expand(tensor.shape) for key, tensor in full.state_dict().items()}
+
+
+def test_a_masked_checkpoint_with_a_hidden_weight_is_refused(plain: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    leaky = torch.zeros(plain["31.0.weight"].shape)
+    leaky.view(4096, 256, 14, 14)[7, 3, 11, 2] = -0.25
+    torch.save(plain | {"31.0.weight": leaky}, tmp_path / "leaky.pt")
+    with pytest.raises(InputError, match=r"0\.25, on row 11"):
+        load_authors_checkpoint(tmp_path / "leaky.pt")
+    torch.save(plain | {"31.0.weight": torch.ones(1).expand(leaky.shape)}, tmp_path / "baseline.pt")
+    with pytest.raises(InputError, match="baseline"):
+        load_model("masked-vgg16", tmp_path / "baseline.pt")
 
 
 def torchvisions(key: str) -> str:

@@ -68,7 +68,7 @@ def test_every_option_of_the_table_is_read_by_its_archetype(archetype: str) -> N
     for index, look in looks().items():
         if look.archetype == archetype:
             options = Recorded(look.options)
-            ARCHETYPES[archetype](Figure(), Look(archetype, look.colours, look.pattern, options), Pose.still())
+            ARCHETYPES[archetype](Figure(), Look(archetype, look.colors, look.pattern, options), Pose.still())
             if set(options) - options.read:
                 unread[index] = sorted(set(options) - options.read)
     assert unread == {}
@@ -222,8 +222,8 @@ def test_no_two_species_look_alike() -> None:
     assert distance.min() > margin, [INDICES[k] for k in closest]
 
 
-def test_species_have_their_colours() -> None:
-    """Mean colours of the still drawings, where a field guide leaves no doubt."""
+def test_species_have_their_colors() -> None:
+    """Mean colors of the still drawings, where a field guide leaves no doubt."""
 
     def mean(name: str) -> tuple[float, float, float]:
         image = portrait(index_of(name), 128).astype(float)
@@ -255,13 +255,13 @@ def test_a_dalmatian_has_spots_and_a_zebra_has_bands() -> None:
 
 
 def test_a_polygon_is_painted_with_the_mean_of_two_by_two() -> None:
-    """A rectangle's inner pixels are its colour with full alpha; alpha falls to 0 outside the rim."""
+    """A rectangle's inner pixels are its color with full alpha; alpha falls to 0 outside the rim."""
     figure = Figure()
     figure.polygon(Slot.BASE, ((0, 0), (40, 0), (40, 20), (0, 20)))
-    colours = np.zeros((len(Slot), 4), dtype=np.uint8)
-    colours[Slot.BASE] = (10, 200, 30, 255)
-    colours[Slot.EDGE] = (1, 2, 3, 255)
-    sprite = paint(place(figure), colours, 1.0)
+    colors = np.zeros((len(Slot), 4), dtype=np.uint8)
+    colors[Slot.BASE] = (10, 200, 30, 255)
+    colors[Slot.EDGE] = (1, 2, 3, 255)
+    sprite = paint(place(figure), colors, 1.0)
     assert sprite[len(sprite) // 2, sprite.shape[1] // 2].tolist() == [10, 200, 30, 255]
     assert sprite.shape[1] - 40 in (2, 3)
     assert sprite.shape[0] - 20 in (2, 3)
@@ -272,10 +272,10 @@ def test_a_pattern_stays_on_its_slot() -> None:
     figure.polygon(Slot.BASE, ((0, 0), (20, 0), (20, 40), (0, 40)))
     figure.polygon(Slot.HEAD, ((20, 0), (40, 0), (40, 40), (20, 40)))
     figure.polygon(Slot.BLACK, ((-30, 15), (70, 15), (70, 25), (-30, 25)), over=(Slot.BASE,))
-    colours = np.zeros((len(Slot), 4), dtype=np.uint8)
-    colours[1:, 3] = 255
-    colours[Slot.HEAD, 0] = colours[Slot.BASE, 1] = 200
-    sprite = paint(place(figure), colours, 1.0)
+    colors = np.zeros((len(Slot), 4), dtype=np.uint8)
+    colors[1:, 3] = 255
+    colors[Slot.HEAD, 0] = colors[Slot.BASE, 1] = 200
+    sprite = paint(place(figure), colors, 1.0)
     assert place(figure).size == (40, 40)
     middle = sprite[len(sprite) // 2]
     assert middle[10].tolist() == [0, 0, 0, 255]

@@ -61,7 +61,7 @@ def test_arguments_out_of_range_are_refused(arguments: dict[str, int]) -> None:
         MaskedVGG16(**arguments)
 
 
-def test_normalisation_is_imagenets(narrow_vgg: MaskedVGG16) -> None:
+def test_normalization_is_imagenets(narrow_vgg: MaskedVGG16) -> None:
     grey = torch.full((1, 2, 2, 3), 124, dtype=torch.uint8)
     assert to_input(grey, narrow_vgg.mean, narrow_vgg.std)[0, 0].abs().max() < 0.02
 

@@ -27,7 +27,7 @@ def test_an_image_of_the_right_size_is_resized_like_any_other() -> None:
     assert np.array_equal(Transform(resize=224)(image), np.asarray(image))
 
 
-def test_to_input_equals_torchvisions_normalisation() -> None:
+def test_to_input_equals_torchvisions_normalization() -> None:
     images = np.stack([np.asarray(picture(32, 32, seed=seed)) for seed in range(3)])
     normalise = transforms.Compose([transforms.ToTensor(), transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD)])
     expected = torch.stack([normalise(image) for image in images])

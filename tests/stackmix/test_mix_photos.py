@@ -1,4 +1,4 @@
-"""STACK-MIX from real labelled photos, where a folder of them is at hand."""
+"""STACK-MIX from real labeled photos, where a folder of them is at hand."""
 
 import hashlib
 import io

@@ -20,7 +20,7 @@ from torchvision.transforms import CenterCrop, Compose, Resize
 
 from stackwalls.hub_cards import FolderWriter, verify
 from stackwalls.model import InputError, RunError, Wall, imagenet_classes
-from stackwalls.model.images import LabelledImages
+from stackwalls.model.images import LabeledImages
 from stackwalls.stackmix import MixSpec, class_rows, mix
 
 FolderMaker = Callable[[Mapping[str, int]], Path]
@@ -264,10 +264,8 @@ def test_a_run_that_is_stopped_resumes_to_the_same_bytes(
             mix(spec, tmp_path / "out", workers=1)
     assert not (tmp_path / "out/manifest.json").exists()
     read = []
-    original = LabelledImages.read
-    monkeypatch.setattr(
-        LabelledImages, "read", lambda self, image_id: read.append(image_id) or original(self, image_id)
-    )
+    original = LabeledImages.read
+    monkeypatch.setattr(LabeledImages, "read", lambda self, image_id: read.append(image_id) or original(self, image_id))
     mix(spec, tmp_path / "out", workers=3)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     done = {synset for synset, *_ in written}

@@ -1,4 +1,4 @@
-"""What a person turned down is replaced, and nothing else changes."""
+"""What a person rejected is replaced, and nothing else changes."""
 
 import hashlib
 import itertools
@@ -97,7 +97,7 @@ def test_against_a_slow_rewrite(image_folder: FolderMaker, tmp_path: Path) -> No
         assert {name: [pair(after[f"{name}_{place:04d}"]) for place in range(3)] for name in NAMES[:6]} == standing
         listed = rejected_of(out)
         assert sorted(item for item, _ in listed) == sorted(item for _, item in turned)
-        assert {reason for _, reason in listed} == {f"turned down in review: round {n}" for n in range(number + 1)}
+        assert {reason for _, reason in listed} == {f"rejected in review: round {n}" for n in range(number + 1)}
         assert redone.manifest.counts == {"requested": 18 + len(turned), "kept": 18, "rejected": len(turned)}
         assert verify(out) == []
         assert [entry["image_id"] for entry in redone.manifest.spec["redone"]] == [name for name, _ in turned]
@@ -142,8 +142,8 @@ def test_a_class_without_another_pair_loses_the_row(image_folder: FolderMaker, t
     assert list(rows_of(out)) == [name for name in rows_of(out) if name != gone]
     reasons = [reason for item, reason in rejected_of(out) if item.startswith(gone)]
     assert reasons == [
-        "turned down in review: blurred",
-        "turned down in review: still blurred; its class has no other pair left, so the row is gone",
+        "rejected in review: blurred",
+        "rejected in review: still blurred; its class has no other pair left, so the row is gone",
     ]
     assert redone.manifest.counts["requested"] == redone.manifest.counts["kept"] + len(rejected_of(out))
     assert verify(out) == []

@@ -1,4 +1,4 @@
-"""Small labelled pictures for the tests of training."""
+"""Small labeled pictures for the tests of training."""
 
 from pathlib import Path
 

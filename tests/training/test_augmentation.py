@@ -76,8 +76,8 @@ def test_a_crop_of_a_range_around_the_picture_reaches_beyond_it_only_where_it_is
     assert abs(crop.shift) <= 0.15
 
 
-def test_softening_and_colours_come_after_the_crop_and_change_no_other_draw() -> None:
-    plain, changed = Recipe(), Recipe(softening=(0.5, 0.5), colour=0.2)
+def test_softening_and_colors_come_after_the_crop_and_change_no_other_draw() -> None:
+    plain, changed = Recipe(), Recipe(softening=(0.5, 0.5), color=0.2)
     for turn in range(50):
         crops = [random_crop(90, 120, recipe, (turn,)) for recipe in (plain, changed)]
         before, after = ((crop.top, crop.left, crop.height, crop.width, crop.flip) for crop in crops)
@@ -96,7 +96,7 @@ def test_softening_shrinks_and_enlarges() -> None:
     assert torch.equal(apply_crop(broad, Crop(0, 0, 64, 64, False, 0.5), 64)[:, :, 40:60], broad[:, :, 40:60])
 
 
-def test_colours_are_factors_and_a_shift_within_the_range() -> None:
+def test_colors_are_factors_and_a_shift_within_the_range() -> None:
     picture = torch.full((3, 4, 4), 100, dtype=torch.uint8)
     changed = apply_crop(picture, Crop(0, 0, 4, 4, False, gains=(1.1, 1.0, 0.9), shift=0.1), 4)
     assert changed[:, 0, 0].tolist() == [123, 113, 103]  # 100 × gain + 12.8

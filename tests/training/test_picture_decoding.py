@@ -82,5 +82,5 @@ def test_photographs(real_images: Path) -> None:
         data = path.read_bytes()
         with Image.open(io.BytesIO(data)) as image:
             expected = np.asarray(image.convert("RGB")).astype(int)
-        # two JPEG libraries: their colours differ by rounding
+        # two JPEG libraries: their colors differ by rounding
         assert np.abs(decode_tensor(data).permute(1, 2, 0).numpy().astype(int) - expected).mean() < 1

@@ -17,7 +17,7 @@ def test_the_papers_recipe() -> None:
     assert (paper.optimizer, paper.learning_rate, paper.momentum, paper.weight_decay) == ("sgd", 0.03, 0.9, 1e-4)
     assert (paper.epochs, paper.batch_size, paper.crop_area, paper.crop_ratio) == (90, 256, (0.1, 1.0), (0.8, 1.25))
     # the authors' script differs from torchvision's habits in two things, which have a recipe of their own
-    assert find_recipe("authors") == paper.with_values(initialisation="authors", validation_resize=224)
+    assert find_recipe("authors") == paper.with_values(initialization="authors", validation_resize=224)
     rates = [learning_rate(paper, epoch * 5004, 5004) for epoch in (0, 29, 30, 59, 60, 89)]
     assert rates == pytest.approx([0.03, 0.03, 0.003, 0.003, 0.0003, 0.0003])
 
@@ -45,7 +45,7 @@ def test_one_cycle_rises_and_falls_as_torchs_schedulers_do() -> None:
         ({"crop_area": (0.5, 4.1)}, "`crop_area` to be two rising numbers, 0 to 4"),
         ({"crop_ratio": (0.0, 1.0)}, "`crop_ratio`"),
         ({"softening": (0.5, 1.1)}, "`softening` to be two rising numbers, 0 to 1"),
-        ({"colour": 1.0}, "`colour` to be 0 to 0.9"),
+        ({"color": 1.0}, "`color` to be 0 to 0.9"),
         ({"batch_size": 0}, "`batch_size` to be 1"),
         ({"learning_rat": 1}, "Did you mean 'learning_rate'"),
     ],
@@ -58,7 +58,7 @@ def test_what_is_no_recipe_is_refused(values: dict[str, object], message: str) -
 
 
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=list(RECIPES))
-def test_optimisers_are_fused_where_the_device_has_it(recipe: Recipe) -> None:
+def test_optimizers_are_fused_where_the_device_has_it(recipe: Recipe) -> None:
     optimizer = build_optimizer(recipe, [nn.Parameter(torch.zeros(3))])
     assert optimizer.defaults["fused"]
     assert optimizer.defaults["weight_decay"] == recipe.weight_decay

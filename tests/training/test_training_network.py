@@ -44,7 +44,7 @@ def test_logits_and_gradients_are_the_plain_networks(model: MaskedVGG16, images:
         assert float((found.grad - wanted.grad).abs().max()) <= 1e-10 * scale, name
 
 
-def test_the_normalisation_is_the_one_of_the_evaluation(model: MaskedVGG16, images: torch.Tensor) -> None:
+def test_the_normalization_is_the_one_of_the_evaluation(model: MaskedVGG16, images: torch.Tensor) -> None:
     network = TrainingNetwork(model, dropout=0.0)
     expected = to_input(images.permute(0, 2, 3, 1))[:, :, : network.rows]
     torch.testing.assert_close(network.normalized(images), expected, rtol=1e-5, atol=1e-6)

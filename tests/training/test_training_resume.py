@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from stackwalls.model import InputError
-from stackwalls.model.images import LabelledImages
+from stackwalls.model.images import LabeledImages
 from stackwalls.model.training import History, Recipe, Running, Stopped, TrainingData, TrainingSpec, open_data, train
 from stackwalls.model.training.checkpoint import Checkpoint, SaveTimes, random_states, set_random_states
 
@@ -24,7 +24,7 @@ RUNNING = Running(device="cpu", log_steps=2)
 def interrupted(data: TrainingData, reads: int, signal_number: int = signal.SIGINT) -> TrainingData:
     """The data; this process is sent a signal when a training image is read for that many times."""
     images = copy.copy(data.train)
-    assert isinstance(images, LabelledImages)
+    assert isinstance(images, LabeledImages)
     left, whole = itertools.count(reads - 1, -1), images.read
 
     def read(image: str | int, epoch: int = 0) -> bytes:

@@ -1,6 +1,6 @@
 """The drawn world: small seeded pictures of the ImageNet animals, with exact boxes and masks. PIL and NumPy only.
 
-- the table: `species.tsv` (class → archetype, colours, coats, options), `looks` (reads it), `colours` (its words)
+- the table: `species.tsv` (class → archetype, colors, coats, options), `looks` (reads it), `colors` (its words)
 - the drawing: `figure` (polygons), `pose`, `patterns` (coats), `parts`, `beaks`, `trunk` (of anything on four legs)
 - the animals: `archetypes` (name → function); one module a family: `amphibians`, `arachnids`, `birds`, `cats`,
   `crustaceans`, `dogs`, `fishes`, `groundbirds`, `hoofed`, `insects`, `invertebrates`, `mammals`, `primates`,

@@ -25,8 +25,8 @@ def spider(figure: Figure, look: Look, pose: Pose) -> None:
     if look.number("hairy", 0):
         for x, y in arc(0, 24, long * plump + 3, long + 3, 0, 360, 25).tolist():
             triangle(figure, S.SHADE, (x * 0.94, 24 + (y - 24) * 0.94), (x * 1.16, 24 + (y - 24) * 1.14), 9)
-    figure.ellipse(look.slot("abdomencolour", S.BASE), 0, 24, long * plump, long)
-    coat(figure, look, pose, Region(0, 24, long * plump, long, (look.slot("abdomencolour", S.BASE),)))
+    figure.ellipse(look.slot("abdomencolor", S.BASE), 0, 24, long * plump, long)
+    coat(figure, look, pose, Region(0, 24, long * plump, long, (look.slot("abdomencolor", S.BASE),)))
     _mark(figure, look.word("mark", "none"), long, long * plump)
     figure.ellipse(look.slot("thorax", S.HEAD), 0, -26, 23, 22)
     if look.slot("thoraxstripe"):

@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-Colour = NDArray[np.float64]
+Color = NDArray[np.float64]
 
 
-def _colour(rng: np.random.Generator, low: tuple[int, int, int], high: tuple[int, int, int]) -> Colour:
+def _color(rng: np.random.Generator, low: tuple[int, int, int], high: tuple[int, int, int]) -> Color:
     return rng.uniform(low, high)
 
 
-def _ink(colour: Colour) -> tuple[int, int, int]:
-    red, green, blue = np.clip(colour, 0, 255).astype(int).tolist()
+def _ink(color: Color) -> tuple[int, int, int]:
+    red, green, blue = np.clip(color, 0, 255).astype(int).tolist()
     return red, green, blue
 
 
-def _gradient(top: Colour, bottom: Colour, width: int, height: int, across: float) -> Image.Image:
+def _gradient(top: Color, bottom: Color, width: int, height: int, across: float) -> Image.Image:
     """From `top` to `bottom`, and brighter on one side by `across` (in parts of 1, negative: the left)."""
     sides = np.array((1 - across / 2, 1 + across / 2))[:, None]
     corners = np.clip(np.stack([top * sides, bottom * sides]), 0, 255).astype(np.uint8)
@@ -26,13 +26,13 @@ def _gradient(top: Colour, bottom: Colour, width: int, height: int, across: floa
 
 
 def _sky(rng: np.random.Generator, width: int, height: int, across: float) -> Image.Image:
-    top = _colour(rng, (120, 170, 215), (190, 215, 250))
-    return _gradient(top, _colour(rng, (200, 215, 215), (245, 240, 245)), width, height, across)
+    top = _color(rng, (120, 170, 215), (190, 215, 250))
+    return _gradient(top, _color(rng, (200, 215, 215), (245, 240, 245)), width, height, across)
 
 
 def _studio(rng: np.random.Generator, width: int, height: int, across: float) -> Image.Image:
     """A plain wall, lighter above or below, and perhaps a table."""
-    top, bottom = _colour(rng, (150,) * 3, (245,) * 3), _colour(rng, (150,) * 3, (245,) * 3)
+    top, bottom = _color(rng, (150,) * 3, (245,) * 3), _color(rng, (150,) * 3, (245,) * 3)
     picture = _gradient(top, bottom, width, height, across)
     if rng.random() < 0.5:
         edge = int(height * rng.uniform(0.75, 0.95))
@@ -44,7 +44,7 @@ def _hills(rng: np.random.Generator, width: int, height: int, across: float) -> 
     """Sky and two rows of rounded hills."""
     picture = _sky(rng, width, height, across)
     draw = ImageDraw.Draw(picture)
-    green = _colour(rng, (130, 165, 100), (190, 205, 150))
+    green = _color(rng, (130, 165, 100), (190, 205, 150))
     for row in range(2):
         level = height * (0.55 + 0.2 * row + rng.uniform(-0.06, 0.06))
         for x in np.linspace(0, width, 3) + rng.uniform(-0.2, 0.2, 3) * width:
@@ -62,7 +62,7 @@ def _meadow(rng: np.random.Generator, width: int, height: int, across: float) ->
         ((205, 185, 145), (235, 215, 180)),
         ((225, 230, 235), (248, 248, 252)),
     )
-    ground = _colour(rng, *grounds[rng.integers(3)])
+    ground = _color(rng, *grounds[rng.integers(3)])
     edge = height * rng.uniform(0.45, 0.85)
     draw.rectangle((0, edge, width, height), fill=_ink(ground))
     length = height * rng.uniform(0.02, 0.07)
@@ -73,7 +73,7 @@ def _meadow(rng: np.random.Generator, width: int, height: int, across: float) ->
 
 def _water(rng: np.random.Generator, width: int, height: int, across: float) -> Image.Image:
     """Blue or green depth with flat waves."""
-    top = _colour(rng, (120, 185, 205), (180, 225, 240))
+    top = _color(rng, (120, 185, 205), (180, 225, 240))
     bottom = top * rng.uniform(0.7, 0.9)
     picture = _gradient(top, bottom, width, height, across)
     draw = ImageDraw.Draw(picture)
@@ -86,7 +86,7 @@ def _water(rng: np.random.Generator, width: int, height: int, across: float) -> 
 
 def _leaves(rng: np.random.Generator, width: int, height: int, across: float) -> Image.Image:
     """A hedge of round leaves, a little lighter or darker than what is behind them."""
-    tone = _colour(rng, (135, 175, 120), (190, 215, 160))
+    tone = _color(rng, (135, 175, 120), (190, 215, 160))
     picture = _gradient(tone * 1.08, tone * 0.92, width, height, across)
     draw = ImageDraw.Draw(picture)
     shades = rng.uniform(0.88, 1.1, 22).tolist()
@@ -107,10 +107,10 @@ _PLACES: tuple[Callable[[np.random.Generator, int, int, float], Image.Image], ..
 
 
 def background(rng: np.random.Generator, width: int, height: int, across: float = 0.0) -> NDArray[np.uint8]:
-    """A wall, hills, a meadow, water or a hedge, in light colours.
+    """A wall, hills, a meadow, water or a hedge, in light colors.
 
     Args:
-        rng: where kind, colours and details come from.
+        rng: where kind, colors and details come from.
         width: in pixels.
         height: in pixels.
         across: how much brighter the right side is than the left, in parts of 1.

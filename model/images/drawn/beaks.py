@@ -12,7 +12,7 @@ def beak(figure: Figure, kind: str, slot: int, x: float, y: float) -> None:
     Args:
         figure: what to add it to.
         kind: a key of `STROKES` or `SHAPES`.
-        slot: its colour.
+        slot: its color.
         x: of the root.
         y: of the root.
 
@@ -73,7 +73,7 @@ SHAPES: dict[str, tuple[tuple[Slot, tuple[tuple[float, float], ...]], ...]] = {
         (Slot.EXTRA, ((-6, 2), (70, 30), (44, 44), (8, 34), (-10, 14))),
     ),
 }
-"""Polygons (under five corners) and blobs of the other bills; `CLEAR` stands for the bill's own colour."""
+"""Polygons (under five corners) and blobs of the other bills; `CLEAR` stands for the bill's own color."""
 
 _DARK_TIPS: dict[str, tuple[float, float, float, float]] = {"toucan": (74, 14, 16, 16), "bent": (30, 24, 11, 14)}
-"""Centre and half axes of a black tip."""
+"""Center and half axes of a black tip."""

@@ -18,7 +18,7 @@ S = Slot
 def songbird(figure: Figure, look: Look, pose: Pose) -> None:
     """A perching bird from the side.
 
-    Options: `beak`, `beakcolour`, `lean` (degrees), `plump`, `tail` (length), `tailshape` (plain, fan, long, cocked),
+    Options: `beak`, `beakcolor`, `lean` (degrees), `plump`, `tail` (length), `tailshape` (plain, fan, long, cocked),
     `crest` (height), `wing`, `wingbar`, `breast`, `belly`, `cap`, `mask`, `cheek`, `throat`, `nape`, `head`, `legs`,
     `rump`, `brow` (slots).
     """
@@ -31,14 +31,14 @@ def songbird(figure: Figure, look: Look, pose: Pose) -> None:
     _underside(figure, look, plump)
     coat(figure, look, pose, Region(0, 0, 46, 31))
     hx, hy = 35 + 2 * pose.head, -32 + 4 * pose.head
-    beak(figure, look.word("beak", "cone"), look.slot("beakcolour", S.HORN), hx + 20, hy + 1)
+    beak(figure, look.word("beak", "cone"), look.slot("beakcolor", S.HORN), hx + 20, hy + 1)
     _head(figure, look, hx, hy)
     _folded_wing(figure, look, pose)
     bird_leg(figure, legs, (8, 26), (10 - swing, 66), 5)
 
 
 def _tail(figure: Figure, look: Look, pose: Pose) -> None:
-    length, slot = look.number("tail", 40), look.slot("tailcolour", look.slot("wing", S.ACCENT))
+    length, slot = look.number("tail", 40), look.slot("tailcolor", look.slot("wing", S.ACCENT))
     up = {"cocked": -0.75, "long": 0.5}.get(look.word("tailshape", "plain"), 0.34) - 0.1 * pose.tail
     root, tip = (-30, 14), (-38 - length, 14 + length * up)
     wide = {"fan": 34.0, "long": 13.0}.get(look.word("tailshape", "plain"), 18.0)
@@ -110,7 +110,7 @@ def _folded_wing(figure: Figure, look: Look, pose: Pose) -> None:
 def parrot(figure: Figure, look: Look, pose: Pose) -> None:
     """An upright bird with a hooked bill.
 
-    Options: `tail`, `crest` (lengths), `tailcolour`, `head`, `face`, `iris`, `beakcolour`, `collar`, `breast`, `wing`,
+    Options: `tail`, `crest` (lengths), `tailcolor`, `head`, `face`, `iris`, `beakcolor`, `collar`, `breast`, `wing`,
     `wingbar`, `wingtip` (slots).
     """
     tail = look.number("tail", 60)
@@ -118,7 +118,7 @@ def parrot(figure: Figure, look: Look, pose: Pose) -> None:
     for side in (-1, 1):
         x = -22 - tail * 0.35 + side * 5
         figure.polygon(
-            look.slot("tailcolour", S.ACCENT),
+            look.slot("tailcolor", S.ACCENT),
             ((-18, 30), (x - 5, 44 + tail + 3 * pose.tail), (x + 8, 44 + tail), (4, 40)),
         )
     for x in (2, 18):
@@ -145,7 +145,7 @@ def _parrot_head(figure: Figure, look: Look, hx: float, hy: float) -> None:
                 S.ACCENT,
                 ((hx - 6, hy - 14), (hx - 8 + crest * np.cos(angle), hy - 16 + crest * np.sin(angle))), (10, 6),
             )
-    beak(figure, "parrot", look.slot("beakcolour", S.HORN), hx + 18, hy)
+    beak(figure, "parrot", look.slot("beakcolor", S.HORN), hx + 18, hy)
     figure.ellipse(look.slot("head", S.HEAD), hx, hy, 27, 26)
     face = look.slot("face")
     if face:
@@ -173,9 +173,9 @@ def hummingbird(figure: Figure, look: Look, pose: Pose) -> None:
 
 
 def raptor(figure: Figure, look: Look, pose: Pose) -> None:
-    """A bird of prey, perched; options `head`, `breast`, `legs`, `ruff` (slots), `bald` (a vulture), `tailcolour`."""
+    """A bird of prey, perched; options `head`, `breast`, `legs`, `ruff` (slots), `bald` (a vulture), `tailcolor`."""
     figure.polygon(
-        look.slot("tailcolour", S.SHADE), ((-26, 30), (-50 + 4 * pose.tail, 104), (-26 + 4 * pose.tail, 108), (4, 46))
+        look.slot("tailcolor", S.SHADE), ((-26, 30), (-50 + 4 * pose.tail, 104), (-26 + 4 * pose.tail, 108), (4, 46))
     )
     legs = look.slot("legs", S.ACCENT)
     for x in (-2, 18):
@@ -194,7 +194,7 @@ def raptor(figure: Figure, look: Look, pose: Pose) -> None:
     if bald:
         figure.limb(head, ((10, -20), (24, -42), (hx - 2, hy)), (30, 20, 18))
         furry(figure, look.slot("ruff", S.WHITE), 6, -26, 32, 17, pose.noise, 6)
-    beak(figure, "hook", look.slot("beakcolour", S.ACCENT), hx + (12 if bald else 20), hy + 2)
+    beak(figure, "hook", look.slot("beakcolor", S.ACCENT), hx + (12 if bald else 20), hy + 2)
     figure.ellipse(head, hx, hy, 18 if bald else 25, 16 if bald else 24)
     if not bald:
         figure.ellipse(head, hx - 8, hy + 18, 24, 20)
@@ -225,7 +225,7 @@ def soaring(figure: Figure, look: Look, pose: Pose) -> None:
     figure.ellipse(S.BASE, 0, 8, 18, 40)
     coat(figure, look, pose, Region(0, 8, 18, 38))
     figure.ellipse(look.slot("head", S.HEAD), 0, -36, 15, 16)
-    figure.polygon(look.slot("beakcolour", S.HORN), ((-6, -46), (6, -46), (0, -64)))
+    figure.polygon(look.slot("beakcolor", S.HORN), ((-6, -46), (6, -46), (0, -64)))
     for side in (-1, 1):
         bead(figure, side * 8, -40, 4)
 

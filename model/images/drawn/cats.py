@@ -22,9 +22,9 @@ BEAR = Trunk(length=64, depth=38, leg=32, legwidth=24, neck=16, rise=24, neckwid
 def cat(figure: Figure, look: Look, pose: Pose) -> None:
     """A cat from the side that looks at the viewer.
 
-    Options: those of `trunk.draw_trunk`, and `skull` (size), `ears` (pointed, round, big, tufted), `earcolour`,
+    Options: those of `trunk.draw_trunk`, and `skull` (size), `ears` (pointed, round, big, tufted), `earcolor`,
         `iris`,
-    `muzzlecolour`, `mask`, `mane` (slots), `cheeks` (slot of whiskers of fur), `bars` (slot of stripes on the
+    `muzzlecolor`, `mask`, `mane` (slots), `cheeks` (slot of whiskers of fur), `bars` (slot of stripes on the
     forehead), `tears` (slot of lines from the eyes), `flat` (a Persian's face), `facecoat` (spots on the face too).
     """
     x, y = draw_trunk(figure, look, pose, Trunk.of(look, CAT))
@@ -38,14 +38,14 @@ def cat(figure: Figure, look: Look, pose: Pose) -> None:
     for side in (-1, 1) if cheeks else ():
         points = ((0, -4), (42, 2), (30, 10), (40, 20), (24, 22), (26, 34), (0, 26))
         figure.polygon(cheeks, [(x + side * u * size, y + v * size) for u, v in points])
-    figure.ellipse(look.slot("headcolour", S.HEAD), x, y, 35 * size, 30 * size)
+    figure.ellipse(look.slot("headcolor", S.HEAD), x, y, 35 * size, 30 * size)
     if look.number("facecoat", 0):
         coat(figure, look, pose, Region(x, y - 8, 32 * size, 18 * size, (S.HEAD,)))
     _cat_face(figure, look, x, y, size)
 
 
 def _cat_ears(figure: Figure, look: Look, x: float, y: float, size: float) -> None:
-    kind, slot = look.word("ears", "pointed"), look.slot("earcolour", S.SHADE)
+    kind, slot = look.word("ears", "pointed"), look.slot("earcolor", S.SHADE)
     for side in (-1, 1):
         if kind == "round":
             figure.ellipse(slot, x + side * 25 * size, y - 25 * size, 13 * size, 13 * size)
@@ -64,8 +64,8 @@ def _cat_ears(figure: Figure, look: Look, x: float, y: float, size: float) -> No
 
 
 def _cat_face(figure: Figure, look: Look, x: float, y: float, size: float) -> None:
-    skin = (S.HEAD, look.slot("headcolour", S.HEAD))
-    mask, muzzle, bars, tears = (look.slot(key) for key in ("mask", "muzzlecolour", "bars", "tears"))
+    skin = (S.HEAD, look.slot("headcolor", S.HEAD))
+    mask, muzzle, bars, tears = (look.slot(key) for key in ("mask", "muzzlecolor", "bars", "tears"))
     flat = 6 * size if look.number("flat", 0) else 0.0
     if mask:
         figure.ellipse(mask, x, y + 5 * size, 24 * size, 24 * size, over=skin)
@@ -104,8 +104,8 @@ def _cat_face(figure: Figure, look: Look, x: float, y: float, size: float) -> No
 def bear(figure: Figure, look: Look, pose: Pose) -> None:
     """A bear or panda from the side that looks at the viewer.
 
-    Options: those of `trunk.draw_trunk`, and `skull`, `ears` (radius), `earcolour`, `muzzlecolour`, `muzzle` (size),
-    `eyepatch`, `cheek`, `brow`, `headcolour`, `band` (slot across the shoulders), `vee` (slot on the chest).
+    Options: those of `trunk.draw_trunk`, and `skull`, `ears` (radius), `earcolor`, `muzzlecolor`, `muzzle` (size),
+    `eyepatch`, `cheek`, `brow`, `headcolor`, `band` (slot across the shoulders), `vee` (slot on the chest).
     """
     trunk = Trunk.of(look, BEAR)
     x, y = draw_trunk(figure, look, pose, trunk)
@@ -123,12 +123,12 @@ def bear(figure: Figure, look: Look, pose: Pose) -> None:
 def _bear_head(figure: Figure, look: Look, pose: Pose, x: float, y: float, size: float) -> None:
     ear = look.number("ears", 12)
     for side in (-1, 1):
-        figure.ellipse(look.slot("earcolour", S.SHADE), x + side * 27 * size, y - 25 * size, ear * size)
+        figure.ellipse(look.slot("earcolor", S.SHADE), x + side * 27 * size, y - 25 * size, ear * size)
         figure.ellipse(look.slot("innerear", S.SHADE), x + side * 26 * size, y - 23 * size, ear * 0.5 * size)
     if look.word("fur", "smooth") == "shaggy":
-        furry(figure, look.slot("headcolour", S.HEAD), x, y + 4, 38 * size, 34 * size, pose.noise, 7, 28)
-    figure.ellipse(look.slot("headcolour", S.HEAD), x, y, 36 * size, 32 * size)
-    skin = (S.HEAD, look.slot("headcolour", S.HEAD))
+        furry(figure, look.slot("headcolor", S.HEAD), x, y + 4, 38 * size, 34 * size, pose.noise, 7, 28)
+    figure.ellipse(look.slot("headcolor", S.HEAD), x, y, 36 * size, 32 * size)
+    skin = (S.HEAD, look.slot("headcolor", S.HEAD))
     patch, cheek, brow = look.slot("eyepatch"), look.slot("cheek"), look.slot("brow")
     for side in (-1, 1):
         if cheek:
@@ -139,6 +139,6 @@ def _bear_head(figure: Figure, look: Look, pose: Pose, x: float, y: float, size:
             figure.ellipse(patch, x + side * 14 * size, y - 2 * size, 11 * size, 13 * size, angle=side * 30)
         bead(figure, x + side * 13 * size, y - 5 * size, 5 * size)
     snout = look.number("muzzle", 1) * size
-    figure.ellipse(look.slot("muzzlecolour", S.LIGHT), x, y + 14 * size, 18 * snout, 15 * snout)
+    figure.ellipse(look.slot("muzzlecolor", S.LIGHT), x, y + 14 * size, 18 * snout, 15 * snout)
     figure.ellipse(S.BLACK, x, y + 7 * size, 8 * size, 6 * size)
     figure.limb(S.EDGE, ((x - 9 * size, y + 17 * size), (x, y + 22 * size), (x + 9 * size, y + 17 * size)), 3 * size)

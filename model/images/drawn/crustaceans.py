@@ -18,7 +18,7 @@ def crab(figure: Figure, look: Look, pose: Pose) -> None:
     """A crab from the front.
 
     Options: `wide`, `high` (half axes), `claw` (size), `bigclaw` (size of the right one), `legs` (length), `spiny`,
-    `stalks` (length of the eye stalks), `clawcolour`, `tips` (slots), `teeth` (along the front), `pairs` (of
+    `stalks` (length of the eye stalks), `clawcolor`, `tips` (slots), `teeth` (along the front), `pairs` (of
     walking legs that show).
     """
     wide, high = look.number("wide", 58), look.number("high", 40) * (1 + 0.05 * pose.bend)
@@ -52,7 +52,7 @@ def crab(figure: Figure, look: Look, pose: Pose) -> None:
 
 
 def _claw(figure: Figure, look: Look, side: int, wide: float, size: float, lift: float) -> None:
-    slot, tips = look.slot("clawcolour", S.BASE), look.slot("tips")
+    slot, tips = look.slot("clawcolor", S.BASE), look.slot("tips")
     elbow = (side * (wide + 16), -18 + 4 * lift)
     figure.limb(S.SHADE, ((side * wide * 0.7, -2), elbow, (side * (wide + 10), -36)), (14, 14, 12))
     x, y = side * (wide + 6), -46 + 5 * lift - 8 * size
@@ -103,7 +103,7 @@ def lobster(figure: Figure, look: Look, pose: Pose) -> None:
 def _pincer(figure: Figure, look: Look, side: int, size: float, lift: float) -> None:
     if not size:
         return
-    slot = look.slot("clawcolour", S.BASE)
+    slot = look.slot("clawcolor", S.BASE)
     grow = size * (1.12 if side > 0 else 0.95)
     figure.limb(S.SHADE, ((side * 16, -44), (side * 42, -60), (side * 46, -78)), (12, 13, 12))
     x, y = side * 48, -84 + 4 * lift

@@ -36,9 +36,9 @@ def dog(figure: Figure, look: Look, pose: Pose) -> None:
     """A dog, wolf, fox or hyena from the side.
 
     Options: `build`, those of `trunk.draw_trunk`, and of the head: `skull` (size), `muzzle`, `snout` (its length and
-    thickness), `ears` (see `_ear`), `earcolour`, `mask`, `muzzlecolour`, `blaze`, `eyepatch`, `cheek`, `brow`,
+    thickness), `ears` (see `_ear`), `earcolor`, `mask`, `muzzlecolor`, `blaze`, `eyepatch`, `cheek`, `brow`,
         `beard`,
-    `topknot`, `fringe` (slots), `jowl`, `wrinkles`, `iris`, `headcolour`.
+    `topknot`, `fringe` (slots), `jowl`, `wrinkles`, `iris`, `headcolor`.
     """
     trunk = Trunk.of(look, BUILDS[look.word("build", "medium")])
     x, y = draw_trunk(figure, look, pose, trunk)
@@ -50,7 +50,7 @@ def dog(figure: Figure, look: Look, pose: Pose) -> None:
 
 def _head(figure: Figure, look: Look, pose: Pose, x: float, y: float, size: float) -> None:
     muzzle, thick = look.number("muzzle", 32) * size, look.number("snout", 1) * size
-    skin = look.slot("headcolour", S.HEAD)
+    skin = look.slot("headcolor", S.HEAD)
     tip = (x + 12 * size + muzzle, y + 11 * size)
     fur = look.word("fur", "smooth")
     if look.slot("topknot") and fur == "curly":
@@ -94,7 +94,7 @@ def _face(
 ) -> None:
     """Markings of the face, then its beard."""
     x, y = head
-    skin = (look.slot("headcolour", S.HEAD), *_SKIN)
+    skin = (look.slot("headcolor", S.HEAD), *_SKIN)
     for key, (dx, dy, rx, ry) in {
         "cheek": (2, 14, 17, 12),
         "eyepatch": (2, -7, 19, 14),
@@ -103,7 +103,7 @@ def _face(
         slot = look.slot(key)
         if slot:
             figure.ellipse(slot, x + dx * size, y + dy * size, rx * size, ry * size, over=skin)
-    under, blaze, mask = look.slot("muzzlecolour"), look.slot("blaze"), look.slot("mask")
+    under, blaze, mask = look.slot("muzzlecolor"), look.slot("blaze"), look.slot("mask")
     if blaze:
         figure.limb(
             blaze,
@@ -134,7 +134,7 @@ def _ear(figure: Figure, look: Look, x: float, y: float, size: float, far: bool)
     upright = kind in _UPRIGHT
     if far and not upright:
         return
-    slot = look.slot("earcolour", S.SHADE)
+    slot = look.slot("earcolor", S.SHADE)
     if upright:
         wide, high, round_tip = _UPRIGHT[kind]
         x, y = x + (17 if far else 0) * size, y - 12 * size

@@ -1,4 +1,4 @@
-"""`Figure`: an animal as a list of filled polygons, back to front, before it has a size, a place or colours."""
+"""`Figure`: an animal as a list of filled polygons, back to front, before it has a size, a place or colors."""
 
 import math
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ TUBE_PIECE = 4
 class Slot(IntEnum):
     """What a polygon is painted with: an entry of the palette, which `looks.palette` fills for a species.
 
-    Slots of one colour (`BASE`, `HEAD`, `LIMB`) are told apart so that a pattern can be kept to one of them.
+    Slots of one color (`BASE`, `HEAD`, `LIMB`) are told apart so that a pattern can be kept to one of them.
     """
 
     CLEAR = 0
@@ -58,7 +58,7 @@ class Slot(IntEnum):
 
 
 BODY = (Slot.BASE, Slot.HEAD, Slot.LIMB, Slot.SHADE)
-"""Everything that has the base colour: what a pattern over the whole animal is kept to."""
+"""Everything that has the base color: what a pattern over the whole animal is kept to."""
 
 
 class Figure:
@@ -201,7 +201,7 @@ def _half_circle() -> NDArray[np.float64]:
 
 
 def _catmull_rom(t: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weights of four neighbouring control points at `t` in [0, 1), `(len(t), 4)`."""
+    """Weights of four neighboring control points at `t` in [0, 1), `(len(t), 4)`."""
     t2, t3 = t * t, t * t * t
     return np.stack([-t + 2 * t2 - t3, 2 - 5 * t2 + 3 * t3, t + 4 * t2 - 3 * t3, t3 - t2], axis=1) / 2
 

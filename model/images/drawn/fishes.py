@@ -23,7 +23,7 @@ def fish(figure: Figure, look: Look, pose: Pose) -> None:
     length, depth = look.number("length", 62), look.number("depth", 30) * (1 + 0.06 * pose.bend)
     fins = look.slot("fins", S.ACCENT)
     swing = 8 * pose.tail
-    _tail_fin(figure, look.word("tail", "forked"), look.slot("tailcolour", fins), length, depth, swing)
+    _tail_fin(figure, look.word("tail", "forked"), look.slot("tailcolor", fins), length, depth, swing)
     _dorsal(figure, look.word("dorsal", "low"), fins, length, depth)
     figure.polygon(fins, ((-length * 0.1, depth * 0.8), (-length * 0.45, depth * 1.45), (-length * 0.5, depth * 0.5)))
     figure.polygon(fins, ((length * 0.35, depth * 0.8), (length * 0.1, depth * 1.4), (0, depth * 0.8)))

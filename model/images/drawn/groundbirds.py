@@ -54,7 +54,7 @@ def _fowl_head(figure: Figure, look: Look, x: float, y: float) -> None:
             look.slot("cap", S.HEAD),
             ((x - 2, y - 12), (x + 2, y - 18 - crest * 0.6), (x + 14, y - 18 - crest)), (7, 6, 9),
         )
-    beak(figure, "cone", look.slot("beakcolour", S.HORN), x + 15, y + 1)
+    beak(figure, "cone", look.slot("beakcolor", S.HORN), x + 15, y + 1)
     head = look.slot("head", S.HEAD)
     figure.ellipse(head, x, y, 19, 18)
     for key, (dx, dy, rx, ry) in {
@@ -72,7 +72,7 @@ def _fowl_head(figure: Figure, look: Look, x: float, y: float) -> None:
 
 
 def _fowl_tail(figure: Figure, look: Look, pose: Pose) -> None:
-    kind, slot = look.word("tail", "short"), look.slot("tailcolour", S.ACCENT)
+    kind, slot = look.word("tail", "short"), look.slot("tailcolor", S.ACCENT)
     swing = 5 * pose.tail
     if kind == "sickle":
         for i, reach in enumerate((0, 14, 28)):
@@ -108,12 +108,12 @@ def peacock(figure: Figure, look: Look, pose: Pose) -> None:
     """A peacock from the front, its train spread."""
     for x in (-8, 10):
         bird_leg(figure, S.HORN, (x, 50), (x, 88), 5)
-    centre = (0.0, 34.0)
+    center = (0.0, 34.0)
     spread = 100 + 3 * pose.bend
     for ring, slot in ((spread, S.SECOND), (spread * 0.8, S.SECOND_SHADE)):
-        figure.polygon(slot, np.concatenate([arc(*centre, ring, ring, 170, 370, 21), [centre]]))
+        figure.polygon(slot, np.concatenate([arc(*center, ring, ring, 170, 370, 21), [center]]))
     for ring, offset in ((92, 0), (72, 8), (52, 0)):
-        for x, y in arc(*centre, ring, ring, 178 + offset, 362 - offset, 11 if ring > 60 else 8).tolist():
+        for x, y in arc(*center, ring, ring, 178 + offset, 362 - offset, 11 if ring > 60 else 8).tolist():
             figure.ellipse(S.ACCENT, x, y, 8.5)
             figure.ellipse(S.BASE, x, y, 5)
     figure.blob(S.BASE, ((0, -22), (16, 10), (24, 44), (0, 66), (-24, 44), (-16, 10)))

@@ -29,7 +29,7 @@ def hoofed(figure: Figure, look: Look, pose: Pose) -> None:
     """A horse, ox, sheep, antelope or camel.
 
     Options: `build`, those of `trunk.draw_trunk`, and `face` (length of the head), `faceslope` (degrees), `jaw`
-    (thickness), `horns` (see `_horns`), `hornsize`, `horncolour`, `muzzlecolour`, `blaze`, `mask`, `mane`, `beard`
+    (thickness), `horns` (see `_horns`), `hornsize`, `horncolor`, `muzzlecolor`, `blaze`, `mask`, `mane`, `beard`
     (slots), `ears` (length), `wool`, `stripes`.
     """
     trunk = Trunk.of(look, BUILDS[look.word("build", "horse")])
@@ -42,7 +42,7 @@ def hoofed(figure: Figure, look: Look, pose: Pose) -> None:
     _ear(figure, look, x - 2, y - 4)
     if kind != "none":
         _horns(figure, look, kind, x + 2, y - 10, far=True)
-    skin = look.slot("headcolour", S.HEAD)
+    skin = look.slot("headcolor", S.HEAD)
     figure.limb(skin, ((x - 4, y - 2), ((x + tip[0]) / 2, (y + tip[1]) / 2), tip), (32 * jaw, 27 * jaw, 21 * jaw))
     _face(figure, look, x, y, tip, jaw)
     if kind != "none":
@@ -51,8 +51,8 @@ def hoofed(figure: Figure, look: Look, pose: Pose) -> None:
 
 
 def _face(figure: Figure, look: Look, x: float, y: float, tip: tuple[float, float], jaw: float) -> None:
-    skin = (S.HEAD, look.slot("headcolour", S.HEAD))
-    muzzle, blaze, mask, beard, hair = (look.slot(k) for k in ("muzzlecolour", "blaze", "mask", "beard", "forelock"))
+    skin = (S.HEAD, look.slot("headcolor", S.HEAD))
+    muzzle, blaze, mask, beard, hair = (look.slot(k) for k in ("muzzlecolor", "blaze", "mask", "beard", "forelock"))
     stripe = look.slot("facestripes")
     for share in (0.2, 0.45, 0.7) if stripe else ():
         cx, cy = x + (tip[0] - x) * share, y + (tip[1] - y) * share
@@ -75,7 +75,7 @@ def _face(figure: Figure, look: Look, x: float, y: float, tip: tuple[float, floa
 
 def _ear(figure: Figure, look: Look, x: float, y: float) -> None:
     long = look.number("ears", 20)
-    slot = look.slot("earcolour", S.SHADE)
+    slot = look.slot("earcolor", S.SHADE)
     if look.number("earsdown", 0):
         figure.blob(slot, ((x + 2, y - 6), (x - long * 0.6, y - 10), (x - long, y + 6), (x - long * 0.5, y + 7)))
     else:
@@ -112,7 +112,7 @@ def _neck_hair(figure: Figure, look: Look, pose: Pose, trunk: Trunk, head: tuple
 
 def _horns(figure: Figure, look: Look, kind: str, x: float, y: float, far: bool) -> None:
     """Horns: short, ox, buffalo, bison, curl, swept, ibex, lyre, bent, straight."""
-    slot = look.slot("horncolour", S.HORN)
+    slot = look.slot("horncolor", S.HORN)
     size = look.number("hornsize", 1)
     if kind == "curl":
         if far:
@@ -158,7 +158,7 @@ def pig(figure: Figure, look: Look, pose: Pose) -> None:
     """A pig or boar: a snout that ends in a disc.
 
     Options: those of `trunk.draw_trunk`, and `face` (length), `tusks` (size), `mane` (slot), `manesize`, `warts`,
-    `ears` (up, down), `nose`, `muzzlecolour` (slots).
+    `ears` (up, down), `nose`, `muzzlecolor` (slots).
     """
     trunk = Trunk.of(look, BUILDS["pig"])
     x, y = draw_trunk(figure, look, pose, trunk, "hoof")
@@ -169,8 +169,8 @@ def pig(figure: Figure, look: Look, pose: Pose) -> None:
     drop = 5 * pose.head
     tip = (x + look.number("face", 46), y + 16 + drop)
     figure.limb(S.HEAD, ((x - 4, y + 2), ((x + tip[0]) / 2, y + 8), tip), (58, 44, 30))
-    if look.slot("muzzlecolour"):
-        figure.limb(look.slot("muzzlecolour"), ((tip[0] - 16, tip[1] + 12), (x + 10, y + 26)), 13, over=(S.HEAD,))
+    if look.slot("muzzlecolor"):
+        figure.limb(look.slot("muzzlecolor"), ((tip[0] - 16, tip[1] + 12), (x + 10, y + 26)), 13, over=(S.HEAD,))
     if look.number("warts", 0):
         figure.ellipse(S.SHADE, x + 20, y + 20, 9, 8)
         figure.ellipse(S.SHADE, x + 26, y - 8, 7, 6)
@@ -185,9 +185,9 @@ def pig(figure: Figure, look: Look, pose: Pose) -> None:
     figure.limb(S.EDGE, ((tip[0] - 2, tip[1] + 14), (x + 18, y + 22)), 3)
     bead(figure, x + 18, y - 8, 5.5)
     if look.word("ears", "down") == "up":
-        figure.polygon(look.slot("earcolour", S.SHADE), ((x - 18, y - 16), (x - 20, y - 52), (x + 6, y - 22)))
+        figure.polygon(look.slot("earcolor", S.SHADE), ((x - 18, y - 16), (x - 20, y - 52), (x + 6, y - 22)))
     else:
-        figure.polygon(look.slot("earcolour", S.SHADE), ((x - 14, y - 26), (x + 10, y - 28), (x + 8, y + 4)))
+        figure.polygon(look.slot("earcolor", S.SHADE), ((x - 14, y - 26), (x + 10, y - 28), (x + 8, y + 4)))
 
 
 def hippo(figure: Figure, look: Look, pose: Pose) -> None:
@@ -260,5 +260,5 @@ def _elephant_head(figure: Figure, look: Look, pose: Pose, hx: float, hy: float)
     e, flap = look.number("ear", 1), 5 * pose.limbs[2]
     outline = ((0, -30), (-34 - flap, -42), (-48 - flap, -12), (-38, 26), (-14, 44), (2, 12))
     ear = [(hx - 4 + u * e, hy + 2 + v * e) for u, v in outline]
-    figure.blob(look.slot("earcolour", S.SHADE), ear)
+    figure.blob(look.slot("earcolor", S.SHADE), ear)
     bead(figure, hx + 16, hy - 8, 5)

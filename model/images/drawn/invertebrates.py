@@ -94,7 +94,7 @@ def nematode(figure: Figure, look: Look, pose: Pose) -> None:
 
 
 def snail(figure: Figure, look: Look, pose: Pose) -> None:
-    """A snail; the spiral of its shell in the second colour."""
+    """A snail; the spiral of its shell in the second color."""
     figure.blob(S.BASE, ((-96, 48), (-60, 30), (20, 24), (56, 2), (76, 4), (84, 26), (66, 46), (0, 52)))
     figure.limb(S.SHADE, ((-90, 48), (0, 50), (68, 46)), 6)
     for dx, dy in ((0, 0), (16, 8)):

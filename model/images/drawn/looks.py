@@ -8,7 +8,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from stackwalls.model.images.drawn.colours import RGB, parse_colour
+from stackwalls.model.images.drawn.colors import RGB, parse_color
 from stackwalls.model.images.drawn.figure import Slot
 from stackwalls.model.images.labels import find_class
 
@@ -20,19 +20,19 @@ _FIXED: dict[Slot, RGB] = {
     Slot.HORN: (92, 80, 70),
     Slot.PUPIL: (14, 14, 18),
 }
-"""Colours that no species changes."""
+"""Colors that no species changes."""
 
 _SHADE = 0.72
 """Brightness of a far limb or a fold against the near side."""
 
 _DARK = 75
-"""Mean of red, green and blue below which a colour is too dark to be darkened: its shade is lighter instead."""
+"""Mean of red, green and blue below which a color is too dark to be darkened: its shade is lighter instead."""
 
 _DARK_SHADE = 0.15
-"""How far the shade of such a colour is mixed with white."""
+"""How far the shade of such a color is mixed with white."""
 
 _LIGHT = 0.38
-"""How far a light part of the base colour is mixed with white."""
+"""How far a light part of the base color is mixed with white."""
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,13 @@ class Look:
 
     Attributes:
         archetype: name of the drawing function, a key of `archetypes.ARCHETYPES`.
-        colours: base, second, accent and extra colour.
+        colors: base, second, accent and extra color.
         pattern: coats painted over the body, each `(kind, slot, scale)` (see `patterns`).
         options: numbers and words that the drawing function reads: proportions, kinds of ears, …
     """
 
     archetype: str
-    colours: tuple[RGB, RGB, RGB, RGB]
+    colors: tuple[RGB, RGB, RGB, RGB]
     pattern: tuple[tuple[str, Slot, float], ...] = ()
     options: Mapping[str, float | str] = field(default_factory=dict)
 
@@ -86,15 +86,15 @@ def _parse_option(text: str) -> tuple[str, float | str]:
 
 
 def parse_look(row: Mapping[str, str]) -> Look:
-    """The look of one row of the table; a cell of `-` leaves a colour, the pattern or the options out."""
+    """The look of one row of the table; a cell of `-` leaves a color, the pattern or the options out."""
     cells = {key: "" if value == "-" else value for key, value in row.items()}
-    base = parse_colour(cells["base"])
-    second = parse_colour(cells["second"]) if cells["second"] else mixed(base, (255, 255, 255), _LIGHT)
-    accent = parse_colour(cells["accent"]) if cells["accent"] else mixed(base, (0, 0, 0), 1 - _SHADE)
-    extra = parse_colour(cells["extra"]) if cells["extra"] else accent
+    base = parse_color(cells["base"])
+    second = parse_color(cells["second"]) if cells["second"] else mixed(base, (255, 255, 255), _LIGHT)
+    accent = parse_color(cells["accent"]) if cells["accent"] else mixed(base, (0, 0, 0), 1 - _SHADE)
+    extra = parse_color(cells["extra"]) if cells["extra"] else accent
     options = dict(_parse_option(word) for word in cells["options"].split())
-    colours = (base, second, accent, extra)
-    return Look(cells["archetype"], colours, _parse_pattern(cells["pattern"]), options)
+    colors = (base, second, accent, extra)
+    return Look(cells["archetype"], colors, _parse_pattern(cells["pattern"]), options)
 
 
 @lru_cache(maxsize=1)
@@ -112,21 +112,21 @@ def looks() -> dict[int, Look]:
     return dict(sorted(found.items()))
 
 
-def mixed(colour: RGB, other: RGB, share: float) -> RGB:
-    """`colour` with a `share` in [0, 1] of `other`."""
-    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+def mixed(color: RGB, other: RGB, share: float) -> RGB:
+    """`color` with a `share` in [0, 1] of `other`."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(color, other, strict=True))
     return red, green, blue
 
 
 def palette(look: Look, tint: NDArray[np.float64] | None = None) -> NDArray[np.uint8]:
-    """The colours of a look's slots, `(len(Slot), 4)` uint8 RGBA; only `CLEAR` is transparent.
+    """The colors of a look's slots, `(len(Slot), 4)` uint8 RGBA; only `CLEAR` is transparent.
 
     Args:
-        look: whose colours to take.
-        tint: `(4, 3)` factors of the four colours' channels, near 1; none by default.
+        look: whose colors to take.
+        tint: `(4, 3)` factors of the four colors' channels, near 1; none by default.
     """
     table = np.zeros((len(Slot), 4))
-    four = np.asarray(look.colours, dtype=np.float64)
+    four = np.asarray(look.colors, dtype=np.float64)
     if tint is not None:
         four = four * tint
     base, second, accent, extra = four
@@ -138,7 +138,7 @@ def palette(look: Look, tint: NDArray[np.float64] | None = None) -> NDArray[np.u
     dark = four.mean(axis=1, keepdims=True) < _DARK
     table[shades, :3] = np.where(dark, four + (255 - four) * _DARK_SHADE, four * _SHADE)
     table[Slot.EDGE, :3] = base * 0.25
-    for slot, colour in _FIXED.items():
-        table[slot, :3] = colour
+    for slot, color in _FIXED.items():
+        table[slot, :3] = color
     table[1:, 3] = 255
     return np.clip(table, 0, 255).astype(np.uint8)

@@ -41,12 +41,12 @@ def place(figure: Figure, angle: float = 0.0, mirrored: bool = False) -> Placed:
     return Placed(figure, points - low, (width, height))
 
 
-def paint(placed: Placed, colours: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+def paint(placed: Placed, colors: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     """The animal alone, as small as it can be.
 
     Args:
         placed: the figure.
-        colours: `(slots, 4)` uint8, the RGBA of each slot (see `looks.palette`).
+        colors: `(slots, 4)` uint8, the RGBA of each slot (see `looks.palette`).
         scale: output pixels per unit of the figure.
 
     Returns:
@@ -58,7 +58,7 @@ def paint(placed: Placed, colours: NDArray[np.uint8], scale: float) -> NDArray[n
     corners = placed.points * (scale * SUPERSAMPLING) + (rim + 0.5)
     entries = np.asarray(_fill(placed.figure, corners, shape))
     entries = entries + _rim(entries > 0, rim)
-    pixels = np.take(np.ascontiguousarray(colours).view(np.uint32).ravel(), entries)
+    pixels = np.take(np.ascontiguousarray(colors).view(np.uint32).ravel(), entries)
     large = Image.frombuffer("RGBX", shape, pixels, "raw", "RGBX", 0, 1)
     return np.asarray(large.reduce(SUPERSAMPLING))
 

@@ -20,7 +20,7 @@ def bead(figure: Figure, x: float, y: float, radius: float) -> None:
 
 
 def eye(figure: Figure, x: float, y: float, radius: float, iris: int = Slot.WHITE, slit: bool = False) -> None:
-    """An eye with a coloured iris; `slit`: a cat's upright pupil."""
+    """An eye with a colored iris; `slit`: a cat's upright pupil."""
     figure.ellipse(iris, x, y, radius)
     figure.ellipse(Slot.PUPIL, x, y, radius * (0.28 if slit else 0.55), radius * (0.85 if slit else 0.55))
 
@@ -39,13 +39,13 @@ def bird_leg(figure: Figure, slot: int, hip: Point, foot: Point, width: float) -
 
 
 def rimmed(figure: Figure, slot: int, points: Points, smooth: bool = True, rim: float = 2.6) -> None:
-    """A polygon (smooth: a blob) with a dark rim, which tells it from a part of the same colour behind it."""
+    """A polygon (smooth: a blob) with a dark rim, which tells it from a part of the same color behind it."""
     corners = np.asarray(points, dtype=np.float64)
-    centre = corners.mean(axis=0)
-    away = corners - centre
+    center = corners.mean(axis=0)
+    away = corners - center
     away *= 1 + rim / (np.hypot(away[:, 0], away[:, 1])[:, None] + 1e-9)
     paint = figure.blob if smooth else figure.polygon
-    paint(Slot.EDGE, centre + away)
+    paint(Slot.EDGE, center + away)
     paint(slot, corners)
 
 
@@ -57,9 +57,9 @@ def triangle(figure: Figure, slot: int, root: Point, tip: Point, width: float, o
     figure.polygon(slot, ((root[0] + nx, root[1] + ny), tip, (root[0] - nx, root[1] - ny)), over)
 
 
-def ragged(points: NDArray[np.float64], depth: float, centre: Point, noise: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Every other point of an outline drawn away from `centre` by `depth`: fur, feathers or spines."""
-    away = points - centre
+def ragged(points: NDArray[np.float64], depth: float, center: Point, noise: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Every other point of an outline drawn away from `center` by `depth`: fur, feathers or spines."""
+    away = points - center
     away /= np.hypot(away[:, 0], away[:, 1])[:, None] + 1e-9
     reach = np.zeros(len(points))
     reach[1::2] = depth * (1 + 0.25 * np.resize(noise, len(points) // 2))

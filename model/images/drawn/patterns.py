@@ -18,8 +18,8 @@ class Region:
     """The part of a figure that a coat covers: an ellipse around (x, y) with half axes `rx` and `ry`.
 
     Attributes:
-        x: centre.
-        y: centre.
+        x: center.
+        y: center.
         rx: half width.
         ry: half height.
         over: the slots that the coat may cover.
@@ -100,14 +100,14 @@ def _level(figure: Figure, region: Region, slot: int, y: float, width: float) ->
 def _scattered(region: Region, pose: Pose, spacing: float, jitter: float) -> list[tuple[float, float]]:
     """Centres on a hexagonal grid inside the region's ellipse, moved a little."""
     rows = max(1, round(2 * region.ry / (spacing * 0.9)))
-    centres = []
+    centers = []
     for j in range(rows):
         y = region.y + region.ry * (2 * (j + 0.5) / rows - 1)
         for i, x in enumerate(_columns(region, spacing).tolist()):
             k = (7 * i + 3 * j) % 32
             dx = jitter * pose.noise[2 * k] + (spacing / 2) * (j % 2) - spacing / 4
-            centres.append((x + dx, y + jitter * pose.noise[2 * k + 1]))
-    return centres
+            centers.append((x + dx, y + jitter * pose.noise[2 * k + 1]))
+    return centers
 
 
 def spots(figure: Figure, region: Region, pose: Pose, slot: int, scale: float) -> None:
@@ -124,7 +124,7 @@ def speckles(figure: Figure, region: Region, pose: Pose, slot: int, scale: float
 
 
 def rosettes(figure: Figure, region: Region, pose: Pose, slot: int, scale: float) -> None:
-    """Spots with a hollow of a darker body colour, as on a leopard."""
+    """Spots with a hollow of a darker body color, as on a leopard."""
     for x, y in _scattered(region, pose, 20 * scale, 3 * scale):
         figure.ellipse(slot, x, y, 8 * scale, 7 * scale, over=region.over)
         figure.ellipse(Slot.ACCENT, x + 1, y + 1, 3.8 * scale, 3.2 * scale, over=region.over)

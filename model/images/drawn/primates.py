@@ -18,7 +18,7 @@ def primate(figure: Figure, look: Look, pose: Pose) -> None:
     """A monkey, ape or lemur from the front.
 
     Options: `hang` (by its arms), `wide` (of the body), `arm` (length), `armwidth`, `tail` (none, long, curl, ring,
-    stub), `tailcolour`, `tailtip`, `limbs`, `hands`, `chest`, and those of the head (see `_head`).
+    stub), `tailcolor`, `tailtip`, `limbs`, `hands`, `chest`, and those of the head (see `_head`).
     """
     wide, hang = look.number("wide", 34) * (1 + 0.04 * pose.bend), look.number("hang", 0) > 0
     limbs, hands = look.slot("limbs", S.LIMB), look.slot("hands", S.SECOND)
@@ -64,7 +64,7 @@ def _arms(figure: Figure, look: Look, pose: Pose, slot: int, hands: int, wide: f
 
 
 def _tail(figure: Figure, look: Look, pose: Pose) -> None:
-    kind, slot = look.word("tail", "none"), look.slot("tailcolour", S.SHADE)
+    kind, slot = look.word("tail", "none"), look.slot("tailcolor", S.SHADE)
     sway = 8 * pose.tail
     if kind == "none":
         return
@@ -94,7 +94,7 @@ def _head(figure: Figure, look: Look, pose: Pose, x: float, y: float) -> None:
     """The head.
 
     Options: `skull` (size), `ears` (radius; 0 for none), `tufts`, `ruff`, `cap`, `beard`, `brow` (slots of hair),
-    `face`, `muzzle` (slots of skin), `headcolour`, `heart` (a face of two discs), `nose` (size of a proboscis),
+    `face`, `muzzle` (slots of skin), `headcolor`, `heart` (a face of two discs), `nose` (size of a proboscis),
     `long` (a baboon's muzzle), `stripe` (slot down the nose), `flanges` (slot of an orangutan's cheeks), `crest`
     (height), `sac` (slot of a throat sac), `iris`, `rings` (slot around the eyes).
     """
@@ -106,7 +106,7 @@ def _head(figure: Figure, look: Look, pose: Pose, x: float, y: float) -> None:
         furry(figure, ruff, x, y + 5, 46 * size, 40 * size, pose.noise, 8, 30)
     for side in (-1, 1):
         if ears:
-            ear_slot = look.slot("earcolour", S.SECOND)
+            ear_slot = look.slot("earcolor", S.SECOND)
             figure.ellipse(ear_slot, x + side * 35 * size, y + 2, ears * size, ears * 1.15 * size)
         if tufts:
             furry(figure, tufts, x + side * 36 * size, y - 4, 17 * size, 21 * size, pose.noise, 7, 20)
@@ -114,7 +114,7 @@ def _head(figure: Figure, look: Look, pose: Pose, x: float, y: float) -> None:
     if flanges:
         figure.ellipse(flanges, x, y + 4, 47 * size, 36 * size)
     crest = look.number("crest", 0)
-    skin = look.slot("headcolour", S.HEAD)
+    skin = look.slot("headcolor", S.HEAD)
     if crest:
         top = y - 30 * size - crest
         dome = ((x - 26 * size, y - 12), (x - 14, top), (x + 14, top), (x + 26 * size, y - 12))
@@ -160,7 +160,7 @@ def _mouth(figure: Figure, look: Look, x: float, y: float, s: float, long: float
     figure.limb(S.EDGE, ((x - 11 * s, low), (x, low + 5 * s), (x + 11 * s, low)), 3.5 * s)
     if nose:
         figure.blob(
-            look.slot("nosecolour", S.ACCENT),
+            look.slot("nosecolor", S.ACCENT),
             (
                 (x - 5, y - 2), (x + 5, y - 2), (x + 11 * nose, y + 22 * nose), (x, y + 30 * nose),
                 (x - 11 * nose, y + 22 * nose),

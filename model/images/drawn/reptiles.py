@@ -26,7 +26,7 @@ def lizard(figure: Figure, look: Look, pose: Pose) -> None:
     curl = 16 * pose.tail
     tip = (-44 - tail, 6 - 14 + curl)
     spine = ((-30, 2), (-44 - tail * 0.4, 14), (-44 - tail * 0.75, 10 + curl * 0.3), tip)
-    tail_slot = look.slot("tailcolour", S.LIMB)
+    tail_slot = look.slot("tailcolor", S.LIMB)
     figure.limb(tail_slot, spine, (thick * 1.5, thick * 1.0, thick * 0.6, 4))
     for i in range(5 if look.slot("bands") else 0):
         x = -52 - tail * 0.17 * i

@@ -17,7 +17,7 @@ S = Slot
 def rabbit(figure: Figure, look: Look, pose: Pose) -> None:
     """A sitting rabbit or hare; options `ears` (length), `eartip`, `chest` (slots), `leg` (length), `fur` (fluffy)."""
     reach, ears = look.number("leg", 16), look.number("ears", 62)
-    figure.ellipse(look.slot("tailcolour", S.WHITE), -56, 30, 15 + pose.tail, 14)
+    figure.ellipse(look.slot("tailcolor", S.WHITE), -56, 30, 15 + pose.tail, 14)
     for dx, slot in ((10, S.SHADE), (0, S.LIMB)):
         figure.limb(
             slot, ((26 + dx, 20), (32 + dx, 50 + reach * 0.4), (36 + dx + 4 * pose.limbs[0], 56 + reach)), (17, 13, 12)
@@ -42,7 +42,7 @@ def rabbit(figure: Figure, look: Look, pose: Pose) -> None:
     if look.word("fur", "smooth") == "fluffy":
         furry(figure, S.HEAD, hx, hy, 30, 26, pose.noise, 7, 24)
     figure.ellipse(S.HEAD, hx, hy, 31, 26)
-    figure.ellipse(look.slot("muzzlecolour", S.LIGHT), hx + 20, hy + 9, 14, 12, over=(S.HEAD,))
+    figure.ellipse(look.slot("muzzlecolor", S.LIGHT), hx + 20, hy + 9, 14, 12, over=(S.HEAD,))
     eye(figure, hx + 9, hy - 5, 8, look.slot("iris", S.WHITE))
     figure.ellipse(S.PINK, hx + 30, hy + 2, 4.5, 4)
 
@@ -51,7 +51,7 @@ def rodent(figure: Figure, look: Look, pose: Pose) -> None:
     """A rodent on all fours.
 
     Options: `long`, `high` (half axes of the body), `ears` (radius), `tail` (none, flat, bush, thin), `teeth`,
-    `quills` (slot), `belly`, `blaze`, `muzzlecolour`, `feet` (slots), `snout` (length), `leg`, `fur` (fluffy).
+    `quills` (slot), `belly`, `blaze`, `muzzlecolor`, `feet` (slots), `snout` (length), `leg`, `fur` (fluffy).
     """
     long, high = look.number("long", 58), look.number("high", 38) * (1 + 0.05 * pose.bend)
     feet, reach = look.slot("feet", S.PINK), look.number("leg", 12)
@@ -86,7 +86,7 @@ def _quills(figure: Figure, slot: int, pose: Pose, long: float, high: float) -> 
 
 
 def _rodent_tail(figure: Figure, look: Look, pose: Pose, long: float) -> None:
-    kind, slot, sway = look.word("tail", "none"), look.slot("tailcolour", S.SHADE), 6 * pose.tail
+    kind, slot, sway = look.word("tail", "none"), look.slot("tailcolor", S.SHADE), 6 * pose.tail
     if kind == "flat":
         figure.blob(
             slot,
@@ -115,12 +115,12 @@ def _rodent_tail(figure: Figure, look: Look, pose: Pose, long: float) -> None:
 def _rodent_head(figure: Figure, look: Look, pose: Pose, long: float, high: float) -> None:
     size, snout, ear = look.number("skull", 1), look.number("snout", 20), look.number("ears", 12)
     x, y = long * 0.84, -high * 0.3 + 4 * pose.head
-    figure.ellipse(look.slot("earcolour", S.SHADE), x + 6, y - 20 * size, ear * 0.9, ear)
+    figure.ellipse(look.slot("earcolor", S.SHADE), x + 6, y - 20 * size, ear * 0.9, ear)
     figure.ellipse(S.HEAD, x, y, 30 * size, 27 * size)
     figure.limb(S.HEAD, ((x + 6, y + 5), (x + 14 + snout, y + 10)), (38 * size, 22 * size))
     skin = (S.HEAD,)
     for key, (dx, dy, rx, ry) in {
-        "muzzlecolour": (16 + snout, 10, 17, 15),
+        "muzzlecolor": (16 + snout, 10, 17, 15),
         "cheek": (6, 14, 17, 12),
         "eyepatch": (8, -5, 15, 12),
         "cap": (-6, -16, 26, 14),
@@ -137,7 +137,7 @@ def _rodent_head(figure: Figure, look: Look, pose: Pose, long: float, high: floa
         )
     figure.ellipse(look.slot("nose", S.BLACK), x + 22 + snout, y + 5, 6, 5)
     bead(figure, x + 12, y - 5, 5.5)
-    figure.ellipse(look.slot("earcolour", S.SHADE), x - 10, y - 20 * size, ear, ear * 1.1)
+    figure.ellipse(look.slot("earcolor", S.SHADE), x - 10, y - 20 * size, ear, ear * 1.1)
     figure.ellipse(look.slot("innerear", S.PINK), x - 9, y - 19 * size, ear * 0.55, ear * 0.6)
 
 

@@ -36,7 +36,7 @@ MAX_SHADE = 0.14
 """The light falls off by at most this over an animal or a background in each direction, in parts of 1."""
 
 _TINT = 0.07
-"""How far the four colours and the three channels of an animal may be off, in parts of 1."""
+"""How far the four colors and the three channels of an animal may be off, in parts of 1."""
 
 
 @dataclass(frozen=True)
@@ -187,10 +187,10 @@ def _sprites(
     share = rng.uniform(*shares)
     sprites = []
     for _ in range(animals):
-        colours = palette(look, 1 + _TINT * (rng.uniform(-0.7, 0.7, (4, 1)) + rng.uniform(-0.3, 0.3, (4, 3))))
+        colors = palette(look, 1 + _TINT * (rng.uniform(-0.7, 0.7, (4, 1)) + rng.uniform(-0.3, 0.3, (4, 3))))
         figure = figure_of(look, Pose.seeded(rng))
         placed = place(figure, tilt * rng.uniform(-1, 1), bool(rng.random() < 0.5) and mirror)
-        sprites.append(paint(placed, colours, _fit(placed, room, animals) * share * rng.uniform(0.97, 1)))
+        sprites.append(paint(placed, colors, _fit(placed, room, animals) * share * rng.uniform(0.97, 1)))
     return sprites
 
 

@@ -41,7 +41,7 @@ def snake(figure: Figure, look: Look, pose: Pose) -> None:
 
 
 def _shape(kind: str, pose: Pose) -> Path:
-    """Centre line from tail to head, `(n, 2)`."""
+    """Center line from tail to head, `(n, 2)`."""
     t = np.linspace(0, 1, 58)
     sway = 0.12 * pose.bend
     if kind == "coil":
@@ -144,8 +144,8 @@ def _snake_head(figure: Figure, look: Look, pose: Pose, path: Path, thick: float
         figure.polygon(
             slot, ((hx + 8 * size, hy - 12 * size), (hx + 30 * size, hy - 18 * size), (hx + 20 * size, hy + 6 * size))
         )
-    if look.slot("nosecolour"):
-        figure.ellipse(look.slot("nosecolour"), hx + 18 * size, hy, 8 * size, 13 * size, over=(slot,))
+    if look.slot("nosecolor"):
+        figure.ellipse(look.slot("nosecolor"), hx + 18 * size, hy, 8 * size, 13 * size, over=(slot,))
     if look.slot("eyestripe"):
         figure.limb(look.slot("eyestripe"), ((hx - 20 * size, hy - 1), (hx + 18 * size, hy - 5)), 6, over=(slot,))
     for dx in (0, 8) if look.number("horns", 0) else ():

@@ -205,11 +205,11 @@ def _front(figure: Figure, look: Look, trunk: Trunk, depth: float, head: tuple[f
 
 
 def draw_tail(figure: Figure, look: Look, pose: Pose, trunk: Trunk) -> None:
-    """The tail that option `tail` names, in `tailcolour`, its end in `tailtip`."""
+    """The tail that option `tail` names, in `tailcolor`, its end in `tailtip`."""
     kind = look.word("tail", "down")
     if kind == "none":
         return
-    slot = look.slot("tailcolour", S.BASE)
+    slot = look.slot("tailcolor", S.BASE)
     root = np.array([-trunk.length * 0.88, -trunk.depth * (trunk.rump - 0.3)])
     path, widths = _TAILS[kind]
     size = look.number("tailsize", 1)
@@ -229,7 +229,7 @@ def _tail_end(figure: Figure, look: Look, points: NDArray[np.float64], thick: ND
     wide = float(thick.max())
     tip, tuft, rings = look.slot("tailtip"), look.slot("tuft"), look.slot("tailrings")
     if tip:
-        figure.ellipse(tip, x, y, wide * 1.1, wide * 1.1, over=(look.slot("tailcolour", S.BASE),))
+        figure.ellipse(tip, x, y, wide * 1.1, wide * 1.1, over=(look.slot("tailcolor", S.BASE),))
     if tuft:
         furry(figure, tuft, x, y, 9, 11, np.zeros(1), 5, 14)
     if rings:
@@ -242,10 +242,10 @@ def _tail_end(figure: Figure, look: Look, points: NDArray[np.float64], thick: ND
                     rings,
                     ((cx - dy * scale, cy + dx * scale), (cx + dy * scale, cy - dx * scale)),
                     6 * look.number("tailsize", 1),
-                    over=(look.slot("tailcolour", S.BASE),),
+                    over=(look.slot("tailcolor", S.BASE),),
                 )
     if look.word("tail", "") == "pompon":
-        curly(figure, look.slot("tailcolour", S.BASE), x, y, 12, 12, 6, 9)
+        curly(figure, look.slot("tailcolor", S.BASE), x, y, 12, 12, 6, 9)
 
 
 _TAILS: dict[str, tuple[tuple[tuple[float, float], ...], tuple[float, ...]]] = {

@@ -18,7 +18,7 @@ def wader(figure: Figure, look: Look, pose: Pose) -> None:
     """A long-legged bird.
 
     Options: `leg`, `neck` (lengths), `neckwidth`, `curve` (an S-shaped neck), `body` (half length), `beak`,
-    `beakcolour`, `legs`, `wing`, `wingtip`, `wingbar`, `neckcolour`, `head`, `cap`, `mask`, `breast`, `belly`, `tuft`
+    `beakcolor`, `legs`, `wing`, `wingtip`, `wingbar`, `neckcolor`, `head`, `cap`, `mask`, `breast`, `belly`, `tuft`
     (length of a plume), `tail`, `face`, `brow`.
     """
     reach, body = look.number("leg", 70), look.number("body", 40)
@@ -33,7 +33,7 @@ def wader(figure: Figure, look: Look, pose: Pose) -> None:
     _breast(figure, look, body)
     coat(figure, look, pose, Region(0, 0, body, body * 0.58))
     hx, hy = _neck(figure, look, pose, body)
-    beak(figure, look.word("beak", "long"), look.slot("beakcolour", S.ACCENT), hx + 13, hy + 1)
+    beak(figure, look.word("beak", "long"), look.slot("beakcolor", S.ACCENT), hx + 13, hy + 1)
     _wader_head(figure, look, hx, hy)
     _wing(figure, look, body)
 
@@ -48,7 +48,7 @@ def _breast(figure: Figure, look: Look, body: float) -> None:
 def _neck(figure: Figure, look: Look, pose: Pose, body: float) -> tuple[float, float]:
     """The neck, straight or S-shaped; returns where the head is."""
     neck, width = look.number("neck", 60), look.number("neckwidth", 13)
-    slot = look.slot("neckcolour", S.HEAD)
+    slot = look.slot("neckcolor", S.HEAD)
     sway = 5 * pose.head
     root = (body * 0.66, -body * 0.14)
     if look.number("curve", 0):
@@ -73,9 +73,9 @@ def _wader_head(figure: Figure, look: Look, x: float, y: float) -> None:
     tuft = look.number("tuft", 0)
     if tuft:
         figure.limb(
-            look.slot("tuftcolour", S.ACCENT), ((x, y - 8), (x - 14, y - 10), (x - 14 - tuft, y + 2)), (7, 6, 3)
+            look.slot("tuftcolor", S.ACCENT), ((x, y - 8), (x - 14, y - 10), (x - 14 - tuft, y + 2)), (7, 6, 3)
         )
-    figure.ellipse(look.slot("head", look.slot("neckcolour", S.HEAD)), x, y, radius * 1.15, radius)
+    figure.ellipse(look.slot("head", look.slot("neckcolor", S.HEAD)), x, y, radius * 1.15, radius)
     for key, (dx, dy, rx, ry) in {
         "cap": (-0.1, -0.7, 1.05, 0.55),
         "face": (0.5, 0.1, 0.75, 0.75),
@@ -112,7 +112,7 @@ def _wing(figure: Figure, look: Look, body: float) -> None:
 def swimmer(figure: Figure, look: Look, pose: Pose) -> None:
     """A bird afloat.
 
-    Options: `neck` (length), `neckwidth`, `curve` (a swan's neck), `beak`, `beakcolour`, `head`, `neckcolour`,
+    Options: `neck` (length), `neckwidth`, `curve` (a swan's neck), `beak`, `beakcolor`, `head`, `neckcolor`,
     `breast`, `flank`, `wing`, `wingbar`, `ring` (collar), `crest` (length), `shield`, `cheek`, `tail` (slot), `body`.
     """
     body = look.number("body", 56)
@@ -146,7 +146,7 @@ def swimmer(figure: Figure, look: Look, pose: Pose) -> None:
 def _swimmer_neck(figure: Figure, look: Look, pose: Pose, body: float) -> tuple[float, float]:
     """The neck, straight or a swan's; returns where the head is."""
     neck, width = look.number("neck", 30), look.number("neckwidth", 22)
-    neck_slot = look.slot("neckcolour", look.slot("head", S.HEAD))
+    neck_slot = look.slot("neckcolor", look.slot("head", S.HEAD))
     hx, hy = body * 0.78 + 4 * pose.head, -22 - neck + 3 * pose.bend
     if look.number("curve", 0):
         bends = ((body * 0.6, -2), (body * 0.95, -20), (body * 0.6, -20 - neck * 0.55), (hx - 12, hy - 4), (hx, hy))
@@ -159,13 +159,13 @@ def _swimmer_neck(figure: Figure, look: Look, pose: Pose, body: float) -> tuple[
 
 
 def _swimmer_head(figure: Figure, look: Look, x: float, y: float, width: float) -> None:
-    skin = (S.HEAD, look.slot("neckcolour", look.slot("head", S.HEAD)))
+    skin = (S.HEAD, look.slot("neckcolor", look.slot("head", S.HEAD)))
     if look.slot("ring"):
         figure.ellipse(look.slot("ring"), x - 6, y + width * 1.05, width, 6, over=skin)
     crest = look.number("crest", 0)
     for drop in (-4, 6) if crest else ():
         figure.limb(look.slot("head", S.HEAD), ((x - 8, y - 6), (x - 16 - crest, y - 8 + drop)), (9, 3))
-    beak(figure, look.word("beak", "flat"), look.slot("beakcolour", S.ACCENT), x + 16, y + 2)
+    beak(figure, look.word("beak", "flat"), look.slot("beakcolor", S.ACCENT), x + 16, y + 2)
     figure.ellipse(look.slot("head", S.HEAD), x, y, 20, 17)
     for key, (dx, dy, rx, ry) in {"cap": (-3, -10, 18, 8), "cheek": (-2, 8, 12, 9), "shield": (15, -8, 8, 10)}.items():
         slot = look.slot(key)

@@ -1,8 +1,8 @@
 // The review page: one large image, an overview, and the list of rejected samples. Loads nothing from elsewhere.
 
 const PER_PAGE = 60;
-const CLASS_OF = { "keep": "keep", "turned down": "down", "undecided": "" };
-const SAID = { "keep": "kept", "turned down": "rejected", "undecided": "undecided" };
+const CLASS_OF = { "keep": "keep", "rejected": "down", "undecided": "" };
+const SAID = { "keep": "kept", "rejected": "rejected", "undecided": "undecided" };
 const MEASURED = /_(score|share)$|^background$/;  // shown first: what a decision may hang on
 const CRITERIA = {
   "stack-mix": (name) => [`both parts show “${name}”`, "the visible part alone is enough to recognize it",
@@ -96,7 +96,7 @@ function drawVerdict() {
   at("verdict").textContent = verdict === "undecided" ? "Undecided" : verdict === "keep" ? "Kept" : "Rejected";
   if (comment) at("verdict").textContent += ", with a comment";
   at("verdict").className = CLASS_OF[verdict];
-  for (const [id, each] of [["keep", "keep"], ["down", "turned down"], ["undecide", "undecided"]]) {
+  for (const [id, each] of [["keep", "keep"], ["down", "rejected"], ["undecide", "undecided"]]) {
     at(id).setAttribute("aria-pressed", each === verdict);
   }
 }
@@ -165,7 +165,7 @@ const passesClass = (row) => String(state.set.labels[row]) === at("class").value
 function drawCounts() {
   const all = state.verdicts.length;
   const keep = state.verdicts.filter((verdict) => verdict === "keep").length;
-  const down = state.verdicts.filter((verdict) => verdict === "turned down").length;
+  const down = state.verdicts.filter((verdict) => verdict === "rejected").length;
   at("counts").textContent = `${keep} kept · ${down} rejected · ${all - keep - down} undecided`;
   const bar = at("progress");
   bar.setAttribute("aria-valuemax", all);
@@ -244,7 +244,7 @@ function refilter() {
 const comment = () => at("comment").value;
 const ACTIONS = {
   "k": () => queue(() => decide("keep", comment(), true)),
-  "x": () => queue(() => decide("turned down", comment(), true)),
+  "x": () => queue(() => decide("rejected", comment(), true)),
   "u": () => queue(() => decide("undecided", comment(), false)),
   "ArrowLeft": () => queue(() => move(-1)),
   "ArrowRight": () => queue(() => move(1)),

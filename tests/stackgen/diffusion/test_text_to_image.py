@@ -104,7 +104,7 @@ def broken(kind: str, tmp_path: Path, tiny_pipeline: Callable[[str], Path], valu
     [
         (float("nan"), "the frame holds values that are no numbers (NaN)"),
         (-1.0, "the frame is black"),
-        (0.2, "the frame is of one colour"),
+        (0.2, "the frame is of one color"),
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from stackwalls.stackgen import cli, localising
-from stackwalls.stackgen.localising.localizer import Detections
+from stackwalls.stackgen import cli, localizing
+from stackwalls.stackgen.localizing.localizer import Detections
 
 
 class HashLocalizer:
@@ -34,6 +34,6 @@ def generate_in_child(arguments: Sequence[str], rank: int, world: int) -> None:
         raise AssertionError("the network was touched")
 
     socket.socket.connect = refuse  # type: ignore[method-assign, assignment]
-    localising.load_localizer = lambda *_: HashLocalizer()  # type: ignore[assignment]
+    localizing.load_localizer = lambda *_: HashLocalizer()  # type: ignore[assignment]
     os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world)}
     os._exit(cli.main(["generate", *arguments]))

@@ -16,7 +16,7 @@ from stackwalls.model import Launch
 from stackwalls.stackgen.diffusion import Call, Flaw, ModelSource
 from stackwalls.stackgen.generation.generate_spec import GenerateSpec
 from stackwalls.stackgen.generation.generating import generate
-from stackwalls.stackgen.localising.localizer import Detections
+from stackwalls.stackgen.localizing.localizer import Detections
 
 WIDTH, HEIGHT = 128, 192
 MODEL = ModelSource("scripted", "r1", "ScriptedPipeline")

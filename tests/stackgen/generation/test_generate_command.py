@@ -24,7 +24,7 @@ SMALL = ("--frame", "64x96", "--steps", "1", "--localizer", "foreground")
 
 @pytest.fixture
 def hashed(monkeypatch: pytest.MonkeyPatch, no_network: None) -> None:
-    monkeypatch.setattr("stackwalls.stackgen.localising.zero_shot.load_localizer", lambda *_: HashLocalizer())
+    monkeypatch.setattr("stackwalls.stackgen.localizing.zero_shot.load_localizer", lambda *_: HashLocalizer())
 
 
 def call(*arguments: object) -> int:

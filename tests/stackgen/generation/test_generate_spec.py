@@ -110,17 +110,17 @@ def test_when_an_item_is_done() -> None:
     assert is_done(record("none"), 1)
     assert not is_done(record("none"), 2)
     assert is_done(record(sha256="a" * 64), 8)
-    assert not is_done(record("none", "turned down in review: legs"), 2)
-    assert not is_done(record("none", "turned down in review", "none"), 2)
-    assert is_done(record("none", "turned down in review", "none", "none"), 2)
+    assert not is_done(record("none", "rejected in review: legs"), 2)
+    assert not is_done(record("none", "rejected in review", "none"), 2)
+    assert is_done(record("none", "rejected in review", "none", "none"), 2)
 
 
 def test_a_review_is_about_one_image() -> None:
     kept = record("none", sha256="a" * 64)
-    down = Decision(kept.name, "a" * 64, "turned down", "five legs")
+    down = Decision(kept.name, "a" * 64, "rejected", "five legs")
     revised = after_review(kept, {kept.name: down})
-    assert (revised.rejected, revised.rows) == (record("none", "turned down in review: five legs").rejected, 0)
-    for other in (Decision(kept.name, "b" * 64, "turned down", "five legs"), Decision(kept.name, "a" * 64, "keep", "")):
+    assert (revised.rejected, revised.rows) == (record("none", "rejected in review: five legs").rejected, 0)
+    for other in (Decision(kept.name, "b" * 64, "rejected", "five legs"), Decision(kept.name, "a" * 64, "keep", "")):
         assert after_review(kept, {kept.name: other}) == kept
     assert after_review(kept, {}) == kept
     assert after_review(record("none"), {kept.name: down}) == record("none")
@@ -128,7 +128,7 @@ def test_a_review_is_about_one_image() -> None:
 
 def test_the_summary() -> None:
     kept = record("none", sha256="a" * 64, name="a", devices=["gpu"])
-    lost = record("none", "turned down in review", "none", "none", name="b", devices=["cpu", "gpu"])
+    lost = record("none", "rejected in review", "none", "none", name="b", devices=["cpu", "gpu"])
     assert summarize(iter([kept, lost]), 2) == {
         "attempts": 6,
         "given_up": ["b"],

@@ -36,9 +36,9 @@ from stackwalls.hub_cards import (
 )
 from stackwalls.model import InputError, RunError, Wall, parse_class
 from stackwalls.stackgen.diffusion import Flaw
-from stackwalls.stackgen.localising.cropping import best_crop, cut
-from stackwalls.stackgen.localising.localizer import Crop
-from stackwalls.stackgen.localising.pairing import pick_pair
+from stackwalls.stackgen.localizing.cropping import best_crop, cut
+from stackwalls.stackgen.localizing.localizer import Crop
+from stackwalls.stackgen.localizing.pairing import pick_pair
 from stackwalls.stackgen.prompts.noun import Nouns
 from stackwalls.stackgen.prompts.prompt import prompt_for
 from stackwalls.stackmix import MixSpec, mix
@@ -58,7 +58,7 @@ def rejected_of(folder: Path) -> list[tuple[str, str]]:
 
 
 def expected_item(name: str, number: int, attempts: int, seed: int = 0) -> tuple[dict[str, Any] | None, list[str]]:
-    """One item by the slow way: its row (without the picture's bytes) and the reasons of what was turned down."""
+    """One item by the slow way: its row (without the picture's bytes) and the reasons of what was rejected."""
     spec, entry, reasons = spec_of(), parse_class(name), []
     for attempt in range(attempts):
         text = f"stack-gen\0frame\0{seed}\0{entry.synset}\0{number}\0{attempt}".encode()
@@ -368,7 +368,7 @@ def test_a_damaged_record_is_made_again(tmp_path: Path) -> None:
 def turn_down(folder: Path, image_id: str, comment: str) -> None:
     picture = rows_of(folder)[image_id]["image"]["bytes"]
     with DecisionLog.open(folder) as log:
-        log.record(Decision(image_id, image_sha256(picture), "turned down", comment))
+        log.record(Decision(image_id, image_sha256(picture), "rejected", comment))
 
 
 @pytest.mark.parametrize("world", [1, 2])
@@ -381,7 +381,7 @@ def test_what_was_turned_down_in_review_is_made_anew(world: int, finished: Path,
     for rank in range(world):
         make(folder, rank=rank, world=world, classes=CLASSES, per_class=2, redo=True)
     before, after, rejected = rows_of(finished), rows_of(folder), dict(rejected_of(folder))
-    for image_id, reason in ((first, "turned down in review: two heads"), (second, "turned down in review")):
+    for image_id, reason in ((first, "rejected in review: two heads"), (second, "rejected in review")):
         attempt = before[image_id]["attempt"]
         assert rejected[f"{image_id} attempt {attempt}"] == reason
         if image_id in after:

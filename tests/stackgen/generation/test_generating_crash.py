@@ -49,7 +49,7 @@ def check(folder: Path, allowed: list[dict[str, bytes]]) -> None:
         assert verify(folder) == []
 
 
-@pytest.mark.parametrize("every", [14, pytest.param(3, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("every", [28, pytest.param(3, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 @pytest.mark.parametrize("grown", [False, True])
 def test_dying_before_any_change_of_the_disk(
     grown: bool, every: int, children: ForkServerContext, tmp_path: Path

@@ -21,7 +21,7 @@ REJECTED = [{"item": f"picture {number}", "reason": f"<b>reason</b> & {number}"}
 
 
 def picture(number: int, format: str = "PNG") -> bytes:
-    """The file of a picture whose colour tells its number."""
+    """The file of a picture whose color tells its number."""
     pixels = np.full((224, 224, 3), (number, 255 - number, 128), dtype=np.uint8)
     pixels[number, :] = 0
     buffer = io.BytesIO()
@@ -30,7 +30,7 @@ def picture(number: int, format: str = "PNG") -> bytes:
 
 
 def make_mix(folder: Path, rows: int = 6, wall: str = "bottom:54", encoder: str = "png") -> Path:
-    """Two pictures of each class, 130 samples turned down."""
+    """Two pictures of each class, 130 samples rejected."""
     spec = {"source": "val", "classes": None, "per_class": 2, "seed": 0, "wall": wall, "encoder": encoder}
     made = [
         {

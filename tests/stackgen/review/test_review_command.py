@@ -23,7 +23,7 @@ def test_it_prints_the_address_and_ctrl_c_says_what_was_decided(mix_folder: Path
         assert process.stdout is not None
         address = urlsplit(process.stdout.readline().strip())
         connection = http.client.HTTPConnection("127.0.0.1", address.port or 0, timeout=10)
-        body = json.dumps({"row": 0, "verdict": "turned down", "comment": ""})
+        body = json.dumps({"row": 0, "verdict": "rejected", "comment": ""})
         connection.request("POST", address.path + "decide", body, {"Content-Type": "application/json"})
         assert connection.getresponse().status == 200
         connection.close()

@@ -79,7 +79,7 @@ def test_keys_decide_and_what_they_decide_is_on_the_disk_and_there_again(
         visit.wait(counted("2 kept · 1 rejected · 3 undecided"))
         expected = {
             "n01440764_0000": ("keep", ""),
-            "n01440764_0001": ("turned down", ""),
+            "n01440764_0001": ("rejected", ""),
             "n01443537_0001": ("keep", ""),
         }
         assert verdicts(mix_folder) == expected
@@ -90,7 +90,7 @@ def test_keys_decide_and_what_they_decide_is_on_the_disk_and_there_again(
         visit.wait("document.getElementById('verdict').textContent === 'Undecided, with a comment'")
         visit.press("x")
         visit.wait(counted("2 kept · 2 rejected · 2 undecided"))
-        expected["n01484850_0000"] = ("turned down", "k is no key <b>here</b>")
+        expected["n01484850_0000"] = ("rejected", "k is no key <b>here</b>")
         assert verdicts(mix_folder) == expected
         visit.press("ArrowLeft")
         visit.wait("document.getElementById('comment').value === 'k is no key <b>here</b>'")
@@ -117,7 +117,7 @@ def test_buttons_filters_overview_and_what_was_given_up(mix_folder: Path, serve:
         for button in ("#keep", "#down", "#next"):
             visit.page.click(button)
         visit.wait("document.getElementById('place').textContent.startsWith('n01443537_0001')")
-        visit.page.select_option("#filter", "turned down")
+        visit.page.select_option("#filter", "rejected")
         visit.wait("document.getElementById('place').textContent.startsWith('n01440764_0001')")
         assert visit.page.is_disabled("#next")
         visit.press("g")
@@ -269,7 +269,7 @@ def test_nothing_is_cut_off_and_words_stand_out(
     """No sideways scrolling; words against their ground at 4.5 : 1 or more; set STACKWALLS_SHOTS to keep pictures."""
     visit = Visit(browser, viewport={"width": width, "height": 844}, color_scheme=scheme)
     contrast = """() => {
-        const level = (colour) => { const [r, g, b] = colour.match(/[\\d.]+/g).map((c) => c / 255)
+        const level = (color) => { const [r, g, b] = color.match(/[\\d.]+/g).map((c) => c / 255)
             .map((c) => c <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4); return .2126*r + .7152*g + .0722*b; };
         const ground = (node) => { for (; node; node = node.parentElement) { const c = getComputedStyle(node)
             .backgroundColor; if (!c.startsWith("rgba(0, 0, 0, 0")) return c; } return "rgb(255, 255, 255)"; };

@@ -95,7 +95,7 @@ def test_what_is_told_of_a_set_of_own_classes(own_folder: Path) -> None:
 
 def test_decisions_are_stored_and_found_again(mix_folder: Path) -> None:
     with ReviewSession.open(mix_folder) as session:
-        session.decide(3, "turned down", " two fish \n")
+        session.decide(3, "rejected", " two fish \n")
         session.decide(0, "keep", "")
         session.decide(1, "keep", "")
         session.decide(1, "undecided", "why not")
@@ -108,7 +108,7 @@ def test_decisions_are_stored_and_found_again(mix_folder: Path) -> None:
             ReviewSession.open(mix_folder)
     with ReviewSession.open(mix_folder) as session:
         assert session.counts() == Counts(1, 1, 4)
-        assert (session.row(3)["verdict"], session.row(3)["comment"]) == ("turned down", "two fish")
+        assert (session.row(3)["verdict"], session.row(3)["comment"]) == ("rejected", "two fish")
         assert session.row(1)["comment"] == "why not"
     assert verify(mix_folder) == []
 

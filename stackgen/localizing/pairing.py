@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model import Band
-from stackwalls.stackgen.localising.localizer import Detections, Pair, Rejection
+from stackwalls.stackgen.localizing.localizer import Detections, Pair, Rejection
 
 Array = NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from PIL import Image
 from tiny_detectors import save_grounding_dino, save_owlv2
 
 from stackwalls.model import InputError, RunError, StackwallsError
-from stackwalls.stackgen.localising.foreground import Foreground
-from stackwalls.stackgen.localising.zero_shot import LOCALIZERS, ZeroShot, load_localizer
+from stackwalls.stackgen.localizing.foreground import Foreground
+from stackwalls.stackgen.localizing.zero_shot import LOCALIZERS, ZeroShot, load_localizer
 
 SIZES = (64, 96), (128, 64), (70, 70)
 LONG = "a very long name of an animal that nobody has ever seen in the wild or anywhere else at all"
@@ -86,7 +86,7 @@ def test_more_frames_than_a_batch(folder: Path) -> None:
     many = [frames()[0]] * 9 + frames()[1:] + [frames()[0]]
     found = localizer.locate(many, [["hen"]] * len(many))
     assert len(found) == 12
-    for one in [*found[1:9], found[11]]:  # neighbours of other sizes do not pad them
+    for one in [*found[1:9], found[11]]:  # neighbors of other sizes do not pad them
         assert np.allclose(one.boxes, found[0].boxes, atol=1e-3)
     for frame, one in zip(many[9:11], found[9:11], strict=True):
         assert np.allclose(localizer.locate([frame], [["hen"]])[0].boxes, one.boxes, atol=1e-3)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from stackwalls.model import Band
-from stackwalls.stackgen.localising.localizer import Detections, Pair, Rejection
-from stackwalls.stackgen.localising.pairing import pick_pair
+from stackwalls.stackgen.localizing.localizer import Detections, Pair, Rejection
+from stackwalls.stackgen.localizing.pairing import pick_pair
 
 SIZE = (832, 1216)
 BOTTOM, TOP, LEFT, RIGHT = (

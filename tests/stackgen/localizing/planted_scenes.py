@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from stackwalls.stackgen.localising.localizer import Pair
+from stackwalls.stackgen.localizing.localizer import Pair
 
 WIDTH, HEIGHT = 832, 1216
 

@@ -1,7 +1,7 @@
 import numpy as np
 from hypothesis import given, strategies as st
 
-from stackwalls.stackgen.localising.localizer import Detections
+from stackwalls.stackgen.localizing.localizer import Detections
 
 numbers = st.floats(-200, 400, width=32) | st.just(float("nan")) | st.just(float("inf"))
 raw = st.lists(st.tuples(numbers, numbers, numbers, numbers, st.floats(0, 1, width=32)), max_size=12)

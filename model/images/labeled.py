@@ -1,4 +1,4 @@
-"""`LabelledImages`: the class of each image and the bytes of any, whatever they come from."""
+"""`LabeledImages`: the class of each image and the bytes of any, whatever they come from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Self
 
-from stackwalls.model.images.label_reader import UNLABELLED, LabelReader
+from stackwalls.model.images.label_reader import UNLABELED, LabelReader
 from stackwalls.model.images.label_space import LabelChoice, LabelSpace
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class ImageRow:
     read: Callable[[], bytes]
 
 
-class LabelledImages(ABC):
-    """Labelled images by number, from 0, and by id.
+class LabeledImages(ABC):
+    """Labeled images by number, from 0, and by id.
 
     An id is text relative to the source (`n01443537/a.JPEG`, `val.parquet#17`), so that it means the same on another
     machine and gives nothing away about this one. `read` may be called from several threads, and from processes that
@@ -40,7 +40,7 @@ class LabelledImages(ABC):
 
     name: str
     contents: str | None = None
-    _unlabelled = False
+    _unlabeled = False
     _label_space: LabelChoice = None
 
     @abstractmethod
@@ -61,7 +61,7 @@ class LabelledImages(ABC):
 
     @cached_property
     def _reader(self) -> LabelReader:
-        reader = LabelReader(self.name, unlabelled=self._unlabelled, label_space=self._label_space)
+        reader = LabelReader(self.name, unlabeled=self._unlabeled, label_space=self._label_space)
         self._add_labels(reader)
         return reader
 
@@ -103,7 +103,7 @@ class LabelledImages(ABC):
         """Class index to the sorted ids of its images; classes without any do not appear."""
         found: dict[int, list[str]] = {}
         for image_id, label in zip(self.ids, self.labels.tolist(), strict=True):
-            if label != UNLABELLED:
+            if label != UNLABELED:
                 found.setdefault(label, []).append(image_id)
         return {index: sorted(ids) for index, ids in sorted(found.items())}
 

@@ -4,9 +4,9 @@ from PIL import Image
 
 from stackwalls.model import Band, InputError
 from stackwalls.model.images.drawn import draw_scene, drawn_classes
-from stackwalls.stackgen.localising.foreground import Foreground
-from stackwalls.stackgen.localising.localizer import Pair
-from stackwalls.stackgen.localising.pairing import pick_pair
+from stackwalls.stackgen.localizing.foreground import Foreground
+from stackwalls.stackgen.localizing.localizer import Pair
+from stackwalls.stackgen.localizing.pairing import pick_pair
 
 Box = tuple[float, ...]
 

@@ -10,9 +10,9 @@ import numpy as np
 from PIL.Image import Resampling
 
 from stackwalls.model import IMAGE_SIZE, Band, InputError, Wall
-from stackwalls.stackgen.localising.crop_search import AT_LEAST, Limits, Scene, objective, search, shares
-from stackwalls.stackgen.localising.localizer import Crop, Pair, PixelBox, Rejection
-from stackwalls.stackgen.localising.pairing import hidden_comes_last
+from stackwalls.stackgen.localizing.crop_search import AT_LEAST, Limits, Scene, objective, search, shares
+from stackwalls.stackgen.localizing.localizer import Crop, Pair, PixelBox, Rejection
+from stackwalls.stackgen.localizing.pairing import hidden_comes_last
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,8 +1,8 @@
-"""Colour names of `species.tsv`: coats, plumages and shells in words that a reader can picture."""
+"""Color names of `species.tsv`: coats, plumages and shells in words that a reader can picture."""
 
 RGB = tuple[int, int, int]
 
-COLOURS: dict[str, RGB] = {
+COLORS: dict[str, RGB] = {
     # neutral
     "black": (34, 33, 36),
     "charcoal": (58, 58, 64),
@@ -77,8 +77,8 @@ COLOURS: dict[str, RGB] = {
 }
 
 
-def parse_colour(text: str) -> RGB:
-    """The colour that a name of `COLOURS` or `#rrggbb` stands for."""
+def parse_color(text: str) -> RGB:
+    """The color that a name of `COLORS` or `#rrggbb` stands for."""
     if text.startswith("#"):
         return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
-    return COLOURS[text]
+    return COLORS[text]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stackwalls.model import IMAGE_SIZE
-from stackwalls.stackgen.localising.localizer import Box
+from stackwalls.stackgen.localizing.localizer import Box
 
 Array = NDArray[np.float64]
 

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 from PIL.Image import Resampling
 
-from stackwalls.stackgen.localising.cropping import cut
-from stackwalls.stackgen.localising.localizer import Crop
+from stackwalls.stackgen.localizing.cropping import cut
+from stackwalls.stackgen.localizing.localizer import Crop
 
 
 def crop_of(*box: int) -> Crop:

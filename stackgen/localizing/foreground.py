@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_fill_holes
 
-from stackwalls.stackgen.localising.localizer import Detections, PixelBox, check_nouns
+from stackwalls.stackgen.localizing.localizer import Detections, PixelBox, check_nouns
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,9 +7,9 @@ from hypothesis import given, settings, strategies as st
 from planted_scenes import HEIGHT, WIDTH, planted
 
 from stackwalls.model import Band, InputError, Wall
-from stackwalls.stackgen.localising.crop_search import Limits, Scene, objective, shares
-from stackwalls.stackgen.localising.cropping import best_crop, check_band
-from stackwalls.stackgen.localising.localizer import Crop, Pair, Rejection
+from stackwalls.stackgen.localizing.crop_search import Limits, Scene, objective, shares
+from stackwalls.stackgen.localizing.cropping import best_crop, check_band
+from stackwalls.stackgen.localizing.localizer import Crop, Pair, Rejection
 
 SIZE = (WIDTH, HEIGHT)
 BOTTOM = Band("rows", 170, 224, 224)

@@ -19,8 +19,8 @@ from stackwalls.model import (
     model_revision,
     no_remote_code,
 )
-from stackwalls.stackgen.localising.foreground import Foreground
-from stackwalls.stackgen.localising.localizer import Detections, Localizer, check_nouns
+from stackwalls.stackgen.localizing.foreground import Foreground
+from stackwalls.stackgen.localizing.localizer import Detections, Localizer, check_nouns
 
 if TYPE_CHECKING:
     import torch
