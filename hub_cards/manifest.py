@@ -40,7 +40,12 @@ KINDS = ("stack-mix", "stack-mix-recipe", "stack-gen")
 RECIPE_KIND = "stack-mix-recipe"
 """STACK-MIX without pixels."""
 
-RESULTS_KIND, BOARD_KIND = "results", "leaderboard"
+RESULTS_KIND = "results"
+"""Rows and scores of an evaluation, as they are published."""
+
+BOARD_KIND = "leaderboard"
+"""A page of scores, as it is published."""
+
 FOLDER_KINDS = (*KINDS, RESULTS_KIND, BOARD_KIND)
 """Every kind of folder that has a manifest: the sets (`KINDS`), results of evaluations, and leaderboards."""
 
