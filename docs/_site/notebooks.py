@@ -72,7 +72,8 @@ def _quiet(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 def _in_style(text: str) -> str:
     """Tables of pandas as the site's own, and what a screen reader says of a figure."""
     text = re.sub(r"<style scoped>.*?</style>\n", "", text, flags=re.DOTALL)
-    return text.replace('<table border="1" class="dataframe">', "<table>").replace("![png](", "![Figure of this cell](")
+    text = re.sub(r"<table [^>]*>", "<table>", text)
+    return text.replace("![png](", "![Figure of this cell](")
 
 
 def _key(root: Path, script: Path) -> str:
