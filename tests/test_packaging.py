@@ -37,4 +37,8 @@ def test_the_wheel_has_every_file(tmp_path: Path) -> None:
 
 def test_one_place_says_the_version() -> None:
     assert importlib.metadata.version("stackwalls") == VERSION
-    assert not [name for name in tracked("evaluate/*.py", "model/*.py", "stackgen/*.py", "*.cff", "*.yml") if VERSION in (ROOT / name).read_text("utf-8")]
+    assert not [
+        name
+        for name in tracked("evaluate/*.py", "model/*.py", "stackgen/*.py", "*.cff", "*.yml")
+        if VERSION in (ROOT / name).read_text("utf-8")
+    ]

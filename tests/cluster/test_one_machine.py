@@ -28,7 +28,9 @@ def cluster() -> Iterator[Cluster]:
             yield found
 
 
-@pytest.mark.parametrize("name", ["mix", pytest.param("generate", marks=pytest.mark.slow), "evaluate"])
+@pytest.mark.parametrize(
+    "name", [*(pytest.param(name, marks=pytest.mark.slow) for name in ("mix", "generate")), "evaluate"]
+)
 def test_the_same_files_as_one_process(name: str, cluster: Cluster, tmp_path: Path) -> None:
     RUNS[name](tmp_path / "one")
     own = cluster if name == "mix" else Cluster(cpus=2)  # a single worker: each imports torch and all

@@ -99,7 +99,7 @@ def test_the_seen_logits_are_those_of_the_cropped_image() -> None:
         ("vgg16", "no global average pool"),
         ("alexnet", "no global average pool"),
         ("vit_b_16", "do not call torch's scaled dot-product attention"),
-        ("timm/vgg11", "depends on positions"),
+        pytest.param("timm/vgg11", "depends on positions", marks=pytest.mark.slow),
         ("maxvit_t", "part of the image"),
         ("inception_v3", "do not divide"),
         ("timm/halonet26t", r"does not run on images of 224 x 224 pixels \(AssertionError\)"),

@@ -281,7 +281,7 @@ def test_kill_9_at_random_moments(image_folder: FolderMaker, tmp_path: Path) -> 
     start = time.perf_counter()
     redo_rejected(spec, tmp_path / "whole", workers=1)
     seconds, moment = time.perf_counter() - start, random.Random(0)
-    for _ in range(3):
+    for _ in range(2):
         command = [sys.executable, "-c", RUN, str(root), str(out)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None

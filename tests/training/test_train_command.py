@@ -100,7 +100,7 @@ def test_a_second_training_in_one_folder_is_refused(
     assert "recipe.learning_rate was 0.002, now 0.5" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_a_signal_to_all_processes_stops_after_a_step(number: signal.Signals, pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "masked"
     command = [sys.executable, "-m", "stackwalls.stackgen", "train", "--data", str(pictures), "--masked", *QUICK]
