@@ -38,7 +38,9 @@ FILE_NAME = re.compile(r"# ([\w/]+\.py)\n")
 SHELL = [command for page in PAGES for block in blocks(page, "sh") for command in commands(block)]
 CODE = [block for page in PAGES for block in blocks(page, "python")]
 
-LONG = ("docs/training.md", "docs/reproduce-the-paper.md", "docs/scale-out.md", "docs/miniature.md")
+LONG = tuple(
+    f"docs/{name}.md" for name in ("make-a-set", "miniature", "reproduce-the-paper", "scale-out", "speed", "training")
+)
 """Pages whose commands take long together; what they do is tested elsewhere too."""
 
 
