@@ -109,6 +109,8 @@ class Judgment:
             InputError: if the folder has no finished judgment, or it is damaged.
         """
         folder = Path(folder)
+        if not (folder / JUDGMENT_NAME).exists():
+            raise InputError(f"There is no judgment in {folder}: expected a folder that `stackgen judge` wrote.")
         found = read_json(folder / JUDGMENT_NAME, keys({"about": _ABOUT, "certificate": OBJECT}))
         try:
             scores = pq.read_table(regular_file(folder / SCORES_NAME)).cast(_SCHEMA).to_pandas()

@@ -45,7 +45,8 @@ def check_scores(paths: Sequence[str | Path]) -> dict[str, list[str]]:
     subjects = Counter(score.subject for scores in read.values() for score in scores)
     for path, scores in read.items():
         twice = (score for score in scores if subjects[score.subject] > 1)
-        faults[path] += [f"{_name(score)}: it is there {subjects[score.subject]} times." for score in twice]
+        what = "times among these files, for the same network, wall and images."
+        faults[path] += [f"{_name(score)}: it is there {subjects[score.subject]} {what}" for score in twice]
     return faults
 
 

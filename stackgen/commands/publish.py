@@ -74,9 +74,8 @@ def run(args: argparse.Namespace) -> int:
         options.print_result(args, {"folder": str(folder), "kind": kind}, f"{folder} holds {what}.")
         return 0
     if not args.repository:
-        only = " --recipe --out DIR" if made is None or args.recipe else " --out DIR"
-        what = "a recipe" if made is None or args.recipe else "what would be published"
-        raise InputError(f"USER/NAME is missing: name the repository, or write {what} with{only}.")
+        instead = ", or write what would be published with --out DIR" if made else ""
+        raise InputError(f"USER/NAME is missing: name the repository{instead}.")
     if made:
         return _publish_scratch(args, made)
     with _restored_if_refused(Path(args.folder)):

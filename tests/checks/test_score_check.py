@@ -97,7 +97,7 @@ def test_files_as_the_command_checks_them(score: Score, tmp_path: Path, capsys: 
     assert "is not JSON" in found[str(other)][0]
     bad.write_text(scores_json([score]))
     assert main(["leaderboard", "--check", str(good), str(bad)]) == 1
-    assert capsys.readouterr().out.count("GradCAM on noise: it is there 2 times.") == 2
+    assert capsys.readouterr().out.count("GradCAM on noise: it is there 2 times among these files") == 2
     assert main(["leaderboard", "--check", str(tmp_path / "nowhere.json")]) == 2
     assert capsys.readouterr().err == (
         f"stackgen: There is no {tmp_path}/nowhere.json: expected a score file or a folder of published results.\n"
