@@ -37,8 +37,5 @@ def test_the_wheel_has_every_file(tmp_path: Path) -> None:
 
 def test_one_place_says_the_version() -> None:
     assert importlib.metadata.version("stackwalls") == VERSION
-    assert not [
-        name
-        for name in tracked("evaluate/*.py", "model/*.py", "stackgen/*.py", "*.cff", "*.yml")
-        if VERSION in (ROOT / name).read_text("utf-8")
-    ]
+    files = tracked(*(f"{folder}/*.py" for folder in (*FOLDERS, "stackwalls")), "*.cff", "*.yml")
+    assert not [name for name in files if VERSION in (ROOT / name).read_text("utf-8")]

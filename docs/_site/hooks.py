@@ -3,7 +3,6 @@
 - `commands`: a page per command, from the parser
 - `api`: a page per public package, from what its `__all__` lists
 - `notebooks`: examples/, executed
-- `live`: the demo's report and a leaderboard, as the commands write them
 - `links`: those of the Markdown files, which are GitHub's, as the site's
 """
 
@@ -17,10 +16,10 @@ from typing import Any
 
 import api
 import commands
-import live
 import notebooks
 from links import FROM_ELSEWHERE, linked
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
@@ -53,12 +52,28 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     elsewhere = {uri: (ROOT / path).read_bytes() for path, uri in FROM_ELSEWHERE.items()}
     assets = {f"assets/{name}": (ROOT / "docs/_site" / name).read_bytes() for name in ("site.css", "site.js")}
     for uri, content in (
-        assets | elsewhere | commands.pages() | api.pages(ROOT) | notebooks.executed(ROOT) | live.pages(ROOT)
+        assets | elsewhere | commands.pages() | api.pages(ROOT) | notebooks.executed(ROOT) | _live_examples()
     ).items():
         # a page in an iframe is no page of the navigation
         inclusion = InclusionLevel.NOT_IN_NAV if uri.endswith(".html") else InclusionLevel.INCLUDED
         files.append(File.generated(config, uri, content=content, inclusion=inclusion))
     return files
+
+
+def _live_examples() -> dict[str, str]:
+    """The demo's reports and a leaderboard of them, as `make demo` and `stackgen leaderboard` write them."""
+    from stackwalls.evaluate.leaderboard import read_scores, render_leaderboard
+
+    demo = ROOT / "demo"
+    if not (demo / "results/report.html").is_file():
+        raise PluginError("The site shows the results of the demo, but there are none: run `make demo` first.")
+    found = {
+        f"live/{path.relative_to(demo).as_posix()}": path.read_text(encoding="utf-8")
+        for path in demo.rglob("report.html")
+    }
+    found["live-examples.md"] = (ROOT / "docs/_site/live-examples.md").read_text(encoding="utf-8")
+    found["live/leaderboard.html"] = render_leaderboard(read_scores(demo))  # which links to the reports
+    return found
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -39,7 +39,7 @@ COLUMNS = {
     "n": "maps with a mu; below it the all-zero maps (NaN) and the images without a valid map (failed)",
     "top-1": "the network's accuracy on the dataset",
 }
-"""The columns and what they mean; the first four are text. `leaderboard.js` makes the same cells of fetched scores."""
+"""The columns and what they mean; the first four are text. `latest_scores.js` makes the same of fetched scores."""
 
 
 def cells(score: Score, link: Callable[[str], str]) -> list[Cell]:

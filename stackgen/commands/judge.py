@@ -2,9 +2,9 @@
 
 On a network that is proven blind behind a wall, a method's map that lights the dead zone is wrong there, and the same
 map without the dead zone is not. Scores both (and the opposite, a uniform map, and a random one) by metrics of
-grad-cam, torch-cam, captum and Quantus, for every image and method, and says how often each metric
-prefers the right one. With --control, asks the same of a network that sees the whole image. Writes scores.parquet,
-the table as txt, md and csv, judge.png, judge.html and judge.json.
+grad-cam, torch-cam, captum and Quantus, for every image and method, and says how often each metric prefers the right
+one. With --control, asks the same of a network that sees the whole image. Writes scores.parquet, the table as txt, md
+and csv, judge.png, judge.html and judge.json.
 
 DATASET is a folder that `stackgen mix` or `stackgen generate` made, an image folder, or user/name on the Hub.
 

@@ -124,7 +124,7 @@ def test_what_a_name_holds_does_not_become_markup(results: tuple[Results, Path])
 def test_the_page_sorts_in_a_browser(results: tuple[Results, Path], tmp_path: Path) -> None:
     scores = scores_of(results[0])
     scores += [replace(scores[0], method="unknown", mu=None, native_mu=None), replace(scores[1], method="a", mu=0.999)]
-    scores += [replace(scores[0], method="seeing", blind=False)]
+    scores += [replace(scores[0], method="tiny", mu=1e-5), replace(scores[0], method="seeing", blind=False)]
     page_file = tmp_path / "leaderboard.html"
     page_file.write_text(render_leaderboard(scores), encoding="utf-8")
     with chromium() as browser:
@@ -145,6 +145,7 @@ def test_the_page_sorts_in_a_browser(results: tuple[Results, Path], tmp_path: Pa
         mu.click()
         rising = [float(text) for text in column(6) if text != "–"]
         assert rising == sorted(rising)
+        assert column(1).index("tiny") < column(1).index("a")  # 1e-05 is written with an exponent
         mu.click()
         falling = [float(text) for text in column(6) if text != "–"]
         assert falling == sorted(falling, reverse=True)
